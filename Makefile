@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything a contributor runs; `make` alone lists the targets. Every target sets itself up.
+NODES      ?= 1
+DEMO_NODES ?= 1
+
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+PYTHON := $(or $(shell extensions/setup),$(error The setup of this machine failed: see above))
+MINOR  := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+endif
+# The environment stands outside of the checkout, where antsibull-docs finds the other collections, and is
+# named after its content, so that checkouts of several versions do not replace each other's.
+CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/onprem-irsa
+VENV   := $(CACHE)/venv-$(MINOR)-$(shell sha256sum requirements-dev.txt | cut -c 1-12)
+UV     := $(CACHE)/uv-$(MINOR)/bin/uv
+LAB    := $(CACHE)/lab
+TREE   := .build/ansible_collections/onprem/irsa
+COPY   := .build/copy/ansible_collections
+INVENTORY := $(LAB)/state/inventory.yml
+SITE_PACKAGES = $(VENV)/lib/python$(MINOR)/site-packages
+
+export PATH := $(VENV)/bin:$(PATH):/usr/sbin:/sbin
+export UV_PYTHON_DOWNLOADS := never
+export LC_ALL := C.UTF-8
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+.PHONY: setup
+setup: $(VENV)/.done $(TREE) ## Install the pinned tools and link the collection tree
+
+$(UV):
+	$(PYTHON) -m venv $(CACHE)/uv-$(MINOR)
+	$(CACHE)/uv-$(MINOR)/bin/python -m pip install --quiet uv==0.13.9
+
+$(VENV)/.done: requirements-dev.txt | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --compile-bytecode --python $(VENV) --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+$(TREE):
+	@mkdir -p $(dir $@)
+	@ln -s ../../.. $@
+
+.PHONY: lock
+lock: $(UV) ## Pin the development dependencies anew
+	$(UV) lock --quiet --upgrade
+	$(UV) export --quiet --frozen --all-groups --no-header --output-file requirements-dev.txt >/dev/null
+	@rm uv.lock  # it names download hosts; the exported file does not
+
+.PHONY: demo
+demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1|3)
+	python extensions/lab/demo.py --nodes $(DEMO_NODES)
+
+.PHONY: demo-down
+demo-down: lab-down ## Remove what the demo made
+
+.PHONY: test
+test: lint types unit docs sanity install molecule ## Everything, as CI runs it (sets up the lab by itself)
+
+.PHONY: unit
+unit: setup ## Unit tests: the fast loop
+	pytest --numprocesses 2 --quiet
+
+.PHONY: format
+format: setup ## Format the Python code
+	ruff format
+	ruff check --fix
+
+.PHONY: lint
+lint: setup ## Formats, linters, changelog and documentation rules
+	ruff format --check
+	ruff check
+	yamllint --strict .
+	ansible-lint
+	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/bin/kubectl extensions/lab/node/prepare-node | xargs -0 shellcheck
+	antsibull-changelog lint
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
+
+.PHONY: types
+types: setup ## mypy --strict
+	mypy -p ansible_collections.onprem.irsa
+	mypy -p lab_aws
+
+.PHONY: docs
+docs: setup ## Build the documentation site into .build/docs
+	rm -rf .build/docs && mkdir -p .build/docs && chmod 0700 .build/docs
+	antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir .build/docs onprem.irsa
+	printf '%s\n' 'intersphinx_mapping = {}' 'suppress_warnings = ["ref.ref"]' >> .build/docs/conf.py
+	cd .build/docs && ANSIBLE_CONFIG=$(CURDIR)/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build ./build.sh
+
+.PHONY: sanity
+sanity: setup ## ansible-test sanity on a clean copy
+	rm -rf $(COPY)/onprem && mkdir -p $(COPY)/onprem/irsa $(COPY)/amazon $(COPY)/kubernetes $(COPY)/community
+	git ls-files -z --cached --others --exclude-standard | tar c --null --ignore-failed-read -T - | tar x -C $(COPY)/onprem/irsa
+	for name in amazon/aws kubernetes/core community/crypto; do ln -sfn $(SITE_PACKAGES)/ansible_collections/$$name $(COPY)/$$name; done
+	git init --quiet $(COPY)/onprem/irsa  # ansible-test lists files with git, and .build is ignored
+	python tests/sanity/offline_pip.py
+	cd $(COPY)/onprem/irsa && ansible-test sanity --python $(MINOR)
+
+.PHONY: build
+build: setup ## Build the collection's archive into .build/dist
+	rm -rf .build/dist
+	ansible-galaxy collection build --output-path .build/dist
+
+.PHONY: install
+install: build ## Install the built archive into an empty path and call it from there
+	rm -rf .build/installed && mkdir -p .build/installed
+	cd .build/installed && env -u ANSIBLE_CONFIG sh -ec ' \
+	  ansible-galaxy collection install --offline --no-deps -p collections ../dist/onprem-irsa-*.tar.gz; \
+	  export ANSIBLE_COLLECTIONS_PATH=collections; \
+	  for name in site verify teardown; do ansible-playbook --inventory kube_control_plane, --syntax-check onprem.irsa.$$name; done; \
+	  ansible-doc --type module --list onprem.irsa'
+
+.PHONY: lab-build
+lab-build: setup ## Build what the lab runs: Kubernetes, images (20 minutes cold, seconds warm)
+	ansible-playbook extensions/lab/build.yml
+
+.PHONY: lab-up
+lab-up: lab-build ## A kubeadm cluster in containers and the AWS on the machine (NODES=1|3)
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=$(NODES)
+
+.PHONY: lab-down
+lab-down: setup ## Remove the cluster and the AWS; the built binaries and images stay
+	ansible-playbook extensions/lab/down.yml
+
+MOLECULE := extensions/lab/run molecule test --report --no-command-borders
+
+.PHONY: molecule
+molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on the lab
+
+.PHONY: molecule-one
+molecule-one: lab-build ## Each role alone, on one node
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_webhook irsa_verify secrets teardown judge)
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: molecule-three
+molecule-three: lab-build ## The whole, on three nodes with a key pair made before kubeadm init
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/nodes.yml --extra-vars lab_nodes=3
+	$(MOLECULE) --scenario-name generate_key
+	ansible-playbook extensions/lab/cluster.yml --extra-vars lab_nodes=3
+	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input)
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: clean
+clean: ## Remove what was made inside of the checkout
+	rm -rf .build .cache .ansible

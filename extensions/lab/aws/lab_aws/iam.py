@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What IAM does that moto does not, or does otherwise."""
+
+from __future__ import annotations
+
+import typing as t
+
+from . import oidc_provider, trust_policy, web_identity
+from .errors import AwsError
+from .handling import answer
+from .messages import result_response
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .handling import Context, Handler
+    from .messages import HttpResponse
+
+MAX_ROLE_NAME = 64
+
+
+def _check_role_name(name: str) -> None:
+    if len(name) > MAX_ROLE_NAME:
+        text = "1 validation error detected: Value at 'roleName' failed to satisfy constraint: Member must have length "
+        raise AwsError("ValidationError", f"{text}less than or equal to {MAX_ROLE_NAME}")
+
+
+def create_role(context: Context) -> HttpResponse:
+    """Answer CreateRole: IAM refuses a trust policy that is none; moto does not look."""
+    _check_role_name(context.call.parameter("RoleName"))
+    trust_policy.validate(context.call.parameter("AssumeRolePolicyDocument"))
+    return answer(context)
+
+
+def update_assume_role_policy(context: Context) -> HttpResponse:
+    """Answer UpdateAssumeRolePolicy; moto knows fewer principals and actions than IAM."""
+    name = context.call.parameter("RoleName")
+    arn = context.engine.role_arn(name, context.partition)
+    if arn is None:
+        raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+    text = context.call.parameter("PolicyDocument")
+    trust_policy.validate(text)
+    context.engine.set_trust(arn, context.partition, text)
+    return result_response(context.call)
+
+
+def create_provider(context: Context) -> HttpResponse:
+    """Answer CreateOpenIDConnectProvider.
+
+    Without thumbprints IAM asks the issuer itself, and refuses one that it cannot reach (IAM API Reference,
+    OpenIdIdpCommunicationError).
+    """
+    call = context.call
+    url, thumbprints = call.parameter("Url"), call.members("ThumbprintList")
+    oidc_provider.check_url(url)
+    oidc_provider.check_client_ids(call.members("ClientIDList"))
+    oidc_provider.check_thumbprints(thumbprints)
+    oidc_provider.check_room(url, context.engine.providers(context.partition))
+    if not thumbprints:
+        try:
+            web_identity.published_keys(url, context.fetch)
+        except web_identity.FetchError as error:
+            text = f"Please verify that the OpenID Connect provider at {url} is reachable: {error}"
+            raise AwsError("OpenIdIdpCommunicationError", text) from error
+    return answer(context)
+
+
+def _provider(context: Context) -> oidc_provider.Provider:
+    arn = context.call.parameter("OpenIDConnectProviderArn")
+    for provider in context.engine.providers(context.partition):
+        if provider.arn == arn:
+            return provider
+    raise AwsError("NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}", 404)
+
+
+def existing_provider(context: Context) -> HttpResponse:
+    """Answer a call about a provider that must be there, which moto does not always ask for."""
+    _provider(context)
+    return answer(context)
+
+
+def update_thumbprints(context: Context) -> HttpResponse:
+    """Answer UpdateOpenIDConnectProviderThumbprint."""
+    oidc_provider.check_thumbprints(context.call.members("ThumbprintList"))
+    return existing_provider(context)
+
+
+def _change(context: Context, change: Callable[[list[str]], list[str]]) -> HttpResponse:
+    provider = _provider(context)
+    oidc_provider.check_client_ids(change(list(provider.client_ids)))
+    context.engine.change_client_ids(provider.arn, context.partition, change)
+    return result_response(context.call)
+
+
+def add_client_id(context: Context) -> HttpResponse:
+    """Answer AddClientIDToOpenIDConnectProvider, which is idempotent (IAM API Reference)."""
+    client_id = context.call.parameter("ClientID")
+    return _change(context, lambda known: known if client_id in known else [*known, client_id])
+
+
+def remove_client_id(context: Context) -> HttpResponse:
+    """Answer RemoveClientIDFromOpenIDConnectProvider, which is idempotent (IAM API Reference)."""
+    client_id = context.call.parameter("ClientID")
+    return _change(context, lambda known: [item for item in known if item != client_id])
+
+
+HANDLERS: dict[str, Handler] = {
+    "iam:AddClientIDToOpenIDConnectProvider": add_client_id,
+    "iam:CreateOpenIDConnectProvider": create_provider,
+    "iam:CreateRole": create_role,
+    "iam:DeleteOpenIDConnectProvider": existing_provider,
+    "iam:GetOpenIDConnectProvider": existing_provider,
+    "iam:ListOpenIDConnectProviderTags": existing_provider,
+    "iam:RemoveClientIDFromOpenIDConnectProvider": remove_client_id,
+    "iam:TagOpenIDConnectProvider": existing_provider,
+    "iam:UntagOpenIDConnectProvider": existing_provider,
+    "iam:UpdateAssumeRolePolicy": update_assume_role_policy,
+    "iam:UpdateOpenIDConnectProviderThumbprint": update_thumbprints,
+}

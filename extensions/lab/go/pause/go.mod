@@ -1,0 +1,3 @@
+module onprem.irsa/lab/pause
+
+go 1.24.0

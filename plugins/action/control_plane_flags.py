@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module control_plane_flags: it plans on the controller, and acts on the host in two round trips."""
+
+from __future__ import annotations
+
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import FlagsPlan, explained, planned
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.modules.control_plane_flags import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
+    ControlPlaneAction,
+    HostModuleFailed,
+    Result,
+)
+
+# What control_plane_info takes of this module's options.
+_OBSERVED = ("component", "manifests_directory", "backup_directory")
+
+
+class ActionModule(ControlPlaneAction):
+    """Changes flags of a control-plane component on one host."""
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return what was changed, or why it was put back."""
+        super().run(tmp, task_vars)
+        arguments = self.arguments(ARGUMENT_SPEC)
+        host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", ""))
+        try:
+            observed, texts = self.observe({name: arguments[name] for name in _OBSERVED}, task_vars or {})
+            plan = planned(observed, texts, arguments["flags"])
+        except HostModuleFailed as failure:
+            return failure.result
+        except IrsaError as error:
+            return {"failed": True, "msg": f"{host}: {error}"}
+        result = self._applied(plan, arguments, task_vars or {})
+        if result.get("failed"):
+            result["msg"] = explained(plan, host, result)
+            result.pop("exception", None)  # or else Ansible shows the module's own words in place of these
+        return {**result, "before": plan.before, "after": plan.after}
+
+    def _applied(self, plan: FlagsPlan, arguments: Result, task_vars: Result) -> Result:
+        if plan.reached:
+            return {"changed": False, "backup": None, "unavailable_seconds": 0.0, "put_back": False}
+        change = {
+            "path": plan.manifest,
+            "content": plan.content,
+            "planned_on": plan.planned_on,
+            "component": arguments["component"],
+            "flags": plan.flags,
+            **plan.api,
+            "timeout": arguments["timeout"],
+            "backup_directory": arguments["backup_directory"],
+        }
+        result: Result = self._execute_module("onprem.irsa.static_pod", module_args=change, task_vars=task_vars)
+        return result

@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the module control_plane_info that runs on the controller: it reads the manifest."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.modules.control_plane_info import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
+    ControlPlaneAction,
+    HostModuleFailed,
+    Result,
+)
+
+INTERVAL: t.Final = 2.0  # seconds between two observations
+
+
+class ActionModule(ControlPlaneAction):
+    """Observes a control-plane host until it is settled, or for as long as it is told to."""
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return the last observation."""
+        super().run(tmp, task_vars)
+        arguments = self.arguments(ARGUMENT_SPEC)
+        end = time.monotonic() + arguments["settle_timeout"]
+        try:
+            while True:
+                observed, _texts = self.observe(arguments, task_vars or {})
+                supported = observed["distribution"] != "unknown"
+                if observed["settled"] or not supported or time.monotonic() >= end:
+                    return observed
+                time.sleep(INTERVAL)
+        except HostModuleFailed as failure:
+            return failure.result
+        except IrsaError as error:
+            return {"failed": True, "msg": str(error)}

@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import annotation_problems, read_items
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import TRUST_POLICY_LIMIT, Settings
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
+
+DOCUMENTATION = r"""
+name: iam_role_problems
+short_description: Say what is wrong with a list of roles before anything is called
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - Checks the O(onprem.irsa.iam_roles#module:roles) of M(onprem.irsa.iam_roles) by the same rules as the module, but
+    asks nobody. So a playbook can refuse them before it touches anything.
+  - Returns a line for everything that is wrong, each naming the value, the rule and the fix.
+  - The account is not known yet, so that customer-managed policies are of the right one is left to the module.
+options:
+  _input:
+    description: The roles.
+    type: list
+    elements: dict
+    required: true
+  cluster:
+    description: Name of the cluster; the value of the ownership tag.
+    type: str
+    required: true
+  issuer:
+    description: The issuer's URL; the length of trust policies depends on it.
+    type: str
+    required: true
+  region:
+    description: The AWS region; policies must be of its partition.
+    type: str
+    required: true
+  audience:
+    description: The audience of roles that name none of their own.
+    type: str
+    default: sts.amazonaws.com
+  trust_policy_limit:
+    description: How many characters a trust policy may have.
+    type: int
+    default: 2048
+  annotated:
+    description: Whether service accounts get the annotation of their role, so that each can have one role only.
+    type: bool
+    default: false
+seealso:
+  - module: onprem.irsa.iam_roles
+"""
+
+EXAMPLES = r"""
+- name: Check the roles
+  vars:
+    problems: "{{ irsa_iam_roles | onprem.irsa.iam_role_problems(cluster='prod', issuer='https://oidc.example.com',
+      region='eu-central-1') }}"
+  ansible.builtin.assert:
+    that: problems | length == 0
+    fail_msg: "{{ problems }}"
+"""
+
+RETURN = r"""
+_value:
+  description: A line for everything that is wrong; empty when the roles are good.
+  type: list
+  elements: str
+  sample: ["Role 'a b': 'a b' must be 1 to 64 letters, digits and _+=,.@- (IAM role name). Rename it."]
+"""
+
+# Any account: an ARN is always this long.
+_SOME_ACCOUNT = "0" * 12
+
+
+def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
+    roles: t.Sequence[t.Mapping[str, t.Any]],
+    *,
+    cluster: str,
+    issuer: str,
+    region: str,
+    audience: str = "sts.amazonaws.com",
+    trust_policy_limit: int = TRUST_POLICY_LIMIT,
+    annotated: bool = False,
+) -> list[str]:
+    try:
+        of_region = partition(region).name
+        arn = provider_arn(issuer, partition=of_region, account=_SOME_ACCOUNT)
+    except InputError as error:
+        return [str(error)]
+    # Values of a template are bound to all variables of the host, and the validation copies what it is given.
+    plain = json.loads(json.dumps(roles, default=str))
+    settings = Settings(cluster, of_region, "", (arn,), audience, trust_policy_limit)
+    items, problems = read_items(plain, settings)
+    return problems or (annotation_problems(items) if annotated else [])
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"iam_role_problems": _filter}

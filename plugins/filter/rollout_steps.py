@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, rollout
+
+DOCUMENTATION = r"""
+name: rollout_steps
+short_description: The restarts that bring a new issuer to every API server with no token refused
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - Returns the restarts in their order, one server at a time. Every server accepts the issuer before any signs with it,
+    so that the tokens of each are accepted by all at every moment.
+  - What is left to do follows from the observation alone. A rollout that was cut off is planned again from what is
+    there.
+  - Issuers that are there stay accepted behind the one that signs, unless they are retired.
+positional: issuer
+options:
+  _input:
+    description:
+      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
+    type: list
+    elements: dict
+    required: true
+  issuer:
+    description: The issuer that is to sign.
+    type: str
+    required: true
+  jwks_uri:
+    description:
+      - The URL of the published key set, set as C(--service-account-jwks-uri) when the issuer is put first.
+      - Without it, that flag is removed.
+    type: str
+    default: ""
+  flags:
+    description:
+      - Further flags, set in the first restart of each server, as in O(onprem.irsa.control_plane_flags#module:flags).
+    type: dict
+    default: {}
+  retired:
+    description: Issuers to be accepted no more, once no server signs with them.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: onprem.irsa.control_plane_flags
+"""
+
+EXAMPLES = r"""
+- name: Observe the control plane
+  onprem.irsa.control_plane_info:
+  loop: "{{ groups['kube_control_plane'] }}"
+  delegate_to: "{{ item }}"
+  become: true
+  register: observed
+
+- name: Show which restarts a new issuer takes
+  ansible.builtin.debug:
+    msg: "{{ observed.results | onprem.irsa.rollout_steps('https://acme-prod-oidc.s3.eu-central-1.amazonaws.com') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The steps; an empty list when nothing is left to do.
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The host whose API server restarts.
+      type: str
+      sample: cp1
+    phase:
+      description:
+        - What for.
+        - V(accept), so that it accepts the issuers of the others and the new one; V(switch), so that it signs with the
+          new one; V(retire), so that it accepts a retired one no more; V(set), for other flags alone.
+      type: str
+      sample: accept
+    flags:
+      description: The flags to set with M(onprem.irsa.control_plane_flags).
+      type: dict
+"""
+
+
+def _filter(
+    results: t.Iterable[t.Mapping[str, t.Any]],
+    issuer: str,
+    jwks_uri: str = "",
+    flags: t.Mapping[str, object] | None = None,
+    retired: t.Sequence[str] = (),
+) -> list[dict[str, t.Any]]:
+    try:
+        aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired)
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return [asdict(step) for step in rollout(servers({result["item"]: result for result in results}), aim)]
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"rollout_steps": _filter}

@@ -1,0 +1,228 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the observation of control-plane hosts means. PRIVATE to the collection: it may change without notice.
+
+Pure, and for the controller alone: a manifest takes a YAML library.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import parse, same_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import Server
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+
+# STS takes tokens whose times are up to 5 minutes off; half of that is left to AWS's own clocks and to the run.
+MAX_CLOCK_OFFSET: t.Final = 150.0
+
+_MOVE_AWAY = "Move all but the right one out of the manifests directory."
+
+Observation = t.Mapping[str, t.Any]
+"""What C(control_plane_info) returns for one host."""
+
+
+def described(observed: Observation, *, now: float) -> dict[str, t.Any]:
+    """Return a host module's observation with what follows from the manifest's text and from the controller's time.
+
+    now: seconds since the epoch on the controller, at the moment of the observation.
+    """
+    manifests = observed["manifests"]
+    flags: Flags = {}
+    duplicates: list[str] = []
+    if observed["manifest"] in manifests:
+        path = observed["manifest"]
+        flags = parse(manifests[path], observed["component"], source=path).flags
+        duplicates = same_pod(manifests, path)
+    drift = differing(flags, observed["running_flags"])
+    return {
+        **{name: value for name, value in observed.items() if name != "manifests"},
+        "flags": flags,
+        "drift": drift,
+        "duplicates": duplicates,
+        "settled": observed["ready"] and not drift,
+        "clock_offset": round(observed["clock"] - now, 1),
+    }
+
+
+def differing(one: Flags, other: Flags) -> list[str]:
+    """Return the names of the flags whose values differ, or the order of their values."""
+    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+
+
+@dataclass(frozen=True)
+class FlagsPlan:
+    """A change of flags on one host, as it is to be made."""
+
+    component: str
+    manifest: str
+    content: str
+    planned_on: str
+    """SHA-256 digest (hex) of the manifest that was looked at."""
+    flags: Flags
+    """All flags that the new process runs with."""
+    before: Flags
+    after: Flags
+    """Of the flags that were asked for, what the manifest says and is to say."""
+    reached: bool
+    """Whether nothing is left to do, not even to wait."""
+
+    @property
+    def api(self) -> dict[str, str]:
+        """Where the new process answers, and with which client certificate."""
+        return asdict(api_of(self.flags))
+
+
+def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapping[str, object]) -> FlagsPlan:
+    """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
+
+    Raises InputError where there is no manifest to change, or no telling which one the kubelet runs.
+    """
+    path, component = observed["manifest"], observed["component"]
+    if path not in manifests:
+        raise InputError(
+            f"There is no static pod {path} of {component}.", fix="Name the directory that the kubelet reads."
+        )
+    if observed["duplicates"]:
+        raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
+    pod = parse(manifests[path], component, source=path)
+    content = pod.with_flags(flags)
+    after = parse(content, component, source=path).flags
+    return FlagsPlan(
+        component=component,
+        manifest=path,
+        content=content,
+        planned_on=digest(pod.text),
+        flags=after,
+        before={name: pod.flags.get(name, []) for name in flags},
+        after={name: after.get(name, []) for name in flags},
+        reached=content == pod.text and observed["settled"] and not observed["unconfirmed"],
+    )
+
+
+def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
+    """Return what a failure of the host's part means: the host, the flags, the reason, and what to try next."""
+    if "reason" not in result:
+        return f"{host}: {result.get('msg', 'the module failed')}"
+    changed = {name: values for name, values in plan.after.items() if values != plan.before[name]}
+    words = [f"--{name}={value}" for name, values in changed.items() for value in values]
+    words += [f"no --{name}" for name, values in changed.items() if not values]
+    asked = f"with {' '.join(words)}" if words else "with the manifest that is there"
+    return f"{host}, {asked}: {result['msg']} {_next(plan, host, result)}"
+
+
+def _next(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
+    if result["recovered"]:
+        return (
+            f"It gave no answer for {result['unavailable_seconds']:.0f} s. Correct the flags, see what the play would "
+            "change with `ansible-playbook --check --diff`, and run it again."
+        )
+    return (
+        f"On {host}, `journalctl -u kubelet -n 50` says what the kubelet does, `crictl ps -a --name {plan.component}` "
+        f"lists the attempts, and `crictl logs ID` shows why one ended. Put {plan.manifest} right there; its earlier "
+        "versions are in the backup directory."
+    )
+
+
+def problems(hosts: t.Mapping[str, Observation]) -> list[str]:
+    """Return why the control plane must not be changed as it is: one sentence and its fix for each problem.
+
+    A host with a change that was cut off and not seen running yet is judged later: that change is ended first.
+    """
+    settled = {host: observed for host, observed in hosts.items() if not observed["unconfirmed"]}
+    found = [problem for host, observed in hosts.items() for problem in _of_host(host, observed)]
+    found += [problem for host, observed in settled.items() for problem in _of_process(host, observed)]
+    return found + _of_keys({host: observed for host, observed in settled.items() if observed["pid"] is not None})
+
+
+def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
+    """Return what the rollout is planned from, in plain lists: those of Ansible's templates can't be copied."""
+    return [
+        Server(host, {name: list(values) for name, values in observed["running_flags"].items()})
+        for host, observed in hosts.items()
+    ]
+
+
+def _ambiguous(observed: Observation) -> str:
+    files = ", ".join([observed["manifest"], *observed["duplicates"]])
+    return f"The files {files} hold the same pod, and the kubelet runs any one of them."
+
+
+def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
+    manifest = observed["manifest"]
+    if observed["distribution"] != "kubeadm":
+        yield (
+            f"{host}: its Kubernetes distribution is not supported: {manifest} is no manifest that kubeadm wrote. "
+            "Run it on a cluster made by kubeadm or kubespray."
+        )
+    if observed["duplicates"]:
+        yield f"{host}: {_ambiguous(observed)} {_MOVE_AWAY}"
+    if abs(observed["clock_offset"]) > MAX_CLOCK_OFFSET:
+        yield (
+            f"{host}: its clock is {observed['clock_offset']:+.0f} s off the controller's, and at most "
+            f"{MAX_CLOCK_OFFSET:.0f} s are allowed: STS refuses tokens from another time. Set up NTP on both."
+        )
+
+
+def _of_process(host: str, observed: Observation) -> t.Iterator[str]:
+    component, manifest = observed["component"], observed["manifest"]
+    if observed["distribution"] != "kubeadm":
+        return
+    if observed["pid"] is None:
+        yield f"{host}: no {component} runs. See `journalctl -u kubelet` and `crictl ps -a --name {component}` there."
+    elif observed["drift"]:
+        yield (
+            f"{host}: {component} does not run with what {manifest} says: {_drift(observed)}. Put the manifest "
+            "right and wait until the kubelet has restarted it."
+        )
+    elif not observed["ready"]:
+        yield f"{host}: {component} is not ready. See `curl -k {observed['api']['url']}/readyz?verbose` there."
+
+
+def _drift(observed: Observation) -> str:
+    configured, running = observed["flags"], observed["running_flags"]
+    return "; ".join(
+        f"{name} is {', '.join(configured.get(name, ['absent']))} in the file and "
+        f"{', '.join(running.get(name, ['absent']))} in the process"
+        for name in observed["drift"]
+    )
+
+
+def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
+    found = [
+        f"{host}: signs with the key {key['kid']} in {key['file']}, but accepts only "
+        f"{', '.join(observed['kids']) or 'none'}. Add its public half to a file that --service-account-key-file names."
+        for host, observed in hosts.items()
+        for key in [observed["signing_key"]]
+        if key is not None and key["kid"] not in observed["kids"]
+    ]
+    by_kids: dict[tuple[str, ...], list[str]] = {}
+    for host, observed in hosts.items():
+        by_kids.setdefault(tuple(sorted(observed["kids"])), []).append(host)
+    if len(by_kids) > 1:
+        sides = "; ".join(f"{', '.join(names)}: {', '.join(kids) or 'none'}" for kids, names in by_kids.items())
+        found.append(
+            f"The API servers accept different keys, so that some refuse the tokens of others: {sides}. Copy the files "
+            "that --service-account-key-file and --service-account-signing-key-file name from one host to the others, "
+            "and restart kube-apiserver there."
+        )
+    return found
+
+
+__all__: t.Final = (
+    "MAX_CLOCK_OFFSET",
+    "FlagsPlan",
+    "Observation",
+    "described",
+    "differing",
+    "explained",
+    "planned",
+    "problems",
+    "servers",
+)

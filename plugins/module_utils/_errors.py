@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong, as people read it. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import contextmanager
+
+
+class IrsaError(Exception):
+    """Root of every error that the collection's own code raises: what is wrong, and what to do about it."""
+
+    def __init__(self, problem: str, *, fix: str) -> None:
+        """Take the problem, naming the value and the rule it breaks, and the fix; each a sentence."""
+        super().__init__(f"{problem} {fix}")
+        self.problem = problem
+        self.fix = fix
+
+
+class InputError(IrsaError):
+    """A value given by the user breaks a rule; nothing was touched."""
+
+
+class _Module(t.Protocol):
+    def fail_json(self, msg: str, *, exception: Exception) -> t.NoReturn: ...
+
+
+@contextmanager
+def reported(module: _Module) -> t.Iterator[None]:
+    """Turn an IrsaError raised in the body into the module's failure: the one place where that happens."""
+    try:
+        yield
+    except IrsaError as error:
+        module.fail_json(msg=str(error), exception=error)

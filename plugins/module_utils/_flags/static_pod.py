@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flags of a component in its static pod's manifest. PRIVATE to the collection: it may change without notice.
+
+Pure, and for the controller alone: hosts need no YAML library. Changes are spliced into the text at the places that
+the YAML parser reports, so that comments, quotes, order and every other byte stay as they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import PurePath
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import (
+    Flag,
+    Flags,
+    check_flags,
+    occurrences,
+    values_by_name,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.splice import Item, Slot, spliced
+
+with suppress(ImportError):  # ansible-core brings PyYAML to the controller, where alone this file is used
+    import yaml
+
+_FIX = "Write the container's command as a list that names the program first, then its flags, one string each."
+
+
+@dataclass(frozen=True)
+class StaticPod:
+    """A component's container in the manifest of its static pod: who the pod is, and the arguments it starts with."""
+
+    source: str
+    text: str = field(repr=False)
+    component: str
+    container: int
+    items: tuple[Item, ...] = field(repr=False)
+    program: int
+    """Index among items of the program's name; -1 when the image's entry point is the program."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """The items of C(command) and C(args), one behind the other."""
+        return [item.value for item in self.items]
+
+    @property
+    def flags(self) -> Flags:
+        """The values of each flag as configured, in their order."""
+        return values_by_name(occurrences(self.arguments, start=self.program + 1))
+
+    def with_flags(self, flags: t.Mapping[str, object]) -> str:
+        """Return the manifest's text with each of these flags set to its values in their order; [] removes a flag.
+
+        Flags that are not named stay. A flag that was not there comes right behind the program's name.
+        Raises InputError when the text can't be changed so without changing anything else.
+        """
+        wanted = check_flags(flags)
+        slots = [Slot(index, value) for index, value in enumerate(self.arguments)]
+        for name, values in wanted.items():
+            slots = _with_flag(slots, self.program, name, values)
+        text = spliced(self.text, self.items, slots)
+        self._require_nothing_else(text, {name: values for name, values in {**self.flags, **wanted}.items() if values})
+        return text
+
+    def _require_nothing_else(self, text: str, flags: Flags) -> None:
+        """Read the new text back: a YAML feature that a splice does not see (an alias, a tag) ends here."""
+        try:
+            after = parse(text, self.component, source=self.source)
+            same = after.flags == flags and _without_arguments(after) == _without_arguments(self)
+        except (InputError, yaml.YAMLError):
+            same = False
+        if not same:
+            raise InputError(
+                f"{self.source}: is written in a way that does not let the flags alone be changed "
+                "(an anchor, a tag or a stray word among the arguments).",
+                fix=_FIX,
+            )
+
+
+def parse(text: str, component: str, *, source: str) -> StaticPod:
+    """Return the component's container of a static pod's manifest; source names the text in messages.
+
+    Raises InputError when the text holds no pod, when no container runs the component by its own name, or several do.
+    """
+    pod = _pod_node(text, source=source)
+    containers = _child(_child(pod, "spec"), "containers")
+    if not isinstance(containers, yaml.SequenceNode):
+        raise InputError(f"{source}: spec.containers must be a list.", fix="Restore the manifest from a backup.")
+    found = []
+    for number, container in enumerate(containers.value):
+        items = tuple(_items(container, "command", source) + _items(container, "args", source))
+        program = _program(items, component, entry_point=_child(container, "command") is None)
+        if program is not None and (program >= 0 or _name(container) == component):
+            found.append(StaticPod(source, text, component, number, items, program))
+    if len(found) != 1:
+        raise InputError(
+            f"{source}: {len(found)} containers start the program {component}, where exactly one is expected"
+            f"{'' if found else ' (a shell or another wrapper in front of it hides its flags)'}.",
+            fix=_FIX,
+        )
+    return found[0]
+
+
+def pod_key(text: str) -> tuple[str, str] | None:
+    """Return namespace and name of the pod in a text, as the kubelet reads it; None where there is no pod."""
+    try:
+        pod = _pod_node(text, source="")
+    except InputError:
+        return None
+    metadata = _child(pod, "metadata")
+    return _name(metadata, "namespace") or "default", _name(metadata)
+
+
+def same_pod(manifests: t.Mapping[str, str], path: str) -> list[str]:
+    """Return the other files of a manifests directory that hold the pod of the file at path.
+
+    The kubelet runs one of them and does not say which (Kubernetes issue 136962).
+    """
+    key = pod_key(manifests[path])
+    return sorted(
+        other for other, text in manifests.items() if other != path and key is not None and pod_key(text) == key
+    )
+
+
+def _pod_node(text: str, *, source: str) -> yaml.MappingNode:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{source}: is not one YAML document: {problem}.", fix="Correct it first.") from error
+    if not isinstance(node, yaml.MappingNode) or _name(node, "kind") != "Pod":
+        raise InputError(f"{source}: holds no pod (kind: Pod).", fix="Name the manifest of a static pod.")
+    return node
+
+
+def _child(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """Return the value of a mapping's key; None where there is none, or where null stands."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    values = [value for name, value in node.value if name.value == key]
+    if len(values) > 1:
+        raise InputError(f"The key {key} stands twice in one mapping of the manifest.", fix="Remove one of them.")
+    return values[0] if values and values[0].tag != "tag:yaml.org,2002:null" else None
+
+
+def _name(node: yaml.Node | None, key: str = "name") -> str:
+    child = _child(node, key)
+    return str(child.value) if isinstance(child, yaml.ScalarNode) else ""
+
+
+def _items(container: yaml.Node, key: str, source: str) -> list[Item]:
+    node = _child(container, key)
+    if node is None:
+        return []
+    if not isinstance(node, yaml.SequenceNode) or any(child.tag != "tag:yaml.org,2002:str" for child in node.value):
+        raise InputError(f"{source}: {key} of a container must be a list of strings.", fix=_FIX)
+    return [Item.of(child, node) for child in node.value]
+
+
+def _program(items: t.Sequence[Item], component: str, *, entry_point: bool) -> int | None:
+    """Return the index of the program's name in front of the flags; -1: the entry point; None: something else runs."""
+    for index, item in enumerate(items):
+        if PurePath(item.value).name == component:
+            return index
+        if item.value.startswith("-"):
+            break
+    return -1 if entry_point else None
+
+
+def _without_arguments(pod: StaticPod) -> object:
+    document = yaml.load(pod.text, Loader=yaml.SafeLoader)
+    for key in ("command", "args"):
+        document["spec"]["containers"][pod.container].pop(key, None)
+    return document
+
+
+def _with_flag(slots: list[Slot], program: int, name: str, values: list[str]) -> list[Slot]:
+    """Return the slots with a flag's values changed where they stand; what stays the same keeps its place."""
+    arguments = [slot.value for slot in slots]
+    present = [flag for flag in occurrences(arguments, start=program + 1) if flag.name == name]
+    places = [flag.index for flag in present] + [present[-1].end if present else program + 1]
+    after = list(slots)
+    matcher = difflib.SequenceMatcher(None, [flag.value for flag in present], values, autojunk=False)
+    for tag, old, old_end, new, new_end in reversed(matcher.get_opcodes()):
+        if tag == "equal":
+            continue
+        gone, come = present[old:old_end], values[new:new_end]
+        place = gone[-1].end if gone else places[old]
+        after[place:place] = [Slot(None, f"--{name}={value}") for value in come[len(gone) :]]
+        for flag, value in reversed([*zip_longest(gone, come[: len(gone)])]):
+            after[flag.index : flag.end] = _rewritten(slots[flag.index : flag.end], flag, value)
+    return after
+
+
+def _rewritten(slots: list[Slot], flag: Flag, value: str | None) -> list[Slot]:
+    """Return the items of one occurrence with another value, in the form in which they were written; None: none."""
+    first = slots[0]
+    if value is None:
+        return []
+    if flag.length > 1 and not value.startswith("-"):
+        return [first, Slot(slots[1].source, value)]
+    name = first.value if flag.bare or flag.length > 1 else first.value[: len(first.value) - len(flag.value)]
+    return [Slot(first.source, f"{name}{'' if name.endswith('=') else '='}{value}")]
+
+
+__all__: t.Final = ("StaticPod", "parse", "pod_key", "same_pod")

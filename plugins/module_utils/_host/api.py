@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions to the API server of this host itself. PRIVATE to the collection: it may change without notice.
+
+Runs on managed hosts with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import typing as t
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+
+_DEFAULT_PORT = "6443"  # kube-apiserver --help, --secure-port
+_ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 -- what a flag says, nothing is bound
+_TIMEOUT = 2.0  # seconds; the server is this host itself
+
+
+@dataclass(frozen=True)
+class Api:
+    """Where this host's own API server answers, and with which client certificate to ask it."""
+
+    url: str
+    client_cert: str = ""
+    client_key: str = ""
+
+    def ready(self) -> bool:
+        """Return whether C(/readyz) says so (Kubernetes, "API health endpoints")."""
+        return self._get("/readyz") is not None
+
+    def version(self) -> str | None:
+        """Return the version, like C(v1.34.4); None without an answer."""
+        answer = self._get("/version")
+        return str(json.loads(answer)["gitVersion"]) if answer else None
+
+    def _get(self, path: str) -> bytes | None:
+        """Return the body of an answer with status 200; None for anything else."""
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPSConnection(
+            str(parts.hostname), parts.port, timeout=_TIMEOUT, context=self._context()
+        )
+        with closing(connection), suppress(OSError, http.client.HTTPException):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            body = response.read()
+            return body if response.status == http.client.OK else None
+        return None
+
+    def _context(self) -> ssl.SSLContext:
+        """Ask as the kubelet's own probes do: the address is this host's, whatever name the certificate has.
+
+        The client certificate matters where anonymous requests are off; no secret is sent.
+        """
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if self.client_cert and self.client_key:
+            with suppress(OSError):
+                context.load_cert_chain(self.client_cert, self.client_key)
+        return context
+
+
+def api_of(flags: Flags) -> Api:
+    """Return how to reach an API server that runs with these flags, with its own client certificate for kubelets."""
+
+    def last(name: str) -> str:
+        return flags.get(name, [""])[-1]
+
+    addresses = [
+        address for address in (last("bind-address"), last("advertise-address")) if address not in _ANY_ADDRESS
+    ]
+    address = addresses[0] if addresses else "127.0.0.1"
+    host = f"[{address}]" if ":" in address else address
+    return Api(
+        url=f"https://{host}:{last('secure-port') or _DEFAULT_PORT}",
+        client_cert=last("kubelet-client-certificate"),
+        client_key=last("kubelet-client-key"),
+    )
+
+
+__all__: t.Final = ("Api", "api_of")

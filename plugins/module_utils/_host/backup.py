@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Manifests that were replaced, kept on the host. PRIVATE to the collection: it may change without notice.
+
+While a new manifest has not been seen running, the old one is kept under a name with the new one's digest: a run that
+was cut off leaves behind what to go back to, and for which content. Runs on managed hosts with the standard library
+alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+PRIVATE_DIRECTORY: t.Final = 0o700
+PRIVATE_FILE: t.Final = 0o600
+
+
+@dataclass(frozen=True)
+class Backups:
+    """The replaced texts of one manifest, in a directory that only its owner reads."""
+
+    directory: Path
+    manifest: Path
+
+    def for_replaced(self, content: str) -> Path:
+        """Return where the text is kept that this content replaces, until it is seen running."""
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return self.directory / f"{self.manifest.name}.before-{digest[:16]}"
+
+    def is_unconfirmed(self, content: str) -> bool:
+        """Return whether this content came from here and has not been seen running yet."""
+        return self.for_replaced(content).exists()
+
+    def last_good(self, content: str) -> str:
+        """Return the text to go back to from this content: itself, unless it has not been seen running yet."""
+        kept = self.for_replaced(content)
+        return read_text(kept) if kept.exists() else content
+
+    def keep(self, good: str, *, replaced_by: str) -> Path:
+        """Keep a good text until the one that replaces it has been seen running."""
+        kept = self.for_replaced(replaced_by)
+        write_text(kept, good, mode=PRIVATE_FILE)
+        return kept
+
+    def confirm(self, content: str) -> Path | None:
+        """Note that this content runs: what it replaced goes under a name with the time; return that."""
+        kept, dated = self.for_replaced(content), None
+        if kept.exists():
+            dated = self.directory / f"{self.manifest.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+            kept.rename(dated)
+        self.forget()
+        return dated
+
+    def forget(self) -> None:
+        """Remove what was kept for contents that are not there any more."""
+        for kept in self.directory.glob(f"{self.manifest.name}.before-*"):
+            kept.unlink()
+
+    @contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Make the directory, and let one run at a time change the manifest, for as long as the body lasts.
+
+        A run whose controller is gone goes on to its end on the host; the next one waits for it here.
+        """
+        if self.directory.resolve() == self.manifest.parent.resolve():
+            raise InputError(
+                f"The backup directory {self.directory} must not be the manifests directory: the kubelet runs every "
+                "file in it (Kubernetes issue 136962).",
+                fix="Name another directory.",
+            )
+        self.directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        self.directory.chmod(PRIVATE_DIRECTORY)
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text with its line ends as they are."""
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text.", fix="Write it in UTF-8, as the kubelet expects.") from error
+
+
+def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | None = None) -> None:
+    """Put a text in a file's place by rename, so that it is there whole or not at all, also after a power cut.
+
+    The draft beside it begins with a dot: the kubelet passes over such names alone (Kubernetes, "Create static Pods").
+    """
+    draft = path.with_name(f".{path.name}.onprem-irsa")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 -- from the descriptor of the exclusive create
+        os.fchmod(descriptor, mode)
+        if owner is not None:
+            os.fchown(descriptor, *owner)
+        file.write(text.encode())
+        file.flush()
+        os.fsync(descriptor)
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+__all__: t.Final = ("Backups", "read_text", "write_text")

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes of a control-plane component on this host. PRIVATE to the collection: it may change without notice.
+
+Reads C(/proc) (Linux, proc(5)); runs on managed hosts with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags, flags_of
+
+PROC: t.Final = Path("/proc")
+
+_START_TIME = 19  # field 22 of /proc/PID/stat, counted from behind the command's name, which may hold blanks
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its arguments, and when it started, which tells it from a later one with the same id."""
+
+    pid: int
+    start_ticks: int
+    """Clock ticks from the boot to the start of the process."""
+    arguments: tuple[str, ...]
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """What tells this process from every other one since the boot."""
+        return self.pid, self.start_ticks
+
+    @property
+    def flags(self) -> Flags:
+        """The values of each flag that it runs with, in their order."""
+        return flags_of(self.arguments[1:])
+
+    def started(self, proc: Path = PROC) -> float:
+        """Return when it started, in seconds since the epoch."""
+        lines = (proc / "stat").read_text(encoding="ascii").splitlines()
+        boot = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+        return boot + self.start_ticks / os.sysconf("SC_CLK_TCK")
+
+
+def find(component: str, proc: Path = PROC) -> Process | None:
+    """Return the newest process of this host's own component; None when none runs.
+
+    Components of other clusters, which run in pods on this host, have a network of their own: they are passed over.
+    """
+    found = [
+        _read(directory, arguments)
+        for directory in proc.iterdir()
+        if directory.name.isdigit()
+        for arguments in [_arguments(directory)]
+        if arguments and PurePath(arguments[0]).name == component and _on_host_network(directory)
+    ]
+    return max(filter(None, found), key=lambda process: process.start_ticks, default=None)
+
+
+def _arguments(directory: Path) -> tuple[str, ...]:
+    try:
+        text = (directory / "cmdline").read_bytes().decode("utf-8", "surrogateescape")
+    except OSError:  # it ended in the meantime
+        return ()
+    return tuple(text.split("\0")[:-1])
+
+
+def _read(directory: Path, arguments: tuple[str, ...]) -> Process | None:
+    try:
+        stat = (directory / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return Process(int(directory.name), int(stat[_START_TIME]), arguments)
+
+
+def _on_host_network(directory: Path) -> bool:
+    own = directory.parent / "self" / "ns" / "net"
+    try:
+        return (directory / "ns" / "net").readlink() == own.readlink()
+    except OSError:
+        return False
+
+
+__all__: t.Final = ("PROC", "Process", "find")

@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Another manifest for a static pod, or the old one again. PRIVATE to the collection: it may change without notice.
+
+Runs on managed hosts with the standard library alone, to its end even when the controller is gone: so a host is never
+left with a component that does not start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import typing as t
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure, Watch
+
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A manifest as it is to be, the flags that its process then runs with, and how long to wait for that."""
+
+    backups: Backups
+    content: str
+    flags: Flags
+    timeout: float
+    """Seconds; the same again for the old manifest, if it is put back."""
+    planned_on: str = ""
+    """SHA-256 digest (hex) of the manifest that the change was planned on; empty: whatever is there is replaced."""
+
+    @property
+    def path(self) -> Path:
+        """The manifest's file."""
+        return self.backups.manifest
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a change."""
+
+    changed: bool
+    backup: Path | None = None
+    """The replaced text."""
+    failure: Failure | None = None
+    """Why the new manifest did not come up."""
+    put_back: bool = False
+    """Whether the old manifest stands there again."""
+    put_back_failure: Failure | None = None
+    """Why that one did not come up either."""
+
+
+def current(path: Path) -> str:
+    """Return the manifest that is there; raises InputError without one: this changes manifests and makes none."""
+    if not path.exists():
+        raise InputError(f"{path}: there is no such manifest.", fix="Name the manifest of a running static pod.")
+    return read_text(path)
+
+
+def digest(text: str) -> str:
+    """Return the digest by which a manifest is told from another."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def apply(change: Change, watch: Watch) -> Outcome:
+    """Move the new manifest in, wait until it runs and is ready, and put the old one back if it does not.
+
+    A content that stands there already, as a run that was cut off leaves it, is waited for in the same way.
+    """
+    with change.backups.locked(), _undisturbed():
+        before = current(change.path)
+        changed = before != change.content
+        if changed and change.planned_on and digest(before) != change.planned_on:
+            raise IrsaError(
+                f"{change.path}: somebody else changed it since it was looked at; it was left as it is.",
+                fix="Run the play again: it then plans on what is there.",
+            )
+        running = find(watch.component, watch.proc)
+        if not changed and running is not None and running.flags == change.flags and watch.ready():
+            return Outcome(changed=False, backup=change.backups.confirm(change.content))
+        good, since = change.backups.last_good(before), watch.begin()
+        if changed:
+            change.backups.keep(good, replaced_by=change.content)
+            _replace(change.path, change.content)
+        replaced = running.identity if changed and running is not None else None
+        failure = watch.wait(
+            lambda process: process.identity != replaced and process.flags == change.flags,
+            since=since,
+            timeout=change.timeout,
+        )
+        if failure is None:
+            return Outcome(changed=changed, backup=change.backups.confirm(change.content))
+        return _put_back(change, watch, good, failure, running)
+
+
+def reported_outcome(outcome: Outcome, watch: Watch) -> dict[str, t.Any]:
+    """Return an outcome as the module C(static_pod) documents it; C(msg) is among it after a failure."""
+    result: dict[str, t.Any] = {
+        "changed": outcome.changed,
+        "backup": str(outcome.backup) if outcome.backup else None,
+        "unavailable_seconds": round(watch.unavailable, 1),
+        "put_back": outcome.put_back,
+    }
+    if outcome.failure is None:
+        return result
+    recovered = outcome.put_back and outcome.put_back_failure is None
+    return {
+        **result,
+        "recovered": recovered,
+        "reason": outcome.failure.reason,
+        "log": [*outcome.failure.log],
+        "msg": f"{watch.component} did not come up: {outcome.failure.reason} {_aftermath(outcome, recovered)}",
+    }
+
+
+def _aftermath(outcome: Outcome, recovered: bool) -> str:
+    if recovered:
+        return "The old manifest was put back, and it is ready again."
+    if outcome.put_back_failure is not None:
+        return f"The old manifest was put back, but it did not come up either: {outcome.put_back_failure.reason}"
+    return "The manifest was there before, and no older one is known to work."
+
+
+def _put_back(change: Change, watch: Watch, good: str, failure: Failure, running: Process | None) -> Outcome:
+    """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
+    if good == change.content:
+        return Outcome(changed=False, failure=failure)
+    since, bad = watch.begin(), watch.seen - {running.identity if running is not None else None}
+    _replace(change.path, good)
+    change.backups.forget()
+    again = watch.wait(lambda process: process.identity not in bad, since=since, timeout=change.timeout)
+    return Outcome(changed=True, failure=failure, put_back=True, put_back_failure=again)
+
+
+def _replace(path: Path, content: str) -> None:
+    there = path.stat()
+    write_text(path, content, mode=there.st_mode & 0o7777, owner=(there.st_uid, there.st_gid))
+
+
+@contextmanager
+def _undisturbed() -> t.Iterator[None]:
+    """Let a lost connection or a stopped play not end what has begun."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+__all__: t.Final = ("Change", "Outcome", "apply", "current", "reported_outcome")

@@ -1,0 +1,214 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules of issuer URLs and of the buckets that serve them. PRIVATE to the collection: it may change without notice.
+
+An issuer is compared as a string by the API server, by IAM, by STS and by every trust policy, and is not changed
+without touching all of them: so what could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+# IAM, CreateOpenIDConnectProvider, Url: 1 to 255 characters.
+MAX_ISSUER_LENGTH = 255
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})+")  # RFC 1035: 63 octets a label, 253 in all
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+# S3 user guide, "General purpose bucket naming rules": what S3 keeps for itself.
+_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3")
+
+
+class Partition(t.NamedTuple):
+    """A separate AWS: its name in ARNs, and the DNS suffix of its services."""
+
+    name: str
+    dns_suffix: str
+
+
+# The partitions whose regions begin so (botocore, partitions.json); all other regions are in the first one.
+_AWS = Partition("aws", "amazonaws.com")
+_PARTITIONS = {
+    "cn-": Partition("aws-cn", "amazonaws.com.cn"),
+    "us-gov-": Partition("aws-us-gov", "amazonaws.com"),
+    "eusc-": Partition("aws-eusc", "amazonaws.eu"),
+    "us-iso-": Partition("aws-iso", "c2s.ic.gov"),
+    "us-isob-": Partition("aws-iso-b", "sc2s.sgov.gov"),
+    "us-isof-": Partition("aws-iso-f", "csp.hci.ic.gov"),
+    "eu-isoe-": Partition("aws-iso-e", "cloud.adc-e.uk"),
+}
+
+
+class _Rule(t.NamedTuple):
+    """A rule that a value may break: how to see it, what it says, and what to do."""
+
+    broken: t.Callable[[str], bool]
+    says: str
+    fix: str
+
+
+def _host(url: str) -> str:
+    return url[len("https://") :].partition("/")[0]
+
+
+def _path(url: str) -> str:
+    return url[len("https://") + len(_host(url)) :]
+
+
+# In the order in which a reader would look: the first broken rule is the one reported.
+_ISSUER_RULES = (
+    _Rule(
+        lambda url: not url.isascii() or not url.isprintable() or " " in url or url == "",
+        "must be a URL of printable ASCII characters without blanks",
+        "Write it as https://HOST or https://HOST/PATH.",
+    ),
+    _Rule(
+        lambda url: "," in url,
+        "must be one URL: kube-apiserver takes a list joined by commas for one long issuer",
+        "Give the one issuer that new tokens are to carry.",
+    ),
+    _Rule(
+        lambda url: not url.startswith("https://"),
+        "must begin with https:// (OpenID Connect Discovery 1.0, section 3)",
+        "Serve the documents over HTTPS and write the URL with https:// in lower case.",
+    ),
+    _Rule(
+        lambda url: "?" in url,
+        "must have no query (OpenID Connect Discovery 1.0, section 3)",
+        "Remove everything from the question mark on.",
+    ),
+    _Rule(
+        lambda url: "#" in url,
+        "must have no fragment (OpenID Connect Discovery 1.0, section 3)",
+        "Remove everything from the number sign on.",
+    ),
+    _Rule(
+        lambda url: "@" in _host(url),
+        "must have no user or password in front of the host: AWS fetches it anonymously",
+        "Remove everything up to and with the at sign.",
+    ),
+    _Rule(
+        lambda url: re.search(r":[0-9]*$", _host(url)) is not None,
+        "must have no port (IAM, CreateOpenIDConnectProvider)",
+        "Serve the documents on port 443 and remove the port.",
+    ),
+    _Rule(
+        lambda url: url.endswith("/"),
+        "must not end in a slash: issuers are compared as strings",
+        "Remove the slash at the end.",
+    ),
+    _Rule(
+        lambda url: _HOST.fullmatch(_host(url)) is None,
+        "must name a fully qualified host in lower case",
+        "Write the host as DNS has it, for example https://oidc.example.com.",
+    ),
+    _Rule(
+        lambda url: _path(url).endswith("/.well-known/openid-configuration"),
+        "must be the issuer, not its discovery document",
+        "Remove /.well-known/openid-configuration.",
+    ),
+    _Rule(
+        lambda url: _PATH.fullmatch(_path(url)) is None or {".", ".."} & set(_path(url).split("/")) != set(),
+        "must have a path of letters, digits, '-', '.', '_' and '~' alone, without empty or dot segments",
+        "Choose a plain path, for example https://oidc.example.com/prod.",
+    ),
+    _Rule(
+        lambda url: len(url) > MAX_ISSUER_LENGTH,
+        f"must have at most {MAX_ISSUER_LENGTH} characters (IAM, CreateOpenIDConnectProvider)",
+        "Choose a shorter host or path.",
+    ),
+)
+
+_BUCKET_RULES = (
+    _Rule(
+        lambda name: len(name) not in range(3, 64),
+        "must have 3 to 63 characters (S3 bucket naming rules)",
+        "Choose a name of that length.",
+    ),
+    _Rule(
+        lambda name: "." in name,
+        "must have no dots: the certificate of *.s3.REGION.amazonaws.com covers one label, so HTTPS would fail",
+        "Use hyphens instead of dots.",
+    ),
+    _Rule(
+        lambda name: _BUCKET.fullmatch(name) is None,
+        "must consist of lower-case letters, digits and hyphens, and begin and end with a letter or digit "
+        "(S3 bucket naming rules)",
+        "Choose a name of these characters.",
+    ),
+    _Rule(
+        lambda name: name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES),
+        f"must not begin with {', '.join(_RESERVED_PREFIXES)} nor end in {', '.join(_RESERVED_SUFFIXES)}: "
+        "S3 keeps these for itself (S3 bucket naming rules)",
+        "Choose another name.",
+    ),
+)
+
+
+def _refuse_broken(what: str, value: str, rules: t.Iterable[_Rule]) -> str:
+    for rule in rules:
+        if rule.broken(value):
+            raise InputError(f"The {what} {value!r} {rule.says}.", fix=rule.fix)
+    return value
+
+
+def check_issuer_url(url: str) -> str:
+    """Return the URL as it is, or raise InputError for the first rule that it breaks.
+
+    The rules are those of OpenID Connect Discovery 1.0 (https, no query, no fragment), of IAM's
+    CreateOpenIDConnectProvider (no port, at most 255 characters), and of comparison as strings.
+    """
+    return _refuse_broken("issuer", url, _ISSUER_RULES)
+
+
+def check_bucket_name(name: str) -> str:
+    """Return the bucket's name as it is, or raise InputError for the first S3 naming rule that it breaks."""
+    return _refuse_broken("bucket name", name, _BUCKET_RULES)
+
+
+def partition(region: str) -> Partition:
+    """Return the partition of a region, or raise InputError for what is no region's code."""
+    if _REGION.fullmatch(region) is None:
+        raise InputError(
+            f"The region {region!r} must look like eu-central-1.",
+            fix="Give the code of an AWS region, as `aws ec2 describe-regions` lists them.",
+        )
+    return next((found for prefix, found in _PARTITIONS.items() if region.startswith(prefix)), _AWS)
+
+
+def s3_host(region: str) -> str:
+    """Return the host name of S3's endpoint in a region."""
+    return f"s3.{region}.{partition(region).dns_suffix}"
+
+
+def s3_issuer_url(bucket: str, region: str) -> str:
+    """Return the URL under which S3 itself serves a bucket's objects over HTTPS (virtual-hosted style, regional)."""
+    return check_issuer_url(f"https://{check_bucket_name(bucket)}.{s3_host(region)}")
+
+
+def issuer_host_path(url: str) -> str:
+    """Return the checked issuer without C(https://).
+
+    IAM names the provider so in its ARN, and trust policies in their condition keys (C(HOST/PATH:aud)).
+    """
+    return check_issuer_url(url)[len("https://") :]
+
+
+__all__: t.Final = (
+    "MAX_ISSUER_LENGTH",
+    "Partition",
+    "check_bucket_name",
+    "check_issuer_url",
+    "issuer_host_path",
+    "partition",
+    "s3_host",
+    "s3_issuer_url",
+)

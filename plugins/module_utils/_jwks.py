@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Public keys as a JSON Web Key Set. PRIVATE to the collection: it may change without notice.
+
+The set equals, byte for byte, what kube-apiserver serves for the same keys in the same order (C(openIDKeysetJSON) in
+Kubernetes' C(pkg/serviceaccount/openidmetadata.go)), so that a difference between the two is a difference of keys.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._keys import (
+    PUBLIC_KEY,
+    PemBlock,
+    der_of,
+    kid_from_spki,
+    public_blocks,
+)
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+    from jwcrypto.jwk import JWK
+except ImportError as error:
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+# A public JSON Web Key (RFC 7517): strings alone, in the order in which the API server writes them.
+Jwk = dict[str, str]
+
+_FIELDS = ("use", "kty", "kid", "crv", "alg", "x", "y", "n", "e")  # go-jose, rawJSONWebKey
+_CURVE_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}  # RFC 7518 section 3.4
+_MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
+
+
+def go_json(value: object) -> str:
+    r"""Return the JSON that Go's C(json.Marshal) makes of a value: compact, with <, > and & as C(\u003c) and so on."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _load(block: PemBlock, source: str) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    text = block.text.encode("utf-8")
+    try:
+        if block.label == PUBLIC_KEY:
+            key: t.Any = load_pem_public_key(text)
+        else:
+            key = x509.load_pem_x509_certificate(text).public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise InputError(
+            f"{source}: a {block.label} block holds no public key that can be read.",
+            fix="Put the file back from a copy that is whole.",
+        ) from error
+    if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
+        raise InputError(
+            f"{source}: the key is neither RSA nor ECDSA, the only kinds that kube-apiserver signs with.",
+            fix="Use an RSA key of 2048 bits or more, or an ECDSA key on P-256, P-384 or P-521.",
+        )
+    return key
+
+
+def _refuse_weak(jwk: Jwk, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, source: str) -> None:
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _MIN_RSA_BITS:
+        raise InputError(
+            f"{source}: the RSA key {jwk['kid']} has {key.key_size} bits; RS256 asks for {_MIN_RSA_BITS} (RFC 7518).",
+            fix="Rotate the cluster's service-account key to one of 2048 bits or more.",
+        )
+    if isinstance(key, ec.EllipticCurvePublicKey) and jwk["alg"] == "":
+        raise InputError(
+            f"{source}: the ECDSA key {jwk['kid']} is on the curve {key.curve.name}; kube-apiserver takes P-256, P-384 "
+            "and P-521.",
+            fix="Rotate the cluster's service-account key to one on P-256, or to RSA.",
+        )
+
+
+def _jwk(block: PemBlock, source: str) -> Jwk:
+    key = _load(block, source)
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if block.label == PUBLIC_KEY and spki != der_of(block, source=source):
+        raise InputError(
+            f"{source}: the public key is not in the plain encoding of RFC 5280 (RSA-PSS, or a compressed point), "
+            "which kube-apiserver passes over without a word.",
+            fix="Write the public key anew with `openssl pkey -in PRIVATE_KEY -pubout`.",
+        )
+    parts: Jwk = json.loads(JWK.from_pyca(key).export_public())
+    algorithm = "RS256" if isinstance(key, rsa.RSAPublicKey) else _CURVE_ALGORITHMS.get(parts["crv"], "")
+    parts = {**parts, "use": "sig", "kid": kid_from_spki(spki), "alg": algorithm}
+    _refuse_weak(parts, key, source)
+    return {name: parts[name] for name in _FIELDS if name in parts}
+
+
+def jwks_from_pems(pems: t.Iterable[tuple[str, str]]) -> list[Jwk]:
+    """Return the public keys of PEM texts as JWKs, each key once, in the order in which the texts hold them.
+
+    Each text comes with a name for messages, and may hold several public keys and X.509 certificates. Raises
+    InputError for a text without one, for one that does not parse, and for a key that kube-apiserver or a relying
+    party does not take: other kinds than RSA and ECDSA, RSA under 2048 bits, curves besides P-256, P-384 and P-521.
+    """
+    keys: dict[str, Jwk] = {}
+    for source, text in pems:
+        for block in public_blocks(text, source=source):
+            jwk = _jwk(block, source)
+            keys.setdefault(jwk["kid"], jwk)
+    return list(keys.values())
+
+
+def jwks_document(keys: t.Sequence[Jwk]) -> str:
+    """Return the JWKS document of keys: one line of JSON without a line end, as the API server serves it."""
+    return go_json({"keys": list(keys)})
+
+
+def kids_of_document(text: str) -> list[str]:
+    """Return the key ids that a JWKS document holds, in order; none for a text that is no JWKS, as a reader sees it."""
+    try:
+        keys = json.loads(text)["keys"]
+        return [key["kid"] for key in keys if isinstance(key.get("kid"), str)]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
+
+
+__all__: t.Final = ("IMPORT_ERROR", "Jwk", "go_json", "jwks_document", "jwks_from_pems", "kids_of_document")

@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kubeconfig as the modules take it: in memory. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import posixpath
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+Json = dict[str, t.Any]
+
+# kubernetes.core hides every text of a kubeconfig wherever it stands in a result. A common word here ("kubernetes",
+# "prod", "v1") would be blanked out of role ARNs, names and API versions: so one that stands nowhere else replaces it.
+NAME = "onprem-irsa-current-context"
+
+_FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
+
+
+def current_context(kubeconfig: object, directory: str | None = None) -> Json:
+    """Reduce a kubeconfig to its current context, under one neutral name.
+
+    Other contexts, whose credentials are none of ours, are left out. Relative file names, which a kubeconfig means
+    relative to its own directory (Kubernetes, Organizing Cluster Access, "File references"), are joined with it.
+
+    Raises InputError for what is not a kubeconfig, or has no current context.
+    """
+    if not isinstance(kubeconfig, dict) or not kubeconfig.get("clusters"):
+        raise InputError(
+            "This is not a kubeconfig: it is not a mapping that names clusters.",
+            fix="Name a kubeconfig in irsa_kubeconfig_path, as `kubectl config view --raw` prints it.",
+        )
+    context = _entry(kubeconfig, "context", kubeconfig.get("current-context"))
+    cluster = _entry(kubeconfig, "cluster", context.get("cluster"))
+    user = _entry(kubeconfig, "user", context.get("user"))
+    return {
+        "current-context": NAME,
+        "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME}}],
+        "clusters": [{"name": NAME, "cluster": _absolute("cluster", cluster, directory)}],
+        "users": [{"name": NAME, "user": _absolute("user", user, directory)}],
+    }
+
+
+def _entry(kubeconfig: Json, kind: str, name: str | None) -> Json:
+    found = [entry.get(kind) for entry in kubeconfig.get(f"{kind}s") or [] if entry.get("name") == name]
+    if not name or not found:
+        raise InputError(
+            f"The kubeconfig has no {kind} named {name!r}." if name else f"The kubeconfig names no {kind}.",
+            fix="Choose one that exists: `kubectl config get-contexts` and `kubectl config use-context NAME`.",
+        )
+    return dict(found[0] or {})
+
+
+def _absolute(kind: str, entry: Json, directory: str | None) -> Json:
+    names = {key: posixpath.join(directory, entry[key]) for key in _FILES[kind] if directory and entry.get(key)}
+    return {**entry, **names}

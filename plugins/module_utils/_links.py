@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof of the chain, link by link. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from functools import partial
+
+from ansible_collections.onprem.irsa.plugins.module_utils._discovery import DISCOVERY_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
+    LinkError,
+    Wanted,
+    check_assumed,
+    check_discovery,
+    check_injection,
+    check_jwks,
+    check_refused,
+    check_run,
+    check_signature,
+    check_token,
+    lifetime,
+    with_foreign_key,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import Assume, fetch, sts, when_spread
+
+Row = dict[str, t.Any]
+"""C(link), C(checked), C(ok), C(result), C(detail), C(cause), C(fix) and C(seconds): see the module verify's RETURN."""
+
+Seen = t.Mapping[str, t.Any]
+"""What was seen elsewhere: the thing itself, or C(error), why it could not be had."""
+
+# STS answers a wrong audience and a wrong key with the same code: the text tells them apart.
+_REASONS = ("no openidconnect provider", "retrieve verification key", "thumbprint", "expired")
+
+
+def judged(link: str, checked: str, prove: t.Callable[[], str], seconds: float | None) -> Row:
+    """Return the row of a proof whose work was done elsewhere, in so many seconds; None where nobody measured it."""
+    proved: Row = {"link": link, "checked": checked}
+    try:
+        detail = prove()
+        proved |= {"ok": True, "result": detail, "detail": detail, "cause": "", "fix": ""}
+    except IrsaError as error:
+        proved |= {"ok": False, "result": "FAILED", "detail": str(error)}
+        proved |= {"cause": error.problem, "fix": error.fix}
+    return proved | {"seconds": None if seconds is None else round(seconds, 2)}
+
+
+def tried(link: str, checked: str, prove: t.Callable[[], str]) -> Row:
+    """Run a proof and return its row, with the seconds that it took."""
+    start = time.monotonic()
+    proved = judged(link, checked, prove, None)
+    return proved | {"seconds": round(time.monotonic() - start, 2)}
+
+
+def api_servers(tokens: t.Iterable[Seen], wanted: Wanted) -> t.Iterator[Row]:
+    """Prove that every API server signs tokens as wanted."""
+
+    def prove(seen: Seen) -> str:
+        _must_be_had(
+            seen, "The API server gives no token", "See that it answers at its own address from the controller."
+        )
+        return check_token(seen["token"], wanted)
+
+    for seen in tokens:
+        link = f"API server {seen['server']}"
+        yield judged(link, "issuer, audience, subject and key of a token", partial(prove, seen), seen["seconds"])
+
+
+def documents(issuer: str, kids: t.Iterable[str], tokens: t.Iterable[Seen]) -> t.Iterator[Row]:
+    """Prove that a relying party finds the documents, and that the published keys verify the tokens."""
+
+    def prove() -> str:
+        keys = check_jwks(fetch(check_discovery(fetch(issuer + DISCOVERY_PATH), issuer)), kids)
+        signed = [seen for seen in tokens if seen["token"]]
+        for seen in signed:
+            check_signature(seen["token"], keys, f"API server {seen['server']}")
+        return f"{len(keys)} key{'s' if len(keys) > 1 else ''} at {issuer}"
+
+    yield tried("documents", "HTTPS, types, issuer, key ids, signature of a token", prove)
+
+
+def exchange(
+    assume: Assume, role_arn: str, token: str, *, wrong_account_token: str, wrong_audience_token: str
+) -> t.Iterator[Row]:
+    """Prove that STS gives the token the role and refuses tokens that differ in one thing; empty ones are left out."""
+    denied = "AccessDenied"
+    invalid = "InvalidIdentityToken"
+    yield tried("STS", "token for role", lambda: check_assumed(when_spread(assume)(token, role_arn), role_arn))
+    if wrong_account_token:
+        yield tried(
+            "refusal: service account",
+            "token of another service account",
+            lambda: check_refused(assume(wrong_account_token, role_arn), denied),
+        )
+    if wrong_audience_token:
+        yield tried(
+            "refusal: audience",
+            "token for another audience",
+            lambda: check_refused(assume(wrong_audience_token, role_arn), invalid, words="audience"),
+        )
+    yield tried(
+        "refusal: foreign key",
+        "same token, signed by another key",
+        lambda: check_refused(
+            assume(with_foreign_key(token), role_arn),
+            invalid,
+            other_words=(*_REASONS, "audience", "missing a required"),
+        ),
+    )
+
+
+def injection(admitted: Seen, role_arn: str, audience: str) -> t.Iterator[Row]:
+    """Prove that a pod of the service account is injected on admission."""
+
+    def prove() -> str:
+        _must_be_had(
+            admitted, "The API server admits no pod", "Allow such a pod in the namespace, or verify in another."
+        )
+        return check_injection(admitted["pod"], role_arn, audience)
+
+    yield judged("webhook", "a pod as admitted, not started", prove, None)
+
+
+def run(finished: Seen, role_arn: str) -> t.Iterator[Row]:
+    """Prove that a pod found its identity."""
+
+    def prove() -> str:
+        _must_be_had(finished, "The pod did not run", "Look at the image, and at the events of the pod.")
+        return check_run(finished["pod"], finished["log"], role_arn)
+
+    yield judged("pod", "its own identity, asked by the AWS SDK in it", prove, lifetime(finished["pod"]))
+
+
+def prove(params: t.Mapping[str, t.Any]) -> list[Row]:
+    """Prove what the options of the module verify allow for; raise InputError when that is nothing."""
+    if params["role_arn"] and params["tokens"] and not params["region"]:
+        raise InputError("Tokens are to be exchanged, but no region is given.", fix="Set region.")
+    rows = list(_proofs(params))
+    if not rows:
+        raise InputError("There is nothing to prove.", fix="Give tokens, issuer and kids, or a pod.")
+    return rows
+
+
+def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
+    issuer, role_arn, audience = params["issuer"] or "", params["role_arn"], params["audience"]
+    wanted = Wanted(issuer, audience, params["service_account"] or "", tuple(params["kids"]))
+    yield from api_servers(params["tokens"], wanted)
+    if issuer and params["kids"]:
+        yield from documents(issuer, params["kids"], params["tokens"])
+    token = next((seen["token"] for seen in params["tokens"] if seen["token"]), None)
+    if role_arn and token:
+        wrong = {name: params[name] for name in ("wrong_account_token", "wrong_audience_token")}
+        yield from exchange(sts(params["region"]), role_arn, token, **wrong)
+    if params["admitted_pod"]:
+        yield from injection(params["admitted_pod"], role_arn, audience)
+    if params["finished_pod"]:
+        yield from run(params["finished_pod"], role_arn)
+
+
+def _must_be_had(seen: Seen, problem: str, fix: str) -> None:
+    if seen["error"]:
+        raise LinkError(f"{problem}: {seen['error']}.", fix=fix)
+
+
+__all__: t.Final = ("Row", "prove")

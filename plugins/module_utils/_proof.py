@@ -1,0 +1,396 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What proves a link of the chain, judged on plain data. PRIVATE to the collection: it may change without notice.
+
+Each C(check_…) takes what was seen, returns in a few words what it proves, and raises LinkError when it does not.
+Sources: RFC 7515 and 7519 (tokens), OpenID Connect Discovery 1.0 sections 3 and 4 (documents), AWS STS API Reference,
+AssumeRoleWithWebIdentity (answers), and the README of the Amazon EKS Pod Identity Webhook (injection).
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from binascii import Error as Base64Error
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import subject
+
+try:
+    from jwcrypto.common import JWException, base64url_decode
+    from jwcrypto.jwk import JWK
+    from jwcrypto.jws import JWS
+except ImportError as error:
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+Json = dict[str, t.Any]
+
+SESSION_NAME: t.Final = "onprem-irsa-verify"
+FETCH_SECONDS: t.Final = 5.0  # re:Post "iam-sts-invalididentitytoken": STS gives up after 5 seconds
+_JSON = ("application/json",)
+_JWKS = (*_JSON, "application/jwk-set+json")  # RFC 7517 section 8.5
+
+
+class LinkError(IrsaError):
+    """A link of the chain does not hold: the cause, and what to do about it."""
+
+
+class Token(t.NamedTuple):
+    """A token taken apart, nothing verified."""
+
+    header: Json
+    claims: Json
+
+
+class Document(t.NamedTuple):
+    """What a web server answered: C(seconds) is the time until the last byte."""
+
+    url: str
+    status: int
+    content_type: str
+    body: str
+    seconds: float
+
+
+class Answer(t.NamedTuple):
+    """What STS answered: the ARN of the assumed role, or an error's code and message."""
+
+    arn: str = ""
+    code: str = ""
+    message: str = ""
+
+
+class Wanted(t.NamedTuple):
+    """What is to be proved of tokens; an empty text is not compared."""
+
+    issuer: str
+    audience: str
+    service_account: str
+    """As namespace/name."""
+    kids: tuple[str, ...]
+
+
+def decode(token: str) -> Token:
+    """Take a signed token apart without verifying it; raise LinkError for what is none."""
+    try:
+        header, claims, _signature = token.split(".")
+        parts = Token(json.loads(base64url_decode(header)), json.loads(base64url_decode(claims)))
+        if all(isinstance(part, dict) for part in parts):
+            return parts
+    except (ValueError, Base64Error):
+        pass
+    raise LinkError(
+        "What the API server returned is not a signed JWT (RFC 7519).",
+        fix="Look at the answer of `kubectl create token`.",
+    )
+
+
+def audiences(claims: Json) -> list[str]:
+    """Return the audiences of a token; RFC 7519 section 4.1.3 allows a single one to stand alone."""
+    found = claims.get("aud", [])
+    return [found] if isinstance(found, str) else list(found)
+
+
+def check_token(token: str, wanted: Wanted) -> str:
+    """Compare issuer, audience, subject and key id of a token with what is wanted."""
+    header, claims = decode(token)
+    if wanted.issuer and claims.get("iss") != wanted.issuer:
+        raise LinkError(
+            f"Its tokens carry the issuer {claims.get('iss')}, not {wanted.issuer}.",
+            fix="Put the issuer first on this API server: run the role onprem.irsa.irsa_apiserver.",
+        )
+    if wanted.audience and wanted.audience not in audiences(claims):
+        raise LinkError(
+            f"A token asked for with the audience {wanted.audience} carries {', '.join(audiences(claims)) or 'none'}.",
+            fix="Look for an admission plugin or a proxy that changes TokenRequests.",
+        )
+    if wanted.service_account and claims.get("sub") != subject(wanted.service_account):
+        raise LinkError(
+            f"The subject of the token is {claims.get('sub')}, not {subject(wanted.service_account)}.",
+            fix="Ask for a token of the service account that the role trusts.",
+        )
+    if wanted.kids and header.get("kid") not in wanted.kids:
+        raise LinkError(
+            f"It signs with the key {header.get('kid')}, which is not one of the cluster's: {', '.join(wanted.kids)}.",
+            fix="Use the same key files on every control-plane host, and restart its API server after a change.",
+        )
+    return f"signed by {header.get('kid')}"
+
+
+def check_discovery(document: Document, issuer: str) -> str:
+    """Judge the discovery document as a relying party does, and return its jwks_uri."""
+    content = _json_of(document, _JSON)
+    if content.get("issuer") != issuer:
+        raise LinkError(
+            f"{document.url} names the issuer {content.get('issuer')!r}; tokens carry {issuer!r}, and relying parties "
+            "compare letter by letter.",
+            fix="Publish the documents of this issuer: run the role onprem.irsa.irsa_issuer.",
+        )
+    jwks_uri = content.get("jwks_uri")
+    if not isinstance(jwks_uri, str) or not jwks_uri.startswith("https://"):
+        raise LinkError(
+            f"{document.url} has the jwks_uri {jwks_uri!r}; it must be an https URL.",
+            fix="Publish the documents anew: run the role onprem.irsa.irsa_issuer.",
+        )
+    return jwks_uri
+
+
+def check_jwks(document: Document, kids: t.Iterable[str]) -> Json:
+    """Judge the key set, and return its keys by their ids."""
+    keys = _json_of(document, _JWKS).get("keys")
+    published = {str(key.get("kid")): key for key in keys if isinstance(key, dict)} if isinstance(keys, list) else {}
+    missing = [kid for kid in kids if kid not in published]
+    if missing:
+        raise LinkError(
+            f"{document.url} lacks the key {', '.join(missing)}.",
+            fix="Publish the keys of every control-plane host: run the role onprem.irsa.irsa_issuer.",
+        )
+    return published
+
+
+def check_signature(token: str, keys: Json, server: str) -> None:
+    """Verify a token with the published key of its id, as relying parties do."""
+    kid = str(decode(token).header.get("kid"))
+    try:
+        signed = JWS()
+        signed.deserialize(token)
+        signed.verify(JWK(**keys[kid]), alg=keys[kid].get("alg"))
+    except (JWException, KeyError, TypeError) as error:
+        raise LinkError(
+            f"The published key {kid} does not verify a token of {server}.",
+            fix="Publish the keys of every control-plane host: run the role onprem.irsa.irsa_issuer.",
+        ) from error
+
+
+def check_assumed(answer: Answer, role_arn: str) -> str:
+    """Judge an answer of STS that is to be the identity of a role."""
+    if answer.code:
+        raise LinkError(f"STS refuses the token: {answer.code}: {answer.message}.", fix=_fix(answer, role_arn))
+    return _same_role(answer.arn, role_arn)
+
+
+def check_refused(answer: Answer, code: str, *, words: str = "", other_words: t.Iterable[str] = ()) -> str:
+    """Judge an answer of STS that is to be a refusal with this code, for the reason that these words name.
+
+    OTHER_WORDS name reasons that are none: a token that is refused for those proves nothing about this one.
+    """
+    if answer.arn:
+        raise LinkError(
+            f"STS takes it and gives the identity {answer.arn}.",
+            fix="Look at the role's trust policy and at the identity provider's audiences: they let in too much.",
+        )
+    message = answer.message.lower()
+    if answer.code != code or words not in message or any(text in message for text in other_words):
+        raise LinkError(
+            f"STS refuses it for another reason than expected ({code}): {answer.code}: {answer.message}.",
+            fix="Mend what that answer names, then verify again.",
+        )
+    return f"refused: {answer.code}"
+
+
+def with_foreign_key(token: str) -> str:
+    """Return a token with the same header and claims, signed by a key that nobody knows."""
+    algorithm = str(decode(token).header.get("alg"))
+    curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}.get(algorithm)
+    key = JWK.generate(kty="EC", crv=curve) if curve else JWK.generate(kty="RSA", size=2048)
+    header, claims, _signature = token.split(".")
+    forged = JWS(base64url_decode(claims))
+    forged.add_signature(key, alg=algorithm, protected=base64url_decode(header).decode())
+    return str(forged.serialize(compact=True))
+
+
+def check_injection(pod: Json, role_arn: str, audience: str) -> str:
+    """Judge a pod as admission returned it: every container has role and token file, and the token's volume."""
+    spec = pod.get("spec") or {}
+    for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
+        env = {entry["name"]: entry.get("value") for entry in container.get("env") or []}
+        if "AWS_ROLE_ARN" not in env:
+            raise LinkError(
+                f"The container {container['name']} was admitted without AWS_ROLE_ARN: the webhook did not inject it.",
+                fix="Look whether the webhook's pods are ready, what they log, and at the annotation "
+                "eks.amazonaws.com/role-arn of the service account.",
+            )
+        if env["AWS_ROLE_ARN"] != role_arn:
+            raise LinkError(
+                f"The container {container['name']} was given the role {env['AWS_ROLE_ARN']}, not {role_arn}.",
+                fix="Set the annotation eks.amazonaws.com/role-arn of the service account: run onprem.irsa.irsa_iam.",
+            )
+        token = _mounted_token(spec, container, str(env.get("AWS_WEB_IDENTITY_TOKEN_FILE")))
+        if token.get("audience") != audience:
+            raise LinkError(
+                f"The injected token has the audience {token.get('audience')}, not {audience}.",
+                fix="Set irsa_audience, or the annotation eks.amazonaws.com/audience of the service account.",
+            )
+    return "role, token file and volume injected"
+
+
+def check_run(pod: Json, log: str, role_arn: str) -> str:
+    """Judge a pod that is to have ended after printing its AWS identity: find the ARN in its log."""
+    status = pod.get("status") or {}
+    if status.get("phase") != "Succeeded":
+        said = _container_message(status) or log.strip() or status.get("message") or "nobody says why"
+        raise LinkError(
+            f"The pod has not succeeded, it is {status.get('phase')}: {said}.",
+            fix="Look at the image, at the pod's way to AWS and at the CA certificates that it trusts.",
+        )
+    arn = next((word for word in log.split() if ":assumed-role/" in word), "")
+    if not arn:
+        raise LinkError(
+            f"The pod's log has no ARN of an assumed role: {log.strip() or 'it is empty'}.",
+            fix="Use an image that prints what sts:GetCallerIdentity returns.",
+        )
+    return _same_role(arn, role_arn)
+
+
+def lifetime(pod: Json) -> float | None:
+    """Return the seconds from a pod's creation to the end of its last container, or None while it has not ended."""
+    created = (pod.get("metadata") or {}).get("creationTimestamp")
+    states = [status.get("state") or {} for status in (pod.get("status") or {}).get("containerStatuses") or []]
+    ends = [(state.get("terminated") or {}).get("finishedAt") for state in states]
+    if not created or not ends or not all(ends):
+        return None
+    return (max(_time(str(end)) for end in ends) - _time(created)).total_seconds()
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
+
+
+def _container_message(status: Json) -> str:
+    """Return why a container waits: the image cannot be had, a volume cannot be mounted."""
+    states = [container.get("state") or {} for container in status.get("containerStatuses") or []]
+    waiting = [state["waiting"] for state in states if state.get("waiting")]
+    return "; ".join(filter(None, (state.get("message") or state.get("reason") for state in waiting)))
+
+
+def _json_of(document: Document, types: tuple[str, ...]) -> Json:
+    """Return the JSON object that a document holds, when it was served as relying parties need it."""
+    publish = "Publish the documents: run the role onprem.irsa.irsa_issuer."
+    kind = document.content_type.partition(";")[0].strip().lower()
+    if document.status != 200:  # noqa: PLR2004 -- the one status that has the document
+        raise LinkError(f"{document.url} answers with HTTP status {document.status}.", fix=publish)
+    if document.seconds > FETCH_SECONDS:
+        raise LinkError(
+            f"{document.url} took {document.seconds:.1f} s; AWS waits {FETCH_SECONDS:.0f} s.",
+            fix="Serve the documents from somewhere faster.",
+        )
+    if kind not in types:
+        raise LinkError(f"{document.url} has the content type {kind!r}, not {' or '.join(types)}.", fix=publish)
+    try:
+        content = json.loads(document.body)
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise LinkError(f"{document.url} is not a JSON object.", fix=publish)
+    return content
+
+
+def _same_role(arn: str, role_arn: str) -> str:
+    """Return the ARN of an assumed-role session when it is of this role.
+
+    IAM User Guide, "IAM identifiers": arn:PARTITION:iam::ACCOUNT:role/PATH/NAME becomes
+    arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION.
+    """
+    partition, account = (role_arn.split(":") + [""] * 5)[1:5:3]
+    name = role_arn.rpartition("/")[2]
+    if not arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{name}/"):
+        raise LinkError(
+            f"The identity is {arn}, which is not the role {role_arn}.",
+            fix="Look at the annotation eks.amazonaws.com/role-arn of the service account.",
+        )
+    return arn
+
+
+def _mounted_token(spec: Json, container: Json, path: str) -> Json:
+    """Return the projected service-account token that a container finds at a path."""
+    for mount in container.get("volumeMounts") or []:
+        for volume in spec.get("volumes") or []:
+            if volume["name"] != mount["name"]:
+                continue
+            for source in (volume.get("projected") or {}).get("sources") or []:
+                token = source.get("serviceAccountToken")
+                if token and f"{mount['mountPath'].rstrip('/')}/{token['path']}" == path:
+                    return dict(token)
+    raise LinkError(
+        f"The container {container['name']} has no service-account token at {path}.",
+        fix="Look for another admission webhook that takes the volume aws-iam-token away again.",
+    )
+
+
+# What STS says, by words of its message (re:Post "iam-sts-invalididentitytoken"), and what helps.
+_FIXES = (
+    (
+        "no openidconnect provider",
+        "Make the identity provider in the role's account: run the role onprem.irsa.irsa_iam.",
+    ),
+    ("incorrect token audience", "Add the audience to the identity provider: run the role onprem.irsa.irsa_iam."),
+    (
+        "retrieve verification key",
+        "The issuer's documents must be public and answer AWS within 5 seconds: see the link `documents`.",
+    ),
+    ("thumbprint", "Remove the identity provider's thumbprints, or set that of the certificate served now."),
+    ("expired", "Set the clocks of the control-plane hosts right."),
+    ("not valid yet", "Set the clocks of the control-plane hosts right."),
+)
+
+
+def _fix(answer: Answer, role_arn: str) -> str:
+    if answer.code == "AccessDenied":
+        return (
+            f"The trust policy of {role_arn} must name this issuer's provider, the audience and the service account: "
+            "run the role onprem.irsa.irsa_iam."
+        )
+    message = f"{answer.code} {answer.message}".lower()
+    return next((fix for words, fix in _FIXES if words in message), "Mend what the answer names, then verify again.")
+
+
+def untrusted_service_account(trusted: t.Iterable[str], namespaces: t.Iterable[str]) -> str:
+    """Return NAMESPACE/default of the first namespace where no entry of TRUSTED covers it, or an empty text.
+
+    Entries are namespace/name; C(*) and C(?) match as in IAM's StringLike, across the slash, too.
+    """
+    patterns = list(trusted)
+    accounts = (f"{namespace}/default" for namespace in namespaces)
+    return next((name for name in accounts if not any(fnmatchcase(name, pattern) for pattern in patterns)), "")
+
+
+def not_there_yet(answer: Answer) -> bool:
+    """Tell whether an answer may come from IAM not having spread a new role or provider yet.
+
+    IAM User Guide, "Changes that I make are not always immediately visible".
+    """
+    return (
+        answer.code in {"AccessDenied", "IDPCommunicationError"}
+        or "no openidconnect provider" in answer.message.lower()
+    )
+
+
+__all__: t.Final = (
+    "FETCH_SECONDS",
+    "IMPORT_ERROR",
+    "SESSION_NAME",
+    "Answer",
+    "Document",
+    "Json",
+    "LinkError",
+    "Token",
+    "Wanted",
+    "audiences",
+    "check_assumed",
+    "check_discovery",
+    "check_injection",
+    "check_jwks",
+    "check_refused",
+    "check_run",
+    "check_signature",
+    "check_token",
+    "decode",
+    "lifetime",
+    "not_there_yet",
+    "untrusted_service_account",
+    "with_foreign_key",
+)

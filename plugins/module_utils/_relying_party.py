@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetches documents and calls STS as AWS's customers do. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import ssl
+import time
+import typing as t
+import urllib.error
+import urllib.request
+
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
+    FETCH_SECONDS,
+    SESSION_NAME,
+    Answer,
+    Document,
+    LinkError,
+    not_there_yet,
+)
+
+try:
+    from boto3.session import Session
+    from botocore import UNSIGNED
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError as error:
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+PROPAGATION_SECONDS: t.Final = 30.0
+_PROPAGATION_PAUSE = 2.0
+_MAX_BYTES = 1_000_000  # far more than a hundred keys; a relying party does not read without end
+_SHORTEST_SESSION = 900  # seconds: the minimum of AssumeRoleWithWebIdentity
+
+Assume = t.Callable[[str, str], Answer]
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirect as the answer: the documents are to be where the issuer says they are."""
+
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+        return None
+
+
+def fetch(url: str) -> Document:
+    """Get a document over HTTPS, trusting the system's certificate authorities; every HTTP status is an answer.
+
+    Raises LinkError when there is no answer: no such host, no trusted certificate, nobody listening, or no sign of
+    life for FETCH_SECONDS.
+    """
+    context = ssl.create_default_context()
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
+    start = time.monotonic()
+    try:
+        with opener.open(url, timeout=FETCH_SECONDS) as answer:
+            return _document(url, answer, start)
+    except urllib.error.HTTPError as error:
+        with error:
+            return _document(url, error, start)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise LinkError(
+            f"{url} cannot be fetched: {reason}.",
+            fix="It must be reachable from the Internet with a certificate of a public authority; a private authority "
+            "must be in the system trust store, or in SSL_CERT_FILE.",
+        ) from error
+
+
+def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN401 -- a response and an error alike
+    body = answer.read(_MAX_BYTES).decode("utf-8", "replace")
+    return Document(url, answer.status, answer.headers.get("Content-Type") or "", body, time.monotonic() - start)
+
+
+def sts(region: str) -> Assume:
+    """Return AssumeRoleWithWebIdentity of a region's STS as a function of token and role ARN.
+
+    The call is unsigned, as a pod's is: it needs no AWS credentials. The credentials that it returns are dropped.
+    """
+    config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
+    client = Session().client("sts", region_name=region, config=config)
+
+    def assume(token: str, role_arn: str) -> Answer:
+        try:
+            answer = client.assume_role_with_web_identity(
+                RoleArn=role_arn,
+                RoleSessionName=SESSION_NAME,
+                WebIdentityToken=token,
+                DurationSeconds=_SHORTEST_SESSION,
+            )
+        except ClientError as error:
+            return Answer(code=error.response["Error"]["Code"], message=error.response["Error"]["Message"])
+        except BotoCoreError as error:
+            raise LinkError(
+                f"STS in {region} cannot be asked: {error}.",
+                fix="Check the region, and that its STS endpoint can be reached from here.",
+            ) from error
+        return Answer(arn=answer["AssumedRoleUser"]["Arn"])
+
+    return assume
+
+
+def when_spread(
+    assume: Assume,
+    *,
+    clock: t.Callable[[], float] = time.monotonic,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> Assume:
+    """Ask again for up to PROPAGATION_SECONDS while the answer may only mean that IAM has not spread a change yet."""
+
+    def patient(token: str, role_arn: str) -> Answer:
+        deadline = clock() + PROPAGATION_SECONDS
+        answer = assume(token, role_arn)
+        while not_there_yet(answer) and clock() + _PROPAGATION_PAUSE < deadline:
+            sleep(_PROPAGATION_PAUSE)
+            answer = assume(token, role_arn)
+        return answer
+
+    return patient
+
+
+__all__: t.Final = ("IMPORT_ERROR", "PROPAGATION_SECONDS", "Assume", "fetch", "sts", "when_spread")

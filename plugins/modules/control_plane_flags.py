@@ -1,0 +1,162 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: control_plane_flags
+short_description: Change flags of the API server on one host, and put them back if it does not come up
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Changes flags of C(kube-apiserver) in its static pod's manifest on one control-plane host, and waits until the
+    process that the kubelet starts runs with exactly these flags and is ready at the host's own address.
+  - Where it exits again and again, or is not ready in time, the old manifest is put back, its process is waited for,
+    and the module fails with the flags, the host and the reason from the log.
+  - A change takes about 45 seconds, of which the kubelet gives 30 to the old process.
+  - Everything in the manifest but these flags stays as it is, to the byte. The old manifest is kept in
+    O(backup_directory), because the kubelet runs every file in the manifests directory.
+  - Changes one host. For several API servers, change them one after the other, as the role
+    P(onprem.irsa.irsa_apiserver#role) does.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+attributes:
+  action:
+    description: Has an action plugin, which runs on the controller, of the same name.
+    support: full
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Shows the manifest.
+  idempotent:
+    support: full
+options:
+  component:
+    description: The component whose flags to change.
+    type: str
+    choices: [kube-apiserver]
+    default: kube-apiserver
+  flags:
+    description:
+      - The flags to set, named without dashes in front; each with the list of its values, in their order.
+      - An empty list removes a flag. Flags that are not named stay.
+      - Without any flag, nothing is changed, and a change that was cut off is waited for, or put back.
+    type: dict
+    required: true
+  timeout:
+    description: Seconds to wait for the new process, and again for the old manifest's if it is put back.
+    type: int
+    default: 300
+  manifests_directory:
+    description: The directory from which the kubelet runs static pods, C(staticPodPath) in its configuration.
+    type: path
+    default: /etc/kubernetes/manifests
+  backup_directory:
+    description:
+      - The directory for the manifests that were replaced, made with mode V(0700).
+      - It can't be the manifests directory, in which the kubelet runs every file.
+    type: path
+    default: /var/lib/onprem-irsa/backup
+seealso:
+  - module: onprem.irsa.control_plane_info
+  - plugin: onprem.irsa.rollout_steps
+    plugin_type: filter
+  - name: kube-apiserver
+    description: The flags and their values.
+    link: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
+"""
+
+EXAMPLES = r"""
+- name: Accept a second issuer (about 45 seconds)
+  onprem.irsa.control_plane_flags:
+    flags:
+      service-account-issuer:
+        - https://kubernetes.default.svc.cluster.local
+        - https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
+  become: true
+
+- name: Show what removing a flag changes in the manifest
+  onprem.irsa.control_plane_flags:
+    flags:
+      service-account-jwks-uri: []
+  become: true
+  check_mode: true
+  diff: true
+
+- name: End a change that was cut off
+  onprem.irsa.control_plane_flags:
+    flags: {}
+  become: true
+"""
+
+RETURN = r"""
+before:
+  description: The values in the manifest of each flag in O(flags), before the change; an empty list for an absent flag.
+  returned: success, and failure after the manifest was read
+  type: dict
+  sample: {service-account-jwks-uri: []}
+after:
+  description: The same after the change, or after it in check mode as it would be.
+  returned: success, and failure after the manifest was read
+  type: dict
+  sample: {service-account-jwks-uri: ["https://acme-prod-oidc.s3.eu-central-1.amazonaws.com/openid/v1/jwks"]}
+backup:
+  description: The file on the host with the manifest that was replaced.
+  returned: success; V(null) when nothing was, and not in check mode
+  type: str
+  sample: /var/lib/onprem-irsa/backup/kube-apiserver.yaml.20260101T000000Z
+unavailable_seconds:
+  description: Seconds in which C(/readyz) of the host's API server did not answer that it is ready.
+  returned: always, but in check mode
+  type: float
+  sample: 12.5
+put_back:
+  description: Whether the old manifest was put back.
+  returned: always, but in check mode
+  type: bool
+  sample: false
+recovered:
+  description: Whether the API server was ready again with the old manifest.
+  returned: failure of the new process
+  type: bool
+  sample: true
+reason:
+  description: Why the new process did not come up.
+  returned: failure of the new process
+  type: str
+  sample: "it exits as soon as it starts, with Error: unknown flag: --no-such-flag."
+log:
+  description: The last lines that the API server wrote.
+  returned: failure of the new process
+  type: list
+  elements: str
+  sample: ["Error: unknown flag: --no-such-flag"]
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC = {
+    "component": {"type": "str", "choices": ["kube-apiserver"], "default": "kube-apiserver"},
+    "flags": {"type": "dict", "required": True},
+    "timeout": {"type": "int", "default": 300},
+    "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
+    "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
+}
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.fail_json(
+        msg="control_plane_flags plans on the controller. Call it as the task onprem.irsa.control_plane_flags."
+    )
+
+
+if __name__ == "__main__":
+    main()

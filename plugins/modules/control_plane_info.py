@@ -1,0 +1,228 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: control_plane_info
+short_description: Show what a control-plane host runs with
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Returns the flags of C(kube-apiserver) on one host, as configured in its static pod's manifest and as its process
+    really runs with, the public keys and key ids by which it accepts service-account tokens, and whether it is ready.
+  - What the host runs with is read from the files and the process of the host itself. Its API server is asked at its
+    own address, never at a load balancer.
+  - Private keys never leave the host. Their public halves alone are returned.
+  - Needs the standard library and the C(openssl) command on the host. The manifest is read on the controller.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - onprem.irsa._attributes.info_module
+attributes:
+  action:
+    description: Has an action plugin, which runs on the controller, of the same name.
+    support: full
+options:
+  component:
+    description: The component to look at.
+    type: str
+    choices: [kube-apiserver]
+    default: kube-apiserver
+  manifests_directory:
+    description: The directory from which the kubelet runs static pods, C(staticPodPath) in its configuration.
+    type: path
+    default: /etc/kubernetes/manifests
+  backup_directory:
+    description: The directory in which M(onprem.irsa.static_pod) keeps the manifests that it replaced.
+    type: path
+    default: /var/lib/onprem-irsa/backup
+  settle_timeout:
+    description:
+      - Seconds to wait at most while the process is not ready, or does not run with the flags of the manifest, which
+        is the case for the better part of a minute after any change of the manifest.
+      - The last observation is returned, whatever it shows. On an unknown distribution there is nothing to wait for.
+    type: int
+    default: 0
+seealso:
+  - module: onprem.irsa.control_plane_flags
+  - module: onprem.irsa.jwks
+"""
+
+EXAMPLES = r"""
+- name: Show with which flags the API server of each host runs
+  onprem.irsa.control_plane_info:
+  become: true
+  register: control_plane
+
+- name: Show which issuer signs
+  ansible.builtin.debug:
+    var: control_plane.running_flags['service-account-issuer'][0]
+"""
+
+RETURN = r"""
+component:
+  description: The component looked at.
+  returned: success
+  type: str
+  sample: kube-apiserver
+distribution:
+  description: V(kubeadm) where kubeadm wrote the manifest (kubespray, kind and minikube use it, too), or V(unknown).
+  returned: success
+  type: str
+  sample: kubeadm
+version:
+  description: The version that the API server of the host states.
+  returned: success; V(null) while it does not answer
+  type: str
+  sample: v1.34.4
+api:
+  description: Where the API server of the host itself answers.
+  returned: success; V(null) while no process runs
+  type: dict
+  contains:
+    url:
+      description: Its URL, from the running flags.
+      type: str
+      sample: https://10.0.0.1:6443
+    client_cert:
+      description: The file on the host with the client certificate that it shows to kubelets, and that it accepts, too.
+      type: str
+      sample: /etc/kubernetes/pki/apiserver-kubelet-client.crt
+    client_key:
+      description: The file on the host with that certificate's private key.
+      type: str
+      sample: /etc/kubernetes/pki/apiserver-kubelet-client.key
+ready:
+  description: Whether its C(/readyz) says that it is ready.
+  returned: success
+  type: bool
+  sample: true
+manifest:
+  description: The file of the static pod.
+  returned: success
+  type: str
+  sample: /etc/kubernetes/manifests/kube-apiserver.yaml
+duplicates:
+  description: Other files in the directory that hold the same pod, of which the kubelet runs any one.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+flags:
+  description: The values of each flag in the manifest, in their order; a flag without a value has the value V(true).
+  returned: success
+  type: dict
+  sample: {service-account-issuer: ["https://kubernetes.default.svc.cluster.local"]}
+running_flags:
+  description: The values of each flag of the process, in their order; empty while no process runs.
+  returned: success
+  type: dict
+  sample: {service-account-issuer: ["https://kubernetes.default.svc.cluster.local"]}
+drift:
+  description: The names of the flags that differ between manifest and process.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+settled:
+  description: Whether the process is ready and runs with the flags of the manifest.
+  returned: success
+  type: bool
+  sample: true
+unconfirmed:
+  description:
+    - Whether M(onprem.irsa.static_pod) put the manifest there, and was cut off before it saw it running.
+    - Running M(onprem.irsa.control_plane_flags) without any flags ends what it began.
+  returned: success
+  type: bool
+  sample: false
+pid:
+  description: The id of the process.
+  returned: success; V(null) while no process runs
+  type: int
+  sample: 1234
+started:
+  description: When the process started, in seconds since the epoch.
+  returned: success; V(null) while no process runs
+  type: float
+  sample: 1767225600.25
+public_keys:
+  description: The public keys by which tokens are accepted, in the order of the files and in the files.
+  returned: success; empty while no process runs
+  type: list
+  elements: dict
+  contains:
+    file:
+      description: The file on the host.
+      type: str
+      sample: /etc/kubernetes/pki/sa.pub
+    pem:
+      description: Its public keys and certificates in PEM; of private keys, the public halves.
+      type: str
+      sample: "-----BEGIN PUBLIC KEY-----\nMIIB…\n-----END PUBLIC KEY-----\n"
+kids:
+  description: The key ids of RV(public_keys), as Kubernetes computes them, without repetitions.
+  returned: success; empty while no process runs
+  type: list
+  elements: str
+  sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+signing_key:
+  description: The key that signs.
+  returned: success; V(null) while no process runs, or without a key file (an external signer)
+  type: dict
+  contains:
+    file:
+      description: The file on the host.
+      type: str
+      sample: /etc/kubernetes/pki/sa.key
+    kid:
+      description: Its key id.
+      type: str
+      sample: Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4
+clock:
+  description: The time on the host, in seconds since the epoch.
+  returned: success
+  type: float
+  sample: 1767225600.25
+clock_offset:
+  description: How far the host's clock is ahead of the controller's, in seconds, to within the time of the connection.
+  returned: success
+  type: float
+  sample: -0.2
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
+
+ARGUMENT_SPEC = {
+    "component": {"type": "str", "choices": ["kube-apiserver"], "default": "kube-apiserver"},
+    "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
+    "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
+    "settle_timeout": {"type": "int", "default": 0},
+}
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    host = Host(
+        component=module.params["component"],
+        manifest=Path(module.params["manifests_directory"]) / f"{module.params['component']}.yaml",
+        backup_directory=Path(module.params["backup_directory"]),
+        run=module.run_command,
+        openssl=module.get_bin_path("openssl", required=True),
+    )
+    with reported(module):
+        observed = observe(host)
+    module.exit_json(changed=False, **observed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: iam_oidc_provider
+short_description: Manage the IAM identity provider of a token issuer
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Makes sure that IAM has an OpenID Connect identity provider for an issuer, so that roles of the account can trust
+    its tokens.
+  - Thumbprints are left to IAM. It trusts the public certificate authorities by itself; for an issuer that is served
+    with another one's certificate, IAM connects to its host and takes the thumbprint when the provider is created.
+  - The provider carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A provider of the same issuer
+    without it is left alone and reported, unless it is to be adopted.
+  - A provider that roles of others trust is not deleted.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  url:
+    description:
+      - The issuer as it is in the claim C(iss) of the tokens, beginning with C(https://), without port, query and slash
+        at the end, at most 255 characters. Its documents must be published when the provider is created.
+    type: str
+    required: true
+  cluster:
+    description:
+      - Name of the cluster; the value of the ownership tag.
+    type: str
+    required: true
+  audiences:
+    description:
+      - The audiences (claim C(aud)) that tokens may have; IAM calls them client IDs. 1 to 100, each of at most 255
+        characters.
+    type: list
+    elements: str
+    default: [sts.amazonaws.com]
+  purge_audiences:
+    description:
+      - Whether to remove audiences that are not among O(audiences). Workloads that use them lose their access.
+    type: bool
+    default: false
+  tags:
+    description:
+      - Tags of the provider. When not given, they stay as they are.
+    type: dict
+  purge_tags:
+    description:
+      - Whether to remove tags that are not among O(tags), when O(tags) is given. The ownership tag stays.
+    type: bool
+    default: true
+  adopt:
+    description:
+      - Whether to take over a provider of this issuer that was not made for O(cluster).
+    type: bool
+    default: false
+  state:
+    description:
+      - V(absent) deletes the provider, unless roles without the ownership tag of O(cluster) trust it; they are named.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: onprem.irsa.iam_roles
+  - name: CreateOpenIDConnectProvider
+    description: IAM's rules for identity providers.
+    link: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
+notes:
+  - Needs the permissions C(sts:GetCallerIdentity), C(iam:GetOpenIDConnectProvider), and for what differs
+    C(iam:CreateOpenIDConnectProvider), C(iam:TagOpenIDConnectProvider), C(iam:UntagOpenIDConnectProvider),
+    C(iam:AddClientIDToOpenIDConnectProvider) and C(iam:RemoveClientIDFromOpenIDConnectProvider). O(state=absent) needs
+    C(iam:DeleteOpenIDConnectProvider), C(iam:GetAccountAuthorizationDetails) and C(iam:ListRoles); without the second,
+    the cluster's own roles count as others', too.
+"""
+
+EXAMPLES = r"""
+- name: Make the identity provider of the cluster prod
+  onprem.irsa.iam_oidc_provider:
+    url: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    cluster: prod
+    region: eu-central-1
+  register: provider
+
+- name: Remove it
+  onprem.irsa.iam_oidc_provider:
+    url: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    cluster: prod
+    region: eu-central-1
+    state: absent
+"""
+
+RETURN = r"""
+arn:
+  description: ARN of the provider, also of one that is not there (yet, or any more).
+  returned: success
+  type: str
+  sample: arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com
+audiences:
+  description: The audiences of the provider, of one that is removed an empty list.
+  returned: success
+  type: list
+  elements: str
+  sample: [sts.amazonaws.com]
+"""
+
+import typing as t
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
+    caller,
+    iam_client,
+    read_provider,
+    read_trusting_roles,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import (
+    Wanted,
+    check_wanted,
+    plan_absent,
+    plan_present,
+    provider_arn,
+)
+
+OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
+    "url": {"type": "str", "required": True},
+    "cluster": {"type": "str", "required": True},
+    "audiences": {"type": "list", "elements": "str", "default": ["sts.amazonaws.com"]},
+    "purge_audiences": {"type": "bool", "default": False},
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": True},
+    "adopt": {"type": "bool", "default": False},
+}
+
+
+def main() -> t.NoReturn:
+    module = AnsibleAWSModule(
+        argument_spec={**OPTIONS, "state": {"type": "str", "choices": ["present", "absent"], "default": "present"}},
+        supports_check_mode=True,
+    )
+    with reported(module):
+        wanted = check_wanted(Wanted(**{name: module.params[name] for name in OPTIONS}))
+        partition, account = caller(module)
+        arn = provider_arn(wanted.url, partition=partition, account=account)
+        client = iam_client(module)
+        observed = read_provider(client, arn)
+        if module.params["state"] == "present":
+            plan = plan_present(wanted, arn, observed)
+        else:
+            plan = plan_absent(wanted, observed, read_trusting_roles(client, arn) if observed else [])
+        if not module.check_mode:
+            for call in plan.calls:
+                call.make(client)
+    audiences = list(plan.after.audiences) if plan.after else []
+    module.exit_json(changed=bool(plan.calls), diff=plan.diff(), arn=arn, audiences=audiences)
+
+
+if __name__ == "__main__":
+    main()

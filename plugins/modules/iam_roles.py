@@ -1,0 +1,311 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: iam_roles
+short_description: Manage the IAM roles of Kubernetes service accounts, all in one task
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Makes sure that each role of a list exists, lets the named service accounts assume it by the tokens of the cluster's
+    issuer, and has the given policies.
+  - Every trust policy names the audience and the service accounts. Statements of others in the same trust policy are
+    kept as they are; those for O(oidc_provider_arns) are made to say what is asked for, and nothing else.
+  - Reads the account's roles by two listings whatever their number, compares by meaning, and writes only what differs.
+  - Bad input is refused before the first call to AWS, everything that is wrong at once. When AWS refuses something for
+    one role, the other roles are still done, and the task fails in the end with all reasons.
+  - Every role carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A role of the same name without it is
+    left alone and reported, unless it is to be adopted.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  cluster:
+    description:
+      - Name of the cluster; the value of the ownership tag.
+    type: str
+    required: true
+  oidc_provider_arns:
+    description:
+      - ARNs of the IAM identity providers whose service accounts may assume the roles, all of one account. What follows
+        C(oidc-provider/) is the issuer without C(https://).
+      - Several make every role trust the service accounts of several clusters, or of an old and a new issuer.
+      - A provider that is taken from this list keeps the trust that it has.
+    type: list
+    elements: str
+    required: true
+  audience:
+    description:
+      - The audience (claim C(aud)) that tokens must have, for roles that name none of their own.
+    type: str
+    default: sts.amazonaws.com
+  roles:
+    description:
+      - The roles.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - Name of the role, 1 to 64 letters, digits and C(_+=,.@-). IAM does not tell upper from lower case.
+        type: str
+        required: true
+      state:
+        description:
+          - V(absent) deletes the role with its inline policies. When others trust it, too, then it stays, without our
+            statements and without the ownership tag.
+        type: str
+        choices: [present, absent]
+        default: present
+      service_accounts:
+        description:
+          - The service accounts that may assume the role, each as C(namespace/name).
+          - Needed when O(roles[].state=present).
+        type: list
+        elements: str
+        default: []
+      allow_wildcards:
+        description:
+          - Whether O(roles[].service_accounts) may have C(*) (any characters) and C(?) (one character).
+          - The subject is then compared by C(StringLike), the audience by C(StringEquals) as ever.
+        type: bool
+        default: false
+      audiences:
+        description:
+          - The audiences that tokens for this role may have, instead of O(audience).
+          - The identity providers must have them, too.
+        type: list
+        elements: str
+      managed_policies:
+        description:
+          - ARNs of the managed policies of the role; others are detached.
+          - When not given, they stay as they are. An empty list detaches all.
+        type: list
+        elements: str
+      inline_policies:
+        description:
+          - Inline policies of the role, the policy document (as YAML, or as JSON text) by its name; others are deleted.
+          - When not given, they stay as they are. An empty dictionary deletes all.
+        type: dict
+      permissions_boundary:
+        description:
+          - ARN of the managed policy that bounds the role. An empty string removes the boundary.
+          - When not given, it stays as it is.
+        type: str
+      path:
+        description:
+          - Path of the role. IAM cannot change it later, so another path for a role that exists is an error.
+          - When not given, V(/) for a new role.
+        type: str
+      description:
+        description:
+          - Description of the role, at most 1000 characters. When not given, it stays as it is.
+        type: str
+      max_session_duration:
+        description:
+          - The longest session that can be asked for, in seconds, 3600 to 43200. When not given, it stays as it is (new
+            roles have 3600).
+        type: int
+      tags:
+        description:
+          - Tags of the role. When not given, they stay as they are.
+        type: dict
+      adopt:
+        description:
+          - Whether to take over a role of this name that was not made for O(cluster).
+        type: bool
+        default: false
+  purge_roles:
+    description:
+      - Whether to remove, as by O(roles[].state=absent), the roles with the ownership tag of O(cluster) that are not
+        among O(roles).
+      - Needs the permission C(iam:GetAccountAuthorizationDetails), for it looks at all roles of the account.
+    type: bool
+    default: false
+  purge_tags:
+    description:
+      - Whether to remove the tags that are not among O(roles[].tags), for roles that have O(roles[].tags). The
+        ownership tag stays.
+    type: bool
+    default: true
+  trust_policy_limit:
+    description:
+      - How many characters a trust policy may have, without white space. IAM takes 2048 unless AWS has raised the quota
+        of the account, to 4096 at most.
+    type: int
+    default: 2048
+seealso:
+  - module: onprem.irsa.iam_oidc_provider
+  - module: amazon.aws.iam_role
+  - name: IAM and STS quotas
+    description: The limits that are checked.
+    link: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+notes:
+  - Needs the permissions C(sts:GetCallerIdentity), C(iam:GetAccountAuthorizationDetails) and C(iam:ListRoles). Without
+    the second, it reads each role by itself with C(iam:GetRole), C(iam:ListAttachedRolePolicies),
+    C(iam:ListRolePolicies) and C(iam:GetRolePolicy).
+"""
+
+EXAMPLES = r"""
+- name: Make the roles of the cluster prod
+  onprem.irsa.iam_roles:
+    cluster: prod
+    region: eu-central-1
+    oidc_provider_arns:
+      - arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    roles:
+      - name: prod-reports
+        service_accounts: [apps/reports]
+        managed_policies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]
+      - name: prod-preview
+        service_accounts: ["preview-*/web"]
+        allow_wildcards: true
+        permissions_boundary: arn:aws:iam::123456789012:policy/preview
+        inline_policies:
+          queue:
+            Version: "2012-10-17"
+            Statement:
+              - Effect: Allow
+                Action: sqs:SendMessage
+                Resource: arn:aws:sqs:eu-central-1:123456789012:preview
+
+- name: Remove all roles of the cluster prod
+  onprem.irsa.iam_roles:
+    cluster: prod
+    region: eu-central-1
+    oidc_provider_arns:
+      - arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    roles: []
+    purge_roles: true
+"""
+
+RETURN = r"""
+roles:
+  description:
+    - One entry for each of O(roles), in their order, then those that O(purge_roles) found. A failed task has them, too.
+  returned: when the input is good and the roles could be read
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the role.
+      type: str
+      returned: always
+      sample: prod-reports
+    arn:
+      description: ARN of the role, also of one that is not there (yet, or any more).
+      type: str
+      returned: always
+      sample: arn:aws:iam::123456789012:role/prod-reports
+    state:
+      description: What was asked for, V(present) or V(absent).
+      type: str
+      returned: always
+      sample: present
+    action:
+      description:
+        - What was done, or would be done in check mode. V(release) means that our part was removed and the role stays,
+          because others trust it; V(refuse) that nothing was tried.
+      type: str
+      returned: always
+      sample: create
+    changed:
+      description: Whether anything was written for this role, also when it failed later on.
+      type: bool
+      returned: always
+    service_accounts:
+      description: The service accounts as given.
+      type: list
+      elements: str
+      returned: always
+      sample: [apps/reports]
+    audiences:
+      description: The audiences that tokens for the role may have.
+      type: list
+      elements: str
+      returned: always
+      sample: [sts.amazonaws.com]
+    error:
+      description: Why this role is not as asked for.
+      type: str
+      returned: for a role that failed
+"""
+
+import typing as t
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
+    apply_plans,
+    caller,
+    iam_client,
+    read_named_roles,
+    read_owned_roles,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
+    ROLE_OPTIONS,
+    checked_items,
+    refuse_other_account,
+    settings_for,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
+    TRUST_POLICY_LIMIT,
+    outcome,
+    plan_roles,
+    unlisted,
+)
+
+SETTINGS: t.Final[dict[str, dict[str, t.Any]]] = {
+    "cluster": {"type": "str", "required": True},
+    "audience": {"type": "str", "default": "sts.amazonaws.com"},
+    "trust_policy_limit": {"type": "int", "default": TRUST_POLICY_LIMIT},
+    "purge_tags": {"type": "bool", "default": True},
+}
+
+
+def main() -> t.NoReturn:
+    module = AnsibleAWSModule(
+        argument_spec={
+            **SETTINGS,
+            "oidc_provider_arns": {"type": "list", "elements": "str", "required": True},
+            "roles": {"type": "list", "elements": "dict", "required": True, "options": ROLE_OPTIONS},
+            "purge_roles": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    with reported(module):
+        settings = settings_for(module.params["oidc_provider_arns"], **{name: module.params[name] for name in SETTINGS})
+        items = checked_items(module.params["roles"], settings)
+        refuse_other_account(settings, *caller(module))
+        client = iam_client(module)
+        names = [item["name"] for item in items]
+        if module.params["purge_roles"]:
+            observed = read_owned_roles(client, names, settings.cluster)
+            items += unlisted(items, observed, settings)
+        else:
+            observed = read_named_roles(client, names)
+        plans = plan_roles(items, observed, settings)
+        result = outcome(plans if module.check_mode else apply_plans(client, plans, settings), settings)
+    if "msg" in result:
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

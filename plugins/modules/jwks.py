@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: jwks
+short_description: Build the documents of an issuer from its public keys
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Builds the two documents by which AWS and other relying parties verify service-account tokens, the OpenID Connect
+    discovery document and the JSON Web Key Set, from the public keys of a cluster.
+  - Both equal, byte for byte, what C(kube-apiserver) serves for the same keys in the same order.
+  - Touches nothing and reads no file; publish the documents with M(onprem.irsa.s3_issuer).
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - onprem.irsa._attributes.info_module
+options:
+  issuer:
+    description:
+      - The issuer URL, as tokens carry it in their claim C(iss).
+      - It begins with V(https://), has at most 255 characters, and no user, port, query, fragment or slash at its end.
+    type: str
+    required: true
+  jwks_uri:
+    description:
+      - The URL of the key set.
+      - By default the issuer followed by V(/openid/v1/jwks).
+    type: str
+  public_keys:
+    description:
+      - PEM texts of the public keys, in the order in which the API server reads its key files.
+      - A text may hold several C(PUBLIC KEY) and C(CERTIFICATE) blocks; private blocks in it are not read.
+      - RSA keys of 2048 bits or more, and ECDSA keys on P-256, P-384 and P-521.
+    type: list
+    elements: str
+    required: true
+  names:
+    description:
+      - A name for each text in O(public_keys), such as its file, for messages about it.
+      - By default V(public_keys[0]), V(public_keys[1]) and so on.
+    type: list
+    elements: str
+requirements:
+  - cryptography >= 42
+  - jwcrypto >= 1.5.6
+seealso:
+  - module: onprem.irsa.s3_issuer
+  - name: OpenID Connect Discovery 1.0
+    description: What a discovery document holds.
+    link: https://openid.net/specs/openid-connect-discovery-1_0.html
+"""
+
+EXAMPLES = r"""
+- name: Build the documents of a cluster
+  onprem.irsa.jwks:
+    issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    public_keys:
+      - "{{ lookup('ansible.builtin.file', 'sa.pub') }}"
+  delegate_to: localhost
+  register: documents
+"""
+
+RETURN = r"""
+discovery_document:
+  description: The discovery document, one line of JSON without a line end.
+  returned: success
+  type: str
+  sample: >-
+    {"issuer":"https://oidc.example.com","jwks_uri":"https://oidc.example.com/openid/v1/jwks",
+    "response_types_supported":["id_token"],"subject_types_supported":["public"],
+    "id_token_signing_alg_values_supported":["RS256"]}
+jwks:
+  description: The key set, one line of JSON without a line end.
+  returned: success
+  type: str
+  sample: >-
+    {"keys":[{"use":"sig","kty":"RSA","kid":"Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4","alg":"RS256","n":"…",
+    "e":"AQAB"}]}
+kids:
+  description: The key ids in the key set, in its order, each once.
+  returned: success
+  type: list
+  elements: str
+  sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.onprem.irsa.plugins.module_utils._discovery import JWKS_PATH, discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, jwks_document, jwks_from_pems
+
+
+def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    pems = params["public_keys"]
+    names = params["names"] or [f"public_keys[{number}]" for number in range(len(pems))]
+    if not pems or len(names) != len(pems):
+        raise InputError(
+            f"There are {len(pems)} public_keys and {len(names)} names.",
+            fix="Give at least one public key, and as many names as keys.",
+        )
+    jwks_uri = params["jwks_uri"] or params["issuer"] + JWKS_PATH
+    keys = jwks_from_pems(zip(names, pems))
+    return {
+        "discovery_document": discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]),
+        "jwks": jwks_document(keys),
+        "kids": [key["kid"] for key in keys],
+    }
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "issuer": {"type": "str", "required": True},
+            "jwks_uri": {"type": "str"},
+            "public_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
+            "names": {"type": "list", "elements": "str"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+    with reported(module):
+        result = documents(module.params)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

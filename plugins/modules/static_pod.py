@@ -1,0 +1,192 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: static_pod
+short_description: Replace a static pod's manifest, wait for it, and put the old one back if it fails
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Moves another manifest of C(kube-apiserver) into the kubelet's manifests directory by rename, and waits until a new
+    process with exactly the wanted flags runs and is ready at the host's own address.
+  - Puts the old manifest back when that process exits again and again, or is not ready in time, waits for that one, and
+    fails with the reason from the component's log.
+  - Runs to its end on the host even when the controller goes away. Where it was killed itself, the next run with the
+    same content takes up the wait, and goes back to the old manifest if need be.
+  - This is the part of M(onprem.irsa.control_plane_flags) that runs on the host. Use that module to change flags.
+  - Needs the standard library on the host.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+    details:
+      - Waits, and changes nothing, when the content stands there already and does not run yet.
+options:
+  path:
+    description: The manifest, which must exist.
+    type: path
+    required: true
+  content:
+    description: Its text as it is to be.
+    type: str
+    required: true
+  planned_on:
+    description:
+      - The SHA-256 digest (hex) of the manifest that O(content) was made from.
+      - When another manifest is there by the time of the change, nothing is written and the module fails.
+      - Without it, whatever is there is replaced.
+    type: str
+    default: ""
+  component:
+    description: The name of the program that the pod runs.
+    type: str
+    choices: [kube-apiserver]
+    default: kube-apiserver
+  flags:
+    description: The values of every flag of the new process, in their order.
+    type: dict
+    required: true
+  url:
+    description: Where the API server of the host itself answers; C(/readyz) is asked there.
+    type: str
+    required: true
+  client_cert:
+    description: A file on the host with a client certificate to ask with, where anonymous requests are refused.
+    type: str
+    default: ""
+  client_key:
+    description: The file on the host with the private key of O(client_cert).
+    type: str
+    default: ""
+  timeout:
+    description:
+      - Seconds to wait for the new process, and again for the old manifest's if it is put back.
+      - A change takes about 45 seconds, of which the kubelet gives 30 to the old process.
+    type: int
+    default: 300
+  backup_directory:
+    description:
+      - The directory for the manifests that were replaced, made with mode V(0700).
+      - It can't be the manifests directory, in which the kubelet runs every file.
+    type: path
+    default: /var/lib/onprem-irsa/backup
+seealso:
+  - module: onprem.irsa.control_plane_flags
+  - name: Create static Pods
+    description: How the kubelet reads its manifests directory.
+    link: https://kubernetes.io/docs/tasks/configure-pod-container/static-pod/
+"""
+
+EXAMPLES = r"""
+- name: Put a manifest in place that was made elsewhere
+  onprem.irsa.static_pod:
+    path: /etc/kubernetes/manifests/kube-apiserver.yaml
+    content: "{{ lookup('ansible.builtin.file', 'kube-apiserver.yaml') }}"
+    flags:
+      etcd-servers: ["https://127.0.0.1:2379"]
+      secure-port: ["6443"]
+    url: https://10.0.0.1:6443
+  become: true
+"""
+
+RETURN = r"""
+backup:
+  description: The file with the manifest that was replaced.
+  returned: success; V(null) when nothing was
+  type: str
+  sample: /var/lib/onprem-irsa/backup/kube-apiserver.yaml.20260101T000000Z
+unavailable_seconds:
+  description: Seconds during the wait in which C(/readyz) did not answer that the component is ready.
+  returned: always, but in check mode
+  type: float
+  sample: 12.5
+put_back:
+  description: Whether the old manifest stands there again.
+  returned: always, but in check mode
+  type: bool
+  sample: false
+recovered:
+  description: Whether the component was ready again with the old manifest.
+  returned: failure
+  type: bool
+  sample: true
+reason:
+  description: Why the new process did not come up.
+  returned: failure
+  type: str
+  sample: "it exits as soon as it starts, with Error: unknown flag: --no-such-flag."
+log:
+  description: The last lines that the component wrote.
+  returned: failure
+  type: list
+  elements: str
+  sample: ["Error: unknown flag: --no-such-flag"]
+"""
+
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import (
+    Change,
+    apply,
+    current,
+    reported_outcome,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
+
+ARGUMENT_SPEC = {
+    "path": {"type": "path", "required": True},
+    "content": {"type": "str", "required": True},
+    "planned_on": {"type": "str", "default": ""},
+    "component": {"type": "str", "choices": ["kube-apiserver"], "default": "kube-apiserver"},
+    "flags": {"type": "dict", "required": True},
+    "url": {"type": "str", "required": True},
+    "client_cert": {"type": "str", "default": ""},
+    "client_key": {"type": "str", "default": "", "no_log": False},
+    "timeout": {"type": "int", "default": 300},
+    "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
+}
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    params = module.params
+    path = Path(params["path"])
+    change = Change(
+        Backups(Path(params["backup_directory"]), path),
+        params["content"],
+        params["flags"],
+        params["timeout"],
+        params["planned_on"],
+    )
+    watch = Watch(params["component"], Api(params["url"], params["client_cert"], params["client_key"]).ready)
+    with reported(module):
+        before = current(path)
+        result: dict[str, t.Any] = {
+            "changed": before != change.content,
+            "diff": {"before": before, "after": change.content, "before_header": str(path), "after_header": str(path)},
+        }
+        if not module.check_mode:
+            result |= reported_outcome(apply(change, watch), watch)
+    if "reason" in result:
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions on control-plane hosts share. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import described
+
+Result = dict[str, t.Any]
+
+
+class HostModuleFailed(Exception):  # noqa: N818 -- carries a result, as it is, to the one place that returns it
+    """A module failed on the host; result is what it returned."""
+
+    def __init__(self, result: Result) -> None:
+        """Take the module's result."""
+        super().__init__(result.get("msg", ""))
+        self.result = result
+
+
+class ControlPlaneAction(ActionBase):
+    """An action that looks at a control-plane host with a module there, and makes sense of it on the controller."""
+
+    def arguments(self, spec: t.Mapping[str, t.Any]) -> Result:
+        """Return the task's arguments with their types and defaults; spec is the argument spec of its module."""
+        # Called through its class: by that name it counts among the functions that are known to be untyped.
+        _validation, arguments = ActionBase.validate_argument_spec(self, spec)
+        return t.cast("Result", arguments)
+
+    def execute(self, module: str, arguments: Result, task_vars: Result) -> Result:
+        """Return what a module returned on the host, or raise HostModuleFailed."""
+        result: Result = self._execute_module(f"onprem.irsa.{module}", module_args=arguments, task_vars=task_vars)
+        if result.get("failed"):
+            raise HostModuleFailed(result)
+        return result
+
+    def observe(self, arguments: Result, task_vars: Result) -> tuple[Result, dict[str, str]]:
+        """Return an observation as C(control_plane_info) documents it, and the texts of the manifests."""
+        began = time.time()
+        result = self.execute("control_plane_info", arguments, task_vars)
+        return described(result, now=(began + time.time()) / 2), result["manifests"]

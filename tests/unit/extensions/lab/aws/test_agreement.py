@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collection's reading of trust policies and the lab's, which were written apart, agree."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.onprem.irsa.plugins.module_utils import _trust
+from lab_aws import trust_policy
+
+HOST = "issuer.example/prod"
+PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{HOST}"
+OTHER = "arn:aws:iam::123456789012:oidc-provider/other.example"
+ACCOUNTS = ["apps/reports", "apps/reports.v1", "apps/jobs", "prod/reports"]
+SUBJECTS = [_trust.subject(account) for account in ACCOUNTS]
+AUDIENCES = ["sts.amazonaws.com", "vault"]
+
+_values = st.sampled_from(
+    [*SUBJECTS, *AUDIENCES, "system:serviceaccount:apps:*", "system:serviceaccount:????:reports", "*", ""]
+)
+_operators = st.sampled_from(
+    [
+        "StringEquals",
+        "StringLike",
+        "StringNotEquals",
+        "StringNotLike",
+        "StringEqualsIgnoreCase",
+        "StringEqualsIfExists",
+        "StringNotEqualsIfExists",
+        "ForAnyValue:StringLike",
+        "ForAllValues:StringEquals",
+        "ForAnyValue:StringNotEquals",
+        "ForAllValues:StringNotLike",
+    ]
+)
+_keys = st.sampled_from([f"{HOST}:sub", f"{HOST}:aud", f"{HOST.upper()}:SUB", "other.example:sub", f"{HOST}:groups"])
+_blocks = st.dictionaries(
+    _operators,
+    st.dictionaries(_keys, _values | st.lists(_values, min_size=1, max_size=3), min_size=1, max_size=2),
+    max_size=2,
+)
+_nulls = st.fixed_dictionaries(
+    {"Null": st.dictionaries(_keys, st.sampled_from(["true", "false"]), min_size=1, max_size=1)}
+)
+_actions = st.sampled_from(
+    [
+        "sts:AssumeRoleWithWebIdentity",
+        "sts:AssumeRole",
+        "sts:AssumeRole*",
+        "sts:*",
+        "STS:assumerolewithwebidentity",
+        ["sts:TagSession", "sts:AssumeRoleWithWebIdentity"],
+    ]
+)
+_federated = st.sampled_from([PROVIDER, OTHER, [PROVIDER, OTHER], [OTHER]])
+_statements = st.fixed_dictionaries(
+    {
+        "Effect": st.sampled_from(["Allow", "Allow", "Deny"]),
+        "Principal": st.fixed_dictionaries({"Federated": _federated}) | st.just({"AWS": "*"}),
+        "Action": _actions,
+        "Condition": _blocks | _nulls,
+    }
+)
+_tokens = st.tuples(st.sampled_from([*SUBJECTS, "", "system:serviceaccount:apps:x"]), st.sampled_from(AUDIENCES))
+
+
+def verdicts(policy: dict[str, t.Any], subject: str, audience: str) -> tuple[bool, bool]:
+    keys = {f"{HOST}:aud": (audience,), f"{HOST}:sub": (subject,)}
+    ours = _trust.evaluate(policy, provider_arn=PROVIDER, audience=audience, sub=subject).allowed
+    return ours, trust_policy.allows(policy, provider_arn=PROVIDER, context=keys)
+
+
+@settings(deadline=None)  # the time an example takes says how busy the machine is
+@given(st.lists(_statements, min_size=1, max_size=3), _tokens)
+def test_any_policy(statements: list[dict[str, t.Any]], token: tuple[str, str]) -> None:
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    ours, lab = verdicts(policy, *token)
+    assert ours == lab
+
+
+@settings(deadline=None)  # the time an example takes says how busy the machine is
+@given(st.lists(st.sampled_from(ACCOUNTS), min_size=1), st.lists(st.sampled_from(AUDIENCES), min_size=1), _tokens)
+def test_what_the_collection_builds(accounts: list[str], audiences: list[str], token: tuple[str, str]) -> None:
+    policy = _trust.merge(None, [_trust.Trust.of(PROVIDER, audiences, accounts)])
+    trust_policy.validate(_trust.serialise(policy))
+    subject, audience = token
+    wanted = subject in {_trust.subject(account) for account in accounts} and audience in audiences
+    assert verdicts(json.loads(_trust.serialise(policy)), subject, audience) == (wanted, wanted)

@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+import typing as t
+from unittest import mock
+
+import pytest
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import FLAGS, PATH, observed
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import ControlPlaneAction
+
+Result = dict[str, t.Any]
+ISSUERS = {"service-account-issuer": [NEW, OLD]}
+
+
+class Host:
+    """A host whose modules answer with prepared results, one after the other, and that keeps what it was told."""
+
+    def __init__(self, *results: Result) -> None:
+        self.results = list(results)
+        self.told: list[tuple[str, Result]] = []
+
+    def run(self, action: type[ControlPlaneAction], **arguments: object) -> Result:
+        """Run an action against this host."""
+        task = mock.Mock(args=arguments, delegate_to="cp2", async_val=0, check_mode=False)
+        plugin = action(task, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock())
+        with mock.patch.object(plugin, "_execute_module", self._execute_module):
+            return plugin.run(task_vars={"inventory_hostname": "cp1"})
+
+    def _execute_module(self, module_name: str, module_args: Result, task_vars: Result) -> Result:
+        assert task_vars == {"inventory_hostname": "cp1"}
+        self.told.append((module_name, module_args))
+        return self.results.pop(0)
+
+
+def healthy(**changes: object) -> Result:
+    return observed(clock=time.time(), changed=False, **changes)
+
+
+def test_info_adds_what_the_manifest_says() -> None:
+    host = Host(healthy())
+    result = host.run(control_plane_info.ActionModule)
+    assert (result["flags"], result["settled"], result["changed"]) == (FLAGS, True, False)
+    assert abs(result["clock_offset"]) < 10
+    assert "manifests" not in result
+    [(module, arguments)] = host.told
+    assert module == "onprem.irsa.control_plane_info"
+    assert arguments["manifests_directory"] == "/etc/kubernetes/manifests"
+
+
+def test_info_waits_until_it_is_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_plane_info, "INTERVAL", 0)
+    host = Host(healthy(ready=False), healthy(running_flags={}), healthy())
+    assert host.run(control_plane_info.ActionModule, settle_timeout=60)["settled"]
+    assert host.results == []
+
+
+def test_info_does_not_wait_for_what_it_does_not_know() -> None:
+    host = Host(healthy(distribution="unknown", manifests={}, running_flags={}, ready=False))
+    assert not host.run(control_plane_info.ActionModule, settle_timeout=60)["settled"]
+
+
+def test_info_returns_the_last_observation_after_the_wait() -> None:
+    assert not Host(healthy(ready=False)).run(control_plane_info.ActionModule)["settled"]
+
+
+def test_info_passes_a_failure_of_the_host_on() -> None:
+    result = Host({"failed": True, "msg": "no openssl"}).run(control_plane_info.ActionModule)
+    assert result == {"failed": True, "msg": "no openssl"}
+
+
+def test_info_fails_for_a_manifest_that_it_cannot_read() -> None:
+    result = Host(healthy(manifests={PATH: "kind: ["})).run(control_plane_info.ActionModule)
+    assert result["failed"]
+    assert PATH in result["msg"]
+
+
+def test_flags_take_two_round_trips() -> None:
+    applied = {"changed": True, "backup": "/b", "unavailable_seconds": 9.5, "put_back": False}
+    host = Host(healthy(), applied)
+    result = host.run(control_plane_flags.ActionModule, flags=ISSUERS, timeout=99)
+    assert result == {**applied, "before": {"service-account-issuer": [OLD]}, "after": ISSUERS}
+    module, arguments = host.told[1]
+    assert module == "onprem.irsa.static_pod"
+    assert arguments == {
+        "path": PATH,
+        "content": KUBEADM.replace(f"={OLD}", f"={NEW}\n    - --service-account-issuer={OLD}"),
+        "planned_on": digest(KUBEADM),
+        "component": "kube-apiserver",
+        "flags": {**FLAGS, **ISSUERS},
+        "url": "https://10.0.0.1:6443",
+        "client_cert": "",
+        "client_key": "",
+        "timeout": 99,
+        "backup_directory": "/var/lib/onprem-irsa/backup",
+    }
+
+
+def test_flags_that_are_there_take_one() -> None:
+    result = Host(healthy()).run(control_plane_flags.ActionModule, flags={"service-account-issuer": [OLD]})
+    assert not result["changed"]
+    assert result["before"] == result["after"] == {"service-account-issuer": [OLD]}
+
+
+@pytest.mark.parametrize("changes", [{"unconfirmed": True}, {"ready": False}, {"running_flags": {}}])
+def test_a_change_that_was_cut_off_is_waited_for(changes: Result) -> None:
+    host = Host(healthy(**changes), {"changed": False})
+    assert not host.run(control_plane_flags.ActionModule, flags={})["changed"]
+    assert host.told[1][1]["content"] == KUBEADM
+
+
+def test_a_failure_on_the_host_is_explained() -> None:
+    failed = {"failed": True, "msg": "Bad.", "reason": "bad", "recovered": True, "unavailable_seconds": 1.0}
+    result = Host(healthy(), failed).run(control_plane_flags.ActionModule, flags=ISSUERS)
+    assert result["failed"]
+    assert result["msg"].startswith(f"cp2, with --service-account-issuer={NEW} ")
+    assert result["before"] == {"service-account-issuer": [OLD]}
+
+
+def test_bad_flags_are_refused_before_anything_is_touched() -> None:
+    host = Host(healthy())
+    result = host.run(control_plane_flags.ActionModule, flags={"v": "2"})
+    assert result["failed"]
+    assert result["msg"].startswith("cp2: The flag v must have a list of values")
+    assert len(host.told) == 1
+
+
+def test_an_observation_that_fails_ends_it() -> None:
+    assert Host({"failed": True, "msg": "x"}).run(control_plane_flags.ActionModule, flags={}) == {
+        "failed": True,
+        "msg": "x",
+    }
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(AnsibleActionFail, match="Unsupported parameters"):
+        Host().run(control_plane_flags.ActionModule, flags={}, flag="x")

@@ -1,0 +1,14 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.onprem.irsa.plugins.filter.control_plane_problems import FilterModule
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import seen
+
+
+def test_the_results_of_a_loop_are_judged_by_their_hosts() -> None:
+    control_plane_problems = FilterModule().filters()["control_plane_problems"]
+    healthy, late = {"item": "cp1", **seen()}, {"item": "cp2", **seen(clock=2000.0)}
+    assert control_plane_problems([healthy]) == []
+    [problem] = control_plane_problems([healthy, late])
+    assert problem.startswith("cp2: its clock is +1000 s off")

@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.filter.rollout_steps import FilterModule
+
+rollout_steps = FilterModule().filters()["rollout_steps"]
+OBSERVED = [{"item": host, "running_flags": {"service-account-issuer": ["https://old"]}} for host in ("cp1", "cp2")]
+
+
+def test_the_results_of_a_loop_become_steps() -> None:
+    steps = rollout_steps(OBSERVED, "https://new", jwks_uri="https://new/jwks", flags={"v": [2]})
+    assert [(step["phase"], step["host"]) for step in steps] == [
+        ("accept", "cp1"),
+        ("accept", "cp2"),
+        ("switch", "cp1"),
+        ("switch", "cp2"),
+    ]
+    assert steps[0]["flags"] == {"service-account-issuer": ["https://old", "https://new"], "v": ["2"]}
+    assert steps[2]["flags"]["service-account-jwks-uri"] == ["https://new/jwks"]
+
+
+def test_nothing_left_to_do() -> None:
+    assert rollout_steps(OBSERVED, "https://old") == []
+
+
+@pytest.mark.parametrize("options", [{"flags": {"--v": ["2"]}}, {"flags": {"v": "2"}}, {"retired": ["https://new"]}])
+def test_bad_input_fails_with_its_message(options: dict[str, object]) -> None:
+    with pytest.raises(AnsibleFilterError):
+        rollout_steps(OBSERVED, "https://new", **options)
+
+
+def test_in_a_template() -> None:
+    """Ansible hands filters its own kinds of lists and strings, which can't be copied by their class."""
+    variables = {"observed": OBSERVED, "flags": {"audit-log-path": ["-"]}}
+    message = "msg={{ observed | onprem.irsa.rollout_steps('https://new', flags=flags) }}"
+    command = ["ansible", "localhost", "-e", json.dumps(variables), "-m", "ansible.builtin.debug", "-a", message]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- this environment's
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count('"host": "cp') == 4

@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import datetime
+import shutil
+import subprocess
+import time
+import typing as t
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
+from ansible_collections.onprem.irsa.plugins.module_utils._keys import kid_from_spki
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_processes import fake, host
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+Key = t.Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey]
+MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint: 10.0.0.1:6443"
+
+
+def run_command(command: list[str], data: str = "") -> tuple[int, str, str]:
+    """Run a command as AnsibleModule.run_command does."""
+    done = subprocess.run(command, input=data, capture_output=True, text=True, check=False)  # noqa: S603 -- openssl
+    return done.returncode, done.stdout, done.stderr
+
+
+def private(key: Key, form: serialization.PrivateFormat = serialization.PrivateFormat.PKCS8) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def public(key: Key) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+def kid(key: Key) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return kid_from_spki(key.public_key().public_bytes(serialization.Encoding.DER, form))
+
+
+def certified(key: Key) -> str:
+    name = x509.Name([])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+KEYS: tuple[Key, Key, Key] = (
+    rsa.generate_private_key(65537, 2048),
+    ec.generate_private_key(ec.SECP256R1()),
+    rsa.generate_private_key(65537, 2048),
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Host:
+    """Return a host with a kubeadm manifest and, in a fake /proc, no process."""
+    (tmp_path / "proc").mkdir()
+    host(tmp_path / "proc")
+    manifest = tmp_path / "manifests" / "kube-apiserver.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text(f"# {MARK}\nprogram: kube-apiserver\n")
+    openssl = shutil.which("openssl")
+    assert openssl is not None
+    return Host("kube-apiserver", manifest, tmp_path / "backup", run_command, openssl, proc=tmp_path / "proc")
+
+
+def with_keys(place: Host, signing: str, *accepted: str) -> list[str]:
+    """Run a process with key files; return the names of those by which it accepts tokens."""
+    root = place.proc.parent
+    (root / "sa.key").write_text(signing)
+    files = [root / f"{number}.pub" for number in range(len(accepted))]
+    for file, text in zip(files, accepted):
+        file.write_text(text)
+    flags = [f"--service-account-key-file={file}" for file in files]
+    fake(place.proc, 9, ["kube-apiserver", *flags, f"--service-account-signing-key-file={root / 'sa.key'}"])
+    return [str(file) for file in files]
+
+
+def test_keys_are_read_as_the_api_server_does_and_private_ones_stay(place: Host) -> None:
+    rsa_key, ec_key, other = KEYS
+    several = f"{public(rsa_key)}a comment\n{private(ec_key, serialization.PrivateFormat.TraditionalOpenSSL)}"
+    certificate = certified(other)
+    files = with_keys(place, private(rsa_key), several, certificate + public(rsa_key))
+    observed = observe(place)
+    assert observed["kids"] == [kid(rsa_key), kid(ec_key), kid(other)]
+    assert observed["signing_key"] == {"file": str(place.proc.parent / "sa.key"), "kid": kid(rsa_key)}
+    assert observed["public_keys"] == [
+        {"file": files[0], "pem": public(rsa_key) + public(ec_key)},
+        {"file": files[1], "pem": certificate + public(rsa_key)},
+    ]
+    assert "PRIVATE" not in str(observed)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "problem"),
+    [
+        ("no key", "no whole PEM block"),
+        (private(KEYS[0]).replace("M", "", 1), "no unencrypted private key"),
+        ("-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----\n", "not base64"),
+    ],
+)
+def test_a_key_file_that_cannot_be_read_is_named(place: Host, accepted: str, problem: str) -> None:
+    [file] = with_keys(place, private(KEYS[0]), accepted)
+    with pytest.raises(InputError, match=problem) as caught:
+        observe(place)
+    assert file in str(caught.value)
+
+
+def test_a_key_file_that_is_missing_is_named(place: Host) -> None:
+    [file] = with_keys(place, private(KEYS[0]), public(KEYS[0]))
+    (place.proc.parent / "0.pub").unlink()
+    with pytest.raises(InputError, match="No such file") as caught:
+        observe(place)
+    assert file in str(caught.value)
+
+
+def test_a_host_without_a_process(place: Host) -> None:
+    observed = observe(place)
+    assert (observed["distribution"], observed["pid"], observed["ready"]) == ("kubeadm", None, False)
+    assert (observed["running_flags"], observed["kids"], observed["signing_key"]) == ({}, [], None)
+    assert abs(observed["clock"] - time.time()) < 60
+
+
+def test_without_root_it_says_what_is_missing(place: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> t.NoReturn:
+        raise PermissionError(self)
+
+    monkeypatch.setattr(type(place.manifest), "iterdir", refused)
+    with pytest.raises(InputError, match="become: true"):
+        observe(place)
+
+
+def test_a_host_without_a_control_plane(place: Host) -> None:
+    shutil.rmtree(place.manifest.parent)
+    observed = observe(place)
+    assert (observed["distribution"], observed["manifests"], observed["unconfirmed"]) == ("unknown", {}, False)
+
+
+def test_the_files_that_the_kubelet_reads_and_that_name_the_component(place: Host) -> None:
+    directory = place.manifest.parent
+    for name, content in {
+        "kube-apiserver.yaml.bak": b"kube-apiserver",
+        ".kube-apiserver.yaml.swp": b"kube-apiserver",
+        "etcd.yaml": b"etcd",
+        "latin.yaml": b"kube-apiserver \xff",
+    }.items():
+        (directory / name).write_bytes(content)
+    (directory / "kept").mkdir()
+    names = [name.rpartition("/")[2] for name in observe(place)["manifests"]]
+    assert names == ["kube-apiserver.yaml", "kube-apiserver.yaml.bak"]
+
+
+def test_a_change_that_was_cut_off_is_seen(place: Host) -> None:
+    backups = Backups(place.backup_directory, place.manifest)
+    with backups.locked():
+        backups.keep("old", replaced_by=place.manifest.read_text())
+    assert observe(place)["unconfirmed"]
+    assert backups.confirm(place.manifest.read_text()) is not None
+    assert not observe(place)["unconfirmed"]

@@ -1,0 +1,262 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import (
+    Change,
+    Outcome,
+    apply,
+    digest,
+    reported_outcome,
+)
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet
+
+OLD = "--issuer=old"
+
+
+def change(kubelet: FakeKubelet, *arguments: str, timeout: float = 20) -> Change:
+    backups = Backups(kubelet.root / "backup", kubelet.manifest)
+    return Change(backups, kubelet.content(*arguments), kubelet.flags(*arguments), timeout)
+
+
+def running(kubelet: FakeKubelet) -> dict[str, list[str]]:
+    process = find(kubelet.component)
+    return process.flags if process is not None else {}
+
+
+def backups(kubelet: FakeKubelet) -> list[Path]:
+    return sorted((kubelet.root / "backup").iterdir())
+
+
+def manifests(kubelet: FakeKubelet) -> list[Path]:
+    return sorted(kubelet.manifest.parent.iterdir())
+
+
+def test_a_manifest_that_changed_since_it_was_looked_at_is_left(kubelet: FakeKubelet) -> None:
+    before = kubelet.manifest.read_text()
+    planned = replace(change(kubelet, "--issuer=new"), planned_on=digest(before + "# of an earlier look\n"))
+    with pytest.raises(IrsaError, match="Run the play again"):
+        apply(planned, watch_of(kubelet))
+    assert kubelet.manifest.read_text() == before
+
+
+def test_a_change_is_waited_for_and_the_next_run_finds_nothing_to_do(kubelet: FakeKubelet) -> None:
+    watch = watch_of(kubelet)
+    outcome = apply(change(kubelet, "--issuer=new"), watch)
+    [backup] = backups(kubelet)
+    assert outcome == Outcome(changed=True, backup=backup)
+    assert running(kubelet) == kubelet.flags("--issuer=new")
+    assert watch.unavailable < 20
+    assert manifests(kubelet) == [kubelet.manifest]
+    assert kubelet.manifest.stat().st_mode & 0o777 == 0o600
+    assert (backup.parent.stat().st_mode & 0o777, backup.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert backup.read_text() == kubelet.content(OLD)
+
+    pid = kubelet.pid
+    assert apply(change(kubelet, "--issuer=new"), watch_of(kubelet)) == Outcome(changed=False)
+    assert (kubelet.pid, backups(kubelet)) == (pid, [backup])
+
+
+def test_a_refused_flag_is_put_back_early_and_with_its_reason(kubelet: FakeKubelet) -> None:
+    watch = watch_of(kubelet)
+    began = time.monotonic()
+    outcome = apply(change(kubelet, OLD, "--refused=true", timeout=60), watch)
+    assert time.monotonic() - began < 30, "it waited for the time limit"
+    assert (outcome.changed, outcome.put_back, outcome.put_back_failure) == (True, True, None)
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+    assert running(kubelet) == kubelet.flags(OLD)
+    assert (manifests(kubelet), backups(kubelet)) == ([kubelet.manifest], [])
+    result = reported_outcome(outcome, watch)
+    assert result["reason"] == 'it exits as soon as it starts, with "command failed" err="refused must not be given".'
+    assert result["recovered"]
+    assert "ready again" in result["msg"]
+    assert result["log"][-1].startswith("E0102")
+
+
+@pytest.mark.parametrize("flag", ["--unready=true", "--issuer=new"])
+def test_what_is_not_ready_in_time_is_put_back(kubelet: FakeKubelet, flag: str) -> None:
+    kubelet.frozen = flag == "--issuer=new"
+    pid = kubelet.pid
+    outcome = apply(change(kubelet, flag, timeout=2), watch_of(kubelet))
+    assert outcome.failure is not None
+    assert outcome.put_back
+    assert outcome.put_back_failure is None
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+    if kubelet.frozen:
+        assert "has not replaced its process" in outcome.failure.reason
+        assert kubelet.pid == pid
+    else:
+        assert "/readyz has not answered" in outcome.failure.reason
+        assert running(kubelet) == kubelet.flags(OLD)
+
+
+def test_a_put_back_that_fails_too_says_so(kubelet: FakeKubelet) -> None:
+    kubelet.broken = True
+    watch = watch_of(kubelet)
+    result = reported_outcome(apply(change(kubelet, "--issuer=new", timeout=20), watch), watch)
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+    assert (result["put_back"], result["recovered"]) == (True, False)
+    assert "did not come up either: it exits as soon as it starts" in result["msg"]
+
+
+def test_without_a_process_before_any_with_the_flags_will_do(kubelet: FakeKubelet) -> None:
+    kubelet.manifest.write_text(kubelet.content("--refused=true"))
+    while running(kubelet) == kubelet.flags(OLD):
+        time.sleep(0.05)
+    assert apply(change(kubelet, OLD), watch_of(kubelet)).failure is None
+
+
+# Runs a change in a process of its own, as a module does, and prints its outcome.
+RUNNER = """
+import json, sys
+from pathlib import Path
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import Change, apply, reported_outcome
+from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
+given = json.load(sys.stdin)
+watch = Watch(given["component"], Api(given["url"]).ready, logs=Path(given["logs"]), interval=0.05, gone=1.0)
+change = Change(Backups(Path(given["backup"]), Path(given["manifest"])), given["content"], given["flags"], 20)
+print("begun", flush=True)
+print(json.dumps(reported_outcome(apply(change, watch), watch)))
+"""
+
+
+def started(kubelet: FakeKubelet, *arguments: str) -> subprocess.Popen[str]:
+    """Start a change and return once its manifest stands there, which the frozen kubelet has not seen."""
+    given = {
+        "component": kubelet.component,
+        "url": kubelet.url,
+        "logs": str(kubelet.logs),
+        "backup": str(kubelet.root / "backup"),
+        "manifest": str(kubelet.manifest),
+        "content": kubelet.content(*arguments),
+        "flags": kubelet.flags(*arguments),
+    }
+    environment = {**os.environ, "PYTHONPATH": ".build"}
+    runner = subprocess.Popen(  # noqa: S603 -- the script above
+        [sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert runner.stdin is not None
+    runner.stdin.write(json.dumps(given))
+    runner.stdin.close()
+    while kubelet.manifest.read_text() != kubelet.content(*arguments):
+        assert runner.poll() is None
+        time.sleep(0.02)
+    return runner
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_lost_connection_does_not_end_what_has_begun(kubelet: FakeKubelet, number: signal.Signals) -> None:
+    kubelet.frozen = True
+    runner = started(kubelet, "--refused=true")
+    runner.send_signal(number)
+    kubelet.frozen = False
+    assert runner.stdout is not None
+    result = json.loads(runner.stdout.read().splitlines()[-1])
+    runner.stdout.close()
+    assert runner.wait() == 0
+    assert result["recovered"]
+    assert running(kubelet) == kubelet.flags(OLD)
+
+
+def killed(kubelet: FakeKubelet, *arguments: str) -> None:
+    kubelet.frozen = True
+    runner = started(kubelet, *arguments)
+    runner.kill()
+    runner.wait()
+    assert runner.stdout is not None
+    runner.stdout.close()
+
+
+def test_a_killed_run_is_taken_up_by_the_next(kubelet: FakeKubelet) -> None:
+    killed(kubelet, "--issuer=new")
+    later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
+    later.start()
+    outcome = apply(change(kubelet, "--issuer=new"), watch_of(kubelet))
+    later.join()
+    assert (outcome.changed, outcome.failure) == (False, None)
+    assert running(kubelet) == kubelet.flags("--issuer=new")
+    [backup] = backups(kubelet)
+    assert outcome.backup == backup
+    assert backup.read_text() == kubelet.content(OLD)
+
+
+def test_a_killed_run_with_a_refused_flag_is_put_back_by_the_next(kubelet: FakeKubelet) -> None:
+    killed(kubelet, "--refused=true")
+    kubelet.frozen = False
+    outcome = apply(change(kubelet, "--refused=true"), watch_of(kubelet))
+    assert (outcome.put_back, outcome.put_back_failure) == (True, None)
+    assert running(kubelet) == kubelet.flags(OLD)
+
+
+def test_after_a_killed_run_another_change_goes_back_to_what_worked(kubelet: FakeKubelet) -> None:
+    killed(kubelet, "--refused=true")
+    kubelet.frozen = False
+    outcome = apply(change(kubelet, "--refused=true", "--issuer=new"), watch_of(kubelet))
+    assert (outcome.put_back, outcome.put_back_failure) == (True, None)
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+
+
+def test_a_run_killed_before_the_rename_leaves_nothing_behind(kubelet: FakeKubelet) -> None:
+    wanted = change(kubelet, "--issuer=new")
+    with wanted.backups.locked():
+        wanted.backups.keep(kubelet.content(OLD), replaced_by=kubelet.content("--issuer=other"))
+    assert apply(wanted, watch_of(kubelet)).failure is None
+    [backup] = backups(kubelet)
+    assert backup.read_text() == kubelet.content(OLD)
+
+
+def test_a_second_run_waits_for_the_first(kubelet: FakeKubelet) -> None:
+    kubelet.frozen = True
+    runner = started(kubelet, "--issuer=new")
+    later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
+    later.start()
+    outcome = apply(change(kubelet, "--issuer=new"), watch_of(kubelet))
+    later.join()
+    assert outcome == Outcome(changed=False)
+    assert runner.stdout is not None
+    assert json.loads(runner.stdout.read().splitlines()[-1])["changed"]
+    runner.stdout.close()
+    assert runner.wait() == 0
+    assert kubelet.starts == 2
+
+
+def test_a_broken_manifest_that_was_there_before_is_left(kubelet: FakeKubelet) -> None:
+    kubelet.manifest.write_text(kubelet.content("--refused=true"))
+    watch = watch_of(kubelet)
+    result = reported_outcome(apply(change(kubelet, "--refused=true", timeout=20), watch), watch)
+    assert (result["changed"], result["put_back"]) == (False, False)
+    assert "no older one is known to work" in result["msg"]
+
+
+def test_backups_never_go_where_the_kubelet_would_run_them(kubelet: FakeKubelet) -> None:
+    wrong = Change(Backups(kubelet.manifest.parent, kubelet.manifest), "[]", {}, 1)
+    with pytest.raises(InputError, match="must not be the manifests directory"):
+        apply(wrong, watch_of(kubelet))
+
+
+def test_a_manifest_that_is_not_there_is_not_made(kubelet: FakeKubelet) -> None:
+    wrong = Change(Backups(kubelet.root / "backup", kubelet.root / "none.yaml"), "[]", {}, 1)
+    with pytest.raises(InputError, match="there is no such manifest"):
+        apply(wrong, watch_of(kubelet))

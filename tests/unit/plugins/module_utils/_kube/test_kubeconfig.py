@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import NAME, current_context
+
+KUBECONFIG: dict[str, t.Any] = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "prod",
+    "preferences": {},
+    "contexts": [
+        {"name": "prod", "context": {"cluster": "kubernetes", "user": "admin", "namespace": "apps"}},
+        {"name": "other", "context": {"cluster": "other", "user": "other"}},
+    ],
+    "clusters": [
+        {"name": "other", "cluster": {"server": "https://other"}},
+        {"name": "kubernetes", "cluster": {"server": "https://192.0.2.1:6443", "certificate-authority": "pki/ca.crt"}},
+    ],
+    "users": [
+        {"name": "admin", "user": {"client-certificate": "/etc/admin.crt", "client-key": "admin.key"}},
+        {"name": "other", "user": {"token": "of another cluster"}},
+    ],
+}
+
+
+def test_current_context_alone() -> None:
+    before = copy.deepcopy(KUBECONFIG)
+    assert current_context(KUBECONFIG, "/home/me") == {
+        "current-context": NAME,
+        "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME}}],
+        "clusters": [
+            {
+                "name": NAME,
+                "cluster": {"server": "https://192.0.2.1:6443", "certificate-authority": "/home/me/pki/ca.crt"},
+            },
+        ],
+        "users": [
+            {"name": NAME, "user": {"client-certificate": "/etc/admin.crt", "client-key": "/home/me/admin.key"}},
+        ],
+    }
+    assert before == KUBECONFIG
+
+
+def test_embedded_data_is_kept() -> None:
+    user = {"client-certificate-data": "QUJD", "client-key-data": "REVG"}
+    got = current_context({**KUBECONFIG, "users": [{"name": "admin", "user": user}]})
+    assert got["users"][0]["user"] == user
+    assert got["clusters"][0]["cluster"]["certificate-authority"] == "pki/ca.crt"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"clusters": []}, "not a kubeconfig"),
+        ({"current-context": ""}, "names no context"),
+        ({"current-context": "gone"}, "no context named 'gone'"),
+        ({"users": None}, "no user named 'admin'"),
+        ({"clusters": [{"name": "other", "cluster": {}}]}, "no cluster named 'kubernetes'"),
+    ],
+)
+def test_refusals_name_what_is_missing(change: dict[str, t.Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        current_context({**KUBECONFIG, **change})
+
+
+@pytest.mark.parametrize("value", [None, "", "text", [], {}])
+def test_not_a_kubeconfig(value: object) -> None:
+    with pytest.raises(InputError, match="not a kubeconfig"):
+        current_context(value)

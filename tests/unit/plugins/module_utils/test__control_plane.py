@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import (
+    described,
+    differing,
+    explained,
+    planned,
+    problems,
+    servers,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
+
+PATH = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+FLAGS = {
+    "advertise-address": ["10.0.0.1"],
+    "service-account-issuer": [OLD],
+    "service-account-key-file": ["/etc/kubernetes/pki/sa.pub"],
+    "tls-cert-file": ["/etc/kubernetes/pki/apiserver.crt"],
+}
+
+
+def observed(**changes: object) -> dict[str, t.Any]:
+    """Return what the host's module returns for a healthy host, with changes."""
+    return {
+        "component": "kube-apiserver",
+        "distribution": "kubeadm",
+        "manifest": PATH,
+        "manifests": {PATH: KUBEADM},
+        "unconfirmed": False,
+        "pid": 7,
+        "running_flags": FLAGS,
+        "api": {"url": "https://10.0.0.1:6443", "client_cert": "", "client_key": ""},
+        "ready": True,
+        "kids": ["one"],
+        "signing_key": {"file": "/etc/kubernetes/pki/sa.key", "kid": "one"},
+        "clock": 1000.0,
+        **changes,
+    }
+
+
+def seen(**changes: object) -> dict[str, t.Any]:
+    return described(observed(**changes), now=1000.0)
+
+
+def test_a_healthy_host() -> None:
+    host = seen()
+    assert host["flags"] == FLAGS
+    assert (host["drift"], host["duplicates"], host["settled"], host["clock_offset"]) == ([], [], True, 0.0)
+    assert "manifests" not in host
+    assert problems({"cp1": host}) == []
+    assert [(server.host, server.issuers) for server in servers({"cp1": host})] == [("cp1", [OLD])]
+
+
+def test_a_host_without_a_manifest_has_no_configured_flags() -> None:
+    assert seen(manifests={}, running_flags={}, distribution="unknown")["flags"] == {}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        ({"a": ["1", "2"]}, {"a": ["1", "2"]}, []),
+        ({"a": ["1", "2"]}, {"a": ["2", "1"]}, ["a"]),
+        ({"b": ["1"]}, {"a": ["1"]}, ["a", "b"]),
+    ],
+)
+def test_flags_differ_in_value_order_or_presence(
+    one: dict[str, list[str]], other: dict[str, list[str]], names: list[str]
+) -> None:
+    assert differing(one, other) == names
+
+
+NOTHING: dict[str, t.Any] = {"pid": None, "running_flags": {}, "ready": False, "kids": [], "signing_key": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param(
+            {"manifests": {}, "distribution": "unknown", **NOTHING},
+            ["cp1: its Kubernetes distribution is not supported", PATH, "kubeadm or kubespray"],
+            id="unknown distribution",
+        ),
+        pytest.param(
+            {"manifests": {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}},
+            ["cp1: The files", f"{PATH}, {PATH}.bak hold the same pod", "Move all but the right one out"],
+            id="duplicates",
+        ),
+        pytest.param({"clock": 1200.4}, ["cp1: its clock is +200 s off the controller's", "NTP"], id="clock ahead"),
+        pytest.param({"clock": 700.0}, ["cp1: its clock is -300 s off the controller's"], id="clock behind"),
+        pytest.param(NOTHING, ["cp1: no kube-apiserver runs", "journalctl -u kubelet"], id="no process"),
+        pytest.param(
+            {"running_flags": {**FLAGS, "service-account-issuer": [NEW, OLD], "v": ["2"]}},
+            [
+                f"cp1: kube-apiserver does not run with what {PATH} says",
+                f"service-account-issuer is {OLD} in the file and {NEW}, {OLD} in the process",
+                "v is absent in the file and 2 in the process",
+            ],
+            id="drift",
+        ),
+        pytest.param(
+            {"ready": False}, ["cp1: kube-apiserver is not ready", "curl -k https://10.0.0.1:6443/readyz"], id="unready"
+        ),
+        pytest.param(
+            {"kids": ["two"]},
+            ["cp1: signs with the key one in /etc/kubernetes/pki/sa.key, but accepts only two"],
+            id="signing key not accepted",
+        ),
+    ],
+)
+def test_each_problem_names_the_host_the_value_and_the_fix(changes: dict[str, t.Any], words: list[str]) -> None:
+    [problem] = problems({"cp1": seen(**changes)})
+    assert all(word in problem for word in words), problem
+
+
+def test_keys_that_differ_between_hosts() -> None:
+    other = seen(kids=["two"], signing_key={"file": "/etc/kubernetes/pki/sa.key", "kid": "two"})
+    [problem] = problems({"cp1": seen(), "cp2": other, "cp3": seen()})
+    assert "cp1, cp3: one; cp2: two" in problem
+
+
+def test_the_order_of_keys_does_not_matter() -> None:
+    assert problems({"cp1": seen(kids=["one", "two"]), "cp2": seen(kids=["two", "one"])}) == []
+
+
+def test_a_host_with_a_change_that_was_cut_off_is_judged_by_the_rest_alone() -> None:
+    assert problems({"cp1": seen(unconfirmed=True, **NOTHING), "cp2": seen()}) == []
+    assert len(problems({"cp1": seen(unconfirmed=True, clock=0.0, **NOTHING)})) == 1
+
+
+def test_the_plan_of_a_change() -> None:
+    plan = planned(seen(), {PATH: KUBEADM}, {"service-account-issuer": [NEW, OLD], "absent": []})
+    assert plan.before == {"service-account-issuer": [OLD], "absent": []}
+    assert plan.after == {"service-account-issuer": [NEW, OLD], "absent": []}
+    assert plan.flags == {**FLAGS, "service-account-issuer": [NEW, OLD]}
+    assert plan.api["url"] == "https://10.0.0.1:6443"
+    assert not plan.reached
+
+
+@pytest.mark.parametrize(
+    ("changes", "reached"),
+    [({}, True), ({"ready": False}, False), ({"unconfirmed": True}, False), ({"running_flags": {}}, False)],
+)
+def test_nothing_is_left_to_do_only_when_the_process_shows_it(changes: dict[str, t.Any], reached: bool) -> None:
+    plan = planned(seen(**changes), {PATH: KUBEADM}, {"service-account-issuer": [OLD]})
+    assert (plan.content, plan.reached) == (KUBEADM, reached)
+
+
+@pytest.mark.parametrize(
+    ("manifests", "problem"),
+    [({}, "There is no static pod"), ({PATH: KUBEADM, "/m/copy": KUBEADM}, "/m/copy hold the same pod")],
+)
+def test_a_change_without_a_certain_manifest_is_refused(manifests: dict[str, str], problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        planned(seen(manifests=manifests), manifests, {})
+
+
+def test_a_failure_names_flags_host_reason_and_what_to_try() -> None:
+    plan = planned(seen(), {PATH: KUBEADM}, {"v": ["99"], "tls-cert-file": [], "service-account-issuer": [OLD]})
+    failure = {"msg": "It is bad.", "reason": "bad", "recovered": True, "unavailable_seconds": 14.2}
+    message = explained(plan, "cp2", failure)
+    assert message.startswith("cp2, with --v=99 no --tls-cert-file: It is bad. It gave no answer for 14 s.")
+    assert "`ansible-playbook --check --diff`" in message
+    message = explained(plan, "cp2", {**failure, "recovered": False})
+    assert "On cp2, `journalctl -u kubelet" in message
+    assert PATH in message
+    assert explained(plan, "cp2", {"msg": "no space left"}) == "cp2: no space left"

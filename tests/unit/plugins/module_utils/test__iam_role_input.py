@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
+    annotation_problems,
+    checked_items,
+    read_items,
+    refuse_other_account,
+    settings_for,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Settings
+
+ACCOUNT = "123456789012"
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/prod"
+SETTINGS = Settings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
+DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+
+
+def role(**options: object) -> dict[str, t.Any]:
+    return {"name": "reports", "service_accounts": ["apps/reports"], **options}
+
+
+@pytest.mark.parametrize(
+    "good",
+    [
+        role(),
+        role(name="a_b+c=d,e.f@g-h"),
+        role(name="x" * 64),
+        role(service_accounts=["apps/reports.v2", "a/b", f"{'n' * 63}/{'s' * 63}.{'s' * 63}"]),
+        role(service_accounts=["*/web", "preview-?/*"], allow_wildcards=True),
+        role(managed_policies=["arn:aws:iam::aws:policy/service-role/X", f"arn:aws:iam::{ACCOUNT}:policy/a/b/c"]),
+        role(managed_policies=[], inline_policies={}, permissions_boundary="", description=""),
+        role(inline_policies={"s3": DOCUMENT, "text": '{"Statement": [{"Effect": "Deny"}]}'}),
+        role(permissions_boundary="arn:aws:iam::aws:policy/PowerUserAccess", path="/a/b/", max_session_duration=43200),
+        role(tags={"team": "Größe 1", "empty": ""}, description="Zürich\nx"),
+        role(audiences=["https://vault.example.com", "sts.amazonaws.com"]),
+        {"name": "gone", "state": "absent"},
+    ],
+)
+def test_good_input_is_taken(good: dict[str, t.Any]) -> None:
+    [item] = checked_items([good], SETTINGS)
+    assert {key: item[key] for key in good if key != "inline_policies"} == {
+        key: value for key, value in good.items() if key != "inline_policies"
+    }
+
+
+def test_what_is_not_given_gets_its_default_and_text_becomes_data() -> None:
+    [item] = checked_items(
+        [{"name": "a", "service_accounts": "apps/a", "inline_policies": {"p": '{"Statement": [1]}'}}], SETTINGS
+    )
+    assert item["service_accounts"] == ["apps/a"]
+    assert item["inline_policies"] == {"p": {"Statement": [1]}}
+    assert (item["state"], item["adopt"], item["allow_wildcards"]) == ("present", False, False)
+    assert "managed_policies" not in item or item["managed_policies"] is None
+
+
+ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"service_accounts": ["apps/a"]}, ["Role number 1", "missing required arguments: name"]),
+        (role(name=""), ["''", "1 to 64"]),
+        (role(name="x" * 65), ["x" * 65, "1 to 64", "Rename"]),
+        (role(name="a/b"), ["'a/b'", "letters, digits"]),
+        (role(name="größe"), ["größe"]),
+        (role(nmae="x"), ["nmae"]),
+        (role(state="gone"), ["state", "present, absent"]),
+        (role(service_accounts=[]), ["no service accounts"]),
+        (role(service_accounts=["reports"]), ["'reports'", "namespace/name"]),
+        (role(service_accounts=["Apps/reports"]), ["'Apps'", "RFC 1123 label"]),
+        (role(service_accounts=["apps.x/reports"]), ["'apps.x'", "RFC 1123 label"]),
+        (role(service_accounts=[f"{'n' * 64}/a"]), ["n" * 64, "1 to 63"]),
+        (role(service_accounts=["apps/Reports"]), ["'Reports'", "RFC 1123 subdomain"]),
+        (role(service_accounts=["apps/a..b"]), ["'a..b'"]),
+        (role(service_accounts=["apps/a/b"]), ["'a/b'"]),
+        (role(service_accounts=["apps/"]), ["''"]),
+        (role(service_accounts=["/a"]), ["namespace ''"]),
+        (role(service_accounts=["apps/" + "a" * 254]), ["1 to 253"]),
+        (role(service_accounts=["apps/a\n"]), [r"a\n"]),
+        (role(service_accounts=["apps/*"]), ["'apps/*'", "allow_wildcards"]),
+        (role(service_accounts=["apps/a?"]), ["allow_wildcards"]),
+        (role(service_accounts=["-*/a"], allow_wildcards=True), ["'-*'"]),
+        (role(service_accounts=["apps/a", "apps/a"]), ["more than once", "apps/a"]),
+        (
+            role(service_accounts=[f"apps/{'a' * 40}{n}" for n in range(40)]),
+            ["the quota is 2048", "40 service accounts over 2 roles"],
+        ),
+        (role(managed_policies=["ReadOnlyAccess"]), ["'ReadOnlyAccess'", "must be the ARN of a managed policy"]),
+        (role(managed_policies=["arn:aws:iam::aws:role/x"]), ["must be the ARN"]),
+        (role(managed_policies=["arn:aws-cn:iam::aws:policy/x"]), ["partition aws-cn", "of aws"]),
+        (role(managed_policies=[ELSEWHERE]), ["another account than 123456789012"]),
+        (role(managed_policies=["arn:aws:iam::aws:policy/x"] * 2), ["more than once", "policy/x"]),
+        (role(permissions_boundary="x"), ["'x'", "must be the ARN of a managed policy"]),
+        (role(permissions_boundary=ELSEWHERE), ["another account"]),
+        (role(inline_policies={"a b": DOCUMENT}), ["'a b'", "IAM policy name"]),
+        (role(inline_policies={"p": "{"}), ["inline policy 'p'", "policy document"]),
+        (role(inline_policies={"p": {}}), ["inline policy 'p'", "Statement"]),
+        (role(inline_policies={"p": ["x"]}), ["inline policy 'p'"]),
+        (role(inline_policies={"p": {**DOCUMENT, "Id": "x" * 11000}}), ["the quota is 10240"]),
+        (role(path="irsa"), ["'irsa'", "/ at both ends"]),
+        (role(path="/a b/"), ["'/a b/'"]),
+        (role(path=f"/{'a' * 511}/"), ["1 to 512"]),
+        (role(description="x" * 1001), ["at most 1000"]),
+        (role(description="日本"), ["Latin-1"]),
+        (role(max_session_duration=3599), ["3599", "3600 to 43200"]),
+        (role(max_session_duration="an hour"), ["max_session_duration", "int"]),
+        (role(tags={"aws:x": "1"}), ["'aws:x'", "reserved"]),
+        (role(tags={"onprem.irsa/cluster": "x"}), ["reserved"]),
+        (role(tags={"a" * 129: "1"}), ["1 to 128"]),
+        (role(tags={"a": "x" * 257}), ["at most 256"]),
+        (role(tags={"a": "x;y"}), ["'x;y'"]),
+        (role(tags={str(n): "" for n in range(50)}), ["50 tags", "49"]),
+        (role(audiences=["a*"]), ["'a*'", "audience"]),
+        (role(audiences=[""]), ["audience ''"]),
+        (role(audiences=["x" * 256]), ["1 to 255"]),
+    ],
+)
+def test_bad_input_names_value_and_rule(bad: dict[str, t.Any], says: list[str]) -> None:
+    with pytest.raises(InputError) as refused:
+        checked_items([bad], SETTINGS)
+    assert [part for part in says if part not in str(refused.value)] == [], str(refused.value)
+    assert str(refused.value).endswith("Nothing was changed.")
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    _items, problems = read_items(
+        [role(name="a b", path="x"), role(service_accounts=["x"]), role(name="Reports")], SETTINGS
+    )
+    assert [problem.split(":")[0] for problem in problems] == [
+        "Role 'a b'",
+        "Role 'a b'",
+        "Role 'reports'",
+        "Given more than once",
+    ]
+
+
+@pytest.mark.parametrize("cluster", ["", "x" * 257, "a;b"])
+def test_the_cluster_becomes_a_tag(cluster: str) -> None:
+    with pytest.raises(InputError, match="The cluster's name"):
+        checked_items([], replace(SETTINGS, cluster=cluster))
+
+
+def test_the_common_audience_is_checked() -> None:
+    with pytest.raises(InputError, match="audience ''"):
+        checked_items([], replace(SETTINGS, audience=""))
+
+
+def test_policies_of_any_account_pass_while_the_account_is_not_known() -> None:
+    assert checked_items([role(managed_policies=[ELSEWHERE])], replace(SETTINGS, account=""))
+
+
+@pytest.mark.parametrize(
+    "arns",
+    [
+        [],
+        ["oidc.example.com"],
+        [PROVIDER, PROVIDER],
+        [PROVIDER, PROVIDER.replace("aws", "aws-cn", 1)],
+        [PROVIDER, PROVIDER.replace(ACCOUNT, "210987654321")],
+        [PROVIDER.replace("oidc-provider", "saml-provider")],
+        [PROVIDER.replace(ACCOUNT, "12345678901")],
+    ],
+)
+def test_providers_that_no_role_can_trust_together(arns: list[str]) -> None:
+    with pytest.raises(InputError, match="oidc_provider_arns"):
+        settings_for(arns, cluster="prod", audience="a", trust_policy_limit=2048, purge_tags=True)
+
+
+@pytest.mark.parametrize(
+    ("partition", "account"), [("aws", ACCOUNT), ("aws-cn", ACCOUNT), ("aws", "RGW12345678901234567")]
+)
+def test_settings_know_where_the_roles_live(partition: str, account: str) -> None:
+    arn = f"arn:{partition}:iam::{account}:oidc-provider/oidc.example.com"
+    settings = settings_for([arn], cluster="prod", audience="a", trust_policy_limit=2048, purge_tags=True)
+    assert (settings.partition, settings.account) == (partition, account)
+    refuse_other_account(settings, partition, account)
+    with pytest.raises(InputError, match="Use credentials of the providers' account"):
+        refuse_other_account(settings, partition, "210987654321")
+
+
+def test_an_annotation_names_one_role() -> None:
+    items = checked_items(
+        [
+            role(),
+            role(name="b", service_accounts=["apps/reports", "apps/b"]),
+            role(name="c", service_accounts=["apps/*", "apps/b"], allow_wildcards=True),
+            role(name="d", service_accounts=["apps/d"]),
+            role(name="e", service_accounts=["apps/d"], state="absent"),
+        ],
+        SETTINGS,
+    )
+    [problem] = annotation_problems(items)
+    assert "apps/b, apps/reports." in problem
+    assert annotation_problems([items[0], items[3], items[4]]) == []

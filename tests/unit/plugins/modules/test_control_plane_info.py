@@ -1,0 +1,38 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import functools
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import described
+from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host
+from ansible_collections.onprem.irsa.plugins.modules import control_plane_flags, control_plane_info
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_host_without_a_control_plane(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(control_plane_info, "Host", functools.partial(Host, proc=tmp_path))
+    with patch_module_args({"manifests_directory": str(tmp_path)}), pytest.raises(SystemExit) as caught:
+        control_plane_info.main()
+    result = json.loads(capsys.readouterr().out)
+    assert (caught.value.code, result["changed"], result["distribution"]) == (0, False, "unknown")
+    documented = set(yaml.safe_load(control_plane_info.RETURN))
+    returned = set(described(result, now=0)) - {"changed", "invocation"}
+    assert returned == documented
+
+
+def test_flags_are_planned_on_the_controller_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with patch_module_args({"flags": {}}), pytest.raises(SystemExit) as caught:
+        control_plane_flags.main()
+    assert caught.value.code == 1
+    assert "plans on the controller" in json.loads(capsys.readouterr().out)["msg"]

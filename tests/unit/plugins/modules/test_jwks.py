@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.onprem.irsa.plugins.modules import jwks
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import VECTORS, ec_key, private_pem, public_pem
+
+ISSUER = "https://oidc.example.com/a"
+KEY = public_pem(ec_key(1))
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def module(**arguments: object) -> dict[str, t.Any]:
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            jwks.main()
+        result: dict[str, t.Any] = json.loads(capsys.readouterr().out)
+        return result
+
+    return module
+
+
+def test_returns_what_the_api_server_serves(run: Run) -> None:
+    files = sorted([*VECTORS.glob("*.pub"), *VECTORS.glob("*.pem")])
+    result = run(issuer=ISSUER, public_keys=[path.read_text() for path in files])
+    assert result["changed"] is False
+    assert result["discovery_document"].encode() == (VECTORS / "openid-configuration.json").read_bytes()
+    assert result["jwks"].encode() == (VECTORS / "jwks.json").read_bytes()
+    assert result["kids"] == [key["kid"] for key in json.loads(result["jwks"])["keys"]]
+
+
+def test_the_key_set_may_be_elsewhere(run: Run) -> None:
+    result = run(issuer=ISSUER, jwks_uri=ISSUER + "/keys.json", public_keys=[KEY])
+    assert json.loads(result["discovery_document"])["jwks_uri"] == ISSUER + "/keys.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"issuer": "http://oidc.example.com"}, "'http://oidc.example.com' must begin with https://"),
+        ({"jwks_uri": ISSUER + "/keys/"}, "jwks_uri"),
+        ({"public_keys": []}, "0 public_keys and 0 names"),
+        ({"names": ["a", "b"]}, "1 public_keys and 2 names"),
+        ({"public_keys": [KEY, "hello"]}, "public_keys[1]: holds no whole PEM block"),
+        (
+            {"public_keys": [KEY, "hello"], "names": ["a", "cp2:/pki/sa.pub"]},
+            "cp2:/pki/sa.pub: holds no whole PEM block",
+        ),
+        ({"public_keys": [private_pem(ec_key(1))]}, "public_keys[0]: holds no whole PEM block"),
+    ],
+)
+def test_bad_input_is_refused_by_name(run: Run, arguments: dict[str, t.Any], says: str) -> None:
+    result = run(**{"issuer": ISSUER, "public_keys": [KEY], **arguments})
+    assert result["failed"] is True
+    assert says in result["msg"]
+
+
+def test_a_missing_library_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jwks, "IMPORT_ERROR", ImportError("No module named 'jwcrypto'"))
+    result = run(issuer=ISSUER, public_keys=[KEY])
+    assert "jwcrypto" in result["msg"]

@@ -1,0 +1,471 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import typing as t
+
+import boto3
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
+from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
+from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
+
+if t.TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
+
+BUCKET = "acme-prod-oidc"
+REGION: t.Final = "eu-central-1"
+HOST = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+JWKS_KEY = "openid/v1/jwks"
+DISCOVERY_KEY = ".well-known/openid-configuration"
+FOREIGN = {
+    "Sid": "Logs",
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+    "Action": ["s3:PutObject"],
+    "Resource": f"arn:aws:s3:::{BUCKET}/logs/*",
+}
+
+Result = dict[str, t.Any]
+
+
+class Run(t.Protocol):
+    def __call__(self, *numbers: int, check: bool = ..., **options: object) -> Result: ...
+
+
+def documents(*numbers: int, issuer: str = HOST) -> dict[str, t.Any]:
+    keys = jwks_from_pems([("FILE", "".join(public_pem(ec_key(number)) for number in numbers))])
+    discovery = discovery_document(issuer, f"{issuer}/{JWKS_KEY}", [key["alg"] for key in keys])
+    return {"discovery_document": discovery, "jwks": jwks_document(keys)}
+
+
+def kids(*numbers: int) -> list[str]:
+    return [key["kid"] for number in numbers for key in jwks_from_pems([("FILE", public_pem(ec_key(number)))])]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every operation asked of AWS, in order."""
+    made: list[str] = []
+    send = vars(BaseClient)["_make_api_call"]
+
+    def record(self: BaseClient, operation_name: str, api_params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        made.append(operation_name)
+        return send(self, operation_name, api_params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    return made
+
+
+def writes(calls: list[str]) -> list[str]:
+    return [call for call in calls if not call.startswith(("Get", "Head", "List"))]
+
+
+@pytest.fixture(scope="module")
+def session() -> t.Iterator[boto3.session.Session]:
+    """One SDK session and one simulated AWS for all tests, which take most of their time to set up."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        session = boto3.session.Session("testing", "testing", "testing")
+        patch.setattr(boto3.session, "Session", lambda **_options: session)
+        yield session
+
+
+@pytest.fixture
+def s3(session: boto3.session.Session) -> S3Client:
+    """The simulated S3, emptied."""
+    client = session.client("s3", region_name=REGION)
+    for bucket in client.list_buckets()["Buckets"]:
+        found = client.list_object_versions(Bucket=bucket["Name"])
+        for item in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
+            client.delete_object(Bucket=bucket["Name"], Key=item["Key"], VersionId=item["VersionId"])
+        client.delete_bucket_tagging(Bucket=bucket["Name"])
+        client.delete_bucket(Bucket=bucket["Name"])
+    return client
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
+    """Let the public URLs answer from the bucket by its policy and its public-access block."""
+
+    def fetch(url: str) -> Document:
+        key = url.split("/", 3)[3]
+        try:
+            block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+            policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+            allowed = [arn for statement in policy["Statement"] for arn in statement["Resource"]]
+            if block["RestrictPublicBuckets"] or f"arn:aws:s3:::{BUCKET}/{key}" not in allowed:
+                return Document(url, 403, "application/xml", "<Error/>", 0.1)
+            found = s3.get_object(Bucket=BUCKET, Key=key)
+            return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1)
+        except ClientError:
+            return Document(url, 404, "application/xml", "<Error/>", 0.1)
+
+    monkeypatch.setattr(_read_back, "fetch", fetch)
+    monkeypatch.setattr(_read_back, "_PAUSE", 0)
+    monkeypatch.setattr(_read_back, "_SPREADING_SECONDS", 0)
+    monkeypatch.setattr(_read_back, "_FAULT_SECONDS", 0)
+
+
+@pytest.fixture
+def run(s3: S3Client, public: None, capsys: pytest.CaptureFixture[str]) -> Run:
+    del s3, public
+
+    def module(*numbers: int, check: bool = False, **options: object) -> Result:
+        given = documents(*numbers) if numbers else {}
+        arguments = {"bucket": BUCKET, "region": REGION, "cluster": "prod", "issuer": HOST, **given, **options}
+        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            s3_issuer.main()
+        result: Result = json.loads(capsys.readouterr().out)
+        return result
+
+    return module
+
+
+def test_publishes_in_the_order_that_readers_need(run: Run, s3: S3Client, calls: list[str]) -> None:
+    check = run(1, check=True)
+    assert writes(calls) == []
+    assert check["changed"] is True
+    assert [part["after_header"] for part in check["diff"]] == [
+        f"s3://{BUCKET} (settings)",
+        f"s3://{BUCKET}/{JWKS_KEY}",
+        f"s3://{BUCKET}/{DISCOVERY_KEY}",
+    ]
+
+    done = run(1)
+    assert writes(calls) == [
+        "CreateBucket",
+        "PutBucketTagging",
+        "PutPublicAccessBlock",
+        "PutBucketPolicy",
+        "PutObject",
+        "PutObject",
+    ]
+    assert (done["changed"], done["diff"], done["kids"]) == (True, check["diff"], kids(1))
+    assert [(seen["url"], seen["status"]) for seen in done["read_back"]] == [
+        (f"{HOST}/{JWKS_KEY}", 200),
+        (f"{HOST}/{DISCOVERY_KEY}", 200),
+    ]
+
+    calls.clear()
+    for check_mode in (True, False):
+        again = run(1, check=check_mode)
+        assert (again["changed"], again["diff"]) == (False, [])
+    assert writes(calls) == []
+
+    found = s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)
+    assert found["Body"].read().decode() == documents(1)["jwks"]
+    assert (found["ContentType"], found["CacheControl"]) == ("application/jwk-set+json", "public, max-age=300")
+    found = s3.get_object(Bucket=BUCKET, Key=DISCOVERY_KEY)
+    assert found["Body"].read().decode() == documents(1)["discovery_document"]
+    assert (found["ContentType"], found["CacheControl"]) == ("application/json", "public, max-age=300")
+
+
+def test_lets_everybody_read_the_two_objects_and_nothing_else(run: Run, s3: S3Client) -> None:
+    run(1)
+    assert json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"] == [
+        {
+            "Sid": "OnpremIrsaIssuer",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": [f"arn:aws:s3:::{BUCKET}/{DISCOVERY_KEY}", f"arn:aws:s3:::{BUCKET}/{JWKS_KEY}"],
+        }
+    ]
+    assert s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"] == {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": False,
+        "RestrictPublicBuckets": False,
+    }
+    rules = s3.get_bucket_ownership_controls(Bucket=BUCKET)["OwnershipControls"]["Rules"]
+    assert rules == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == [{"Key": "onprem.irsa/cluster", "Value": "prod"}]
+
+
+def test_puts_back_what_drifted_and_only_that(run: Run, s3: S3Client, calls: list[str]) -> None:
+    run(1)
+    s3.put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    s3.put_object(Bucket=BUCKET, Key=DISCOVERY_KEY, Body=documents(1)["discovery_document"], ContentType="text/plain")
+    calls.clear()
+    assert run(1)["changed"] is True
+    assert writes(calls) == ["PutBucketOwnershipControls", "PutObject"]
+
+
+def test_keeps_the_statements_and_tags_of_others(run: Run, s3: S3Client, calls: list[str]) -> None:
+    run(1)
+    ours = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"][0]
+    # The same statement, written as other tools write it.
+    ours = {**ours, "Principal": {"AWS": "*"}, "Action": ["s3:GetObject"], "Resource": ours["Resource"][::-1]}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [ours, FOREIGN]}))
+    tags: list[TagTypeDef] = [{"Key": "team", "Value": "platform"}, {"Key": "onprem.irsa/cluster", "Value": "prod"}]
+    s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+    calls.clear()
+    assert run(1)["changed"] is False
+    assert writes(calls) == []
+
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": FOREIGN}))
+    assert run(1)["changed"] is True
+    statements = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    assert [statement["Sid"] for statement in statements] == ["Logs", "OnpremIrsaIssuer"]
+    assert statements[0] == FOREIGN
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == tags
+
+
+def test_a_new_key_is_published_beside_the_old_one_and_none_is_dropped(run: Run, calls: list[str]) -> None:
+    run(1)
+    calls.clear()
+    assert run(1, 2)["kids"] == kids(1, 2)
+    assert writes(calls) == ["PutObject"]
+    calls.clear()
+    result = run(2)
+    assert result["failed"] is True
+    assert kids(1)[0] in result["msg"]
+    assert f"s3://{BUCKET}/{JWKS_KEY}" in result["msg"]
+    assert writes(calls) == []
+
+
+def test_in_us_east_1_there_is_no_location_constraint(run: Run, s3: S3Client) -> None:
+    issuer = f"https://{BUCKET}.s3.us-east-1.amazonaws.com"
+    options: dict[str, t.Any] = {"region": "us-east-1", "issuer": issuer, **documents(1, issuer=issuer)}
+    assert run(**options)["changed"] is True
+    assert s3.get_bucket_location(Bucket=BUCKET).get("LocationConstraint") is None
+
+
+def test_a_path_of_the_issuer_is_the_prefix_of_the_keys(run: Run, s3: S3Client) -> None:
+    issuer = f"https://s3.{REGION}.amazonaws.com/{BUCKET}/clusters/a"
+    result = run(issuer=issuer, check=True, **documents(1, issuer=issuer))
+    assert [part["after_header"] for part in result["diff"]][1:] == [
+        f"s3://{BUCKET}/clusters/a/{JWKS_KEY}",
+        f"s3://{BUCKET}/clusters/a/{DISCOVERY_KEY}",
+    ]
+    assert s3.list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"bucket": "acme.prod"}, "'acme.prod' must have no dots"),
+        ({"bucket": "Acme"}, "'Acme' must consist"),
+        ({"region": "nowhere"}, "'nowhere' must look like"),
+        ({"issuer": HOST + "/"}, "must not end in a slash"),
+        ({"issuer": "http://oidc.example.com"}, "must begin with https://"),
+        ({"issuer": "https://oidc.example.com"}, "is that of the issuer"),
+        ({"cluster": ""}, "The cluster's name ''"),
+        ({"jwks": '{"keys":[]}'}, "holds no key"),
+        ({"discovery_document": "{}"}, "issuer and jwks_uri"),
+        ({"discovery_document": discovery_document(HOST, "https://b.example.com/jwks", ["RS256"])}, "is not below"),
+        ({"bucket": "acme-other"}, "not served from the bucket acme-other"),
+        ({"region": "eu-west-1"}, "not served from the bucket"),
+        ({"jwks": None}, "jwks"),
+    ],
+)
+def test_bad_input_is_refused_before_any_call(run: Run, calls: list[str], options: dict[str, t.Any], says: str) -> None:
+    result = run(**{**documents(1), **options})
+    assert result["failed"] is True
+    assert says in result["msg"]
+    assert calls == []
+
+
+def make(s3: S3Client, tags: dict[str, str] | None = None, **objects: str) -> None:
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    if tags:
+        s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]})
+    for key, body in objects.items():
+        s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def test_an_empty_bucket_without_owner_is_taken(run: Run, s3: S3Client) -> None:
+    make(s3)
+    assert run(1)["changed"] is True
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == [{"Key": "onprem.irsa/cluster", "Value": "prod"}]
+
+
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ({"onprem.irsa/cluster": "staging"}, "belongs to the cluster 'staging'"),
+        ({}, f"holds '{DISCOVERY_KEY}' and belongs to no cluster"),
+        ({"team": "data"}, f"holds '{DISCOVERY_KEY}' and belongs to no cluster"),
+    ],
+)
+def test_a_bucket_of_somebody_else_is_refused(
+    run: Run, s3: S3Client, calls: list[str], tags: dict[str, str], says: str
+) -> None:
+    make(s3, tags, **{DISCOVERY_KEY: documents(1)["discovery_document"], "report.csv": "a,b"})
+    for state in ("present", "absent"):
+        calls.clear()
+        result = run(1, state=state)
+        assert result["failed"] is True
+        assert says in result["msg"]
+        assert "set its tag onprem.irsa/cluster to prod" in result["msg"]
+        assert writes(calls) == []
+
+
+def test_documents_of_another_issuer_are_refused(run: Run, s3: S3Client, calls: list[str]) -> None:
+    other = documents(1, issuer="https://oidc.example.com")["discovery_document"]
+    make(s3, {"onprem.irsa/cluster": "prod"}, **{DISCOVERY_KEY: other})
+    calls.clear()
+    result = run(1)
+    assert "another issuer, 'https://oidc.example.com'" in result["msg"]
+    assert writes(calls) == []
+
+
+def test_a_second_issuer_in_the_bucket_is_refused(run: Run, calls: list[str]) -> None:
+    run(1)
+    calls.clear()
+    issuer = f"{HOST}/other"
+    for state in ("present", "absent"):
+        result = run(issuer=issuer, state=state, **documents(1, issuer=issuer))
+        assert "already publishes another issuer's documents" in result["msg"]
+    assert writes(calls) == []
+
+
+def fault(monkeypatch: pytest.MonkeyPatch, operation: str, code: str, *, times: int = 1, after: bool = False) -> None:
+    """Let AWS refuse an operation so many times, before it does it or after."""
+    send, left = vars(BaseClient)["_make_api_call"], [times]
+
+    def refuse(self: BaseClient, name: str, api_params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        if name != operation or left[0] == 0:
+            return send(self, name, api_params)
+        left[0] -= 1
+        if after:
+            send(self, name, api_params)
+        raise ClientError({"Error": {"Code": code, "Message": "as AWS says it"}}, name)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "says"),
+    [
+        ("HeadBucket", "403", "belongs to another account, or the identity that runs the play lacks s3:ListBucket"),
+        ("CreateBucket", "BucketAlreadyExists", "taken by another account"),
+        ("CreateBucket", "AccessDenied", "create bucket: AccessDenied: as AWS says it"),
+        ("PutBucketPolicy", "AccessDenied", "the account or the organization blocks public access"),
+        ("PutBucketPolicy", "MalformedPolicy", "MalformedPolicy"),
+        ("PutObject", "PreconditionFailed", "Another run wrote"),
+        ("GetBucketTagging", "AccessDenied", "get bucket tagging: AccessDenied"),
+        ("GetObject", "AccessDenied", "get object: AccessDenied"),
+    ],
+)
+def test_a_refusal_of_aws_is_explained(
+    run: Run, monkeypatch: pytest.MonkeyPatch, operation: str, code: str, says: str
+) -> None:
+    if operation.startswith("Get"):
+        run(1)
+    monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
+    monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
+    fault(monkeypatch, operation, code, times=10)
+    result = run(1)
+    assert result["failed"] is True
+    assert says in result["msg"]
+
+
+def test_waits_until_the_lifted_block_has_spread(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
+    fault(monkeypatch, "PutBucketPolicy", "AccessDenied", times=2)
+    assert run(1)["changed"] is True
+
+
+def test_meeting_its_own_write_again_is_no_conflict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault(monkeypatch, "PutObject", "PreconditionFailed", after=True)
+    assert run(1)["changed"] is True
+
+
+def test_a_write_in_between_is_not_undone(run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(1)
+    apply = aws_s3.apply
+
+    def late(*arguments: t.Any) -> None:  # noqa: ANN401 -- passed on
+        s3.put_object(Bucket=BUCKET, Key=JWKS_KEY, Body=documents(1, 3)["jwks"])
+        apply(*arguments)
+
+    monkeypatch.setattr(aws_s3, "apply", late)
+    result = run(1, 2)
+    assert "Another run wrote" in result["msg"]
+    assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)["Body"].read().decode() == documents(1, 3)["jwks"]
+
+
+def test_a_killed_run_is_finished_by_the_next_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for operation in ("PutBucketTagging", "PutPublicAccessBlock", "PutBucketPolicy", "PutObject"):
+        with monkeypatch.context() as patch:
+            fault(patch, operation, "InternalError")
+            assert run(1)["failed"] is True
+    assert run(1)["changed"] is True
+    assert run(1)["changed"] is False
+
+
+def test_documents_that_the_public_cannot_read_fail_with_the_reason(
+    run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(1)
+    monkeypatch.setattr(_read_back, "fetch", lambda url: Document(url, 403, "application/xml", "<Error/>", 0.1))
+    result = run(1)
+    assert result["failed"] is True
+    assert f"{HOST}/{JWKS_KEY} answers 403" in result["msg"]
+    assert "Block Public Access" in result["msg"]
+    assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)
+
+
+def test_removes_the_documents_and_the_bucket_that_is_its_own(run: Run, s3: S3Client, calls: list[str]) -> None:
+    run(1)
+    calls.clear()
+    check = run(state="absent", check=True)
+    assert (check["changed"], writes(calls)) == (True, [])
+    done = run(state="absent")
+    assert (done["changed"], done["diff"]) == (True, check["diff"])
+    assert writes(calls) == ["DeleteObject", "DeleteObject", "DeleteBucket"]
+    assert s3.list_buckets()["Buckets"] == []
+    calls.clear()
+    for check_mode in (True, False):
+        assert run(state="absent", check=check_mode)["changed"] is False
+    assert writes(calls) == []
+
+
+def test_removes_only_its_own_from_a_bucket_with_more_in_it(run: Run, s3: S3Client, calls: list[str]) -> None:
+    run(1)
+    policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
+    policy["Statement"].append(FOREIGN)
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
+    s3.put_object(Bucket=BUCKET, Key="report.csv", Body="a,b")
+    calls.clear()
+    assert run(state="absent")["changed"] is True
+    assert writes(calls) == ["DeleteObject", "DeleteObject", "PutBucketPolicy"]
+    assert json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"] == [FOREIGN]
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]] == ["report.csv"]
+    calls.clear()
+    assert run(state="absent")["changed"] is False
+    assert writes(calls) == []
+
+
+def test_removing_the_last_statement_removes_the_policy(run: Run, s3: S3Client, calls: list[str]) -> None:
+    run(1)
+    s3.put_object(Bucket=BUCKET, Key="report.csv", Body="a,b")
+    calls.clear()
+    run(state="absent")
+    assert writes(calls) == ["DeleteObject", "DeleteObject", "DeleteBucketPolicy"]
+
+
+def test_a_bucket_with_older_versions_stays(run: Run, s3: S3Client) -> None:
+    run(1)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    run(1, 2)
+    assert run(state="absent")["changed"] is True
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == [BUCKET]
+    assert run(state="absent")["changed"] is False
+
+
+def test_nothing_of_ours_in_the_bucket_of_somebody_else_is_nothing_to_remove(run: Run, s3: S3Client) -> None:
+    make(s3, {}, **{"report.csv": "a,b"})
+    assert run(state="absent")["changed"] is False

@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.onprem.irsa.plugins.module_utils import _proof, _relying_party
+from ansible_collections.onprem.irsa.plugins.modules import verify
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__proof import (
+    ARN,
+    CLAIMS,
+    RSA,
+    ended,
+    pod,
+    published,
+    token,
+)
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__proof import ROLE as ROLE_ARN
+from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import (
+    Page,
+    StsError,
+    certificate,
+    pages_handler,
+    serving,
+    sts_handler,
+)
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+Args = dict[str, t.Any]
+
+
+class World(t.NamedTuple):
+    """What is published and what STS trusts; tests break one of them."""
+
+    issuer: str
+    pages: dict[str, Page]
+    trust: dict[str, str]
+
+    def token(self, **changes: object) -> str:
+        return token({**CLAIMS, "iss": self.issuer, **changes})
+
+    def args(self) -> Args:
+        return {
+            "issuer": self.issuer,
+            "kids": ["k1"],
+            "region": "eu-central-1",
+            "role_arn": ROLE_ARN,
+            "service_account": "apps/reports",
+            "tokens": [{"server": name, "token": self.token(), "seconds": 0.25} for name in ("cp1", "cp2")],
+            "wrong_account_token": self.token(sub="system:serviceaccount:apps:default"),
+            "wrong_audience_token": self.token(aud=["wrong"]),
+        }
+
+    def decide(self, parameters: dict[str, str]) -> str | StsError:
+        """Answer as STS does: signature, then audience, then subject."""
+        text = parameters["WebIdentityToken"]
+        try:
+            _proof.check_signature(text, published(), "")
+        except _proof.LinkError:
+            return StsError("InvalidIdentityToken", "The signature is not valid")
+        claims = _proof.decode(text).claims
+        if "provider" not in self.trust:
+            return StsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account")
+        if self.trust["audience"] not in _proof.audiences(claims):
+            return StsError("InvalidIdentityToken", "Incorrect token audience")
+        if claims["sub"] not in self.trust["subjects"].split():
+            return StsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
+        return self.trust["session"]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[World]:
+    monkeypatch.setattr(_relying_party, "PROPAGATION_SECONDS", 0.0)
+    context, trusted = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    pages: dict[str, Page] = {}
+    trust = {
+        "provider": "yes",
+        "audience": "sts.amazonaws.com",
+        "subjects": "system:serviceaccount:apps:reports",
+        "session": ARN,
+    }
+    with serving(pages_handler(pages), context) as web:
+        seen = World(f"https://{web}", pages, trust)
+        pages["/.well-known/openid-configuration"] = Page(
+            json.dumps({"issuer": seen.issuer, "jwks_uri": f"{seen.issuer}/openid/v1/jwks"})
+        )
+        pages["/openid/v1/jwks"] = Page(json.dumps({"keys": list(published().values())}), "application/jwk-set+json")
+        with serving(sts_handler(seen.decide)) as sts:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{sts}")
+            yield seen
+
+
+def run(args: Args, capsys: pytest.CaptureFixture[str]) -> Args:
+    with patch_module_args(args), pytest.raises(SystemExit):
+        verify.main()
+    result: Args = json.loads(capsys.readouterr().out)
+    return result
+
+
+def links(result: Args) -> dict[str, bool]:
+    return {row["link"]: row["ok"] for row in result["links"]}
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_whole_chain(world: World, capsys: pytest.CaptureFixture[str], check_mode: bool) -> None:
+    result = run({**world.args(), "_ansible_check_mode": check_mode}, capsys)
+    assert links(result) == dict.fromkeys(
+        [
+            "API server cp1",
+            "API server cp2",
+            "documents",
+            "STS",
+            "refusal: service account",
+            "refusal: audience",
+            "refusal: foreign key",
+        ],
+        True,
+    )
+    assert result["changed"] is False
+    rows = {row["link"]: row for row in result["links"]}
+    assert rows["STS"]["result"] == rows["STS"]["detail"] == ARN
+    assert rows["API server cp1"]["seconds"] == 0.25
+    assert all(row["cause"] == row["fix"] == "" and row["checked"] for row in result["links"])
+    assert "very secret" not in json.dumps(result)
+
+
+def test_documents_alone(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert links(run({"issuer": world.issuer, "kids": ["k1"]}, capsys)) == {"documents": True}
+
+
+def test_tokens_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert links(run({"tokens": [{"server": "cp1", "token": token()}]}, capsys)) == {"API server cp1": True}
+
+
+def broken(world: World, args: Args, what: str) -> None:
+    """Break one thing."""
+    if what == "server":
+        args["tokens"][1].update(token="", error="connection refused")
+    elif what == "issuer":
+        args["tokens"][1]["token"] = world.token(iss="https://kubernetes.default.svc")
+    elif what == "signer":
+        args["tokens"][1]["token"] = _proof.with_foreign_key(args["tokens"][0]["token"])
+    elif what == "bucket":
+        world.pages["/openid/v1/jwks"] = Page("<Error/>", "application/xml", 403)
+    elif what == "provider":
+        del world.trust["provider"]
+    elif what == "no trust":
+        world.trust["subjects"] = "none"
+    elif what == "too much trust":
+        world.trust["subjects"] += " system:serviceaccount:apps:default"
+    elif what == "other role":
+        world.trust["session"] = ARN.replace("prod-reports", "admin")
+
+
+@pytest.mark.parametrize(
+    ("what", "failing", "words"),
+    [
+        ("server", ["API server cp2"], "gives no token: connection refused"),
+        ("issuer", ["API server cp2"], "run the role onprem.irsa.irsa_apiserver"),
+        ("signer", ["documents"], "does not verify a token of API server cp2"),
+        ("bucket", ["documents"], "HTTP status 403"),
+        ("provider", ["STS", "refusal: service account", "refusal: audience"], "No OpenIDConnect provider"),
+        ("no trust", ["STS"], "trust policy of arn:aws:iam::123456789012:role/team/prod-reports must name"),
+        ("too much trust", ["refusal: service account"], "STS takes it and gives the identity"),
+        ("other role", ["STS"], "which is not the role"),
+    ],
+)
+def test_every_failure_names_link_cause_and_fix(
+    world: World, capsys: pytest.CaptureFixture[str], what: str, failing: list[str], words: str
+) -> None:
+    args = world.args()
+    broken(world, args, what)
+    result = run(args, capsys)
+    assert result["failed"] is True
+    assert [link for link, ok in links(result).items() if not ok] == failing
+    assert words in result["msg"]
+    for row in (row for row in result["links"] if not row["ok"]):
+        assert row["result"] == "FAILED"
+        assert row["detail"] == f"{row['cause']} {row['fix']}"
+        assert row["fix"]
+
+
+def test_pods(capsys: pytest.CaptureFixture[str]) -> None:
+    finished = ended("Succeeded", terminated={"finishedAt": "2026-01-01T00:00:03Z"})
+    args = {
+        "role_arn": ROLE_ARN,
+        "admitted_pod": {"pod": pod()},
+        "finished_pod": {"pod": finished, "log": ARN},
+    }
+    result = run(args, capsys)
+    assert links(result) == {"webhook": True, "pod": True}
+    assert [row["seconds"] for row in result["links"]] == [None, 3.0]
+
+
+@pytest.mark.parametrize("option", ["admitted_pod", "finished_pod"])
+def test_no_pod(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    result = run({"role_arn": ROLE_ARN, option: {"error": "forbidden by quota"}}, capsys)
+    assert "forbidden by quota" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({}, "nothing to prove"),
+        ({"kids": ["k1"]}, "nothing to prove"),
+        ({"admitted_pod": {}}, "role_arn"),
+        ({"finished_pod": {}}, "role_arn"),
+        ({"role_arn": ROLE_ARN, "tokens": [{"server": "cp1", "token": token(key=RSA)}]}, "no region"),
+    ],
+)
+def test_bad_options(capsys: pytest.CaptureFixture[str], args: Args, words: str) -> None:
+    result = run(args, capsys)
+    assert result["failed"] is True
+    assert words in result["msg"]
+    assert "links" not in result
