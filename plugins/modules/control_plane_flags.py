@@ -16,7 +16,9 @@ description:
     process that the kubelet starts runs with exactly these flags and is ready at the host's own address.
   - Where it exits again and again, or is not ready in time, the old manifest is put back, its process is waited for,
     and the module fails with the flags, the host and the reason from the log.
-  - A change takes about 45 seconds, of which the kubelet gives 30 to the old process.
+  - A change takes about 20 seconds. The old process is ended as soon as it has answered its last request; where that
+    can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it, the kubelet ends
+    it after 30 seconds.
   - Everything in the manifest but these flags stays as it is, to the byte. The old manifest is kept in
     O(backup_directory), because the kubelet runs every file in the manifests directory.
   - Changes one host. For several API servers, change them one after the other, as the role
@@ -72,7 +74,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Accept a second issuer (about 45 seconds)
+- name: Accept a second issuer (about 20 seconds)
   onprem.irsa.control_plane_flags:
     flags:
       service-account-issuer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import typing as t
 from contextlib import closing, suppress
@@ -21,6 +22,21 @@ if t.TYPE_CHECKING:
 _DEFAULT_PORT = "6443"  # kube-apiserver --help, --secure-port
 _ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 -- what a flag says, nothing is bound
 _TIMEOUT = 2.0  # seconds; the server is this host itself
+_FORM = b"&"  # an empty one
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request that the server has begun to work on, and whose form it still waits for."""
+
+    connection: http.client.HTTPSConnection
+
+    def answer(self) -> bytes | None:
+        """Send the rest; return the body of an answer with status 200, None for anything else."""
+        with closing(self.connection), suppress(OSError, http.client.HTTPException):
+            self.connection.send(_FORM)
+            return _body(self.connection)
+        return None
 
 
 @dataclass(frozen=True)
@@ -40,18 +56,34 @@ class Api:
         answer = self._get("/version")
         return str(json.loads(answer)["gitVersion"]) if answer else None
 
+    def listens(self) -> bool:
+        """Return whether it takes new connections."""
+        parts = urlsplit(self.url)
+        with suppress(OSError), socket.create_connection((str(parts.hostname), parts.port), timeout=_TIMEOUT):
+            return True
+        return False
+
+    def begin(self, path: str) -> Question | None:
+        """Begin to ask: the server computes its answer once it is let go on; None where nothing listens."""
+        connection = self._connection()
+        with suppress(OSError):
+            connection.putrequest("POST", path)
+            connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+            connection.putheader("Content-Length", str(len(_FORM)))
+            connection.endheaders()
+            return Question(connection)
+        return None
+
     def _get(self, path: str) -> bytes | None:
         """Return the body of an answer with status 200; None for anything else."""
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPSConnection(
-            str(parts.hostname), parts.port, timeout=_TIMEOUT, context=self._context()
-        )
-        with closing(connection), suppress(OSError, http.client.HTTPException):
+        with closing(self._connection()) as connection, suppress(OSError, http.client.HTTPException):
             connection.request("GET", path)
-            response = connection.getresponse()
-            body = response.read()
-            return body if response.status == http.client.OK else None
+            return _body(connection)
         return None
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        parts = urlsplit(self.url)
+        return http.client.HTTPSConnection(str(parts.hostname), parts.port, timeout=_TIMEOUT, context=self._context())
 
     def _context(self) -> ssl.SSLContext:
         """Ask as the kubelet's own probes do: the address is this host's, whatever name the certificate has.
@@ -65,6 +97,12 @@ class Api:
             with suppress(OSError):
                 context.load_cert_chain(self.client_cert, self.client_key)
         return context
+
+
+def _body(connection: http.client.HTTPSConnection) -> bytes | None:
+    response = connection.getresponse()
+    body = response.read()
+    return body if response.status == http.client.OK else None
 
 
 def api_of(flags: Flags) -> Api:
@@ -85,4 +123,4 @@ def api_of(flags: Flags) -> Api:
     )
 
 
-__all__: t.Final = ("Api", "api_of")
+__all__: t.Final = ("Api", "Question", "api_of")

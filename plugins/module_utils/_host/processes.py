@@ -60,6 +60,11 @@ def find(component: str, proc: Path = PROC) -> Process | None:
     return max(filter(None, found), key=lambda process: process.start_ticks, default=None)
 
 
+def process_of(pid: int, proc: Path = PROC) -> Process | None:
+    """Return the process that has this id now; None when none has."""
+    return _read(proc / str(pid), _arguments(proc / str(pid)))
+
+
 def _arguments(directory: Path) -> tuple[str, ...]:
     try:
         text = (directory / "cmdline").read_bytes().decode("utf-8", "surrogateescape")
@@ -84,4 +89,4 @@ def _on_host_network(directory: Path) -> bool:
         return False
 
 
-__all__: t.Final = ("PROC", "Process", "find")
+__all__: t.Final = ("PROC", "Process", "find", "process_of")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
+from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if t.TYPE_CHECKING:
@@ -86,17 +87,22 @@ def apply(change: Change, watch: Watch) -> Outcome:
                 fix="Run the play again: it then plans on what is there.",
             )
         running = find(watch.component, watch.proc)
-        if not changed and running is not None and running.flags == change.flags and watch.ready():
+        if not changed and running is not None and running.flags == change.flags and watch.api.ready():
             return Outcome(changed=False, backup=change.backups.confirm(change.content))
-        good, since = change.backups.last_good(before), watch.begin()
+        good = change.backups.last_good(before)
+        replaced = running if changed else None
+        drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
+        since = watch.begin()
         if changed:
             change.backups.keep(good, replaced_by=change.content)
             _replace(change.path, change.content)
-        replaced = running.identity if changed and running is not None else None
         failure = watch.wait(
-            lambda process: process.identity != replaced and process.flags == change.flags,
+            lambda process: (
+                (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
+            ),
             since=since,
             timeout=change.timeout,
+            meanwhile=drain.go_on if drain is not None else None,
         )
         if failure is None:
             return Outcome(changed=changed, backup=change.backups.confirm(change.content))

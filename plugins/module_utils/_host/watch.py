@@ -15,6 +15,9 @@ from pathlib import Path
 from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import POD_LOGS, last_lines, log_files, reason
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find
 
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+
 # A component that exits twice does so again: once may be bad luck, and the kubelet's third attempt comes 10 s later.
 _EXITS = 2
 
@@ -32,7 +35,7 @@ class Watch:
     """Looks at a component again and again, and adds up the time in which it gave no answer."""
 
     component: str
-    ready: t.Callable[[], bool]
+    api: Api
     proc: Path = PROC
     logs: Path = POD_LOGS
     interval: float = 0.25
@@ -53,10 +56,18 @@ class Watch:
     def _attempts(self) -> frozenset[Path]:
         return log_files(self.component, self.logs)
 
-    def wait(self, wanted: t.Callable[[Process], bool], *, since: frozenset[Path], timeout: float) -> Failure | None:
+    def wait(
+        self,
+        wanted: t.Callable[[Process], bool],
+        *,
+        since: frozenset[Path],
+        timeout: float,
+        meanwhile: t.Callable[[], None] | None = None,
+    ) -> Failure | None:
         """Wait until a wanted process is ready; return None then, or why it is not.
 
-        since is what C(begin) returned before the change. Ends early when the component exits again and again.
+        since is what C(begin) returned before the change; meanwhile is called between two looks. Ends early when the
+        component exits again and again.
         """
         end = time.monotonic() + timeout
         alive, new = time.monotonic(), frozenset[Path]()
@@ -74,10 +85,12 @@ class Watch:
             if time.monotonic() > end:
                 lines = last_lines(new or self._attempts())
                 return Failure(f"{_state(process, wanted)} after {timeout:g} s.", tuple(lines))
+            if meanwhile is not None:
+                meanwhile()
             time.sleep(self.interval)
 
     def _look(self) -> tuple[Process | None, bool]:
-        process, ready = find(self.component, self.proc), self.ready()
+        process, ready = find(self.component, self.proc), self.api.ready()
         now = time.monotonic()
         if self._looked is not None and not ready:
             self.unavailable += now - self._looked

@@ -60,4 +60,4 @@ def kubelet(tmp_path: Path, certificate: Path) -> t.Iterator[FakeKubelet]:
 
 def watch_of(fake: FakeKubelet) -> Watch:
     """Return a watch over a fake kubelet's server."""
-    return Watch(fake.component, Api(fake.url).ready, logs=fake.logs, interval=0.05, gone=1.0)
+    return Watch(fake.component, Api(fake.url), logs=fake.logs, interval=0.05, gone=1.0)

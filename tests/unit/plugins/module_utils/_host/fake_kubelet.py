@@ -19,16 +19,30 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 # Answers /readyz over TLS, and does what its flags say: --refused exits as a wrong flag does, --unready stays unready.
+# Ends as kube-apiserver does: it closes its listener, answers what it has, and lingers until a second signal.
 SERVER = r"""
-import http.server, ssl, sys
+import http.server, os, signal, ssl, sys, threading, time
 flags = dict(argument[2:].partition("=")[::2] for argument in sys.argv[1:])
 if "refused" in flags:
     print('E0102 03:04:05.678901       1 run.go:72] "command failed" err="refused must not be given"', flush=True)
     sys.exit(1)
+state = {"in flight": int(flags.get("streams", 0))}
+STACK = "%s @ 0x1 0x2\n#\t0x1\tk8s.io/apiserver/pkg/%s+0x1\n#\t0x2\tnet/http.serverHandler.ServeHTTP+0x1\n\n"
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        state["in flight"] += 1
+        if self.path == "/slow":
+            time.sleep(1)
         body = b'{"gitVersion": "v1.34.4"}' if self.path == "/version" else b"ok"
-        self.send_response(500 if "unready" in flags else 200)
+        self.answer(500 if "unready" in flags else 200, body)
+        state["in flight"] -= 1
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        stacks = STACK % (20, "handlers.(*WatchServer).HandleHTTP")
+        stacks += STACK % (state["in flight"], "handlers.GetResource") if state["in flight"] else ""
+        self.answer(404 if "profiling" in flags else 200, ("goroutine profile: total 30\n" + stacks).encode())
+    def answer(self, status, body):
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -38,8 +52,17 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", int(flags["secure-port"])
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(flags["tls-cert-file"])
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+def end(number, frame):
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(1))
+    threading.Thread(target=drain, daemon=True).start()
+def drain():
+    server.shutdown()
+    server.socket.close()
+signal.signal(signal.SIGTERM, end)
 print("serving", flush=True)
 server.serve_forever()
+while True:
+    time.sleep(1)
 """
 
 
@@ -61,6 +84,7 @@ class FakeKubelet:
         self.base = [f"--secure-port={free_port()}", f"--tls-cert-file={certificate}"]
         self.frozen = False
         self.broken = False
+        self.grace = 0.0
         self.starts = 0
         self._text: str | None = None
         self._attempt: dict[str, int] = {}
@@ -141,7 +165,11 @@ class FakeKubelet:
 
     def _end_child(self) -> None:
         if self._child is not None:
-            self._child.kill()  # it inherits the signals that a change ignores
+            if self.grace:
+                self._child.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._child.wait(self.grace)
+            self._child.kill()
             self._child.wait()
 
 

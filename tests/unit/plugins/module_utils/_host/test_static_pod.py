@@ -135,7 +135,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Ba
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import Change, apply, reported_outcome
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
 given = json.load(sys.stdin)
-watch = Watch(given["component"], Api(given["url"]).ready, logs=Path(given["logs"]), interval=0.05, gone=1.0)
+watch = Watch(given["component"], Api(given["url"]), logs=Path(given["logs"]), interval=0.05, gone=1.0)
 change = Change(Backups(Path(given["backup"]), Path(given["manifest"])), given["content"], given["flags"], 20)
 print("begun", flush=True)
 print(json.dumps(reported_outcome(apply(change, watch), watch)))

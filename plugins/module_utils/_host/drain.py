@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of an API server that was replaced. PRIVATE to the collection: it may change without notice.
+
+Told to end, kube-apiserver stops listening, answers the requests that it has, and then waits for clients that only
+watch until the kubelet kills it: 30 s in which nothing answers on this host. Whether it has answered all shows in a
+profile of its goroutines, which it serves to its end (apiserver, longrunning.go) to those who asked before: it reads
+the whole form of a question (Go, net/http/pprof) before it looks. A second SIGTERM ends it at once (apiserver,
+signal.go). Runs on managed hosts with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import typing as t
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, process_of
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api, Question
+
+PROFILE: t.Final = "/debug/pprof/goroutine?debug=1"
+
+_QUESTIONS = 30
+_PAUSE = 0.8  # seconds between two profiles, and from the last request's answer to the end, for what is still sent
+
+_REQUEST = "net/http.serverHandler.ServeHTTP"
+_WATCH = "handlers.(*WatchServer)."
+_PROFILE = "net/http/pprof."
+
+
+def requests(profile: str) -> int:
+    """Return how many requests a server works on, watches apart, by its profile of goroutines in text.
+
+    A profile has a paragraph for each kind of stack, which begins with the number of goroutines that have it (Go,
+    runtime/pprof). A client begins a watch anew when its connection ends; a command in a pod or a log that is followed
+    would be cut off, and counts.
+    """
+    stacks = [stack for stack in profile.split("\n\n") if _REQUEST in stack]
+    ours_apart = [stack for stack in stacks if _WATCH not in stack and _PROFILE not in stack]
+    return sum(int(stack.split(" @ ", 1)[0].rsplit("\n", 1)[-1]) for stack in ours_apart)
+
+
+@dataclass
+class Drain:
+    """Ends one process as soon as it has answered its last request."""
+
+    process: Process
+    api: Api
+    questions: list[Question]
+    proc: Path = PROC
+    _asked: float = 0.0
+    _idle: bool = False
+
+    @classmethod
+    def begin(cls, process: Process, api: Api, proc: Path = PROC) -> Drain | None:
+        """Return what ends the process once it has been told to end; None where it serves us no profile.
+
+        That is so with C(--profiling=false), and where the client certificate has no permission.
+        """
+        questions = list(filter(None, [api.begin(PROFILE) for _question in range(_QUESTIONS)]))
+        return cls(process, api, questions, proc) if questions and questions.pop().answer() is not None else None
+
+    def go_on(self) -> None:
+        """Look whether the process has answered its last request, and end it then."""
+        if time.monotonic() - self._asked < _PAUSE or not self._is_there() or self.api.listens():
+            return
+        self._asked = time.monotonic()
+        if self._idle:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGTERM)
+        elif self.questions:
+            profile = self.questions.pop().answer()
+            self._idle = profile is not None and requests(profile.decode()) == 0
+
+    def _is_there(self) -> bool:
+        now = process_of(self.process.pid, self.proc)
+        return now is not None and now.identity == self.process.identity
+
+
+__all__: t.Final = ("PROFILE", "Drain", "requests")

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import requests
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import apply
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_static_pod import change, running
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet
+
+GRACE = 8.0  # seconds, as the kubelet's 30
+
+
+def restarted_with(kubelet: FakeKubelet, *arguments: str) -> float:
+    """Change the manifest; return the seconds that it took."""
+    began = time.monotonic()
+    assert apply(change(kubelet, *arguments), watch_of(kubelet)).failure is None
+    assert running(kubelet) == kubelet.flags(*arguments)
+    return time.monotonic() - began
+
+
+def slow_answer(kubelet: FakeKubelet) -> tuple[threading.Thread, list[bytes | None]]:
+    """Begin a request that takes a second."""
+    answers: list[bytes | None] = []
+    thread = threading.Thread(target=lambda: answers.append(Api(kubelet.url)._get("/slow")))
+    thread.start()
+    time.sleep(0.3)
+    return thread, answers
+
+
+def test_a_drained_server_is_ended_early_and_nothing_in_flight_is_lost(kubelet: FakeKubelet) -> None:
+    kubelet.grace = GRACE
+    request, answers = slow_answer(kubelet)
+    seconds = restarted_with(kubelet, "--issuer=new")
+    request.join()
+    assert answers == [b"ok"]
+    assert 1.0 < seconds < GRACE - 1.0
+
+
+@pytest.mark.parametrize("before", ["--streams=1", "--profiling=false"])
+def test_a_server_that_may_lose_something_gets_its_whole_grace(kubelet: FakeKubelet, before: str) -> None:
+    restarted_with(kubelet, "--issuer=old", before)
+    kubelet.grace = 3.0
+    assert restarted_with(kubelet, "--issuer=new") >= kubelet.grace
+
+
+# As Go writes it: the first paragraph has a headline, and a stack names each function with its offset and place.
+PROFILE = """goroutine profile: total 41
+31 @ 0x47a1ce 0x9a2b
+#\t0x1f6\tk8s.io/apiserver/pkg/endpoints/handlers.(*WatchServer).HandleHTTP+0x4b1\t.../watch.go:231
+#\t0x1f7\tnet/http.serverHandler.ServeHTTP+0x8d\t.../server.go:3301
+
+2 @ 0x47a1ce 0x9a2c
+#\t0x1f6\tk8s.io/apiserver/pkg/endpoints/handlers.createHandler+0x4b1\t.../create.go:52
+#\t0x1f7\tnet/http.serverHandler.ServeHTTP+0x8d\t.../server.go:3301
+
+1 @ 0x47a1ce 0x9a2d
+#\t0x1f6\tk8s.io/apimachinery/pkg/util/proxy.(*UpgradeAwareHandler).ServeHTTP+0x4b1\t.../upgradeaware.go:219
+#\t0x1f7\tnet/http.serverHandler.ServeHTTP+0x8d\t.../server.go:3301
+
+5 @ 0x47a1ce 0x9a2e
+#\t0x1f6\tnet/http/pprof.handler.ServeHTTP+0x4b1\t.../pprof.go:261
+#\t0x1f7\tnet/http.serverHandler.ServeHTTP+0x8d\t.../server.go:3301
+
+2 @ 0x47a1ce 0x9a2f
+#\t0x1f6\tk8s.io/client-go/tools/cache.(*Reflector).ListAndWatch+0x4b1\t.../reflector.go:355
+"""
+
+
+def test_requests_are_counted_without_watches_profiles_and_what_the_server_does_by_itself() -> None:
+    assert requests(PROFILE) == 3
+
+
+def test_without_requests_there_is_nothing_to_wait_for() -> None:
+    assert requests("goroutine profile: total 2\n2 @ 0x1\n#\t0x1\tmain.main+0x1\t.../main.go:1\n") == 0
