@@ -89,6 +89,12 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     return steps
 
 
+def reached(servers: t.Sequence[Server], goal: Goal) -> Flags:
+    """Return the flags of the goal as the first server has them in the end; an empty list for one that it has not."""
+    end = applied(servers[0], rollout(servers, goal)).flags
+    return {name: end.get(name, []) for name in (ISSUER, JWKS_URI, *goal.flags)}
+
+
 def applied(server: Server, steps: t.Iterable[Step]) -> Server:
     """Return the server as it is after its own ones of some steps."""
     flags = dict(server.flags)
@@ -129,4 +135,4 @@ def _without(issuers: t.Iterable[str], gone: t.Collection[str]) -> list[str]:
     return [issuer for issuer in issuers if issuer not in gone]
 
 
-__all__: t.Final = ("ISSUER", "JWKS_URI", "Goal", "Phase", "Server", "Step", "applied", "goal", "rollout")
+__all__: t.Final = ("ISSUER", "JWKS_URI", "Goal", "Phase", "Server", "Step", "applied", "goal", "reached", "rollout")

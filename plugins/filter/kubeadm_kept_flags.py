@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import kept, patched
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, reached
+
+DOCUMENTATION = r"""
+name: kubeadm_kept_flags
+short_description: What makes kubeadm keep the flags of the API servers at upgrades and joins
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - C(kubeadm upgrade) and C(kubeadm join) write the manifest of the API server anew, from the ClusterConfiguration in
+    the ConfigMap C(kube-system/kubeadm-config) and from patch files on the node. Returns what both have to be, so that
+    the manifest gets the flags that the API servers have after P(onprem.irsa.rollout_steps#filter).
+  - A ClusterConfiguration of the version C(v1beta4) can hold a flag several times, and kubeadm from 1.32.13, 1.33.13,
+    1.34.4, 1.35.4 and 1.36 on keeps their order. Others need a patch beside it, which is used only when the option
+    C(--patches) of kubeadm names its directory.
+positional: issuer
+options:
+  _input:
+    description:
+      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
+    type: list
+    elements: dict
+    required: true
+  issuer:
+    description: As in P(onprem.irsa.rollout_steps#filter).
+    type: str
+    required: true
+  jwks_uri:
+    description: As in P(onprem.irsa.rollout_steps#filter).
+    type: str
+    default: ""
+  flags:
+    description: As in P(onprem.irsa.rollout_steps#filter).
+    type: dict
+    default: {}
+  retired:
+    description: As in P(onprem.irsa.rollout_steps#filter).
+    type: list
+    elements: str
+    default: []
+  configuration:
+    description: The ClusterConfiguration, as YAML text.
+    type: str
+    required: true
+  by_patch:
+    description:
+      - Whether to leave the configuration as it is, and to do all with the patch. For clusters whose configuration
+        somebody else writes, such as kubespray.
+    type: bool
+    default: false
+seealso:
+  - name: Customizing components with the kubeadm API
+    description: How kubeadm reads extra arguments and patches.
+    link: https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/control-plane-flags/
+"""
+
+EXAMPLES = r"""
+- name: Show what kubeadm has to be told
+  ansible.builtin.debug:
+    msg: "{{ observed.results | onprem.irsa.kubeadm_kept_flags(issuer, configuration=cluster_configuration) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What kubeadm has to be told.
+  type: dict
+  contains:
+    configuration:
+      description: The ClusterConfiguration, as YAML text; the text that was given when nothing in it changes.
+      type: str
+    patch:
+      description: The JSON patch (RFC 6902) of the static pod C(kube-apiserver) that every node needs, mostly none.
+      type: list
+      elements: dict
+      sample: []
+"""
+
+
+def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and one more
+    results: t.Iterable[t.Mapping[str, t.Any]],
+    issuer: str,
+    jwks_uri: str = "",
+    flags: t.Mapping[str, object] | None = None,
+    retired: t.Sequence[str] = (),
+    *,
+    configuration: str,
+    by_patch: bool = False,
+) -> dict[str, t.Any]:
+    hosts = {result["item"]: result for result in results}
+    before = yaml.safe_load(configuration)
+    try:
+        aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired)
+        wanted = reached(servers(hosts), aim)
+        version = next(iter(hosts.values()))["version"]
+        after = patched(before, wanted) if by_patch else kept(before, wanted, version)
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
+    # As kubeadm writes it: keys in their order, and no indentation of lists.
+    text = configuration if after.configuration == before else yaml.safe_dump(after.configuration)
+    return {"configuration": text, "patch": list(after.patch)}
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"kubeadm_kept_flags": _filter}

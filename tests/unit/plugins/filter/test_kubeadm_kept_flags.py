@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.filter.kubeadm_kept_flags import FilterModule
+
+kept_flags = FilterModule().filters()["kubeadm_kept_flags"]
+DEFAULT = "https://kubernetes.default.svc.cluster.local"
+CONFIGURATION = "apiServer: {}\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
+
+
+def observed(version: str, *issuers: str) -> list[dict[str, t.Any]]:
+    flags = {"service-account-issuer": list(issuers)}
+    return [{"item": host, "running_flags": flags, "version": version} for host in ("cp1", "cp2")]
+
+
+def test_before_the_rollout_the_configuration_is_that_of_its_end() -> None:
+    before = kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=CONFIGURATION)
+    after = kept_flags(observed("v1.34.4", "https://new", DEFAULT), "https://new", configuration=CONFIGURATION)
+    assert before == after
+    assert yaml.safe_load(before["configuration"])["apiServer"]["extraArgs"] == [
+        {"name": "service-account-issuer", "value": "https://new"},
+        {"name": "service-account-issuer", "value": DEFAULT},
+    ]
+
+
+def test_a_configuration_that_says_so_already_stays_to_the_byte() -> None:
+    done = kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=CONFIGURATION)
+    text = "# a comment\n" + done["configuration"]
+    assert kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=text)["configuration"] == text
+
+
+def test_for_kubespray_a_patch_does_it_all() -> None:
+    done = kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=CONFIGURATION, by_patch=True)
+    assert done["configuration"] == CONFIGURATION
+    assert [operation["value"] for operation in done["patch"]] == ["--service-account-issuer=https://new"]
+
+
+def test_bad_input_fails_with_its_message() -> None:
+    with pytest.raises(AnsibleFilterError, match="kubeadm config migrate"):
+        kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration="kind: ClusterConfiguration\n")
