@@ -15,13 +15,19 @@ from dataclasses import dataclass, field
 
 _PAUSES = (1, 1, 2, 3, 4, 4, 5)  # 20 seconds for each call
 
-# By these IAM refuses what it may take a moment later. They may be lasting as well, so the waiting is bounded.
-_PASSING = ("NoSuchEntity", "EntityAlreadyExists", "DeleteConflict", "ConcurrentModification")
+# By these codes, some with these words, IAM refuses what it may take a moment later. They may be lasting as well.
+_PASSING = {
+    "ConcurrentModification": "",
+    "DeleteConflict": "detach all policies",
+    "EntityAlreadyExists": "",
+    "MalformedPolicyDocument": "invalid principal",
+    "NoSuchEntity": "",
+}
 
 
 def may_pass(code: str, problem: str) -> bool:
     """Tell whether an error may go away by waiting, by AWS's code and text."""
-    return code in _PASSING or (code == "MalformedPolicyDocument" and "invalid principal" in problem.lower())
+    return code in _PASSING and _PASSING[code] in problem.lower()
 
 
 @dataclass

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -133,6 +134,18 @@ class Lab:
         } | dict(options)
         make: t.Any = SESSION.client  # its stub wants the service's name written out
         return make(service, region_name=region, verify=str(self.state / "ca.pem"), **given)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which every Python program takes this server for AWS, as the administrator."""
+        keys = self.admin("/credentials")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))}
+        return inherited | {
+            "AWS_ACCESS_KEY_ID": keys["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
+            "AWS_CA_BUNDLE": str(self.state / "ca.pem"),
+            "LAB_AWS": f"127.0.0.1:{self.port}",
+            "PYTHONPATH": str(PACKAGE / "names"),
+        }
 
     def get(self, url: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Ask for a URL as anybody may: unsigned, and trusting the lab's authority alone."""

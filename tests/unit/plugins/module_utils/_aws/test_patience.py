@@ -40,6 +40,8 @@ def test_a_run_waits_no_longer_than_it_can_afford(waited: list[float]) -> None:
         ("EntityAlreadyExists", "", True),
         ("MalformedPolicyDocument", 'Invalid principal in policy: "AWS":"arn"', True),
         ("MalformedPolicyDocument", "Syntax errors in policy", False),
+        ("DeleteConflict", "Cannot delete entity, must detach all policies first.", True),
+        ("DeleteConflict", "Cannot delete entity, must remove roles from instance profile first.", False),
         ("AccessDenied", "invalid principal", False),
         ("LimitExceeded", "", False),
     ],
