@@ -202,7 +202,7 @@ def test_a_race_for_a_new_provider(
         aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
         aws.add_client_error("create_open_id_connect_provider", "EntityAlreadyExists")
         aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
-        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [], "Tags": tags})  # type: ignore[arg-type]
+        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [], "Tags": tags})
         if not whose:
             aws.add_response(
                 "add_client_id_to_open_id_connect_provider", {}, {"OpenIDConnectProviderArn": ARN, "ClientID": STS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import typing as t
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import boto3
 import pytest
@@ -118,6 +118,8 @@ class Behaviour(t.NamedTuple):
     before: list[Arguments]
     after: list[Arguments]
     writes: list[str]
+    options: t.Mapping[str, t.Any] = MappingProxyType({})
+    before_options: t.Mapping[str, t.Any] = MappingProxyType({})
 
 
 BEHAVIOURS: dict[str, Behaviour] = {
@@ -183,6 +185,22 @@ BEHAVIOURS: dict[str, Behaviour] = {
         [{"name": "prod-reports", "state": "absent"}],
         ["DetachRolePolicy", "DeleteRolePolicy", "DeleteRole"],
     ),
+    "a path": Behaviour([], [reports(path="/irsa/")], ["CreateRole"]),
+    "the audience of all roles": Behaviour([reports()], [reports()], ["UpdateAssumeRolePolicy"], {"audience": "vault"}),
+    "a second issuer": Behaviour(
+        [reports()], [reports()], ["UpdateAssumeRolePolicy"], {"oidc_provider_arns": [PROVIDER, OLD_PROVIDER]}
+    ),
+    "a tag beside others": Behaviour(
+        [reports(tags={"a": "1"})], [reports(tags={"b": "1"})], ["TagRole"], {"purge_tags": False}
+    ),
+    "adopted": Behaviour([reports()], [reports(adopt=True)], ["TagRole"], before_options={"cluster": "dev"}),
+    "purged": Behaviour([reports(), reports(name="old")], [reports()], ["DeleteRole"], {"purge_roles": True}),
+    "a longer trust policy": Behaviour(
+        [reports()],
+        [reports(service_accounts=[f"apps/reports-{number:02}" for number in range(60)])],
+        ["UpdateAssumeRolePolicy"],
+        {"trust_policy_limit": 4096},
+    ),
     "several": Behaviour(
         [reports()],
         [reports(), reports(name="a"), reports(name="b", managed_policies=[READ])],
@@ -194,22 +212,22 @@ BEHAVIOURS: dict[str, Behaviour] = {
 @pytest.mark.parametrize("behaviour", BEHAVIOURS.values(), ids=BEHAVIOURS)
 def test_check_apply_check_apply(run: Run, iam: IAMClient, calls: list[str], behaviour: Behaviour) -> None:
     if behaviour.before:
-        assert not run(*behaviour.before).get("failed")
+        assert not run(*behaviour.before, **behaviour.before_options).get("failed")
     was = state(iam)
 
-    check = run(*behaviour.after, check=True)
+    check = run(*behaviour.after, check=True, **behaviour.options)
     assert check["changed"]
     assert writes(calls) == []
     assert state(iam) == was
 
-    applied = run(*behaviour.after)
+    applied = run(*behaviour.after, **behaviour.options)
     assert applied == check
     assert sorted(writes(calls)) == sorted(behaviour.writes)
     now = state(iam)
     assert now != was
 
     for checking in (True, False):
-        again = run(*behaviour.after, check=checking)
+        again = run(*behaviour.after, check=checking, **behaviour.options)
         assert not again["changed"]
         assert again["diff"] == []
         assert {role["action"] for role in again["roles"]} == {"none"}

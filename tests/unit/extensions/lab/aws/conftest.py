@@ -160,6 +160,18 @@ class Lab:
             connection.close()
 
 
+def publish(lab: Lab, issuer: Issuer, bucket: str) -> None:
+    """Publish an issuer's documents in a bucket, for everybody."""
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.delete_public_access_block(Bucket=bucket)
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    documents = {".well-known/openid-configuration": issuer.discovery(), "openid/v1/jwks": issuer.jwks()}
+    for key, text in documents.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The server, in a process of its own."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module iam_roles when IAM throttles, fails or hangs, and when two runs meet: it ends right, or the next one does."""
+"""The module iam_roles when IAM throttles, fails or hangs, or two runs meet: it ends right, or the next one does."""
 
 from __future__ import annotations
 

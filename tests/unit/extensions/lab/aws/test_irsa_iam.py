@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REGION, Issuer, Lab
+from .conftest import REGION, Issuer, Lab, publish
 
 ROOT = Path(__file__).parents[5]
 BUCKET = "acme-prod-oidc"
@@ -41,14 +41,7 @@ def trusting(*principals: dict[str, str]) -> str:
 
 @pytest.fixture
 def play(lab: Lab, tmp_path: Path) -> Play:
-    s3 = lab.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.delete_public_access_block(Bucket=BUCKET)
-    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
-    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    documents = {".well-known/openid-configuration": ISSUER.discovery(), "openid/v1/jwks": ISSUER.jwks()}
-    for key, text in documents.items():
-        s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode(), ContentType="application/json")
+    publish(lab, ISSUER, BUCKET)
 
     def run(entry_point: str, *options: str) -> tuple[int, str]:
         include = {"name": "onprem.irsa.irsa_iam", "tasks_from": entry_point}
