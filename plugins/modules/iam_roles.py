@@ -273,8 +273,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import reporte
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
     ROLE_OPTIONS,
     checked_items,
+    read_settings,
     refuse_other_account,
-    settings_for,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     TRUST_POLICY_LIMIT,
@@ -303,8 +303,9 @@ def main() -> t.NoReturn:
         supports_check_mode=True,
     )
     with reported(module):
-        settings = settings_for(module.params["oidc_provider_arns"], **{name: module.params[name] for name in SETTINGS})
-        items = checked_items(module.params["roles"], settings)
+        given = {name: module.params[name] for name in SETTINGS}
+        settings, problems = read_settings(module.params["oidc_provider_arns"], given)
+        items = checked_items(module.params["roles"], settings, problems)
         refuse_other_account(settings, *caller(module))
         client, progress = iam_client(module), Progress(module.tmpdir)
         names = [item["name"] for item in items]

@@ -130,7 +130,7 @@ class Bench:
             )
 
     def _playbook(self, name: str, roles: list[Role]) -> None:
-        content = {"provider": PROVIDER, "roles": roles, "ansible_python_interpreter": sys.executable}
+        content = {"provider": PROVIDER, "bench_roles": roles, "ansible_python_interpreter": sys.executable}
         self._input.write_text(json.dumps(content))
         self._run("ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"@{self._input}", str(HERE / name))
 

@@ -14,8 +14,8 @@ from ansible.module_utils.testing import patch_module_args
 from botocore.loaders import JSONFileLoader
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import apply_plans, read_named_roles
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import checked_items, settings_for
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import RolePlan, plan_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import checked_items
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import RolePlan, Settings, plan_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 from ansible_collections.onprem.irsa.plugins.modules import iam_roles
 
@@ -116,9 +116,7 @@ def test_a_listing_that_fails_changes_nothing(lab: Lab, run: Run) -> None:
 
 
 def test_two_runs_at_once(lab: Lab, run: Run, tmp_path: Path) -> None:
-    settings = settings_for(
-        [PROVIDER], cluster="prod", audience="sts.amazonaws.com", trust_policy_limit=2048, purge_tags=True
-    )
+    settings = Settings("prod", "aws", "123456789012", (PROVIDER,), "sts.amazonaws.com")
     items = checked_items(ROLES, settings)
     plans = plan_roles(items, {}, settings)  # both have looked before either writes
     done: dict[int, list[RolePlan]] = {}
