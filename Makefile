@@ -113,6 +113,10 @@ install: build ## Install the built archive into an empty path and call it from 
 	  for name in site verify teardown; do ansible-playbook --inventory kube_control_plane, --syntax-check onprem.irsa.$$name; done; \
 	  ansible-doc --type module --list onprem.irsa'
 
+.PHONY: bench-iam
+bench-iam: setup ## iam_roles against a loop and a script, for 1, 100 and 1000 roles (8 minutes)
+	python tests/benchmarks/iam.py
+
 .PHONY: lab-build
 lab-build: setup ## Build what the lab runs: Kubernetes, images (20 minutes cold, seconds warm)
 	ansible-playbook extensions/lab/build.yml

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An identity provider as it is and as it is to be. PRIVATE to the collection: it may change without notice.
 
-Rules: IAM API reference, CreateOpenIDConnectProvider. Thumbprints are left to IAM: it trusts the public certificate
-authorities by itself, and finds the others when the provider is created.
+Rules: IAM API reference, CreateOpenIDConnectProvider. Thumbprints are left to IAM unless they are given: it trusts the
+public certificate authorities by itself, and finds the others when the provider is created.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ if t.TYPE_CHECKING:
 
 _AUDIENCE = re.compile(r"\S{1,255}")
 _MAX_AUDIENCES = 100
+_THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
+_MAX_THUMBPRINTS = 5
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Provider:
 
     arn: str
     audiences: tuple[str, ...]
+    thumbprints: tuple[str, ...] = ()
+    """In lower case, sorted; empty also where IAM is to find them."""
     tags: t.Mapping[str, str] = field(default_factory=dict)
 
 
@@ -48,6 +52,7 @@ class Wanted:
     cluster: str
     audiences: t.Sequence[str]
     purge_audiences: bool = False
+    thumbprints: t.Sequence[str] | None = None
     tags: t.Mapping[str, t.Any] | None = None
     purge_tags: bool = True
     adopt: bool = False
@@ -64,9 +69,19 @@ class ProviderPlan:
     def diff(self) -> dict[str, t.Any]:
         """Return before and after in Ansible's form."""
         return {
-            side: {**asdict(provider), "audiences": list(provider.audiences)} if provider else {}
+            side: shown(provider) if provider else {}
             for side, provider in (("before", self.before), ("after", self.after))
         }
+
+
+def shown(provider: Provider) -> dict[str, t.Any]:
+    """Return the provider as a module returns it."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(provider).items()}
+
+
+def thumbprints_of(given: t.Iterable[str]) -> tuple[str, ...]:
+    """Return thumbprints as they are compared: their case and order have no meaning."""
+    return tuple(sorted(each.lower() for each in given))
 
 
 def provider_arn(url: str, *, partition: str, account: str) -> str:
@@ -87,9 +102,24 @@ def check_wanted(wanted: Wanted) -> Wanted:
         for audience in wanted.audiences
         if _AUDIENCE.fullmatch(audience) is None
     ]
+    problems += [] if wanted.thumbprints is None else _thumbprint_problems(wanted.thumbprints)
     if problems:
         raise InputError("\n".join(problems), fix="\nNothing was changed.")
     return wanted
+
+
+def _thumbprint_problems(thumbprints: t.Sequence[str]) -> list[str]:
+    problems = [
+        f"thumbprint {thumbprint!r} must be 40 hexadecimal digits, the SHA-1 of a certificate. Correct it."
+        for thumbprint in thumbprints
+        if _THUMBPRINT.fullmatch(thumbprint) is None
+    ]
+    if not 1 <= len(thumbprints) <= _MAX_THUMBPRINTS or len(set(thumbprints_of(thumbprints))) != len(thumbprints):
+        problems.append(
+            f"thumbprints {list(thumbprints)} must be 1 to {_MAX_THUMBPRINTS} different ones. Correct them, or leave "
+            "them out: IAM then finds them itself."
+        )
+    return problems
 
 
 def plan_present(wanted: Wanted, arn: str, observed: Provider | None) -> ProviderPlan:
@@ -100,6 +130,7 @@ def plan_present(wanted: Wanted, arn: str, observed: Provider | None) -> Provide
     after = replace(
         current,
         audiences=tuple(dict.fromkeys([*kept, *wanted.audiences])),
+        thumbprints=current.thumbprints if wanted.thumbprints is None else thumbprints_of(wanted.thumbprints),
         tags=wanted_tags(current.tags, wanted.tags, cluster=wanted.cluster, purge=wanted.purge_tags),
     )
     calls = _creation(wanted.url, after) if observed is None else _changes(observed, after)
@@ -137,7 +168,11 @@ def _refuse_foreign(wanted: Wanted, observed: Provider | None) -> None:
 
 def _creation(url: str, provider: Provider) -> t.Iterator[Call]:
     tags, _to_remove = tag_changes({}, provider.tags)
-    yield Call("create_open_id_connect_provider", {"Url": url, "ClientIDList": list(provider.audiences), "Tags": tags})
+    thumbprints = {"ThumbprintList": list(provider.thumbprints)} if provider.thumbprints else {}
+    yield Call(
+        "create_open_id_connect_provider",
+        {"Url": url, "ClientIDList": list(provider.audiences), "Tags": tags, **thumbprints},
+    )
 
 
 def _changes(before: Provider, after: Provider) -> t.Iterator[Call]:
@@ -145,6 +180,9 @@ def _changes(before: Provider, after: Provider) -> t.Iterator[Call]:
     to_set, to_remove = tag_changes(before.tags, after.tags)
     if to_set:
         yield Call("tag_open_id_connect_provider", {**arn, "Tags": to_set})
+    if before.thumbprints != after.thumbprints:
+        new = {**arn, "ThumbprintList": list(after.thumbprints)}
+        yield Call("update_open_id_connect_provider_thumbprint", new)
     for audience in after.audiences:
         if audience not in before.audiences:
             yield Call("add_client_id_to_open_id_connect_provider", {**arn, "ClientID": audience})
@@ -163,4 +201,6 @@ __all__: t.Final = (
     "plan_absent",
     "plan_present",
     "provider_arn",
+    "shown",
+    "thumbprints_of",
 )

@@ -54,30 +54,26 @@ _DESCRIPTION = re.compile(r"[\t\n\r -~\u00a1-\u00ff]{0,1000}")
 _AUDIENCE = re.compile(r"[^\s*?]{1,255}")
 _INLINE_LIMIT = 10240
 _SESSION = range(3600, 43201)
+_LIMITS = range(1, 4097)
 
 
-def settings_for(
-    provider_arns: t.Sequence[str], *, cluster: str, audience: str, trust_policy_limit: int, purge_tags: bool
-) -> Settings:
-    """Return the settings of a call, or raise InputError for providers that no role of one account can trust."""
+def read_settings(provider_arns: t.Sequence[str], options: t.Mapping[str, t.Any]) -> tuple[Settings, list[str]]:
+    """Return the settings of a call, and a line when no role of one account can trust all of the providers.
+
+    OPTIONS are the other fields of Settings. Where the providers are wrong, the account and partition of the first good
+    one count, so that the roles can be checked all the same.
+    """
     found = [_PROVIDER_ARN.fullmatch(arn) for arn in provider_arns]
-    homes = {(match["partition"], match["account"]) for match in found if match}
-    if None in found or len(homes) != 1 or len(set(provider_arns)) != len(provider_arns):
-        raise InputError(
+    homes = [(match["partition"], match["account"]) for match in found if match]
+    problems = []
+    if None in found or len(set(homes)) != 1 or len(set(provider_arns)) != len(provider_arns):
+        problems.append(
             f"oidc_provider_arns {list(provider_arns)} must be different ARNs of identity providers in one account, as "
-            "arn:aws:iam::123456789012:oidc-provider/HOST/PATH: IAM roles trust providers of their own account.",
-            fix="Give the ARNs that the module iam_oidc_provider returns.",
+            "arn:aws:iam::123456789012:oidc-provider/HOST/PATH: IAM roles trust providers of their own account. Give "
+            "the ARNs that the module iam_oidc_provider returns."
         )
-    ((partition, account),) = homes
-    return Settings(
-        cluster=cluster,
-        partition=partition,
-        account=account,
-        provider_arns=tuple(provider_arns),
-        audience=audience,
-        trust_policy_limit=trust_policy_limit,
-        purge_tags=purge_tags,
-    )
+    partition, account = homes[0] if homes else ("", "")
+    return Settings(partition=partition, account=account, provider_arns=tuple(provider_arns), **options), problems
 
 
 def refuse_other_account(settings: Settings, partition: str, account: str) -> None:
@@ -90,17 +86,27 @@ def refuse_other_account(settings: Settings, partition: str, account: str) -> No
         )
 
 
-def checked_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> list[Item]:
-    """Return the roles asked for, complete and typed, or raise InputError with everything that is wrong."""
-    items, problems = read_items(raw, settings)
-    if problems:
-        raise InputError("\n".join(problems), fix="\nNothing was changed.")
+def checked_items(
+    raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings, problems: t.Sequence[str] = ()
+) -> list[Item]:
+    """Return the roles asked for, complete and typed, or raise InputError with everything that is wrong.
+
+    PROBLEMS are what is wrong with the settings.
+    """
+    items, found = read_items(raw, settings)
+    if problems or found:
+        raise InputError("\n".join([*problems, *found]), fix="\nNothing was changed.")
     return items
 
 
 def read_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> tuple[list[Item], list[str]]:
     """Return the roles asked for, complete and typed, and a line for everything that is wrong with them."""
     problems = cluster_problems(settings.cluster) + _audience_problems([settings.audience])
+    if settings.trust_policy_limit not in _LIMITS:
+        problems.append(
+            f"trust_policy_limit {settings.trust_policy_limit} must be 1 to {_LIMITS[-1]} (IAM, role trust policy "
+            "length). Give the quota of the account."
+        )
     items: list[Item] = []
     for number, entry in enumerate(raw, start=1):
         validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(dict(entry))
@@ -171,7 +177,7 @@ def _policy_arn_problems(arn: str, settings: Settings) -> list[str]:
     match = _POLICY_ARN.fullmatch(arn)
     if match is None:
         return [f"{arn!r} must be the ARN of a managed policy, as arn:aws:iam::aws:policy/ReadOnlyAccess. Correct it."]
-    if match["partition"] != settings.partition:
+    if settings.partition and match["partition"] != settings.partition:
         return [f"{arn!r} is of the partition {match['partition']}, and the role of {settings.partition}. Correct it."]
     if settings.account and match["account"] not in {"aws", settings.account}:
         return [f"{arn!r} is of another account than {settings.account}: IAM attaches no such policy. Correct it."]
@@ -212,7 +218,8 @@ def _trust_problems(item: Item, settings: Settings) -> list[str]:
         *_audience_problems(item.get("audiences") or []),
         *_duplicate_problems("service accounts", accounts),
     ]
-    if item["state"] == "absent" or problems:
+    measurable = settings.provider_arns and settings.trust_policy_limit in _LIMITS
+    if item["state"] == "absent" or problems or not measurable:
         return problems
     if not accounts:
         return ["it has no service accounts: nobody could assume it. Name them in service_accounts."]
@@ -229,6 +236,6 @@ __all__: t.Final = (
     "annotation_problems",
     "checked_items",
     "read_items",
+    "read_settings",
     "refuse_other_account",
-    "settings_for",
 )

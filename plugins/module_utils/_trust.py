@@ -139,7 +139,7 @@ def refuse_oversize(policy: Policy, trust: t.Sequence[Trust], limit: int) -> Non
     costs = [len(trust) * (len(subject(account)) + quotes_and_comma) for account in accounts]
     most = (limit - (size - sum(costs))) // max(costs)
     split = (
-        f"Split its {len(accounts)} service accounts over {-(-len(accounts) // most)} roles"
+        f"Split its {len(accounts)} service accounts over {-(-len(accounts) // most)} roles, at most {most} each"
         if most > 0
         else "Shorten it"
     )

@@ -14,8 +14,10 @@ author:
 description:
   - Makes sure that IAM has an OpenID Connect identity provider for an issuer, so that roles of the account can trust
     its tokens.
-  - Thumbprints are left to IAM. It trusts the public certificate authorities by itself; for an issuer that is served
-    with another one's certificate, IAM connects to its host and takes the thumbprint when the provider is created.
+  - Thumbprints are left to IAM unless they are asked for. It trusts the public certificate authorities by itself; for
+    an issuer that is served with another one's certificate, IAM connects to its host and takes the thumbprint when the
+    provider is created.
+  - Waits until IAM shows a new provider, for up to 20 seconds.
   - The provider carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A provider of the same issuer
     without it is left alone and reported, unless it is to be adopted.
   - A provider that roles of others trust is not deleted.
@@ -31,6 +33,11 @@ attributes:
     support: full
   idempotent:
     support: full
+  action_group:
+    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
+    support: full
+    membership:
+      - onprem.irsa.aws
 options:
   url:
     description:
@@ -55,6 +62,22 @@ options:
       - Whether to remove audiences that are not among O(audiences). Workloads that use them lose their access.
     type: bool
     default: false
+  thumbprints:
+    description:
+      - The SHA-1 thumbprints of the certificates by which IAM knows the issuer's host, 1 to 5, each of 40 hexadecimal
+        digits. Others are removed.
+      - When not given, they stay as they are, and IAM finds those of a new provider itself.
+      - To be given where IAM is not Amazon's and asks for one, or cannot connect to the issuer's host.
+    type: list
+    elements: str
+  compute_thumbprint:
+    description:
+      - Whether to compute the thumbprint, by IAM's own rule, from the certificates that the host of the issuer's key
+        set serves. It is the SHA-1 of the last of them.
+      - The issuer's documents must be published, and the host's certificate be trusted where the task runs (system
+        trust store, or E(SSL_CERT_FILE)). Needs Python 3.10 there.
+    type: bool
+    default: false
   tags:
     description:
       - Tags of the provider. When not given, they stay as they are.
@@ -76,6 +99,7 @@ options:
     choices: [present, absent]
     default: present
 seealso:
+  - module: onprem.irsa.iam_oidc_provider_info
   - module: onprem.irsa.iam_roles
   - name: CreateOpenIDConnectProvider
     description: IAM's rules for identity providers.
@@ -83,9 +107,10 @@ seealso:
 notes:
   - Needs the permissions C(sts:GetCallerIdentity), C(iam:GetOpenIDConnectProvider), and for what differs
     C(iam:CreateOpenIDConnectProvider), C(iam:TagOpenIDConnectProvider), C(iam:UntagOpenIDConnectProvider),
-    C(iam:AddClientIDToOpenIDConnectProvider) and C(iam:RemoveClientIDFromOpenIDConnectProvider). O(state=absent) needs
-    C(iam:DeleteOpenIDConnectProvider), C(iam:GetAccountAuthorizationDetails) and C(iam:ListRoles); without the second,
-    the cluster's own roles count as others', too.
+    C(iam:UpdateOpenIDConnectProviderThumbprint), C(iam:AddClientIDToOpenIDConnectProvider) and
+    C(iam:RemoveClientIDFromOpenIDConnectProvider). O(state=absent) needs C(iam:DeleteOpenIDConnectProvider),
+    C(iam:GetAccountAuthorizationDetails) and C(iam:ListRoles); without the second, the cluster's own roles count as
+    others', too.
 """
 
 EXAMPLES = r"""
@@ -116,25 +141,38 @@ audiences:
   type: list
   elements: str
   sample: [sts.amazonaws.com]
+thumbprints:
+  description:
+    - The thumbprints of the provider in lower case, of one that is removed an empty list.
+    - A new provider has none here when they were left to IAM; M(onprem.irsa.iam_oidc_provider_info) shows them.
+  returned: success
+  type: list
+  elements: str
+  sample: [990f4193972f2becf12ddeda5237f9c952f20d9e]
 """
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
+    apply_provider_plan,
     caller,
     iam_client,
     read_provider,
     read_trusting_roles,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.thumbprint import issuer_thumbprint
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import (
+    Provider,
     Wanted,
     check_wanted,
     plan_absent,
     plan_present,
     provider_arn,
+    shown,
 )
 
 OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
@@ -142,6 +180,7 @@ OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "cluster": {"type": "str", "required": True},
     "audiences": {"type": "list", "elements": "str", "default": ["sts.amazonaws.com"]},
     "purge_audiences": {"type": "bool", "default": False},
+    "thumbprints": {"type": "list", "elements": "str"},
     "tags": {"type": "dict"},
     "purge_tags": {"type": "bool", "default": True},
     "adopt": {"type": "bool", "default": False},
@@ -150,7 +189,12 @@ OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
 
 def main() -> t.NoReturn:
     module = AnsibleAWSModule(
-        argument_spec={**OPTIONS, "state": {"type": "str", "choices": ["present", "absent"], "default": "present"}},
+        argument_spec={
+            **OPTIONS,
+            "compute_thumbprint": {"type": "bool", "default": False},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        mutually_exclusive=[("thumbprints", "compute_thumbprint")],
         supports_check_mode=True,
     )
     with reported(module):
@@ -160,14 +204,16 @@ def main() -> t.NoReturn:
         client = iam_client(module)
         observed = read_provider(client, arn)
         if module.params["state"] == "present":
+            if module.params["compute_thumbprint"]:
+                wanted = replace(wanted, thumbprints=[issuer_thumbprint(wanted.url)])
             plan = plan_present(wanted, arn, observed)
         else:
             plan = plan_absent(wanted, observed, read_trusting_roles(client, arn) if observed else [])
         if not module.check_mode:
-            for call in plan.calls:
-                call.make(client)
-    audiences = list(plan.after.audiences) if plan.after else []
-    module.exit_json(changed=bool(plan.calls), diff=plan.diff(), arn=arn, audiences=audiences)
+            plan = apply_provider_plan(client, plan, lambda found: plan_present(wanted, arn, found))
+    after = shown(plan.after or Provider(arn, ()))
+    result = {key: after[key] for key in ("arn", "audiences", "thumbprints")}
+    module.exit_json(changed=bool(plan.calls), diff=plan.diff(), **result)
 
 
 if __name__ == "__main__":

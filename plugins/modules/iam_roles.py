@@ -19,6 +19,10 @@ description:
   - Reads the account's roles by two listings whatever their number, compares by meaning, and writes only what differs.
   - Bad input is refused before the first call to AWS, everything that is wrong at once. When AWS refuses something for
     one role, the other roles are still done, and the task fails in the end with all reasons.
+  - IAM needs a moment until a change is known everywhere. What it does not know yet, such as an identity provider just
+    made, is tried again for 20 seconds.
+  - A run that takes longer says every ten seconds how far it is, when the task runs on the controller itself
+    (C(connection=local), or delegated to C(localhost)).
   - Every role carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A role of the same name without it is
     left alone and reported, unless it is to be adopted.
 extends_documentation_fragment:
@@ -33,6 +37,14 @@ attributes:
     support: full
   idempotent:
     support: full
+  action:
+    description: Has an action plugin, which runs on the controller, of the same name.
+    support: full
+  action_group:
+    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
+    support: full
+    membership:
+      - onprem.irsa.aws
 options:
   cluster:
     description:
@@ -261,8 +273,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import reporte
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
     ROLE_OPTIONS,
     checked_items,
+    read_settings,
     refuse_other_account,
-    settings_for,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     TRUST_POLICY_LIMIT,
@@ -270,6 +282,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     plan_roles,
     unlisted,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 
 SETTINGS: t.Final[dict[str, dict[str, t.Any]]] = {
     "cluster": {"type": "str", "required": True},
@@ -290,18 +303,20 @@ def main() -> t.NoReturn:
         supports_check_mode=True,
     )
     with reported(module):
-        settings = settings_for(module.params["oidc_provider_arns"], **{name: module.params[name] for name in SETTINGS})
-        items = checked_items(module.params["roles"], settings)
+        given = {name: module.params[name] for name in SETTINGS}
+        settings, problems = read_settings(module.params["oidc_provider_arns"], given)
+        items = checked_items(module.params["roles"], settings, problems)
         refuse_other_account(settings, *caller(module))
-        client = iam_client(module)
+        client, progress = iam_client(module), Progress(module.tmpdir)
         names = [item["name"] for item in items]
         if module.params["purge_roles"]:
             observed = read_owned_roles(client, names, settings.cluster)
             items += unlisted(items, observed, settings)
         else:
-            observed = read_named_roles(client, names)
+            observed = read_named_roles(client, names, progress)
         plans = plan_roles(items, observed, settings)
-        result = outcome(plans if module.check_mode else apply_plans(client, plans, settings), settings)
+        done = plans if module.check_mode else apply_plans(client, plans, settings, progress)
+        result = outcome(done, settings)
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

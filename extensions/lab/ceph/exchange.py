@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
+import yaml
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -37,51 +38,35 @@ from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_issu
 
 AUDIENCE = "sts.amazonaws.com"
 BUCKET = "irsa-exchange"
-ROLES = {
-    "exact": ["apps/reports"],
-    "several": ["apps/jobs", "apps/reports"],
-    "dotted": ["apps/reports.v1"],
-    "pattern": ["apps/rep*"],
-}
+TOKENS = Path(__file__).parents[1] / "tokens.yml"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A token offered for a role. ``accepted`` is the verdict that AWS's documentation says."""
+    """A token offered for a role: an entry of the table, which says what the fields mean."""
 
     role: str
     what: str
     accepted: bool
-    claims: dict[str, object] = field(default_factory=dict)
+    trust: bool
+    claims: dict[str, t.Any] = field(default_factory=dict)
+    from_now: dict[str, int] = field(default_factory=dict)
     sign: str = "current"
 
 
-ATTEMPTS = [
-    Attempt("exact", "the service account", True),
-    Attempt("exact", "the audience as a text", True, {"aud": AUDIENCE}),
-    Attempt("exact", "the next key of the set", True, sign="next"),
-    Attempt("exact", "another service account", False, {"sub": "system:serviceaccount:apps:other"}),
-    Attempt("exact", "another namespace", False, {"sub": "system:serviceaccount:prod:reports"}),
-    Attempt("exact", "a longer name", False, {"sub": "system:serviceaccount:apps:reports2"}),
-    Attempt("exact", "another audience", False, {"aud": ["https://kubernetes.default.svc"]}),
-    Attempt("exact", "another issuer", False, {"iss": "https://kubernetes.default.svc.cluster.local"}),
-    Attempt("exact", "the issuer with a slash", False, {"iss": s3_issuer_url(BUCKET, "eu-central-1") + "/"}),
-    Attempt("exact", "an expired token", False, {"exp": 1_700_000_000}),
-    Attempt("exact", "a token of tomorrow", False, {"nbf": int(time.time()) + 86_400}),
-    Attempt("exact", "a foreign key with our id", False, sign="foreign"),
-    Attempt("exact", "a changed claim", False, sign="changed"),
-    Attempt("exact", "no signature", False, sign="none"),
-    Attempt("exact", "our public key as a secret", False, sign="hmac"),
-    Attempt("several", "the first service account", True, {"sub": "system:serviceaccount:apps:jobs"}),
-    Attempt("several", "the second service account", True),
-    Attempt("several", "another service account", False, {"sub": "system:serviceaccount:apps:other"}),
-    Attempt("dotted", "the name with a dot", True, {"sub": "system:serviceaccount:apps:reports.v1"}),
-    Attempt("dotted", "any letter for the dot", False, {"sub": "system:serviceaccount:apps:reportsXv1"}),
-    Attempt("pattern", "a name of the pattern", True),
-    Attempt("pattern", "another name of the pattern", True, {"sub": "system:serviceaccount:apps:repair"}),
-    Attempt("pattern", "no name of the pattern", False, {"sub": "system:serviceaccount:apps:jobs"}),
-    Attempt("pattern", "the pattern in another namespace", False, {"sub": "system:serviceaccount:other:reports"}),
-]
+@dataclass(frozen=True)
+class Role:
+    """Whom a role trusts."""
+
+    service_accounts: list[str]
+    audiences: list[str] = field(default_factory=lambda: [AUDIENCE])
+
+
+def table() -> tuple[dict[str, Role], list[Attempt]]:
+    """Return the roles by name, and the tokens that are offered for them."""
+    content = yaml.safe_load(TOKENS.read_text())
+    roles = {name: Role(**role) for name, role in content["roles"].items()}
+    return roles, [Attempt(**{"trust": token["accepted"], **token}) for token in content["tokens"]]
 
 
 def _part(content: object) -> str:
@@ -92,6 +77,31 @@ def _unless_missing(call: t.Callable[..., object], arguments: dict[str, str]) ->
     """Make a call; an exchange that failed half-way has made only some of what is removed."""
     with contextlib.suppress(ClientError):
         call(**arguments)
+
+
+def trust_policy(provider_arn: str, role: Role) -> _trust.Policy:
+    """Return the trust policy of a role, as the collection builds it."""
+    return _trust.merge(None, [_trust.Trust.of(provider_arn, role.audiences, role.service_accounts)])
+
+
+def claims_of(attempt: Attempt, issuer: str) -> dict[str, t.Any]:
+    """Return the claims of an attempt's token, as the issuer makes them."""
+    now = int(time.time())
+    changed = {
+        name: value.replace("{issuer}", issuer) if isinstance(value, str) else value
+        for name, value in attempt.claims.items()
+    }
+    usual = {
+        "aud": [AUDIENCE],
+        "exp": now + 3600,
+        "iat": now,
+        "iss": issuer,
+        "jti": attempt.what,
+        "kubernetes.io": {"namespace": "apps", "serviceaccount": {"name": "reports", "uid": "1"}},
+        "nbf": now,
+        "sub": "system:serviceaccount:apps:reports",
+    }
+    return usual | changed | {name: now + seconds for name, seconds in attempt.from_now.items()}
 
 
 class Issuer:
@@ -114,17 +124,7 @@ class Issuer:
 
     def token(self, attempt: Attempt) -> str:
         """Return the token of an attempt."""
-        now = int(time.time())
-        claims: dict[str, object] = {
-            "aud": [AUDIENCE],
-            "exp": now + 3600,
-            "iat": now,
-            "iss": self.url,
-            "jti": attempt.what,
-            "kubernetes.io": {"namespace": "apps", "serviceaccount": {"name": "reports", "uid": "1"}},
-            "nbf": now,
-            "sub": "system:serviceaccount:apps:reports",
-        } | attempt.claims
+        claims = claims_of(attempt, self.url)
         header = {"alg": "RS256", "kid": self._kids.get(attempt.sign, self._kids["current"])}
         if attempt.sign == "none":
             return f"{_part(header | {'alg': 'none'})}.{_part(claims)}."
@@ -135,7 +135,7 @@ class Issuer:
         text = str(token.serialize(compact=True))
         if attempt.sign == "changed":
             head, _claims, signature = text.split(".")
-            return f"{head}.{_part(claims | {'exp': now + 3601})}.{signature}"
+            return f"{head}.{_part(claims | {'exp': claims['exp'] + 1})}.{signature}"
         return text
 
     def _hmac(self, signed: str) -> str:
@@ -174,16 +174,16 @@ class Exchange:
         for key, text in documents.items():
             self._s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode(), ContentType="application/json")
 
-    def trust(self, issuer: str) -> None:
+    def trust(self, issuer: str, roles: dict[str, Role]) -> None:
         """Make the provider and the roles, with trust policies as the collection builds them."""
+        audiences = sorted({audience for role in roles.values() for audience in role.audiences})
         made = self._iam.create_open_id_connect_provider(
-            Url=issuer, ClientIDList=[AUDIENCE], ThumbprintList=[self._thumbprint]
+            Url=issuer, ClientIDList=audiences, ThumbprintList=[self._thumbprint]
         )
         self._provider = made["OpenIDConnectProviderArn"]
-        for role, accounts in ROLES.items():
-            policy = _trust.merge(None, [_trust.Trust.of(self._provider, [AUDIENCE], accounts)])
-            document = _trust.serialise(policy)
-            self._iam.create_role(RoleName=f"irsa-exchange-{role}", AssumeRolePolicyDocument=document)
+        for name, role in roles.items():
+            document = _trust.serialise(trust_policy(self._provider, role))
+            self._iam.create_role(RoleName=f"irsa-exchange-{name}", AssumeRolePolicyDocument=document)
 
     def offer(self, role: str, token: str) -> str:
         """Offer a token for a role; return "accepted", or the code of the refusal."""
@@ -199,10 +199,10 @@ class Exchange:
         """Take the documents' publication back: the bucket's policy goes."""
         self._s3.delete_bucket_policy(Bucket=BUCKET)
 
-    def remove(self, documents: dict[str, str]) -> None:
+    def remove(self, documents: dict[str, str], roles: dict[str, Role]) -> None:
         """Remove what was made, as far as it was."""
         removals: list[tuple[t.Any, dict[str, str]]] = [
-            (self._iam.delete_role, {"RoleName": f"irsa-exchange-{role}"}) for role in ROLES
+            (self._iam.delete_role, {"RoleName": f"irsa-exchange-{role}"}) for role in roles
         ]
         if self._provider:
             arn = {"OpenIDConnectProviderArn": self._provider}
@@ -213,13 +213,14 @@ class Exchange:
             _unless_missing(call, arguments)
 
 
-def _verdicts(exchange: Exchange, issuer: Issuer) -> list[tuple[str, bool, str]]:
+def verdicts(exchange: Exchange, issuer: Issuer, attempts: list[Attempt]) -> list[tuple[str, bool, str]]:
+    """Offer the tokens, and in the end one whose documents are no longer public: what, its verdict, the answer."""
     rows = [
         (f"{attempt.role}: {attempt.what}", attempt.accepted, exchange.offer(attempt.role, issuer.token(attempt)))
-        for attempt in ATTEMPTS
+        for attempt in attempts
     ]
     exchange.close()
-    closed = exchange.offer("exact", issuer.token(ATTEMPTS[0]))
+    closed = exchange.offer("exact", issuer.token(attempts[0]))
     return [*rows, ("exact: documents that are not public", False, closed)]
 
 
@@ -233,13 +234,14 @@ def main() -> None:
     )
     parser.add_argument("--region", default="eu-central-1")
     arguments = parser.parse_args()
+    roles, attempts = table()
     issuer, exchange = Issuer(arguments.region), Exchange(arguments.region, arguments.authority)
     try:
         exchange.publish(issuer.documents())
-        exchange.trust(issuer.url)
-        rows = _verdicts(exchange, issuer)
+        exchange.trust(issuer.url, roles)
+        rows = verdicts(exchange, issuer, attempts)
     finally:
-        exchange.remove(issuer.documents())
+        exchange.remove(issuer.documents(), roles)
     wrong = [row for row in rows if row[1] != (row[2] == "accepted")]
     for what, accepted, answer in rows:
         verdict = "as expected" if (what, accepted, answer) not in wrong else "NOT AS EXPECTED"

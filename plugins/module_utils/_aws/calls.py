@@ -7,7 +7,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import asking
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
+
+_TAKES_AWAY = ("delete_", "detach_", "remove_", "untag_")
 
 
 @dataclass(frozen=True)
@@ -18,9 +20,17 @@ class Call:
     arguments: t.Mapping[str, t.Any]
 
     def make(self, client: object) -> None:
-        """Make the call, or raise AwsError."""
-        with asking(self.operation.replace("_", " ")):
-            getattr(client, self.operation)(**self.arguments)
+        """Make the call, or raise AwsError.
+
+        To take away from IAM what is not there any more is no error: somebody else was faster, or the answer to an
+        earlier attempt of this call was lost.
+        """
+        try:
+            with asking(self.operation.replace("_", " ")):
+                getattr(client, self.operation)(**self.arguments)
+        except AwsError as error:
+            if error.code != "NoSuchEntity" or not self.operation.startswith(_TAKES_AWAY):
+                raise
 
 
 __all__: t.Final = ("Call",)

@@ -10,7 +10,9 @@ from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import owner
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import Provider
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.patience import Patience, may_pass
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import Provider, ProviderPlan, thumbprints_of
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Role, RolePlan, Settings, plan_role
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import trusts
 
@@ -19,8 +21,13 @@ if t.TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
     from mypy_boto3_iam.type_defs import TagTypeDef
 
+    from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
+    from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
+
 # botocore's retries instead of a decorator around each call: they reach the pages of a listing and hanging
-# connections, too. Not its mode "adaptive", which goes down to one call in two seconds when IAM throttles now and then.
+# connections, too. They adapt: each call that is throttled waits up to twice as long, so that those side by side slow
+# down together. Its mode "adaptive" lowers the rate of all calls for each that is throttled, to one in two seconds in
+# the end: 120 roles take 231 s with every third call throttled, and 31 s in this mode.
 _CLIENT_CONFIG = {"retries": {"mode": "standard", "max_attempts": 10}, "connect_timeout": 5, "read_timeout": 30}
 _PAGE_SIZE = 1000  # the most that IAM gives
 _SIDE_BY_SIDE = 8
@@ -49,7 +56,53 @@ def read_provider(client: IAMClient, arn: str) -> Provider | None:
         if error.code == "NoSuchEntity":
             return None
         raise
-    return Provider(arn=arn, audiences=tuple(found.get("ClientIDList", [])), tags=_tags(found.get("Tags", [])))
+    return Provider(
+        arn=arn,
+        audiences=tuple(found.get("ClientIDList", [])),
+        thumbprints=thumbprints_of(found.get("ThumbprintList", [])),
+        tags=_tags(found.get("Tags", [])),
+    )
+
+
+def read_providers(client: IAMClient) -> list[Provider]:
+    """Return all providers of the account, by their ARNs in order; one that goes away meanwhile is left out."""
+    with asking("list the identity providers"):
+        found = client.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+    arns = sorted(entry["Arn"] for entry in found)
+    return [provider for provider in (read_provider(client, arn) for arn in arns) if provider]
+
+
+def apply_provider_plan(
+    client: IAMClient, plan: ProviderPlan, plan_anew: t.Callable[[Provider], ProviderPlan]
+) -> ProviderPlan:
+    """Carry out a plan, and wait until IAM shows a new provider; return the plan that was carried out.
+
+    A provider that somebody made in the meantime is planned anew. Raises AwsError for what AWS refuses, and IrsaError
+    when a new provider does not show.
+    """
+    try:
+        for call in plan.calls:
+            call.make(client)
+    except AwsError as error:
+        if error.code != "EntityAlreadyExists" or plan.after is None:
+            raise
+        plan = plan_anew(_shown_provider(client, plan.after.arn))
+        for call in plan.calls:
+            call.make(client)
+    if plan.before is None and plan.after is not None:
+        _shown_provider(client, plan.after.arn)
+    return plan
+
+
+def _shown_provider(client: IAMClient, arn: str) -> Provider:
+    pauses = Patience().pauses()
+    while (provider := read_provider(client, arn)) is None:
+        if not next(pauses, False):
+            raise IrsaError(
+                f"IAM has the identity provider {arn}, and does not show it after 20 seconds.",
+                fix="Run again: IAM takes a moment until a change is known everywhere.",
+            )
+    return provider
 
 
 def read_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> dict[str, Role]:
@@ -73,7 +126,7 @@ def read_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> dict[str, R
     return roles
 
 
-def read_named_roles(client: IAMClient, names: t.Iterable[str]) -> dict[str, Role]:
+def read_named_roles(client: IAMClient, names: t.Iterable[str], progress: Progress) -> dict[str, Role]:
     """Return the roles of these names, asking for each of them where the operator may not list with details."""
     wanted = {name.lower() for name in names}
     if not wanted:
@@ -83,7 +136,7 @@ def read_named_roles(client: IAMClient, names: t.Iterable[str]) -> dict[str, Rol
     except AwsError as error:
         if not error.code.startswith("AccessDenied"):
             raise
-    found = _side_by_side(lambda name: read_role(client, name), sorted(wanted))
+    found = _side_by_side(lambda name: read_role(client, name), sorted(wanted), progress, "roles read")
     return {role.name.lower(): role for role in found if role}
 
 
@@ -122,29 +175,50 @@ def read_trusting_roles(client: IAMClient, arn: str) -> list[Role]:
     return [role for role in roles if trusts(role.trust_policy or {}, arn)]
 
 
-def apply_plans(client: IAMClient, plans: t.Sequence[RolePlan], settings: Settings) -> list[RolePlan]:
+def apply_plans(
+    client: IAMClient, plans: t.Sequence[RolePlan], settings: Settings, progress: Progress
+) -> list[RolePlan]:
     """Carry out the plans, several at a time; return each as it was done: its calls, and what went wrong."""
-    return _side_by_side(lambda plan: apply_plan(client, plan, settings), plans)
+    patience = Patience()
+    return _side_by_side(lambda plan: apply_plan(client, plan, settings, patience), plans, progress, "roles done")
 
 
-def apply_plan(client: IAMClient, plan: RolePlan, settings: Settings, *, again: bool = True) -> RolePlan:
-    """Carry out one plan up to its first failure. A role that somebody made in the meantime is planned anew."""
-    done = []
+def apply_plan(client: IAMClient, plan: RolePlan, settings: Settings, patience: Patience) -> RolePlan:
+    """Carry out one plan up to its first lasting failure."""
+    made: list[Call] = []
+    pauses = patience.pauses()
     try:
-        for call in plan.calls:
-            call.make(client)
-            done.append(call)
+        while len(made) < len(plan.calls):
+            failure = _failure(client, plan.calls[len(made)])
+            if failure is None:
+                made.append(plan.calls[len(made)])
+            elif present := _role_after(client, plan, failure):
+                plan, made = plan_role(plan.item, present, settings), []
+            elif not (may_pass(failure.code, failure.problem) and next(pauses, False)):
+                raise failure
     except AwsError as error:
-        if error.code == "EntityAlreadyExists" and again:
-            observed = read_role(client, plan.item["name"])
-            return apply_plan(client, plan_role(plan.item, observed, settings), settings, again=False)
-        return replace(plan, calls=tuple(done), problem=str(error))
+        return replace(plan, calls=tuple(made), problem=str(error))
     return plan
 
 
-def _side_by_side(function: t.Callable[[t.Any], _Result], values: t.Sequence[t.Any]) -> list[_Result]:
+def _failure(client: IAMClient, call: Call) -> AwsError | None:
+    try:
+        call.make(client)
+    except AwsError as error:
+        return error
+    return None
+
+
+def _role_after(client: IAMClient, plan: RolePlan, error: AwsError) -> Role | None:
+    """Return the role that somebody made in the meantime, to be planned anew; None for another error."""
+    return read_role(client, plan.item["name"]) if error.code == "EntityAlreadyExists" else None
+
+
+def _side_by_side(
+    function: t.Callable[[t.Any], _Result], values: t.Sequence[t.Any], progress: Progress, what: str
+) -> list[_Result]:
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
-        return list(pool.map(function, values))
+        return list(progress.through(what, pool.map(function, values), len(values)))
 
 
 def _tags(tags: t.Iterable[TagTypeDef]) -> dict[str, str]:
@@ -175,11 +249,13 @@ def _role_of_detail(detail: t.Mapping[str, t.Any]) -> Role:
 __all__: t.Final = (
     "apply_plan",
     "apply_plans",
+    "apply_provider_plan",
     "caller",
     "iam_client",
     "read_named_roles",
     "read_owned_roles",
     "read_provider",
+    "read_providers",
     "read_role",
     "read_roles",
     "read_trusting_roles",

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import replace
 
@@ -12,8 +13,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import
     annotation_problems,
     checked_items,
     read_items,
+    read_settings,
     refuse_other_account,
-    settings_for,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Settings
 
@@ -61,6 +62,7 @@ def test_what_is_not_given_gets_its_default_and_text_becomes_data() -> None:
     assert "managed_policies" not in item or item["managed_policies"] is None
 
 
+READ = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
 
 
@@ -154,6 +156,24 @@ def test_the_common_audience_is_checked() -> None:
         checked_items([], replace(SETTINGS, audience=""))
 
 
+@pytest.mark.parametrize("limit", [0, -1, 4097])
+def test_the_limit_is_one_that_iam_has(limit: int) -> None:
+    with pytest.raises(InputError, match=f"trust_policy_limit {limit} must be 1 to 4096"):
+        checked_items([role()], replace(SETTINGS, trust_policy_limit=limit))
+
+
+def test_the_proposal_for_the_split_fits() -> None:
+    names = [f"apps/reports-{number:03}" for number in range(70)]
+    with pytest.raises(InputError) as refused:
+        checked_items([role(service_accounts=names)], SETTINGS)
+    found = re.search(r"over (\d+) roles, at most (\d+) each", str(refused.value))
+    assert found
+    count, most = int(found[1]), int(found[2])
+    assert count * most >= len(names)
+    parts = [role(name=f"part-{n}", service_accounts=names[n * most : (n + 1) * most]) for n in range(count)]
+    assert len(checked_items(parts, SETTINGS)) == count
+
+
 def test_policies_of_any_account_pass_while_the_account_is_not_known() -> None:
     assert checked_items([role(managed_policies=[ELSEWHERE])], replace(SETTINGS, account=""))
 
@@ -171,8 +191,9 @@ def test_policies_of_any_account_pass_while_the_account_is_not_known() -> None:
     ],
 )
 def test_providers_that_no_role_can_trust_together(arns: list[str]) -> None:
-    with pytest.raises(InputError, match="oidc_provider_arns"):
-        settings_for(arns, cluster="prod", audience="a", trust_policy_limit=2048, purge_tags=True)
+    settings, problems = read_settings(arns, {"cluster": "prod", "audience": "a"})
+    with pytest.raises(InputError, match=r"oidc_provider_arns(.|\n)*Role 'a b'(.|\n)*path"):
+        checked_items([role(name="a b", path="x", managed_policies=[READ])], settings, problems)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +201,8 @@ def test_providers_that_no_role_can_trust_together(arns: list[str]) -> None:
 )
 def test_settings_know_where_the_roles_live(partition: str, account: str) -> None:
     arn = f"arn:{partition}:iam::{account}:oidc-provider/oidc.example.com"
-    settings = settings_for([arn], cluster="prod", audience="a", trust_policy_limit=2048, purge_tags=True)
+    settings, problems = read_settings([arn], {"cluster": "prod", "audience": "a"})
+    assert problems == []
     assert (settings.partition, settings.account) == (partition, account)
     refuse_other_account(settings, partition, account)
     with pytest.raises(InputError, match="Use credentials of the providers' account"):

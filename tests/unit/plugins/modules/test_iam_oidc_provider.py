@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -11,6 +12,7 @@ from ansible.module_utils.testing import patch_module_args
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import patience
 from ansible_collections.onprem.irsa.plugins.modules import iam_oidc_provider
 
 if t.TYPE_CHECKING:
@@ -21,6 +23,8 @@ URL = f"https://{HOST}"
 ARN = f"arn:aws:iam::123456789012:oidc-provider/{HOST}"
 STS = "sts.amazonaws.com"
 CLUSTER = {"Key": "onprem.irsa/cluster", "Value": "prod"}
+THUMBPRINT = "990f4193972f2becf12ddeda5237f9c952f20d9e"
+OTHER_THUMBPRINT = "0" * 40
 
 Result = dict[str, t.Any]
 
@@ -37,7 +41,16 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[IAMClient]:
         client = boto3.client("iam", region_name="eu-central-1")
         # One client for all runs of a test: a run that writes is told by what IAM has, not by its calls.
         monkeypatch.setattr(iam_oidc_provider, "iam_client", lambda _module: client)
+        monkeypatch.setattr(iam_oidc_provider, "issuer_thumbprint", {URL: THUMBPRINT}.__getitem__)
         yield client
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited for IAM, without the waiting."""
+    waited: list[float] = []
+    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=waited.append))
+    return waited
 
 
 @pytest.fixture
@@ -69,8 +82,13 @@ def state(iam: IAMClient) -> dict[str, t.Any]:
     }
 
 
-def create(iam: IAMClient, *, tags: t.Sequence[dict[str, str]] = (), audiences: t.Sequence[str] = (STS,)) -> None:
-    iam.create_open_id_connect_provider(Url=URL, ClientIDList=list(audiences), ThumbprintList=[], Tags=list(tags))  # type: ignore[arg-type]
+def create(iam: IAMClient, *, tags: t.Sequence[dict[str, str]] = (), thumbprints: t.Sequence[str] = ()) -> None:
+    iam.create_open_id_connect_provider(
+        Url=URL,
+        ClientIDList=[STS],
+        ThumbprintList=list(thumbprints),
+        Tags=list(tags),  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,6 +104,15 @@ def create(iam: IAMClient, *, tags: t.Sequence[dict[str, str]] = (), audiences: 
             {"Tags": [CLUSTER, {"Key": "old", "Value": "1"}, {"Key": "new", "Value": "1"}]},
         ),
         ([], {"adopt": True}, {"Tags": [CLUSTER]}),
+        (None, {"thumbprints": [THUMBPRINT.upper()]}, {"ThumbprintList": [THUMBPRINT]}),
+        (None, {"compute_thumbprint": True}, {"ThumbprintList": [THUMBPRINT]}),
+        ([CLUSTER], {"thumbprints": [THUMBPRINT]}, {"ThumbprintList": [THUMBPRINT]}),
+        ([CLUSTER], {"compute_thumbprint": True}, {"ThumbprintList": [THUMBPRINT]}),
+        (
+            [CLUSTER],
+            {"thumbprints": [THUMBPRINT, "1" * 40]},
+            {"ThumbprintList": ["1" * 40, THUMBPRINT]},
+        ),
         ([{**CLUSTER, "Value": "dev"}], {"adopt": True}, {"Tags": [CLUSTER]}),
         ([CLUSTER], {"state": "absent"}, None),
         ([], {"state": "absent", "adopt": True}, None),
@@ -99,7 +126,7 @@ def test_check_apply_check_apply(
     expected: dict[str, t.Any] | None,
 ) -> None:
     if before is not None:
-        create(iam, tags=before)
+        create(iam, tags=before, thumbprints=[OTHER_THUMBPRINT])
     was = state(iam)
 
     check = run(check=True, **options)
@@ -116,6 +143,7 @@ def test_check_apply_check_apply(
     else:
         assert {key: now[ARN][key] for key in expected} == expected
         assert check["audiences"] == now[ARN]["ClientIDList"]
+        assert check["thumbprints"] == now[ARN]["ThumbprintList"]
 
     for checking in (True, False):
         again = run(check=checking, **options)
@@ -127,13 +155,71 @@ def test_check_apply_check_apply(
 def test_diff_shows_the_provider(run: Run) -> None:
     assert run(check=True)["diff"] == {
         "before": {},
-        "after": {"arn": ARN, "audiences": [STS], "tags": {"onprem.irsa/cluster": "prod"}},
+        "after": {"arn": ARN, "audiences": [STS], "thumbprints": [], "tags": {"onprem.irsa/cluster": "prod"}},
     }
 
 
 def test_no_thumbprints_are_sent(run: Run, iam: IAMClient) -> None:
     run()
     assert not state(iam)[ARN]["ThumbprintList"]
+
+
+def test_thumbprints_that_are_not_given_stay(run: Run, iam: IAMClient) -> None:
+    create(iam, tags=[CLUSTER], thumbprints=[THUMBPRINT])
+    result = run()
+    assert not result["changed"]
+    assert result["thumbprints"] == [THUMBPRINT]
+    assert not run(thumbprints=[THUMBPRINT.upper()])["changed"], "their case has no meaning"
+
+
+def test_a_new_provider_is_waited_for(run: Run, iam: IAMClient, pauses: list[float]) -> None:
+    with Stubber(iam) as aws:
+        aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        aws.add_response("create_open_id_connect_provider", {"OpenIDConnectProviderArn": ARN})
+        aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [STS], "Tags": [CLUSTER]})
+        assert run()["changed"]
+        aws.assert_no_pending_responses()
+    assert len(pauses) == 2
+
+
+def test_a_provider_that_does_not_show_is_an_error(run: Run, iam: IAMClient, pauses: list[float]) -> None:
+    with Stubber(iam) as aws:
+        aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        aws.add_response("create_open_id_connect_provider", {"OpenIDConnectProviderArn": ARN})
+        for _attempt in range(20):
+            aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        assert "does not show it after 20 seconds. Run again" in run()["msg"]
+    assert sum(pauses) == 20
+
+
+@pytest.mark.parametrize(("tags", "whose"), [([CLUSTER], ""), ([{**CLUSTER, "Value": "dev"}], "the cluster dev")])
+def test_a_race_for_a_new_provider(
+    run: Run, iam: IAMClient, pauses: list[float], tags: list[dict[str, str]], whose: str
+) -> None:
+    with Stubber(iam) as aws:
+        aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        aws.add_client_error("create_open_id_connect_provider", "EntityAlreadyExists")
+        aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
+        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [], "Tags": tags})
+        if not whose:
+            aws.add_response(
+                "add_client_id_to_open_id_connect_provider", {}, {"OpenIDConnectProviderArn": ARN, "ClientID": STS}
+            )
+        result = run()
+        aws.assert_no_pending_responses()
+    assert len(pauses) == 1
+    assert whose in result["msg"] if whose else result["audiences"] == [STS]
+
+
+def test_a_provider_that_goes_away_meanwhile_is_removed(run: Run, iam: IAMClient) -> None:
+    run()
+    with Stubber(iam) as aws:
+        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [STS], "Tags": [CLUSTER]})
+        aws.add_response("get_account_authorization_details", {"RoleDetailList": [], "IsTruncated": False})
+        aws.add_client_error("delete_open_id_connect_provider", "NoSuchEntity")
+        assert run(state="absent")["changed"]
 
 
 @pytest.mark.parametrize(
@@ -237,6 +323,11 @@ def test_without_the_listing_all_that_trust_it_count(run: Run, iam: IAMClient) -
         ({"audiences": ["a b", "x" * 256]}, ["'a b'", "'xxx", "without blanks"]),
         ({"cluster": ""}, ["cluster"]),
         ({"tags": {"aws:a": "b"}}, ["aws:a", "reserved"]),
+        ({"thumbprints": []}, ["thumbprints []", "1 to 5"]),
+        ({"thumbprints": ["0" * 39, "g" * 40]}, [f"'{'0' * 39}'", f"'{'g' * 40}'", "40 hexadecimal digits"]),
+        ({"thumbprints": ["a" * 40, "A" * 40]}, ["different"]),
+        ({"thumbprints": [THUMBPRINT], "compute_thumbprint": True}, ["mutually exclusive"]),
+        ({"thumbprints": ["0"], "audiences": ["a b"], "cluster": ""}, ["'0'", "'a b'", "cluster"]),
     ],
 )
 def test_bad_input_is_refused_before_any_call(

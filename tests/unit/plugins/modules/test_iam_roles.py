@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import typing as t
+from types import MappingProxyType, SimpleNamespace
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError
 from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import patience
 from ansible_collections.onprem.irsa.plugins.modules import iam_roles
 
 if t.TYPE_CHECKING:
@@ -116,6 +118,8 @@ class Behaviour(t.NamedTuple):
     before: list[Arguments]
     after: list[Arguments]
     writes: list[str]
+    options: t.Mapping[str, t.Any] = MappingProxyType({})
+    before_options: t.Mapping[str, t.Any] = MappingProxyType({})
 
 
 BEHAVIOURS: dict[str, Behaviour] = {
@@ -181,6 +185,22 @@ BEHAVIOURS: dict[str, Behaviour] = {
         [{"name": "prod-reports", "state": "absent"}],
         ["DetachRolePolicy", "DeleteRolePolicy", "DeleteRole"],
     ),
+    "a path": Behaviour([], [reports(path="/irsa/")], ["CreateRole"]),
+    "the audience of all roles": Behaviour([reports()], [reports()], ["UpdateAssumeRolePolicy"], {"audience": "vault"}),
+    "a second issuer": Behaviour(
+        [reports()], [reports()], ["UpdateAssumeRolePolicy"], {"oidc_provider_arns": [PROVIDER, OLD_PROVIDER]}
+    ),
+    "a tag beside others": Behaviour(
+        [reports(tags={"a": "1"})], [reports(tags={"b": "1"})], ["TagRole"], {"purge_tags": False}
+    ),
+    "adopted": Behaviour([reports()], [reports(adopt=True)], ["TagRole"], before_options={"cluster": "dev"}),
+    "purged": Behaviour([reports(), reports(name="old")], [reports()], ["DeleteRole"], {"purge_roles": True}),
+    "a longer trust policy": Behaviour(
+        [reports()],
+        [reports(service_accounts=[f"apps/reports-{number:02}" for number in range(60)])],
+        ["UpdateAssumeRolePolicy"],
+        {"trust_policy_limit": 4096},
+    ),
     "several": Behaviour(
         [reports()],
         [reports(), reports(name="a"), reports(name="b", managed_policies=[READ])],
@@ -192,22 +212,22 @@ BEHAVIOURS: dict[str, Behaviour] = {
 @pytest.mark.parametrize("behaviour", BEHAVIOURS.values(), ids=BEHAVIOURS)
 def test_check_apply_check_apply(run: Run, iam: IAMClient, calls: list[str], behaviour: Behaviour) -> None:
     if behaviour.before:
-        assert not run(*behaviour.before).get("failed")
+        assert not run(*behaviour.before, **behaviour.before_options).get("failed")
     was = state(iam)
 
-    check = run(*behaviour.after, check=True)
+    check = run(*behaviour.after, check=True, **behaviour.options)
     assert check["changed"]
     assert writes(calls) == []
     assert state(iam) == was
 
-    applied = run(*behaviour.after)
+    applied = run(*behaviour.after, **behaviour.options)
     assert applied == check
     assert sorted(writes(calls)) == sorted(behaviour.writes)
     now = state(iam)
     assert now != was
 
     for checking in (True, False):
-        again = run(*behaviour.after, check=checking)
+        again = run(*behaviour.after, check=checking, **behaviour.options)
         assert not again["changed"]
         assert again["diff"] == []
         assert {role["action"] for role in again["roles"]} == {"none"}
@@ -384,8 +404,14 @@ def test_no_roles_no_listing(run: Run, calls: list[str]) -> None:
     assert calls == ["GetCallerIdentity"]
 
 
-def answer(
-    monkeypatch: pytest.MonkeyPatch, operation: str, code: str, *, times: int = 1000, after: bool = False
+def answer(  # noqa: PLR0913 -- what is refused, and how
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    code: str,
+    *,
+    message: str = "",
+    times: int = 1000,
+    after: bool = False,
 ) -> list[dict[str, t.Any]]:
     """Have AWS refuse an operation some times, before or after it took effect; return the arguments refused."""
     refused: list[dict[str, t.Any]] = []
@@ -397,10 +423,84 @@ def answer(
         refused.append(api_params)
         if after:
             send(self, operation_name, api_params)
-        raise ClientError({"Error": {"Code": code, "Message": f"{code} by the test"}}, operation_name)
+        raise ClientError({"Error": {"Code": code, "Message": message or f"{code} by the test"}}, operation_name)
 
     monkeypatch.setattr(CLIENT, "_make_api_call", refuse)
     return refused
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited for IAM, without the waiting."""
+    waited: list[float] = []
+    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=waited.append))
+    return waited
+
+
+UNKNOWN = f'Invalid principal in policy: "FEDERATED":"{PROVIDER}"'
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("CreateRole", "MalformedPolicyDocument"),
+        ("AttachRolePolicy", "NoSuchEntity"),
+        ("PutRolePolicy", "NoSuchEntity"),
+        ("AttachRolePolicy", "ConcurrentModification"),
+    ],
+)
+def test_what_iam_does_not_know_yet_is_waited_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch, pauses: list[float], operation: str, code: str
+) -> None:
+    answer(monkeypatch, operation, code, times=3, message=UNKNOWN)
+    result = run(reports(managed_policies=[READ], inline_policies={"queue": QUEUE}))
+    assert result["roles"][0]["action"] == "create", result
+    assert len(pauses) == 3
+    assert not run(reports(managed_policies=[READ], inline_policies={"queue": QUEUE}))["changed"]
+
+
+def test_a_principal_that_never_comes_is_an_error_of_its_roles(
+    run: Run, iam: IAMClient, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    roles = [reports(name=f"role-{number:02}") for number in range(30)]
+    with monkeypatch.context() as for_a_while:
+        answer(for_a_while, "CreateRole", "MalformedPolicyDocument", message=UNKNOWN)
+        result = run(*roles)
+    assert result["msg"].startswith("30 of 30 roles failed:\nrole-00: AWS did not create role: MalformedPolicyDocument")
+    assert "A principal that it names must exist" in result["msg"]
+    assert not result["changed"]
+    assert 140 < sum(pauses) <= 160, "the waiting is bounded for all roles together"
+    assert run(*roles)["changed"], "the next run does what is missing"
+    assert len(state(iam)) == 30
+
+
+def test_another_malformed_policy_is_not_waited_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    answer(monkeypatch, "PutRolePolicy", "MalformedPolicyDocument", message="Syntax errors in policy.")
+    result = run(reports(inline_policies={"queue": QUEUE}), reports(name="other"))
+    assert "prod-reports: AWS did not put role policy: MalformedPolicyDocument: Syntax errors" in result["msg"]
+    assert [role.get("error", "") != "" for role in result["roles"]] == [True, False]
+    assert pauses == []
+
+
+def test_a_role_that_cannot_be_read_after_a_race_does_not_stop_the_others(
+    run: Run, iam: IAMClient, monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    answer(monkeypatch, "CreateRole", "EntityAlreadyExists", times=1, after=True)
+    answer(monkeypatch, "GetRole", "ServiceFailure")
+    result = run(reports(name="a"), reports(name="b"))
+    assert result["msg"].startswith("1 of 2 roles failed:\n")
+    assert "ServiceFailure" in result["msg"]
+    assert len(state(iam)) == 2
+    assert pauses == []
+
+
+def test_what_is_gone_already_is_not_missed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(reports(managed_policies=[READ], inline_policies={"queue": QUEUE}))
+    for operation in ("DetachRolePolicy", "DeleteRolePolicy", "DeleteRole"):
+        answer(monkeypatch, operation, "NoSuchEntity", after=True)
+    assert run({"name": "prod-reports", "state": "absent"})["roles"][0]["action"] == "delete"
 
 
 def test_without_the_listing_each_role_is_read(run: Run, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

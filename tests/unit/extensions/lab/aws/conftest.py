@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -134,6 +135,18 @@ class Lab:
         make: t.Any = SESSION.client  # its stub wants the service's name written out
         return make(service, region_name=region, verify=str(self.state / "ca.pem"), **given)
 
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which every Python program takes this server for AWS, as the administrator."""
+        keys = self.admin("/credentials")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_"))}
+        return inherited | {
+            "AWS_ACCESS_KEY_ID": keys["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
+            "AWS_CA_BUNDLE": str(self.state / "ca.pem"),
+            "LAB_AWS": f"127.0.0.1:{self.port}",
+            "PYTHONPATH": str(PACKAGE / "names"),
+        }
+
     def get(self, url: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Ask for a URL as anybody may: unsigned, and trusting the lab's authority alone."""
         parts = urlsplit(url)
@@ -145,6 +158,18 @@ class Lab:
             return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
         finally:
             connection.close()
+
+
+def publish(lab: Lab, issuer: Issuer, bucket: str) -> None:
+    """Publish an issuer's documents in a bucket, for everybody."""
+    s3 = lab.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.delete_public_access_block(Bucket=bucket)
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    documents = {".well-known/openid-configuration": issuer.discovery(), "openid/v1/jwks": issuer.jwks()}
+    for key, text in documents.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json")
 
 
 @pytest.fixture(scope="session")

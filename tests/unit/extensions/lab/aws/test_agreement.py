@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import typing as t
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _trust
 from lab_aws import trust_policy
+from lab_aws.errors import AwsError
 
 HOST = "issuer.example/prod"
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{HOST}"
@@ -81,6 +82,35 @@ def test_any_policy(statements: list[dict[str, t.Any]], token: tuple[str, str]) 
     policy = {"Version": "2012-10-17", "Statement": statements}
     ours, lab = verdicts(policy, *token)
     assert ours == lab
+
+
+def accepted(policy: dict[str, t.Any]) -> bool:
+    try:
+        trust_policy.validate(json.dumps(policy))
+    except AwsError:
+        return False
+    return True
+
+
+@settings(deadline=None)
+@given(
+    st.lists(_statements | st.sampled_from([_trust.build(_trust.Trust.of(PROVIDER, AUDIENCES, ACCOUNTS))]), max_size=3),
+    st.sampled_from(["2008-10-17", "2012-10-17", None]),
+    st.lists(st.sampled_from(ACCOUNTS), min_size=1),
+)
+def test_what_iam_takes_it_takes_merged(
+    statements: list[dict[str, t.Any]], version: str | None, accounts: list[str]
+) -> None:
+    policy = {"Statement": statements} | ({"Version": version} if version else {})
+    assume(accepted(policy))
+    wanted = _trust.Trust.of(PROVIDER, AUDIENCES, accounts)
+    merged = _trust.merge(policy, [wanted])
+    assert accepted(merged)
+    foreign = _trust.prune(policy, [PROVIDER])["Statement"]
+    assert [each for each in merged["Statement"] if _trust.parse(each) != wanted] == foreign
+    assert _trust.merge(merged, [wanted]) is merged
+    read_back = json.loads(_trust.serialise(merged))
+    assert _trust.merge(read_back, [wanted]) is read_back, "what IAM gives back is not written again"
 
 
 @settings(deadline=None)  # the time an example takes says how busy the machine is

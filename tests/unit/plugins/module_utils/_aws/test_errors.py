@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import socket
+import typing as t
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, NoCredentialsError, ProxyConnectionError
+
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
+from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import (
+    certificate,
+    pages_handler,
+    serving,
+)
+
+if t.TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "testing")
+
+
+def refusal(error: Exception) -> AwsError:
+    with pytest.raises(AwsError) as caught, asking("list the roles"):
+        raise error
+    return caught.value
+
+
+def list_roles(url: str) -> AwsError:
+    config = Config(connect_timeout=2, read_timeout=1, retries={"total_max_attempts": 1})
+    client = boto3.client("iam", "eu-central-1", endpoint_url=url, config=config)
+    with pytest.raises(AwsError) as caught, asking("list the roles"):
+        client.list_roles()
+    return caught.value
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as taken:  # bound, so nobody else takes it, and not listening
+        taken.bind(("127.0.0.1", 0))
+        url = f"https://127.0.0.1:{taken.getsockname()[1]}"
+        error = list_roles(url)
+    assert error.code == "EndpointConnectionError"
+    assert f"Try `curl -v {url}/` where the task runs" in error.fix
+    assert "HTTPS_PROXY" in error.fix
+
+
+def test_a_connection_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        error = list_roles(url)
+    assert error.code == "ReadTimeoutError"
+    assert f"Try `curl -v {url}/`" in error.fix
+
+
+def test_a_certificate_of_a_private_authority(tmp_path: Path) -> None:
+    context: ssl.SSLContext = certificate(tmp_path)[0]
+    with serving(pages_handler({}), context) as address:
+        error = list_roles(f"https://{address}")
+    assert error.code == "SSLError"
+    assert f"Try `curl -v https://{address}/`" in error.fix
+    assert "AWS_CA_BUNDLE" in error.fix
+
+
+def test_a_proxy_that_is_not_there() -> None:
+    error = refusal(ProxyConnectionError(proxy_url="http://proxy.example.com:3128"))
+    assert "http://proxy.example.com:3128" in error.problem
+    assert "`curl -v https://sts.amazonaws.com`" in error.fix
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "fix"),
+    [
+        (NoCredentialsError(), "NoCredentialsError", "Give valid credentials"),
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "No."}}, "x"), "AccessDenied", "Allow this action"),
+        (ClientError({"Error": {"Code": "Odd {x}", "Message": "{y}"}}, "x"), "Odd {x}", "Correct what AWS names"),
+        (ClientError({}, "x"), "Unknown", "Correct what AWS names"),
+    ],
+)
+def test_the_code_decides_the_fix(error: Exception, code: str, fix: str) -> None:
+    found = refusal(error)
+    assert found.code == code
+    assert found.problem.startswith("AWS did not list the roles: ")
+    assert fix in found.fix
