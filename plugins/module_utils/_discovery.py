@@ -57,4 +57,24 @@ def parse_discovery(text: str) -> tuple[str, str]:
     return str(issuer), str(jwks_uri)
 
 
-__all__: t.Final = ("DISCOVERY_PATH", "JWKS_PATH", "check_jwks_uri", "discovery_document", "parse_discovery")
+def with_keys(text: str, jwks_uri: str, algs: t.Iterable[str]) -> str:
+    """Return a discovery document that names this key set, and these algorithms beside its own."""
+    document = json.loads(text)
+    own = document.get("id_token_signing_alg_values_supported", [])
+    return go_json(
+        {
+            **document,
+            "jwks_uri": check_jwks_uri(jwks_uri),
+            "id_token_signing_alg_values_supported": sorted({*own, *algs}),
+        }
+    )
+
+
+__all__: t.Final = (
+    "DISCOVERY_PATH",
+    "JWKS_PATH",
+    "check_jwks_uri",
+    "discovery_document",
+    "parse_discovery",
+    "with_keys",
+)

@@ -7,17 +7,16 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._discovery import DISCOVERY_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
     Document,
     LinkError,
     check_discovery,
     check_jwks,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import fetch
-
-if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._bucket import Object
-    from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target
 
 _OK = 200
 _FORBIDDEN = 403
@@ -27,56 +26,54 @@ _SPREADING_SECONDS = 60.0
 _FAULT_SECONDS = 5.0
 
 
-def check_served(document: Document, wanted: Object) -> None:
-    """Raise LinkError unless a web server sent exactly what was published."""
+def check_served(document: Document, content_type: str) -> None:
+    """Raise LinkError unless everybody gets the document; PublicAccessError when everybody is refused."""
     kind = document.content_type.partition(";")[0].strip().lower()
     if document.status == _FORBIDDEN:
-        raise LinkError(
-            f"{document.url} answers 403, though the bucket's own settings let everybody read it: the account's S3 "
-            "Block Public Access, or a policy of the organization (SCP, RCP), stands above them.",
-            fix="Look at `aws s3control get-public-access-block --account-id ID` and at the organization's policies, "
-            "or publish on another HTTPS host.",
+        raise PublicAccessError(
+            f"{document.url} answers 403, though the bucket's own settings let everybody read it.",
+            fix="Or publish on another HTTPS host.",
         )
     if document.status != _OK:
         raise LinkError(
             f"{document.url} answers with HTTP status {document.status}.",
-            fix="What the issuer's host serves must be the bucket: look at what stands between the two.",
+            fix="What the issuer's host serves must be what was published: look at what stands between the two.",
         )
-    if kind != wanted.content_type:
+    if kind != content_type:
         raise LinkError(
-            f"{document.url} has the content type {kind!r}, not {wanted.content_type}.",
+            f"{document.url} has the content type {kind!r}, not {content_type}.",
             fix="Look for a proxy or a distribution that changes the Content-Type.",
         )
-    if document.body != wanted.body:
+
+
+def _both(issuer: str, jwks_uri: str, kids: t.Iterable[str], ca_file: str | None) -> list[Document]:
+    keys, discovery = fetch(jwks_uri, ca_file), fetch(issuer + DISCOVERY_PATH, ca_file)
+    check_served(keys, JWKS_TYPE)
+    check_served(discovery, DISCOVERY_TYPE)
+    named = check_discovery(discovery, issuer)
+    if named != jwks_uri:
         raise LinkError(
-            f"{document.url} serves other bytes than were published.",
+            f"{discovery.url} names the key set {named}; {jwks_uri} was published.",
             fix="Look for a cache that has an older document, or for somebody else who writes it.",
         )
+    check_jwks(keys, kids)
+    return [keys, discovery]
 
 
-def _both(target: Target) -> list[Document]:
-    documents = []
-    for key, url in target.urls.items():
-        document = fetch(url)
-        check_served(document, target.objects[key])
-        documents.append(document)
-    keys, discovery = documents
-    check_discovery(discovery, target.issuer)
-    check_jwks(keys, target.kids)
-    return documents
+def read_back(
+    issuer: str, jwks_uri: str, kids: t.Sequence[str], *, ca_file: str | None = None, patient: bool
+) -> list[Document]:
+    """Fetch both documents over their public URLs, the key set first, and judge them as a relying party does.
 
-
-def read_back(target: Target, *, patient: bool) -> list[Document]:
-    """Fetch both documents over their public URLs, the key set first, and judge them.
-
-    Keeps trying for up to a minute when patient, which is for documents or access just changed, and for some seconds
-    otherwise. Raises the last LinkError, which says what was wrong at the end.
+    All the kids must be there; more may be, of a run at the same time. Keeps trying for up to a minute when patient,
+    which is for documents or access just changed, and for some seconds otherwise. Raises the last error, which says
+    what was wrong at the end.
     """
     deadline = time.monotonic() + (_SPREADING_SECONDS if patient else _FAULT_SECONDS)
     while True:
         try:
-            return _both(target)
-        except LinkError:
+            return _both(issuer, jwks_uri, kids, ca_file)
+        except (LinkError, PublicAccessError):
             if time.monotonic() > deadline:
                 raise
         time.sleep(_PAUSE)
