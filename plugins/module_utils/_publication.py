@@ -26,9 +26,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS,
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
     DISCOVERY_PATH,
     JWKS_PATH,
+    Documents,
+    beside_published,
     check_jwks_uri,
     parse_discovery,
-    with_keys,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
@@ -37,12 +38,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
     partition,
     s3_hosts,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
-    jwks_document,
-    kept_keys,
-    keys_of_document,
-    kids_of_document,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import kids_of_document
 
 # The Sid of the collection's own statement in a bucket policy: letters and digits alone (IAM, policy elements).
 STATEMENT_ID: t.Final = "OnpremIrsaIssuer"
@@ -77,6 +73,8 @@ class Target:
     purge_tags: bool = True
     versioning: bool | None = None
     adopt: bool = False
+    distribution_arn: str = ""
+    """The CloudFront distribution that alone may read the bucket; none for a public one."""
 
     @property
     def jwks_key(self) -> str:
@@ -164,7 +162,9 @@ def target(params: t.Mapping[str, t.Any], region: str) -> Target:
     _ = wanted.discovery_key  # refuses the URL of another bucket
     if wanted.discovery_document:
         wanted = replace(wanted, jwks_uri=_checked_jwks_uri(wanted))
-        _check_keys(wanted)
+        if not wanted.kids:
+            raise InputError("The jwks holds no key.", fix="Give a key set as onprem.irsa.jwks returns it.")
+        _documents(Bucket(), wanted)  # refuses to retire a key of the cluster
     return wanted
 
 
@@ -181,17 +181,6 @@ def _checked_jwks_uri(wanted: Target) -> str:
             fix="Leave the jwks_uri at its default: one bucket serves both documents.",
         )
     return jwks_uri
-
-
-def _check_keys(wanted: Target) -> None:
-    if not wanted.kids:
-        raise InputError("The jwks holds no key.", fix="Give a key set as onprem.irsa.jwks returns it.")
-    alive = [kid for kid in wanted.retired if kid in wanted.kids]
-    if alive:
-        raise InputError(
-            f"The key {', '.join(alive)} is to be retired, and the cluster has it: its tokens would be refused.",
-            fix="Remove it from the cluster's key files first, or from retired_kids.",
-        )
 
 
 def located(wanted: Target, discovery: str | None) -> Target:
@@ -239,19 +228,24 @@ def after_publishing(before: Bucket | None, wanted: Target) -> Bucket:
         tags=_tags(current, wanted),
         versioning=_versioning(current, wanted),
         ownership=ENFORCED,
-        public_access_block=None if current.public_access_block is None else _WANTED_BLOCKS,
+        public_access_block=None if current.public_access_block is None else _blocks(wanted),
         policy=policy if compare_policies(current.policy or {}, policy) else current.policy,
         objects=_documents(current, wanted),
     )
 
 
+def _blocks(wanted: Target) -> dict[str, bool]:
+    return dict.fromkeys(BLOCKS, True) if wanted.distribution_arn else _WANTED_BLOCKS
+
+
 def _documents(current: Bucket, wanted: Target) -> dict[str, Object]:
     published = current.objects.get(wanted.jwks_key)
-    kept = kept_keys(wanted.jwks, published.body if published else "", wanted.retired)
-    jwks = jwks_document([*keys_of_document(wanted.jwks), *kept]) if kept else wanted.jwks
-    discovery = wanted.discovery_document
-    if kept or parse_discovery(discovery)[1] != wanted.jwks_uri:
-        discovery = with_keys(discovery, wanted.jwks_uri, [key["alg"] for key in kept if key.get("alg")])
+    discovery, jwks = beside_published(
+        Documents(wanted.discovery_document, wanted.jwks),
+        [published.body] if published else [],
+        retired=wanted.retired,
+        jwks_uri=wanted.jwks_uri,
+    )
     return {
         wanted.jwks_key: Object(jwks, JWKS_TYPE, wanted.cache_control),
         wanted.discovery_key: Object(discovery, DISCOVERY_TYPE, wanted.cache_control),
@@ -320,13 +314,12 @@ def _belongs_to_another(bucket: Bucket, wanted: Target) -> InputError:
 
 
 def _statement(wanted: Target) -> Policy:
-    return {
-        "Sid": wanted.statement_id,
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": "s3:GetObject",
-        "Resource": wanted.resources,
-    }
+    allowed = {"Sid": wanted.statement_id, "Effect": "Allow", "Action": "s3:GetObject", "Resource": wanted.resources}
+    if not wanted.distribution_arn:
+        return {**allowed, "Principal": "*"}
+    # CloudFront developer guide, "Restrict access to an Amazon S3 origin": which distribution asks is a condition.
+    condition = {"StringEquals": {"AWS:SourceArn": wanted.distribution_arn}}
+    return {**allowed, "Principal": {"Service": "cloudfront.amazonaws.com"}, "Condition": condition}
 
 
 def _statements(policy: Policy | None) -> list[Policy]:

@@ -110,6 +110,12 @@ options:
       - A new key signs only after this time, so that everybody knows it.
     type: int
     default: 300
+  render:
+    description:
+      - A directory. Nothing is called then; instead the documents, the arguments of every call, and a script that makes
+        the calls with the AWS CLI are written there, for people to review and run.
+      - It shows how to begin from nothing. The script never writes over a document.
+    type: path
   state:
     description:
       - V(present) publishes the documents.
@@ -232,18 +238,21 @@ read_back:
 """
 
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication
+from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import read_back
-
-if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import (
+    FAULT_SECONDS,
+    SPREADING_SECONDS,
+    read_back,
+    seen,
+)
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "bucket": {"type": "str", "required": True},
@@ -257,29 +266,42 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "purge_tags": {"type": "bool", "default": True},
     "versioning": {"type": "bool"},
     "adopt": {"type": "bool", "default": False},
+    "render": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-
-def _seen(document: Document) -> dict[str, t.Any]:
-    seen = {name: getattr(document, name) for name in ("url", "status", "content_type")}
-    return {**seen, "seconds": round(document.seconds, 3)}
 
 
 def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
     change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
     target, after = change.target, t.cast("_bucket.Bucket", change.after)
     kids = kids_of_document(after.objects[target.jwks_key].body)
-    ca_file, served = module.params["aws_ca_bundle"], list["Document"]()
-    if not module.check_mode:
-        served = read_back(wanted.issuer, target.jwks_uri, kids, ca_file=ca_file, patient=change.changed)
+    options: t.Any = {"jwks_uri": target.jwks_uri, "ca_file": module.params["aws_ca_bundle"]}
+    options["seconds"] = SPREADING_SECONDS if change.changed else FAULT_SECONDS
+    served = [] if module.check_mode else read_back(wanted.issuer, kids, **options)
     return {
         "changed": change.changed,
         "diff": _bucket.diff(wanted.bucket, change.before, after),
         "jwks_uri": target.jwks_uri,
         "kids": kids,
         "kept_kids": [kid for kid in kids if kid not in wanted.kids],
-        "read_back": [_seen(document) for document in served],
+        "read_back": [seen(document) for document in served],
+    }
+
+
+def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    after = _publication.after_publishing(None, wanted)
+    files = _render.rendered("s3api", wanted.region, _bucket.calls(wanted.bucket, wanted.region, None, after))
+    directory = Path(module.params["render"])
+    todo = _render.differing(directory, files)
+    if not module.check_mode:
+        _render.write(directory, todo)
+    return {
+        "changed": bool(todo),
+        "diff": _bucket.diff(wanted.bucket, None, after) if todo else [],
+        "jwks_uri": wanted.jwks_uri,
+        "kids": wanted.kids,
+        "kept_kids": [],
+        "read_back": [],
     }
 
 
@@ -293,6 +315,7 @@ def main() -> t.NoReturn:
     module = AnsibleAWSModule(
         argument_spec=ARGUMENT_SPEC,
         required_if=[("state", "present", ("discovery_document", "jwks"))],
+        mutually_exclusive=[("render", "adopt")],
         supports_check_mode=True,
     )
     module.require_boto3_at_least("1.35.69", reason="to write on condition")
@@ -301,8 +324,9 @@ def main() -> t.NoReturn:
     with reported(module):
         present = module.params["state"] == "present"
         wanted = _publication.target(module.params, module.region or "")
+        act = render if module.params["render"] else publish if present else remove
         try:
-            result = publish(module, wanted) if present else remove(module, wanted)
+            result = act(module, wanted)
         except PublicAccessError as error:
             raise s3.explained(error, module) from error
     module.exit_json(**result)

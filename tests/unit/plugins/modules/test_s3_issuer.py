@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import typing as t
 
 import boto3
@@ -21,6 +22,8 @@ from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import TagTypeDef
 
@@ -114,8 +117,8 @@ def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
 
     monkeypatch.setattr(_read_back, "fetch", fetch)
     monkeypatch.setattr(_read_back, "_PAUSE", 0)
-    monkeypatch.setattr(_read_back, "_SPREADING_SECONDS", 0)
-    monkeypatch.setattr(_read_back, "_FAULT_SECONDS", 0)
+    monkeypatch.setattr(s3_issuer, "SPREADING_SECONDS", 0)
+    monkeypatch.setattr(s3_issuer, "FAULT_SECONDS", 0)
     monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
     monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
     monkeypatch.setattr(aws_s3, "_LONGEST_PAUSE", 0)
@@ -332,6 +335,32 @@ def test_another_store_gets_what_it_knows(
     assert "not served from the bucket" in refused["msg"]
 
 
+def test_everything_is_rendered_and_nothing_called(run: Run, s3: S3Client, calls: list[str], tmp_path: Path) -> None:
+    where = tmp_path / "review"
+    check = run(1, render=str(where), check=True)
+    assert not where.exists()
+    done = run(1, render=str(where))
+    assert calls == []
+    assert (done["changed"], done["diff"], check["diff"]) == (True, check["diff"], done["diff"])
+    assert run(1, render=str(where))["changed"] is False
+    assert (where / "documents" / JWKS_KEY).read_text() == documents(1)["jwks"]
+    assert (where / "documents" / DISCOVERY_KEY).read_text() == documents(1)["discovery_document"]
+
+    # The script, taken at its word: each line is one call of the SDK.
+    for line in (where / "publish.sh").read_text().splitlines():
+        if not line.startswith("aws "):
+            continue
+        words = shlex.split(line)
+        given = json.loads((where / words[words.index("--cli-input-json") + 1].removeprefix("file://")).read_text())
+        if "--body" in words:
+            given["Body"] = (where / words[words.index("--body") + 1]).read_bytes()
+        getattr(s3, words[2].replace("-", "_"))(**given)
+    calls.clear()
+    # moto does not close new buckets, so the block is there to set; everything else is as the module makes it.
+    run(1)
+    assert writes(calls) in ([], ["PutPublicAccessBlock"])
+
+
 def make(s3: S3Client, tags: dict[str, str] | None = None, **objects: str) -> None:
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     if tags:
@@ -484,7 +513,7 @@ def test_documents_that_the_public_cannot_read_fail_with_the_reason(
     monkeypatch.setattr(_read_back, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
     result = run(1)
     assert result["failed"] is True
-    assert f"{HOST}/{JWKS_KEY} answers 403" in result["msg"]
+    assert f"{HOST}/{DISCOVERY_KEY} answers 403" in result["msg"]
     assert "The account 123456789012 does not block public access" in result["msg"]
     assert "SCP" in result["msg"]
     closed = {"BlockPublicPolicy": True, "RestrictPublicBuckets": True}
