@@ -84,7 +84,7 @@ options:
   state:
     description:
       - V(absent) removes the documents, the bucket when nothing else is in it, and the distribution, which takes
-        several minutes. Records in DNS stay.
+        several minutes. Records in DNS stay. It refuses while the account has an identity provider for the issuer.
     type: str
     choices: [present, absent]
     default: present
@@ -206,6 +206,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _distribution, _publication
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, s3
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._read_back import FAULT_SECONDS, read_back, seen
@@ -306,6 +307,7 @@ def absent(module: AnsibleAWSModule, client: CloudFrontClient, found: Found) -> 
     params, region = module.params, module.region or ""
     there = found or cloudfront.Distribution()
     issuer = params["issuer"] or f"https://{there.domain_name.replace('(new)', 'none')}"
+    refuse_trusted(module, issuer)
     wanted = _target({**params, "discovery_document": None, "jwks": None}, region, issuer)
     change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
     if found is not None and not module.check_mode:

@@ -121,6 +121,8 @@ options:
       - V(present) publishes the documents.
       - V(absent) removes the two documents and the collection's statement of the bucket policy, and the bucket, too,
         when nothing else is in it. Tokens of the issuer are worth nothing on AWS from then on.
+      - It refuses while the account has an identity provider for the issuer, because roles may trust its tokens. Those
+        of other accounts cannot be seen.
     type: str
     choices: [present, absent]
     default: present
@@ -245,6 +247,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._read_back import (
@@ -306,6 +309,8 @@ def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t
 
 
 def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    if not wanted.endpoint:
+        refuse_trusted(module, wanted.issuer)
     change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
     diff = _bucket.diff(wanted.bucket, change.before, change.after)
     return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}

@@ -16,6 +16,14 @@ from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._distribution import CACHE_POLICY_ID
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import (
+    ACCOUNT_CALLS,
+    BUCKET_CALLS,
+    CLOUDFRONT_CALLS,
+    OBJECT_CALLS,
+    PROVIDER_CALLS,
+    ZONE_CALLS,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
 from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
@@ -80,6 +88,32 @@ def calls(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> li
 
     monkeypatch.setattr(BaseClient, "_make_api_call", record)
     return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_beyond_the_operator_policy(
+    session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch
+) -> t.Iterator[None]:
+    """Every call of the module stands in the policy of whoever runs it."""
+    del session
+    made: set[str] = set()
+    send = vars(BaseClient)["_make_api_call"]
+
+    def record(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        made.add(f"{self.meta.service_model.service_name}:{name}")
+        return send(self, name, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    yield
+    mine = {"route53:CreateHostedZone", "s3:ListBuckets"}
+    assert made - mine <= {
+        *BUCKET_CALLS,
+        *OBJECT_CALLS,
+        *ACCOUNT_CALLS,
+        *CLOUDFRONT_CALLS,
+        *ZONE_CALLS,
+        *PROVIDER_CALLS,
+    }
 
 
 @pytest.fixture

@@ -575,3 +575,16 @@ def test_a_bucket_with_older_versions_stays(run: Run, s3: S3Client) -> None:
 def test_nothing_of_ours_in_the_bucket_of_somebody_else_is_nothing_to_remove(run: Run, s3: S3Client) -> None:
     make(s3, {}, **{"report.csv": "a,b"})
     assert run(state="absent")["changed"] is False
+
+
+def test_what_is_still_trusted_is_not_removed(run: Run, session: boto3.session.Session, calls: list[str]) -> None:
+    run(1)
+    iam = session.client("iam")
+    arn = iam.create_open_id_connect_provider(Url=HOST)["OpenIDConnectProviderArn"]
+    calls.clear()
+    assert f"still trusts the issuer: {arn}" in run(state="absent")["msg"]
+    # An earlier task of the play may be the one that would remove the provider.
+    assert run(state="absent", check=True)["changed"] is True
+    assert writes(calls) == []
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert run(state="absent")["changed"] is True
