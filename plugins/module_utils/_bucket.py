@@ -37,8 +37,13 @@ class Bucket:
     """
 
     tags: t.Mapping[str, str] = field(default_factory=dict)
+    versioning: str | None = None
+    """C(Enabled) or C(Suspended); None for neither, and where nobody asks for it."""
     ownership: str | None = ENFORCED
-    public_access_block: t.Mapping[str, bool] = field(default_factory=lambda: dict.fromkeys(BLOCKS, True))
+    acl_grants: bool = False
+    """Whether the bucket's own ACL grants somebody else something: S3 does not turn off ACLs over it."""
+    public_access_block: t.Mapping[str, bool] | None = field(default_factory=lambda: dict.fromkeys(BLOCKS, True))
+    """None for a store that has no such thing."""
     policy: Policy | None = None
     objects: t.Mapping[str, Object] = field(default_factory=dict)
     """The documents by their keys, in the order in which they are written; they are removed the other way round."""
@@ -51,7 +56,8 @@ class Bucket:
 def calls(bucket: str, region: str, before: Bucket | None, after: Bucket | None) -> list[Call]:
     """Return the writes that lead from one state to the other; None stands for no bucket.
 
-    Readers never meet half of a change: access comes before documents, and what is named before what names it.
+    Readers never meet half of a change: access comes before documents, and what is named before what names it. ACLs,
+    by which some guides publish, are shut off last, when the policy lets everybody read.
     """
 
     def call(operation: str, **arguments: t.Any) -> Call:  # noqa: ANN401 -- as boto3 takes them
@@ -70,7 +76,7 @@ def calls(bucket: str, region: str, before: Bucket | None, after: Bucket | None)
         for key, document in new.objects.items()
         if old.objects.get(key) != document
     ]
-    return [*made, *removed, *settings, *written]
+    return [*made, *removed, *settings, *written, *(call(operation, **given) for operation, given in _closed(old, new))]
 
 
 def _location(region: str) -> dict[str, t.Any]:
@@ -82,14 +88,30 @@ def _settings(old: Bucket, new: Bucket) -> t.Iterator[tuple[str, dict[str, t.Any
     if old.tags != new.tags:
         tags = [{"Key": key, "Value": value} for key, value in new.tags.items()]
         yield "put_bucket_tagging", {"Tagging": {"TagSet": tags}}
-    if old.ownership != new.ownership:
-        yield "put_bucket_ownership_controls", {"OwnershipControls": {"Rules": [{"ObjectOwnership": new.ownership}]}}
-    if old.public_access_block != new.public_access_block:
-        yield "put_public_access_block", {"PublicAccessBlockConfiguration": dict(new.public_access_block)}
+    if old.versioning != new.versioning:
+        yield "put_bucket_versioning", {"VersioningConfiguration": {"Status": new.versioning}}
+    if old.public_access_block is not None and old.public_access_block != _opened(old, new):
+        yield "put_public_access_block", {"PublicAccessBlockConfiguration": _opened(old, new)}
     if old.policy != new.policy and new.policy is None:
         yield "delete_bucket_policy", {}
     elif old.policy != new.policy:
         yield "put_bucket_policy", {"Policy": json.dumps(new.policy)}
+
+
+def _opened(old: Bucket, new: Bucket) -> t.Mapping[str, bool]:
+    """Return the public-access block that lets the new policy in and still leaves to ACLs what they had."""
+    had, wanted = old.public_access_block or {}, new.public_access_block or {}
+    opened = {**dict.fromkeys(BLOCKS, False), **had, **{name: wanted.get(name, False) for name in BLOCKS[2:]}}
+    return had if all(had.get(name, False) == value for name, value in opened.items()) else opened
+
+
+def _closed(old: Bucket, new: Bucket) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    if old.ownership != new.ownership:
+        if old.acl_grants:
+            yield "put_bucket_acl", {"ACL": "private"}
+        yield "put_bucket_ownership_controls", {"OwnershipControls": {"Rules": [{"ObjectOwnership": new.ownership}]}}
+    if new.public_access_block is not None and new.public_access_block != _opened(old, new):
+        yield "put_public_access_block", {"PublicAccessBlockConfiguration": dict(new.public_access_block)}
 
 
 def _content(document: Object) -> dict[str, t.Any]:
@@ -122,8 +144,9 @@ def _settings_text(bucket: Bucket | None) -> str:
         return ""
     settings = {
         "tags": dict(bucket.tags),
+        "versioning": bucket.versioning,
         "object_ownership": bucket.ownership,
-        "public_access_block": dict(bucket.public_access_block),
+        "public_access_block": bucket.public_access_block and dict(bucket.public_access_block),
         "policy": bucket.policy,
     }
     return json.dumps(settings, indent=2) + "\n"

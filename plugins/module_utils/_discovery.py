@@ -9,7 +9,13 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import go_json
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
+    go_json,
+    jwks_document,
+    kept_keys,
+    keys_of_document,
+    kids_of_document,
+)
 
 # OpenID Connect Discovery 1.0, section 4: relative to the issuer.
 DISCOVERY_PATH: t.Final = "/.well-known/openid-configuration"
@@ -57,4 +63,50 @@ def parse_discovery(text: str) -> tuple[str, str]:
     return str(issuer), str(jwks_uri)
 
 
-__all__: t.Final = ("DISCOVERY_PATH", "JWKS_PATH", "check_jwks_uri", "discovery_document", "parse_discovery")
+class Documents(t.NamedTuple):
+    """The two documents of an issuer."""
+
+    discovery: str
+    jwks: str
+
+
+def beside_published(
+    documents: Documents, published: t.Iterable[str], *, retired: t.Collection[str] = (), jwks_uri: str | None = None
+) -> Documents:
+    """Return the documents with the keys of published key sets kept beside their own, and with the key set at jwks_uri.
+
+    A key stays unless it is retired by its id. Raises InputError for the id of a key that is among the documents' own:
+    its tokens would be refused.
+    """
+    alive = [kid for kid in retired if kid in kids_of_document(documents.jwks)]
+    if alive:
+        raise InputError(
+            f"The key {', '.join(alive)} is to be retired, and the cluster has it: its tokens would be refused.",
+            fix="Remove it from the cluster's key files first, or from retired_kids.",
+        )
+    discovery, jwks = documents
+    for text in published:
+        kept = kept_keys(jwks, text, retired)
+        jwks = jwks_document([*keys_of_document(jwks), *kept]) if kept else jwks
+        discovery = _with_keys(discovery, [key["alg"] for key in kept if key.get("alg")])
+    if jwks_uri is not None and parse_discovery(discovery)[1] != jwks_uri:
+        discovery = go_json({**json.loads(discovery), "jwks_uri": check_jwks_uri(jwks_uri)})
+    return Documents(discovery, jwks)
+
+
+def _with_keys(discovery: str, algs: t.Collection[str]) -> str:
+    name = "id_token_signing_alg_values_supported"
+    document = json.loads(discovery)
+    named = document.get(name, [])
+    return go_json({**document, name: sorted({*named, *algs})}) if set(algs) - set(named) else discovery
+
+
+__all__: t.Final = (
+    "DISCOVERY_PATH",
+    "JWKS_PATH",
+    "Documents",
+    "beside_published",
+    "check_jwks_uri",
+    "discovery_document",
+    "parse_discovery",
+)

@@ -22,6 +22,10 @@ class InputError(IrsaError):
     """A value given by the user breaks a rule; nothing was touched."""
 
 
+class PublicAccessError(IrsaError):
+    """Documents are not public although their bucket lets everybody read them."""
+
+
 class _Module(t.Protocol):
     def fail_json(self, msg: str, *, exception: Exception) -> t.NoReturn: ...
 

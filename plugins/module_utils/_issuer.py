@@ -20,7 +20,8 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})+")  # RFC 1035: 63 octets a label, 253 in all
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_BUCKET = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 
 # S3 user guide, "General purpose bucket naming rules": what S3 keeps for itself.
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -134,14 +135,9 @@ _BUCKET_RULES = (
         "Choose a name of that length.",
     ),
     _Rule(
-        lambda name: "." in name,
-        "must have no dots: the certificate of *.s3.REGION.amazonaws.com covers one label, so HTTPS would fail",
-        "Use hyphens instead of dots.",
-    ),
-    _Rule(
-        lambda name: _BUCKET.fullmatch(name) is None,
-        "must consist of lower-case letters, digits and hyphens, and begin and end with a letter or digit "
-        "(S3 bucket naming rules)",
+        lambda name: _BUCKET.fullmatch(name) is None or _ADDRESS.fullmatch(name) is not None,
+        "must consist of lower-case letters, digits and hyphens, and begin and end with a letter or digit; dots part "
+        "such names, and an IP address is none (S3 bucket naming rules)",
         "Choose a name of these characters.",
     ),
     _Rule(
@@ -150,6 +146,12 @@ _BUCKET_RULES = (
         "S3 keeps these for itself (S3 bucket naming rules)",
         "Choose another name.",
     ),
+)
+
+_NO_DOTS = _Rule(
+    lambda name: "." in name,
+    "must have no dots: the certificate of *.s3.REGION.amazonaws.com covers one label, so HTTPS would fail",
+    "Use hyphens instead of dots.",
 )
 
 
@@ -169,9 +171,12 @@ def check_issuer_url(url: str) -> str:
     return _refuse_broken("issuer", url, _ISSUER_RULES)
 
 
-def check_bucket_name(name: str) -> str:
-    """Return the bucket's name as it is, or raise InputError for the first S3 naming rule that it breaks."""
-    return _refuse_broken("bucket name", name, _BUCKET_RULES)
+def check_bucket_name(name: str, *, as_host: bool = True) -> str:
+    """Return the bucket's name as it is, or raise InputError for the first S3 naming rule that it breaks.
+
+    Dots are refused in a name that becomes a part of a host's, as in the virtual-hosted style.
+    """
+    return _refuse_broken("bucket name", name, (_NO_DOTS, *_BUCKET_RULES) if as_host else _BUCKET_RULES)
 
 
 def partition(region: str) -> Partition:
@@ -187,6 +192,17 @@ def partition(region: str) -> Partition:
 def s3_host(region: str) -> str:
     """Return the host name of S3's endpoint in a region."""
     return f"s3.{region}.{partition(region).dns_suffix}"
+
+
+def s3_hosts(region: str) -> list[str]:
+    """Return the host names under which S3 serves the buckets of a region, the one for new issuers first.
+
+    AWS General Reference, "Amazon S3 endpoints"; S3 user guide, "Virtual hosting of buckets", backward compatibility:
+    names with a dash, and the one without a region, stay for issuers that have them already.
+    """
+    found = partition(region)
+    hosts = [s3_host(region), f"s3.dualstack.{region}.{found.dns_suffix}"]
+    return [*hosts, f"s3-{region}.{found.dns_suffix}", "s3.amazonaws.com"] if found is _AWS else hosts
 
 
 def s3_issuer_url(bucket: str, region: str) -> str:
@@ -210,5 +226,6 @@ __all__: t.Final = (
     "issuer_host_path",
     "partition",
     "s3_host",
+    "s3_hosts",
     "s3_issuer_url",
 )

@@ -25,6 +25,7 @@ try:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+    from jwcrypto.common import JWException
     from jwcrypto.jwk import JWK
 except ImportError as error:
     IMPORT_ERROR: ImportError | None = error
@@ -36,6 +37,7 @@ Jwk = dict[str, str]
 
 _FIELDS = ("use", "kty", "kid", "crv", "alg", "x", "y", "n", "e")  # go-jose, rawJSONWebKey
 _CURVE_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}  # RFC 7518 section 3.4
+_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
 _MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 
 
@@ -126,4 +128,46 @@ def kids_of_document(text: str) -> list[str]:
         return []
 
 
-__all__: t.Final = ("IMPORT_ERROR", "Jwk", "go_json", "jwks_document", "jwks_from_pems", "kids_of_document")
+def keys_of_document(text: str) -> list[Jwk]:
+    """Return the public keys that a JWKS document holds, as they are; none for a text that is no JWKS.
+
+    What a relying party cannot verify with is left out, and so are the private parts of a key (RFC 7518 section 6).
+    """
+    try:
+        found = json.loads(text)["keys"]
+        keys = [key for key in found if isinstance(key, dict) and key.get("kty") in ("RSA", "EC")]
+    except (ValueError, TypeError, KeyError):
+        return []
+    return [{name: value for name, value in key.items() if name not in _PRIVATE} for key in keys]
+
+
+def _name(key: Jwk) -> str:
+    """Return the key id, which for a key without one is what the API server would call it."""
+    if isinstance(key.get("kid"), str) and key["kid"]:
+        return key["kid"]
+    try:
+        public = load_pem_public_key(JWK(**key).export_to_pem())
+        return kid_from_spki(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    except (ValueError, TypeError, JWException):
+        return ""
+
+
+def kept_keys(wanted: str, published: str, retired: t.Collection[str]) -> list[Jwk]:
+    """Return the keys of a published JWKS document that stay beside those of the wanted one, in their order.
+
+    All do that are not retired by their key ids. Some guides publish a key twice, once without its id: it is the same.
+    """
+    gone = {"", *retired, *map(_name, keys_of_document(wanted))}
+    return [key for key in keys_of_document(published) if _name(key) not in gone]
+
+
+__all__: t.Final = (
+    "IMPORT_ERROR",
+    "Jwk",
+    "go_json",
+    "jwks_document",
+    "jwks_from_pems",
+    "kept_keys",
+    "keys_of_document",
+    "kids_of_document",
+)

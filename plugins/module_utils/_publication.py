@@ -7,17 +7,27 @@ Pure: a bucket as it is comes in, the bucket as it is to be goes out, or an erro
 
 from __future__ import annotations
 
+import hashlib
 import re
 import typing as t
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_policies
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import CLUSTER_TAG, cluster_problems, owner
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
+    CLUSTER_TAG,
+    cluster_problems,
+    owner,
+    tag_problems,
+    wanted_tags,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, Policy
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
     DISCOVERY_PATH,
     JWKS_PATH,
+    Documents,
+    beside_published,
     check_jwks_uri,
     parse_discovery,
 )
@@ -26,7 +36,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
     check_bucket_name,
     check_issuer_url,
     partition,
-    s3_host,
+    s3_hosts,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import kids_of_document
 
@@ -51,42 +61,73 @@ class Target:
     region: str
     cluster: str
     issuer: str
-    objects: t.Mapping[str, Object]
-    """By their keys, in the order in which they are written: a discovery document never names a missing key set."""
-    urls: t.Mapping[str, str]
-    """The public URL of each key."""
+    jwks_uri: str
+    discovery_document: str = ""
+    jwks: str = ""
+    cache_control: str = ""
+    retired: tuple[str, ...] = ()
+    """Key ids that are published no more."""
+    endpoint: str = ""
+    """The host of an S3-compatible store; none for AWS."""
+    tags: t.Mapping[str, t.Any] | None = None
+    purge_tags: bool = True
+    versioning: bool | None = None
+    adopt: bool = False
+    distribution_arn: str = ""
+    """The CloudFront distribution that alone may read the bucket; none for a public one."""
 
     @property
     def jwks_key(self) -> str:
         """The key of the key set."""
-        return next(iter(self.urls))
+        return _object_key(self.jwks_uri, self)
 
     @property
     def discovery_key(self) -> str:
         """The key of the discovery document."""
-        return list(self.urls)[1]
+        return _object_key(self.issuer + DISCOVERY_PATH, self)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The public URLs by their keys, in the order in which they are written: what is named comes first."""
+        return {self.jwks_key: self.jwks_uri, self.discovery_key: self.issuer + DISCOVERY_PATH}
 
     @property
     def kids(self) -> list[str]:
-        """The key ids that are to be published, in order."""
-        return kids_of_document(self.objects[self.jwks_key].body) if self.objects else []
+        """The key ids of the cluster's keys, in order."""
+        return kids_of_document(self.jwks)
 
     @property
     def resources(self) -> list[str]:
         """The ARNs of the two objects."""
-        return [f"arn:{partition(self.region).name}:s3:::{self.bucket}/{key}" for key in sorted(self.urls)]
+        name = "aws" if self.endpoint else partition(self.region).name
+        return [f"arn:{name}:s3:::{self.bucket}/{key}" for key in sorted(self.urls)]
+
+    @property
+    def statement_id(self) -> str:
+        """The Sid of the issuer's statement: each path in a bucket has its own."""
+        prefix = self.discovery_key[: -len(DISCOVERY_PATH)]
+        return STATEMENT_ID + (hashlib.sha256(prefix.encode()).hexdigest()[:12] if prefix else "")
+
+    @property
+    def place_tag(self) -> str:
+        """The key of the tag of a cluster that publishes in the bucket of another one."""
+        return f"{CLUSTER_TAG}/{self.cluster}"
 
 
-def _object_key(url: str, bucket: str, region: str) -> str:
+def _object_key(url: str, wanted: Target) -> str:
     """Return the key of the object that a URL stands for, served by S3 in either style or by a host in front of it."""
     host, _slash, path = url[len("https://") :].partition("/")
-    endpoint = s3_host(region)
-    if host == endpoint and path.startswith(f"{bucket}/"):
-        return path[len(bucket) + 1 :]
-    if _S3_HOST.search(host) is not None and host != f"{bucket}.{endpoint}":
+    endpoints = [wanted.endpoint] if wanted.endpoint else s3_hosts(wanted.region)
+    if host in endpoints and path.startswith(f"{wanted.bucket}/"):
+        return path[len(wanted.bucket) + 1 :]
+    if host in [f"{wanted.bucket}.{endpoint}" for endpoint in endpoints]:
+        check_bucket_name(wanted.bucket)
+        return path
+    of_store = host in endpoints or host.endswith(tuple(f".{endpoint}" for endpoint in endpoints))
+    if of_store or _S3_HOST.search(host) is not None:
         raise InputError(
-            f"The issuer's URL {url} is not served from the bucket {bucket} in {region}.",
-            fix=f"Use the issuer https://{bucket}.{endpoint}, or the bucket and the region of that URL.",
+            f"The issuer's URL {url} is not served from the bucket {wanted.bucket} in {wanted.region}.",
+            fix=f"Use the issuer https://{wanted.bucket}.{endpoints[0]}, or the bucket and the region of that URL.",
         )
     return path
 
@@ -94,140 +135,206 @@ def _object_key(url: str, bucket: str, region: str) -> str:
 def target(params: t.Mapping[str, t.Any], region: str) -> Target:
     """Check the options of the module C(s3_issuer) and return what they ask for; without documents when none are given.
 
-    Raises InputError for names and URLs that break a rule, and for documents that contradict each other.
+    Raises InputError for names, URLs and tags that break a rule, and for documents that contradict each other.
     """
-    for problem in cluster_problems(params["cluster"]):
-        raise InputError(problem, fix="It is the name by which you know the cluster.")
-    bucket, issuer = check_bucket_name(params["bucket"]), check_issuer_url(params["issuer"])
-    jwks_uri, objects = issuer + JWKS_PATH, list[Object]()
-    if params["discovery_document"] is not None:
-        jwks_uri = _checked_jwks_uri(params["discovery_document"], issuer)
-        cache = f"public, max-age={params['max_age']}"
-        objects = [
-            Object(params["jwks"], JWKS_TYPE, cache),
-            Object(params["discovery_document"], DISCOVERY_TYPE, cache),
-        ]
-        if not kids_of_document(params["jwks"]):
+    for problem in [*cluster_problems(params["cluster"]), *tag_problems(params["tags"])]:
+        raise InputError(problem, fix="Nothing was changed.")
+    bucket, issuer = check_bucket_name(params["bucket"], as_host=False), check_issuer_url(params["issuer"])
+    endpoint = urlsplit(params["endpoint_url"] or "").hostname or ""
+    if not endpoint:
+        partition(region)
+    wanted = Target(
+        bucket=bucket,
+        region=region,
+        cluster=params["cluster"],
+        issuer=issuer,
+        jwks_uri=issuer + JWKS_PATH,
+        discovery_document=params["discovery_document"] or "",
+        jwks=params["jwks"] or "",
+        cache_control=f"public, max-age={params['max_age']}",
+        retired=tuple(params["retired_kids"]),
+        endpoint=endpoint,
+        tags=params["tags"],
+        purge_tags=params["purge_tags"],
+        versioning=params["versioning"],
+        adopt=params["adopt"],
+    )
+    _ = wanted.discovery_key  # refuses the URL of another bucket
+    if wanted.discovery_document:
+        wanted = replace(wanted, jwks_uri=_checked_jwks_uri(wanted))
+        if not wanted.kids:
             raise InputError("The jwks holds no key.", fix="Give a key set as onprem.irsa.jwks returns it.")
-    urls = {_object_key(url, bucket, region): url for url in (jwks_uri, issuer + DISCOVERY_PATH)}
-    return Target(bucket, region, params["cluster"], issuer, dict(zip(urls, objects)), urls)
+        _documents(Bucket(), wanted)  # refuses to retire a key of the cluster
+    return wanted
 
 
-def _checked_jwks_uri(discovery: str, issuer: str) -> str:
-    named, jwks_uri = parse_discovery(discovery)
-    if named != issuer:
+def _checked_jwks_uri(wanted: Target) -> str:
+    named, jwks_uri = parse_discovery(wanted.discovery_document)
+    if named != wanted.issuer:
         raise InputError(
-            f"The discovery_document is that of the issuer {named!r}, not of {issuer!r}.",
+            f"The discovery_document is that of the issuer {named!r}, not of {wanted.issuer!r}.",
             fix="Give the issuer for which the documents were made.",
         )
-    if not check_jwks_uri(jwks_uri).startswith(f"{issuer}/"):
+    if not check_jwks_uri(jwks_uri).startswith(f"{wanted.issuer}/"):
         raise InputError(
-            f"The jwks_uri {jwks_uri} is not below the issuer {issuer}.",
+            f"The jwks_uri {jwks_uri} is not below the issuer {wanted.issuer}.",
             fix="Leave the jwks_uri at its default: one bucket serves both documents.",
         )
     return jwks_uri
 
 
+def located(wanted: Target, discovery: str | None) -> Target:
+    """Return the target with the key set where the published discovery document has it: relying parties know no other.
+
+    Raises InputError for a document of another issuer, and for a key set that the bucket does not serve. A document
+    that nobody can read, or that names a URL that AWS cannot fetch, decides nothing.
+    """
+    try:
+        issuer, jwks_uri = parse_discovery(discovery or "")
+    except InputError:
+        return wanted
+    if issuer.rstrip("/") != wanted.issuer:
+        raise InputError(
+            f"{wanted.issuer}{DISCOVERY_PATH} is the discovery document of another issuer, {issuer!r}.",
+            fix="Choose another bucket, or remove that document if nobody trusts its issuer any more.",
+        )
+    try:
+        host = urlsplit(check_jwks_uri(jwks_uri)).hostname or ""
+    except InputError:
+        return wanted
+    endpoints = [wanted.endpoint] if wanted.endpoint else s3_hosts(wanted.region)
+    own = {urlsplit(wanted.issuer).hostname, *endpoints, *(f"{wanted.bucket}.{endpoint}" for endpoint in endpoints)}
+    if host not in own:
+        raise InputError(
+            f"The published discovery document of {wanted.issuer} names the key set {jwks_uri}, which the bucket "
+            f"{wanted.bucket} does not serve.",
+            fix="Publish the key set below the issuer first, and let the document name it there.",
+        )
+    moved = replace(wanted, jwks_uri=jwks_uri)
+    _ = moved.jwks_key  # refuses the URL of another bucket
+    return moved
+
+
 def after_publishing(before: Bucket | None, wanted: Target) -> Bucket:
-    """Return the bucket as it is to be; raise InputError when that would take something from somebody else."""
+    """Return the bucket as it is to be; raise InputError when that would take something from somebody else.
+
+    The target is located. Published keys that are not among the wanted ones stay, unless they are retired.
+    """
     current = before or Bucket()
     _refuse_foreign(current, wanted)
-    _refuse_dropping(current, wanted)
-    policy = _with_statement(current.policy, _statement(wanted))
+    policy = _with_statement(current.policy, wanted, _statement(wanted))
     return replace(
         current,
-        tags={**current.tags, CLUSTER_TAG: wanted.cluster},
+        tags=_tags(current, wanted),
+        versioning=_versioning(current, wanted),
         ownership=ENFORCED,
-        public_access_block=_WANTED_BLOCKS,
+        public_access_block=None if current.public_access_block is None else _blocks(wanted),
         policy=policy if compare_policies(current.policy or {}, policy) else current.policy,
-        objects=wanted.objects,
+        objects=_documents(current, wanted),
     )
+
+
+def _blocks(wanted: Target) -> dict[str, bool]:
+    return dict.fromkeys(BLOCKS, True) if wanted.distribution_arn else _WANTED_BLOCKS
+
+
+def _documents(current: Bucket, wanted: Target) -> dict[str, Object]:
+    published = current.objects.get(wanted.jwks_key)
+    discovery, jwks = beside_published(
+        Documents(wanted.discovery_document, wanted.jwks),
+        [published.body] if published else [],
+        retired=wanted.retired,
+        jwks_uri=wanted.jwks_uri,
+    )
+    return {
+        wanted.jwks_key: Object(jwks, JWKS_TYPE, wanted.cache_control),
+        wanted.discovery_key: Object(discovery, DISCOVERY_TYPE, wanted.cache_control),
+    }
+
+
+def _tags(current: Bucket, wanted: Target) -> dict[str, str]:
+    holder = owner(current.tags) or wanted.cluster
+    purge = wanted.purge_tags and holder == wanted.cluster
+    tags = wanted_tags(current.tags, wanted.tags, cluster=holder, purge=purge)
+    places = {key: value for key, value in current.tags.items() if key.startswith(f"{CLUSTER_TAG}/")}
+    own = {} if holder == wanted.cluster else {wanted.place_tag: wanted.issuer}
+    return {**tags, **places, **own}
+
+
+def _versioning(current: Bucket, wanted: Target) -> str | None:
+    if wanted.versioning:
+        return "Enabled"
+    return "Suspended" if wanted.versioning is False and current.versioning == "Enabled" else current.versioning
 
 
 def after_removing(before: Bucket | None, wanted: Target) -> Bucket | None:
     """Return the bucket without the issuer's documents, or None when nothing else is in it and it goes, too."""
-    if before is None or (not before.objects and not _own_resources(before.policy) and owner(before.tags) is None):
+    if before is None or not (before.objects or _own(before.policy, wanted) or has_place(before, wanted)):
         return before
-    if owner(before.tags) != wanted.cluster:
+    if not has_place(before, wanted):
         raise _belongs_to_another(before, wanted)
-    _refuse_foreign(before, wanted)
-    if set(before.contents) <= set(wanted.urls):
+    if owner(before.tags) == wanted.cluster and set(before.contents) <= set(wanted.urls):
         return None
-    return replace(before, policy=_with_statement(before.policy, None), objects={})
+    tags = {key: value for key, value in before.tags.items() if key != wanted.place_tag}
+    return replace(before, tags=tags, policy=_with_statement(before.policy, wanted, None), objects={})
+
+
+def has_place(bucket: Bucket, wanted: Target) -> bool:
+    """Whether the bucket's tags say that the cluster publishes in it, as its owner or beside it."""
+    return owner(bucket.tags) == wanted.cluster or wanted.place_tag in bucket.tags
 
 
 def _refuse_foreign(bucket: Bucket, wanted: Target) -> None:
-    if owner(bucket.tags) not in (None, wanted.cluster) or (owner(bucket.tags) is None and bucket.contents):
+    """A bucket without owner may be taken when it is empty or publishes this very issuer, any other when told so."""
+    free = owner(bucket.tags) is None and (not bucket.contents or _published_by(bucket, wanted))
+    told = wanted.adopt and (owner(bucket.tags) is None or not bucket.objects)
+    if not (has_place(bucket, wanted) or free or told):
         raise _belongs_to_another(bucket, wanted)
-    others = sorted(_own_resources(bucket.policy) - set(wanted.resources))
-    if others:
-        raise InputError(
-            f"The bucket {wanted.bucket} already publishes another issuer's documents: {', '.join(others)}.",
-            fix="Use one bucket for each issuer.",
-        )
+
+
+def _published_by(bucket: Bucket, wanted: Target) -> bool:
+    """Whether the bucket holds the documents of this issuer with a key of the cluster, and nothing else."""
+    keys = bucket.objects.get(wanted.jwks_key)
+    known = set(kids_of_document(keys.body if keys else "")) & set(wanted.kids)
+    return bool(known) and {name.partition("?versionId=")[0] for name in bucket.contents} <= set(wanted.urls)
 
 
 def _belongs_to_another(bucket: Bucket, wanted: Target) -> InputError:
     name = owner(bucket.tags)
     whose = f"belongs to the cluster {name!r}" if name else f"holds {bucket.contents[0]!r} and belongs to no cluster"
+    beside = (
+        f"if it is to be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}"
+        if name and bucket.objects
+        else "set adopt to publish in it all the same"
+    )
     return InputError(
         f"The bucket {wanted.bucket} {whose} (tag {CLUSTER_TAG}), not to {wanted.cluster!r}.",
-        fix=f"Choose another bucket; or, if it is to be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}.",
+        fix=f"Choose another bucket; or, {beside}.",
     )
 
 
-def _refuse_dropping(bucket: Bucket, wanted: Target) -> None:
-    published = bucket.objects.get(wanted.discovery_key)
-    if published is not None:
-        issuer = _issuer_of(published.body)
-        if issuer not in (None, wanted.issuer):
-            raise InputError(
-                f"{wanted.urls[wanted.discovery_key]} is the discovery document of another issuer, {issuer!r}.",
-                fix="Choose another bucket, or remove that document if nobody trusts its issuer any more.",
-            )
-    keys = bucket.objects.get(wanted.jwks_key)
-    dropped = [kid for kid in kids_of_document(keys.body if keys else "") if kid not in wanted.kids]
-    if dropped:
-        raise InputError(
-            f"The key {', '.join(dropped)} is published and not among those to publish: its tokens would be refused.",
-            fix="Give its public key, too. If no token of it is alive any more, remove it from "
-            f"s3://{wanted.bucket}/{wanted.jwks_key} first.",
-        )
-
-
-def _issuer_of(discovery: str) -> str | None:
-    try:
-        return parse_discovery(discovery)[0]
-    except InputError:
-        return None
-
-
 def _statement(wanted: Target) -> Policy:
-    return {
-        "Sid": STATEMENT_ID,
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": "s3:GetObject",
-        "Resource": wanted.resources,
-    }
-
-
-def _listed(value: t.Any) -> list[t.Any]:  # noqa: ANN401 -- IAM's grammar takes one element without its list
-    return value if isinstance(value, list) else [value]
+    allowed = {"Sid": wanted.statement_id, "Effect": "Allow", "Action": "s3:GetObject", "Resource": wanted.resources}
+    if not wanted.distribution_arn:
+        return {**allowed, "Principal": "*"}
+    # CloudFront developer guide, "Restrict access to an Amazon S3 origin": which distribution asks is a condition.
+    condition = {"StringEquals": {"AWS:SourceArn": wanted.distribution_arn}}
+    return {**allowed, "Principal": {"Service": "cloudfront.amazonaws.com"}, "Condition": condition}
 
 
 def _statements(policy: Policy | None) -> list[Policy]:
-    return _listed(policy["Statement"]) if policy else []
+    """Return the statements; IAM's grammar takes a single one without its list."""
+    found = policy["Statement"] if policy else []
+    return found if isinstance(found, list) else [found]
 
 
-def _own_resources(policy: Policy | None) -> set[str]:
-    own = [statement for statement in _statements(policy) if statement.get("Sid") == STATEMENT_ID]
-    return {resource for statement in own for resource in _listed(statement.get("Resource", []))}
+def _own(policy: Policy | None, wanted: Target) -> list[Policy]:
+    return [statement for statement in _statements(policy) if statement.get("Sid") == wanted.statement_id]
 
 
-def _with_statement(policy: Policy | None, statement: Policy | None) -> Policy | None:
-    """Return the policy with this statement as the collection's own, and with everybody else's as they are."""
-    others = [other for other in _statements(policy) if other.get("Sid") != STATEMENT_ID]
+def _with_statement(policy: Policy | None, wanted: Target, statement: Policy | None) -> Policy | None:
+    """Return the policy with this statement as the issuer's own, and with everybody else's as they are."""
+    others = [other for other in _statements(policy) if other.get("Sid") != wanted.statement_id]
     statements = [*others, *([statement] if statement else [])]
     return {**(policy or {"Version": "2012-10-17"}), "Statement": statements} if statements else None
 
@@ -239,5 +346,7 @@ __all__: t.Final = (
     "Target",
     "after_publishing",
     "after_removing",
+    "has_place",
+    "located",
     "target",
 )

@@ -45,6 +45,19 @@ options:
       - By default V(public_keys[0]), V(public_keys[1]) and so on.
     type: list
     elements: str
+  published_jwks:
+    description:
+      - Texts of key sets that are published. Their keys are kept beside those of the cluster, except for
+        O(retired_kids).
+    type: list
+    elements: str
+    default: []
+  retired_kids:
+    description:
+      - Key ids that are to be published no more. One of the cluster's own keys is refused.
+    type: list
+    elements: str
+    default: []
 requirements:
   - cryptography >= 42
   - jwcrypto >= 1.5.6
@@ -81,8 +94,19 @@ jwks:
   sample: >-
     {"keys":[{"use":"sig","kty":"RSA","kid":"Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4","alg":"RS256","n":"…",
     "e":"AQAB"}]}
+jwks_uri:
+  description: The URL of the key set.
+  returned: success
+  type: str
+  sample: https://oidc.example.com/openid/v1/jwks
+kept_kids:
+  description: The key ids of the keys that were kept from O(published_jwks).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 kids:
-  description: The key ids in the key set, in its order, each once.
+  description: The key ids of O(public_keys), in their order, each once.
   returned: success
   type: list
   elements: str
@@ -93,9 +117,19 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils._discovery import JWKS_PATH, discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
+    JWKS_PATH,
+    Documents,
+    beside_published,
+    discovery_document,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
+    IMPORT_ERROR,
+    jwks_document,
+    jwks_from_pems,
+    kids_of_document,
+)
 
 
 def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -108,10 +142,14 @@ def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         )
     jwks_uri = params["jwks_uri"] or params["issuer"] + JWKS_PATH
     keys = jwks_from_pems(zip(names, pems))
+    own = Documents(discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]), jwks_document(keys))
+    made = beside_published(own, params["published_jwks"], retired=params["retired_kids"])
     return {
-        "discovery_document": discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]),
-        "jwks": jwks_document(keys),
+        "discovery_document": made.discovery,
+        "jwks": made.jwks,
+        "jwks_uri": jwks_uri,
         "kids": [key["kid"] for key in keys],
+        "kept_kids": [kid for kid in kids_of_document(made.jwks) if kid not in kids_of_document(own.jwks)],
     }
 
 
@@ -122,6 +160,8 @@ def main() -> t.NoReturn:
             "jwks_uri": {"type": "str"},
             "public_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
             "names": {"type": "list", "elements": "str"},
+            "published_jwks": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "retired_kids": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -16,14 +16,23 @@ description:
     documents are there; then reads them back over their public URLs as AWS does.
   - Reads first and writes only what differs; policies are compared by meaning, and statements of others in the bucket
     policy are kept. A second run makes no write.
-  - What the bucket gets, in this order, are its tag, object ownership V(BucketOwnerEnforced), a public-access block
-    that lets policies, and not ACLs, make objects public, a statement for the two objects in its policy, the key set,
-    and the discovery document.
-  - Each document is written on condition that nobody else wrote it in between, so two runs never undo each other.
-  - A published key is never dropped. When one is not in O(jwks), the module fails and names it.
-  - The bucket carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A bucket with another name in it, and
-    one without the tag that is not empty, are refused. Set the tag yourself to hand a bucket over.
-  - The documents are read back with the system's certificate authorities, or those that E(SSL_CERT_FILE) names.
+  - What the bucket gets, in this order, are its tags, versioning where asked for, a public-access block that lets
+    policies make objects public, a statement for the two objects in its policy, the key set, and the discovery
+    document. At last ACLs are shut off, by object ownership V(BucketOwnerEnforced) and by the public-access block; so
+    documents that others published by ACLs stay readable throughout.
+  - Each document is written on condition that nobody else wrote it in between. A run that meets another one begins anew
+    from what that one wrote, so that of runs at the same time each adds its keys.
+  - A published key is never dropped unless O(retired_kids) names it. Keys that are published and not in O(jwks) stay.
+  - An issuer that was published otherwise is taken over with its URL, and with its key set where the published
+    discovery document has it, for example at C(keys.json).
+  - The bucket carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A bucket without the tag is taken
+    when it is empty, or when it holds nothing but the documents of this very issuer with a key of the cluster. Any
+    other one is refused, unless O(adopt) says otherwise.
+  - The documents are read back over their public URLs, with the system's certificate authorities, or those that
+    E(SSL_CERT_FILE) names, and beside them those of O(aws_ca_bundle).
+  - With O(endpoint_url), the documents go to another store that speaks S3, such as Ceph RGW or MinIO. Its buckets are
+    addressed as C(https://HOST/BUCKET). Object ownership is left out, and so is a public-access block that it does
+    not know.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - amazon.aws.common.modules
@@ -42,7 +51,8 @@ options:
   bucket:
     description:
       - The name of the bucket. It is made when it does not exist.
-      - Lower-case letters, digits and hyphens; no dots, which the certificate of S3 does not cover.
+      - Lower-case letters, digits and hyphens. Dots do only where the bucket's name is no part of the issuer's host,
+        because the certificate of S3 does not cover them.
     type: str
     required: true
   cluster:
@@ -51,8 +61,9 @@ options:
     required: true
   issuer:
     description:
-      - The issuer URL, which is the URL of the bucket or of a host that serves its content.
-      - A path in it becomes the prefix of the objects' keys.
+      - The issuer URL, which is the URL of the bucket in either style (C(https://BUCKET.HOST) or C(https://HOST/BUCKET))
+        or of a host that serves the bucket's content.
+      - A path in it becomes the prefix of the objects' keys, so that several clusters can publish in one bucket.
     type: str
     required: true
   discovery_document:
@@ -61,20 +72,63 @@ options:
   jwks:
     description: The text of the key set, as M(onprem.irsa.jwks) returns it.
     type: str
+  retired_kids:
+    description:
+      - Key ids that are to be published no more. Tokens that such a key signed are worth nothing on AWS from then on.
+      - A key that is in O(jwks), too, is refused.
+    type: list
+    elements: str
+    default: []
+  tags:
+    description:
+      - Tags of the bucket. When not given, they stay as they are.
+    type: dict
+  purge_tags:
+    description:
+      - Whether to remove tags that are not among O(tags), when O(tags) is given. The collection's own stay, and so do
+        all in the bucket of another cluster.
+    type: bool
+    default: true
+  versioning:
+    description:
+      - Whether the bucket keeps older versions of its objects. When not given, that stays as it is.
+      - Older versions keep the bucket from being removed.
+    type: bool
+  adopt:
+    description:
+      - Whether to publish in a bucket that holds something else, or that belongs to another cluster.
+      - A bucket of no cluster becomes O(cluster)'s, with all the settings above. Objects in it that others made public
+        by ACLs are private from then on.
+      - In the bucket of another cluster, O(cluster) gets a place beside it, which the tag
+        C(onprem.irsa/cluster/CLUSTER) shows from then on. The issuer needs a path of its own; the documents of another
+        cluster are not taken.
+    type: bool
+    default: false
   max_age:
     description:
       - How long readers may keep the documents, in seconds; the C(max-age) of their C(Cache-Control).
       - A new key signs only after this time, so that everybody knows it.
     type: int
     default: 300
+  render:
+    description:
+      - A directory. Nothing is called then; instead the documents, the arguments of every call, and a script that makes
+        the calls with the AWS CLI are written there, for people to review and run.
+      - It shows how to begin from nothing. The script never writes over a document.
+    type: path
   state:
     description:
       - V(present) publishes the documents.
       - V(absent) removes the two documents and the collection's statement of the bucket policy, and the bucket, too,
         when nothing else is in it. Tokens of the issuer are worth nothing on AWS from then on.
+      - It refuses while the account has an identity provider for the issuer, because roles may trust its tokens. Those
+        of other accounts cannot be seen.
     type: str
     choices: [present, absent]
     default: present
+notes:
+  - Policies have no conditional write. When two clusters publish in one bucket for the first time at the same moment,
+    one of the two statements may be lost; reading back finds that, and running again mends it.
 requirements:
   - boto3 >= 1.35.69
   - botocore >= 1.35.69
@@ -106,6 +160,29 @@ EXAMPLES = r"""
     jwks: "{{ documents.jwks }}"
   delegate_to: localhost
 
+- name: Publish in a Ceph object store, whose certificate is of an authority of one's own
+  onprem.irsa.s3_issuer:
+    bucket: oidc
+    region: default
+    endpoint_url: https://s3.example.com
+    aws_ca_bundle: /etc/ssl/certs/example-ca.pem
+    cluster: prod
+    issuer: https://s3.example.com/oidc/prod
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
+  delegate_to: localhost
+
+- name: Publish one key less, after the last token that it signed has ended
+  onprem.irsa.s3_issuer:
+    bucket: acme-prod-oidc
+    region: eu-central-1
+    cluster: prod
+    issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
+    retired_kids: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+  delegate_to: localhost
+
 - name: Remove what was published
   onprem.irsa.s3_issuer:
     bucket: acme-prod-oidc
@@ -123,6 +200,17 @@ kids:
   type: list
   elements: str
   sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+kept_kids:
+  description: Those of RV(kids) that are not in O(jwks), which were published before.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+jwks_uri:
+  description: The public URL of the key set.
+  returned: O(state=present)
+  type: str
+  sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com/openid/v1/jwks
 read_back:
   description: What the public URLs answered, the key set first; empty in check mode and for O(state=absent).
   returned: success
@@ -152,18 +240,22 @@ read_back:
 """
 
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication
+from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import read_back
-
-if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError, reported
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import (
+    FAULT_SECONDS,
+    SPREADING_SECONDS,
+    read_back,
+    seen,
+)
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "bucket": {"type": "str", "required": True},
@@ -171,42 +263,78 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "issuer": {"type": "str", "required": True},
     "discovery_document": {"type": "str"},
     "jwks": {"type": "str"},
+    "retired_kids": {"type": "list", "elements": "str", "default": []},
     "max_age": {"type": "int", "default": 300},
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": True},
+    "versioning": {"type": "bool"},
+    "adopt": {"type": "bool", "default": False},
+    "render": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
-def _seen(document: Document) -> dict[str, t.Any]:
-    seen = {name: getattr(document, name) for name in ("url", "status", "content_type")}
-    return {**seen, "seconds": round(document.seconds, 3)}
+def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
+    target, after = change.target, t.cast("_bucket.Bucket", change.after)
+    kids = kids_of_document(after.objects[target.jwks_key].body)
+    options: t.Any = {"jwks_uri": target.jwks_uri, "ca_file": module.params["aws_ca_bundle"]}
+    options["seconds"] = SPREADING_SECONDS if change.changed else FAULT_SECONDS
+    served = [] if module.check_mode else read_back(wanted.issuer, kids, **options)
+    return {
+        "changed": change.changed,
+        "diff": _bucket.diff(wanted.bucket, change.before, after),
+        "jwks_uri": target.jwks_uri,
+        "kids": kids,
+        "kept_kids": [kid for kid in kids if kid not in wanted.kids],
+        "read_back": [seen(document) for document in served],
+    }
+
+
+def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    after = _publication.after_publishing(None, wanted)
+    files = _render.rendered("s3api", wanted.region, _bucket.calls(wanted.bucket, wanted.region, None, after))
+    directory = Path(module.params["render"])
+    todo = _render.differing(directory, files)
+    if not module.check_mode:
+        _render.write(directory, todo)
+    return {
+        "changed": bool(todo),
+        "diff": _bucket.diff(wanted.bucket, None, after) if todo else [],
+        "jwks_uri": wanted.jwks_uri,
+        "kids": wanted.kids,
+        "kept_kids": [],
+        "read_back": [],
+    }
+
+
+def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    if not wanted.endpoint:
+        refuse_trusted(module, wanted.issuer)
+    change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
+    diff = _bucket.diff(wanted.bucket, change.before, change.after)
+    return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}
 
 
 def main() -> t.NoReturn:
     module = AnsibleAWSModule(
         argument_spec=ARGUMENT_SPEC,
         required_if=[("state", "present", ("discovery_document", "jwks"))],
+        mutually_exclusive=[("render", "adopt")],
         supports_check_mode=True,
     )
     module.require_boto3_at_least("1.35.69", reason="to write on condition")
     if IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
-    present = module.params["state"] == "present"
     with reported(module):
-        target = _publication.target(module.params, module.region or "")
-        client = s3.s3_client(module)
-        before = s3.observe(client, target, contents_always=not present)
-        wanted = _publication.after_publishing if present else _publication.after_removing
-        after = wanted(before, target)
-        calls = _bucket.calls(target.bucket, target.region, before, after)
-        if not module.check_mode:
-            s3.apply(client, calls)
-        served = read_back(target, patient=bool(calls)) if present and not module.check_mode else []
-    module.exit_json(
-        changed=bool(calls),
-        diff=_bucket.diff(target.bucket, before, after),
-        kids=target.kids,
-        read_back=[_seen(document) for document in served],
-    )
+        present = module.params["state"] == "present"
+        wanted = _publication.target(module.params, module.region or "")
+        act = render if module.params["render"] else publish if present else remove
+        try:
+            result = act(module, wanted)
+        except PublicAccessError as error:
+            raise s3.explained(error, module) from error
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import functools
 import json
+import random
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import owner
-from ansible_collections.onprem.irsa.plugins.module_utils._bucket import Bucket, Object
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, calls
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError, PublicAccessError
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import has_place, located
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
     from mypy_boto3_s3 import S3Client
@@ -24,16 +26,96 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target
 
 # Throttling and 5xx are met with exponential backoff and jitter (botocore, "Retries", mode standard).
-_CLIENT_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 8}}
+_CLIENT_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 8}, "connect_timeout": 5, "read_timeout": 30}
+# Every S3-compatible store serves https://HOST/BUCKET; names of buckets in front of the host need DNS and certificate.
+_COMPATIBLE_CONFIG = {**_CLIENT_CONFIG, "s3": {"addressing_style": "path"}}
 
 _MISSING = ("404", "NoSuchBucket", "NoSuchKey")
+_CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+_UNKNOWN = ("NotImplemented", "MethodNotAllowed", "XNotImplemented")
 _SPREADING_SECONDS = 20.0
 _SPREADING_PAUSE = 2.0
+_ROUNDS = 8
+_LONGEST_PAUSE = 1.0
+
+Plan = t.Callable[["Bucket | None", "Target"], "Bucket | None"]
+
+
+class ConflictError(IrsaError):
+    """Somebody else wrote a document between our reading and our writing it."""
+
+
+class Change(t.NamedTuple):
+    """What a run found, what it is to be, and whether that took a write."""
+
+    before: Bucket | None
+    after: Bucket | None
+    target: Target
+    changed: bool
+
+
+def explained(error: PublicAccessError, module: AnsibleAWSModule) -> PublicAccessError:
+    """Return the error with what stands above the bucket, as far as the identity that runs the play may see it."""
+    if module.params["endpoint_url"]:
+        return error
+    try:
+        with asking("show the account's public-access block"):
+            account = module.client("sts", config=_CLIENT_CONFIG).get_caller_identity()["Account"]
+            control = module.client("s3control", config=_CLIENT_CONFIG)
+            found = control.get_public_access_block(AccountId=account)["PublicAccessBlockConfiguration"]
+    except AwsError as refused:
+        found = {}
+        if refused.code != "NoSuchPublicAccessBlockConfiguration":
+            return PublicAccessError(
+                f"{error.problem} Whether the account itself blocks public access cannot be seen: {refused.problem}",
+                fix=f"Look at `aws s3control get-public-access-block --account-id ID`. {error.fix}",
+            )
+    closed = [name for name in BLOCKS[2:] if found.get(name)]
+    if closed:
+        return PublicAccessError(
+            f"{error.problem} The account {account} has S3 Block Public Access on ({', '.join(closed)}), which stands "
+            "above every bucket's own.",
+            fix=f"Turn these off for the account, or publish with onprem.irsa.cloudfront_issuer. {error.fix}",
+        )
+    return PublicAccessError(
+        f"{error.problem} The account {account} does not block public access, so a policy of the organization (SCP or "
+        "RCP) does, or a Deny in the bucket policy.",
+        fix=f"Ask those who manage the organization. {error.fix}",
+    )
 
 
 def s3_client(module: AnsibleAWSModule) -> S3Client:
     """Return a client that is patient; the module's O(aws_config) overrides how."""
-    return t.cast("S3Client", module.client("s3", config=_CLIENT_CONFIG))
+    config = _COMPATIBLE_CONFIG if module.params["endpoint_url"] else _CLIENT_CONFIG
+    return t.cast("S3Client", module.client("s3", config=config))
+
+
+def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = False) -> Change:
+    """Bring the bucket to where the plan wants it, and begin anew from what others wrote in between.
+
+    So of runs at the same time each adds its keys to those of the others. In check mode nothing is written.
+    """
+    first, target = observe(client, wanted, contents_always=not wanted.jwks)
+    seen, changed = first, False
+    for round_number in range(1, _ROUNDS + 1):
+        after = plan(seen, target)
+        todo = calls(target.bucket, target.region, seen, after)
+        if check_mode or not todo:
+            return Change(first, after, target, changed or bool(todo))
+        changed = True
+        # What a new bucket of another store is like shows only when it is there.
+        step = todo[:1] if target.endpoint and seen is None else todo
+        try:
+            apply(client, step)
+        except ConflictError:
+            if round_number == _ROUNDS:
+                raise
+            time.sleep(random.uniform(0, _LONGEST_PAUSE))  # noqa: S311 -- parts two runs, and is no secret
+        else:
+            if step == todo:
+                break
+        seen, target = observe(client, wanted, contents_always=not wanted.jwks)
+    return Change(first, after, target, changed)
 
 
 def _ask(client: S3Client, operation: str, *, none_for: Iterable[str] = (), **arguments: object) -> dict[str, t.Any]:
@@ -47,35 +129,64 @@ def _ask(client: S3Client, operation: str, *, none_for: Iterable[str] = (), **ar
         raise
 
 
-def observe(client: S3Client, target: Target, *, contents_always: bool) -> Bucket | None:
-    """Read what matters of a bucket, or None when it does not exist; nothing is written.
+def observe(client: S3Client, wanted: Target, *, contents_always: bool) -> tuple[Bucket | None, Target]:
+    """Read what matters of a bucket, or None when it does not exist, and where its key set is; nothing is written.
 
-    What else is in it is read when it has no owner's tag, and when contents_always says so. Raises IrsaError for a
-    bucket of somebody else, and for one in another region.
+    What else is in it is read when it has no place for the cluster, and when contents_always says so. Raises IrsaError
+    for a bucket of another account, for one in another region, and for the documents of another issuer.
     """
-    bucket = target.bucket
-    if not _exists(client, bucket, target.region):
-        return None
-    ask = functools.partial(_ask, client, Bucket=bucket)
-    tags = {tag["Key"]: tag["Value"] for tag in ask("get_bucket_tagging", none_for=["NoSuchTagSet"]).get("TagSet", [])}
-    ownership = ask("get_bucket_ownership_controls", none_for=["OwnershipControlsNotFoundError"])
-    block = ask("get_public_access_block", none_for=["NoSuchPublicAccessBlockConfiguration"])
+    if not _exists(client, wanted):
+        return None, wanted
+    ask = functools.partial(_ask, client, Bucket=wanted.bucket)
+    discovery = ask("get_object", Key=wanted.discovery_key, none_for=_MISSING)
+    found = {wanted.discovery_key: _object(discovery)} if discovery else {}
+    target = located(wanted, found[wanted.discovery_key].body if found else None)
+    keys = ask("get_object", Key=target.jwks_key, none_for=_MISSING)
+    objects = {**({target.jwks_key: _object(keys)} if keys else {}), **found}
+    answers = ((target.jwks_key, keys), (target.discovery_key, discovery))
     policy = ask("get_bucket_policy", none_for=["NoSuchBucketPolicy"])
-    found = {key: ask("get_object", Key=key, none_for=_MISSING) for key in target.urls}
-    return Bucket(
-        tags=tags,
-        ownership=next(
-            (rule["ObjectOwnership"] for rule in ownership.get("OwnershipControls", {}).get("Rules", [])), None
-        ),
-        public_access_block=block.get("PublicAccessBlockConfiguration", {}),
+    bucket = Bucket(
+        tags=_tags(client, target),
+        versioning=ask("get_bucket_versioning").get("Status") if target.versioning is not None else None,
         policy=json.loads(policy["Policy"]) if policy else None,
-        objects={key: _object(answer) for key, answer in found.items() if answer},
-        etags={key: answer["ETag"] for key, answer in found.items() if answer},
-        contents=_contents(client, bucket) if contents_always or owner(tags) is None else (),
+        objects=objects,
+        etags={key: answer["ETag"] for key, answer in answers if answer},
+        **_access(client, target),
     )
+    if contents_always or not has_place(bucket, target):
+        # The tag is read once more: whoever wrote in between tagged the bucket before that.
+        contents = _contents(client, target.bucket)
+        bucket = replace(bucket, contents=contents, tags=_tags(client, target) if contents else bucket.tags)
+    return bucket, target
 
 
-def _exists(client: S3Client, bucket: str, region: str) -> bool:
+def _tags(client: S3Client, target: Target) -> dict[str, str]:
+    found = _ask(client, "get_bucket_tagging", Bucket=target.bucket, none_for=["NoSuchTagSet"])
+    return {tag["Key"]: tag["Value"] for tag in found.get("TagSet", [])}
+
+
+def _access(client: S3Client, target: Target) -> dict[str, t.Any]:
+    """Read what decides on ACLs; other stores than S3 have no object ownership, and some no public-access block."""
+    ask = functools.partial(_ask, client, Bucket=target.bucket)
+    name = "PublicAccessBlockConfiguration"
+    try:
+        block = ask("get_public_access_block", none_for=[f"NoSuch{name}"]).get(name, {})
+    except AwsError as error:
+        if not target.endpoint or error.code not in _UNKNOWN:
+            raise
+        block = None
+    if target.endpoint:
+        return {"public_access_block": block}
+    ownership = ask("get_bucket_ownership_controls", none_for=["OwnershipControlsNotFoundError"])
+    rules = ownership.get("OwnershipControls", {}).get("Rules", [])
+    mode = next((rule["ObjectOwnership"] for rule in rules), None)
+    grants = [] if mode == ENFORCED else ask("get_bucket_acl")["Grants"]
+    own = [grant for grant in grants if grant["Grantee"]["Type"] == "CanonicalUser"]
+    return {"public_access_block": block, "ownership": mode, "acl_grants": len(own) < len(grants) or len(own) > 1}
+
+
+def _exists(client: S3Client, wanted: Target) -> bool:
+    bucket, region = wanted.bucket, wanted.region
     try:
         with asking(f"show the bucket {bucket}"):
             there = client.head_bucket(Bucket=bucket).get("BucketRegion", region)
@@ -89,7 +200,7 @@ def _exists(client: S3Client, bucket: str, region: str) -> bool:
             "that runs the play lacks s3:ListBucket on it.",
             fix="Choose another name, which nobody else on AWS uses, or allow that action.",
         ) from error
-    if there != region:
+    if there != region and not wanted.endpoint:
         raise IrsaError(
             f"The bucket {bucket} is in {there}, not in {region}.",
             fix=f"Use the region {there}, or another bucket: the region is part of the issuer's URL.",
@@ -116,11 +227,21 @@ def _contents(client: S3Client, bucket: str) -> tuple[str, ...]:
     )
 
 
-def apply(client: S3Client, calls: Iterable[Call]) -> None:
-    """Make the writes one after the other; what fails says why, and running again goes on from there."""
+def apply(client: S3Client, calls: Sequence[Call]) -> None:
+    """Make the writes one after the other; what fails says why, and running again goes on from there.
+
+    Raises ConflictError when somebody else wrote a document since it was read.
+    """
     careful = {"create_bucket": _create, "put_bucket_policy": _when_spread, "put_object": _write}
+    admitted = False
     for call in calls:
+        if admitted and call.operation != "put_object":
+            # What shuts off ACLs waits: the policy that takes their place is there for everybody only after a while
+            # (S3 user guide, "Data consistency model").
+            time.sleep(_SPREADING_SECONDS)
+            admitted = False
         careful.get(call.operation, _make)(client, call)
+        admitted = admitted or call.operation == "put_bucket_policy"
 
 
 def _make(client: S3Client, call: Call) -> None:
@@ -131,6 +252,9 @@ def _create(client: S3Client, call: Call) -> None:
     try:
         call.make(client)
     except AwsError as error:
+        # Another run made it, or this one did, and the answer was lost.
+        if error.code == "BucketAlreadyOwnedByYou":
+            return
         if error.code != "BucketAlreadyExists":
             raise
         raise IrsaError(
@@ -151,31 +275,29 @@ def _when_spread(client: S3Client, call: Call) -> None:
             if error.code != "AccessDenied":
                 raise
             if time.monotonic() > deadline:
-                raise IrsaError(
+                raise PublicAccessError(
                     f"{error.problem} A public policy is refused where the account or the organization blocks public "
                     "access, whatever the bucket itself says.",
-                    fix="Allow s3:PutBucketPolicy, and look at `aws s3control get-public-access-block --account-id ID` "
-                    "and at the organization's policies; or publish on another HTTPS host.",
+                    fix="Allow s3:PutBucketPolicy; or publish on another HTTPS host.",
                 ) from error
         time.sleep(_SPREADING_PAUSE)
 
 
 def _write(client: S3Client, call: Call) -> None:
-    """Write a document, on condition that nobody wrote it since it was read."""
+    """Write a document, on condition that nobody wrote it since it was read.
+
+    A request that was carried out and whose answer was lost is sent again, and then meets its own document: that looks
+    like a conflict, and ends well when the document is read again.
+    """
     try:
         call.make(client)
     except AwsError as error:
-        if error.code not in ("PreconditionFailed", "ConditionalRequestConflict"):
+        if error.code not in _CONFLICTS:
             raise
-        # A request that AWS carried out and whose answer was lost is sent again, and then meets its own document.
-        there = _ask(
-            client, "get_object", Bucket=call.arguments["Bucket"], Key=call.arguments["Key"], none_for=_MISSING
-        )
-        if not there or there["Body"].read() != call.arguments["Body"]:
-            raise IrsaError(
-                f"Another run wrote s3://{call.arguments['Bucket']}/{call.arguments['Key']} at the same time.",
-                fix="Run again when the other one has ended: it will start from what that one wrote.",
-            ) from error
+        raise ConflictError(
+            f"Other runs keep writing s3://{call.arguments['Bucket']}/{call.arguments['Key']}.",
+            fix="Run again when they have ended: it will start from what they wrote.",
+        ) from error
 
 
-__all__: t.Final = ("apply", "observe", "s3_client")
+__all__: t.Final = ("Change", "ConflictError", "apply", "explained", "observe", "reach", "s3_client")

@@ -93,7 +93,10 @@ def _may(caller: Caller, call: Call, request: policy.Request, engine: Engine) ->
     bucket = engine.bucket(call.bucket) if call.service == "s3" else None
     account = engine.account_block(call.endpoint.partition)
     if caller.credentials is None:
-        return bucket is not None and s3_access.anonymous_may(bucket, account, request)
+        if bucket is None or s3_access.anonymous_may(bucket, account, request):
+            return bucket is not None
+        listed = engine.publicly_listed(call.bucket or "", call.key or "")
+        return listed and s3_access.acl_lets_read(bucket, account, request)
     if call.operation in ALWAYS_ALLOWED:
         return True
     decisions = [_identity_decision(caller.credentials, request)]

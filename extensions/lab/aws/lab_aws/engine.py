@@ -297,6 +297,13 @@ class Engine:
             found = self._bucket(bucket)
             return found is not None and found.keys.get(key) is not None
 
+    def publicly_listed(self, bucket: str, key: str) -> bool:
+        """Whether the access control list of an object lets everybody read it."""
+        with self._lock:
+            found = self._bucket(bucket)
+            stored = found.keys.get(key) if found is not None else None
+            return stored is not None and stored.acl is not None and bool(stored.acl.public_read)
+
     def set_bucket_defaults(self, name: str) -> None:
         """Give a new bucket what it has since April 2023: public access blocked, access control lists disabled."""
         with self._lock:

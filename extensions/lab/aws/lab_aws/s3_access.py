@@ -146,6 +146,13 @@ def anonymous_may(bucket: Bucket, account: PublicAccessBlock, request: policy.Re
     return policy.evaluate([bucket.policy], request) is policy.Decision.ALLOWED
 
 
+def acl_lets_read(bucket: Bucket, account: PublicAccessBlock, request: policy.Request) -> bool:
+    """Whether an unsigned request for an object with a public access control list is let in by that list."""
+    if request.action != "s3:GetObject" or bucket.acls_disabled or (bucket.block | account).ignore_public_acls:
+        return False
+    return bucket.policy is None or policy.evaluate([bucket.policy], request) is not policy.Decision.DENIED
+
+
 def check_policy(document: Json, bucket: Bucket, account: PublicAccessBlock, caller: str) -> None:
     """Refuse (403) a public policy where BlockPublicPolicy is on."""
     if (bucket.block | account).block_public_policy and is_public(document):

@@ -16,6 +16,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
     go_json,
     jwks_document,
     jwks_from_pems,
+    kept_keys,
+    keys_of_document,
     kids_of_document,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._keys import kid_from_public_pem
@@ -118,3 +120,35 @@ def test_what_is_no_key_set_has_no_kids(text: str) -> None:
 
 def test_a_key_without_kid_is_passed_over() -> None:
     assert kids_of_document('{"keys":[{"kty":"RSA"},{"kid":"a"}]}') == ["a"]
+
+
+def one(number: int, **changed: object) -> dict[str, str]:
+    (key,) = jwks_from_pems([("FILE", public_pem(rsa_public_key(number)))])
+    return {**key, **changed}  # type: ignore[dict-item]  # what others publish
+
+
+def text(*keys: object) -> str:
+    return json.dumps({"keys": keys})
+
+
+def test_published_keys_stay_as_they_are_in_their_order() -> None:
+    others = [one(3, x5c=["abc"]), one(2), one(4, kid="by-hand")]
+    assert kept_keys(text(one(1)), text(others[0], one(1), *others[1:]), []) == others
+    assert kept_keys(text(one(1)), text(*others), [one(3)["kid"], "by-hand"]) == [one(2)]
+
+
+def test_a_key_without_its_id_goes_by_the_one_that_it_would_have() -> None:
+    nameless = {name: value for name, value in one(2).items() if name != "kid"}
+    assert kept_keys(text(one(1)), text(one(1), one(1, kid="")), []) == []
+    assert kept_keys(text(one(1)), text(nameless), []) == [nameless]
+    assert kept_keys(text(one(1)), text(nameless), [one(2)["kid"]]) == []
+
+
+@pytest.mark.parametrize("published", ["", "hello", "[]", '{"keys": 1}', '{"keys": [1, {"kty": "oct", "k": "s"}]}'])
+def test_what_nobody_can_verify_with_does_not_stay(published: str) -> None:
+    assert keys_of_document(published) == []
+    assert kept_keys(text(one(1)), published, []) == []
+
+
+def test_a_private_key_that_was_published_stays_as_its_public_half() -> None:
+    assert kept_keys(text(one(1)), text(one(2, d="secret", p="secret")), []) == [one(2)]

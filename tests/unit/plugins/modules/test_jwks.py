@@ -42,6 +42,16 @@ def test_the_key_set_may_be_elsewhere(run: Run) -> None:
     assert json.loads(result["discovery_document"])["jwks_uri"] == ISSUER + "/keys.json"
 
 
+def test_published_keys_stay_beside_the_cluster_s_until_they_are_retired(run: Run) -> None:
+    published = run(issuer=ISSUER, public_keys=[public_pem(ec_key(2))])
+    asked: dict[str, t.Any] = {"issuer": ISSUER, "public_keys": [KEY], "published_jwks": [published["jwks"], ""]}
+    both = run(**asked)
+    assert (len(both["kids"]), both["kept_kids"]) == (1, published["kids"])
+    assert [key["kid"] for key in json.loads(both["jwks"])["keys"]] == [*both["kids"], *published["kids"]]
+    assert run(**asked, retired_kids=published["kids"])["jwks"] == run(issuer=ISSUER, public_keys=[KEY])["jwks"]
+    assert "is to be retired, and the cluster has it" in run(**asked, retired_kids=both["kids"])["msg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

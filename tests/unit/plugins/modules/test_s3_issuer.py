@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import typing as t
 
 import boto3
@@ -21,6 +22,8 @@ from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import TagTypeDef
 
@@ -98,7 +101,8 @@ def s3(session: boto3.session.Session) -> S3Client:
 def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
     """Let the public URLs answer from the bucket by its policy and its public-access block."""
 
-    def fetch(url: str) -> Document:
+    def fetch(url: str, ca_file: str | None = None) -> Document:
+        del ca_file
         key = url.split("/", 3)[3]
         try:
             block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
@@ -113,8 +117,11 @@ def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
 
     monkeypatch.setattr(_read_back, "fetch", fetch)
     monkeypatch.setattr(_read_back, "_PAUSE", 0)
-    monkeypatch.setattr(_read_back, "_SPREADING_SECONDS", 0)
-    monkeypatch.setattr(_read_back, "_FAULT_SECONDS", 0)
+    monkeypatch.setattr(s3_issuer, "SPREADING_SECONDS", 0)
+    monkeypatch.setattr(s3_issuer, "FAULT_SECONDS", 0)
+    monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
+    monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
+    monkeypatch.setattr(aws_s3, "_LONGEST_PAUSE", 0)
 
 
 @pytest.fixture
@@ -199,7 +206,7 @@ def test_puts_back_what_drifted_and_only_that(run: Run, s3: S3Client, calls: lis
     s3.put_object(Bucket=BUCKET, Key=DISCOVERY_KEY, Body=documents(1)["discovery_document"], ContentType="text/plain")
     calls.clear()
     assert run(1)["changed"] is True
-    assert writes(calls) == ["PutBucketOwnershipControls", "PutObject"]
+    assert writes(calls) == ["PutObject", "PutBucketOwnershipControls"]
 
 
 def test_keeps_the_statements_and_tags_of_others(run: Run, s3: S3Client, calls: list[str]) -> None:
@@ -229,9 +236,26 @@ def test_a_new_key_is_published_beside_the_old_one_and_none_is_dropped(run: Run,
     assert writes(calls) == ["PutObject"]
     calls.clear()
     result = run(2)
-    assert result["failed"] is True
-    assert kids(1)[0] in result["msg"]
-    assert f"s3://{BUCKET}/{JWKS_KEY}" in result["msg"]
+    assert (result["kids"], result["kept_kids"]) == (kids(2, 1), kids(1))
+    assert writes(calls) == ["PutObject"]
+    calls.clear()
+    assert run(2)["changed"] is False
+    assert writes(calls) == []
+
+
+def test_a_key_is_dropped_when_it_is_retired_by_name(run: Run, calls: list[str]) -> None:
+    run(1, 2)
+    calls.clear()
+    refused = run(1, 2, retired_kids=kids(1))
+    assert f"The key {kids(1)[0]} is to be retired, and the cluster has it" in refused["msg"]
+    assert calls == []
+    check = run(2, retired_kids=kids(1), check=True)
+    assert writes(calls) == []
+    done = run(2, retired_kids=kids(1))
+    assert (done["changed"], done["diff"], done["kids"]) == (True, check["diff"], kids(2))
+    calls.clear()
+    for check_mode in (True, False):
+        assert run(2, retired_kids=kids(1), check=check_mode)["changed"] is False
     assert writes(calls) == []
 
 
@@ -255,7 +279,12 @@ def test_a_path_of_the_issuer_is_the_prefix_of_the_keys(run: Run, s3: S3Client) 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"bucket": "acme.prod"}, "'acme.prod' must have no dots"),
+        (
+            {"bucket": "acme.prod", "issuer": HOST.replace("acme-prod-oidc", "acme.prod")},
+            "'acme.prod' must have no dots",
+        ),
+        ({"bucket": "10.0.0.1"}, "'10.0.0.1' must consist"),
+        ({"tags": {"aws:x": "y"}}, "tag key 'aws:x' is reserved"),
         ({"bucket": "Acme"}, "'Acme' must consist"),
         ({"region": "nowhere"}, "'nowhere' must look like"),
         ({"issuer": HOST + "/"}, "must not end in a slash"),
@@ -277,12 +306,92 @@ def test_bad_input_is_refused_before_any_call(run: Run, calls: list[str], option
     assert calls == []
 
 
+@pytest.mark.parametrize("knows_block", [True, False])
+def test_another_store_gets_what_it_knows(
+    run: Run, s3: S3Client, calls: list[str], monkeypatch: pytest.MonkeyPatch, *, knows_block: bool
+) -> None:
+    # Plain S3 in the place of another store, under its own host's name.
+    store, issuer = f"https://s3.{REGION}.amazonaws.com", f"https://s3.{REGION}.amazonaws.com/{BUCKET}/prod"
+    options: dict[str, t.Any] = {"issuer": issuer, "endpoint_url": store, **documents(1, issuer=issuer)}
+    if not knows_block:
+        fault(monkeypatch, "GetPublicAccessBlock", "NotImplemented", times=100)
+
+    def fetch(url: str, ca_file: str | None = None) -> Document:
+        assert ca_file == "/etc/ssl/store.pem"
+        found = s3.get_object(Bucket=BUCKET, Key=url.partition(f"{BUCKET}/")[2])
+        return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1)
+
+    monkeypatch.setattr(_read_back, "fetch", fetch)
+    assert run(aws_ca_bundle="/etc/ssl/store.pem", **options)["changed"] is True
+    block = ["PutPublicAccessBlock"] if knows_block else []
+    wanted = ["CreateBucket", "PutBucketTagging", "PutBucketPolicy", "PutObject", "PutObject", *block]
+    assert writes(calls) == wanted
+    calls.clear()
+    assert run(aws_ca_bundle="/etc/ssl/store.pem", **options)["changed"] is False
+    assert writes(calls) == []
+    assert "GetBucketOwnershipControls" not in calls
+    other = f"https://other.s3.{REGION}.amazonaws.com"
+    refused = run(**{**options, "issuer": other, **documents(1, issuer=other)})
+    assert "not served from the bucket" in refused["msg"]
+
+
+def test_everything_is_rendered_and_nothing_called(run: Run, s3: S3Client, calls: list[str], tmp_path: Path) -> None:
+    where = tmp_path / "review"
+    check = run(1, render=str(where), check=True)
+    assert not where.exists()
+    done = run(1, render=str(where))
+    assert calls == []
+    assert (done["changed"], done["diff"], check["diff"]) == (True, check["diff"], done["diff"])
+    assert run(1, render=str(where))["changed"] is False
+    assert (where / "documents" / JWKS_KEY).read_text() == documents(1)["jwks"]
+    assert (where / "documents" / DISCOVERY_KEY).read_text() == documents(1)["discovery_document"]
+
+    # The script, taken at its word: each line is one call of the SDK.
+    for line in (where / "publish.sh").read_text().splitlines():
+        if not line.startswith("aws "):
+            continue
+        words = shlex.split(line)
+        given = json.loads((where / words[words.index("--cli-input-json") + 1].removeprefix("file://")).read_text())
+        if "--body" in words:
+            given["Body"] = (where / words[words.index("--body") + 1]).read_bytes()
+        getattr(s3, words[2].replace("-", "_"))(**given)
+    calls.clear()
+    # moto does not close new buckets, so the block is there to set; everything else is as the module makes it.
+    run(1)
+    assert writes(calls) in ([], ["PutPublicAccessBlock"])
+
+
 def make(s3: S3Client, tags: dict[str, str] | None = None, **objects: str) -> None:
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     if tags:
         s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tags.items()]})
     for key, body in objects.items():
         s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def test_tags_and_versioning_are_as_asked_and_else_left_alone(run: Run, s3: S3Client, calls: list[str]) -> None:
+    def tags() -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"]}
+
+    steps: list[tuple[dict[str, t.Any], dict[str, str], str]] = [
+        ({"tags": {"team": "a", "stage": "b"}, "versioning": True}, {"team": "a", "stage": "b"}, "Enabled"),
+        ({}, {"team": "a", "stage": "b"}, "Enabled"),
+        ({"tags": {"team": "c"}, "purge_tags": False}, {"team": "c", "stage": "b"}, "Enabled"),
+        ({"tags": {"team": "c"}, "versioning": False}, {"team": "c"}, "Suspended"),
+    ]
+    for step, (asked, then, status) in enumerate(steps):
+        calls.clear()
+        check = run(1, check=True, **asked)
+        assert writes(calls) == []
+        done = run(1, **asked)
+        assert (done["changed"], done["diff"]) == (check["changed"], check["diff"])
+        assert done["changed"] is (step != 1)
+        assert tags() == {"onprem.irsa/cluster": "prod", **then}
+        assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == status
+        calls.clear()
+        for check_mode in (True, False):
+            assert run(1, check=check_mode, **asked)["changed"] is False
+        assert writes(calls) == []
 
 
 def test_an_empty_bucket_without_owner_is_taken(run: Run, s3: S3Client) -> None:
@@ -294,21 +403,23 @@ def test_an_empty_bucket_without_owner_is_taken(run: Run, s3: S3Client) -> None:
 @pytest.mark.parametrize(
     ("tags", "says"),
     [
-        ({"onprem.irsa/cluster": "staging"}, "belongs to the cluster 'staging'"),
-        ({}, f"holds '{DISCOVERY_KEY}' and belongs to no cluster"),
-        ({"team": "data"}, f"holds '{DISCOVERY_KEY}' and belongs to no cluster"),
+        (
+            {"onprem.irsa/cluster": "staging"},
+            ("belongs to the cluster 'staging'", "set its tag onprem.irsa/cluster to"),
+        ),
+        ({}, (f"holds '{DISCOVERY_KEY}' and belongs to no cluster", "set adopt")),
+        ({"team": "data"}, (f"holds '{DISCOVERY_KEY}' and belongs to no cluster", "set adopt")),
     ],
 )
 def test_a_bucket_of_somebody_else_is_refused(
-    run: Run, s3: S3Client, calls: list[str], tags: dict[str, str], says: str
+    run: Run, s3: S3Client, calls: list[str], tags: dict[str, str], says: tuple[str, str]
 ) -> None:
     make(s3, tags, **{DISCOVERY_KEY: documents(1)["discovery_document"], "report.csv": "a,b"})
     for state in ("present", "absent"):
         calls.clear()
         result = run(1, state=state)
         assert result["failed"] is True
-        assert says in result["msg"]
-        assert "set its tag onprem.irsa/cluster to prod" in result["msg"]
+        assert all(part in result["msg"] for part in says)
         assert writes(calls) == []
 
 
@@ -318,16 +429,6 @@ def test_documents_of_another_issuer_are_refused(run: Run, s3: S3Client, calls: 
     calls.clear()
     result = run(1)
     assert "another issuer, 'https://oidc.example.com'" in result["msg"]
-    assert writes(calls) == []
-
-
-def test_a_second_issuer_in_the_bucket_is_refused(run: Run, calls: list[str]) -> None:
-    run(1)
-    calls.clear()
-    issuer = f"{HOST}/other"
-    for state in ("present", "absent"):
-        result = run(issuer=issuer, state=state, **documents(1, issuer=issuer))
-        assert "already publishes another issuer's documents" in result["msg"]
     assert writes(calls) == []
 
 
@@ -354,7 +455,7 @@ def fault(monkeypatch: pytest.MonkeyPatch, operation: str, code: str, *, times: 
         ("CreateBucket", "AccessDenied", "create bucket: AccessDenied: as AWS says it"),
         ("PutBucketPolicy", "AccessDenied", "the account or the organization blocks public access"),
         ("PutBucketPolicy", "MalformedPolicy", "MalformedPolicy"),
-        ("PutObject", "PreconditionFailed", "Another run wrote"),
+        ("PutObject", "PreconditionFailed", "Other runs keep writing"),
         ("GetBucketTagging", "AccessDenied", "get bucket tagging: AccessDenied"),
         ("GetObject", "AccessDenied", "get object: AccessDenied"),
     ],
@@ -364,8 +465,6 @@ def test_a_refusal_of_aws_is_explained(
 ) -> None:
     if operation.startswith("Get"):
         run(1)
-    monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
-    monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
     fault(monkeypatch, operation, code, times=10)
     result = run(1)
     assert result["failed"] is True
@@ -373,7 +472,7 @@ def test_a_refusal_of_aws_is_explained(
 
 
 def test_waits_until_the_lifted_block_has_spread(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
+    monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 20)
     fault(monkeypatch, "PutBucketPolicy", "AccessDenied", times=2)
     assert run(1)["changed"] is True
 
@@ -383,22 +482,23 @@ def test_meeting_its_own_write_again_is_no_conflict(run: Run, monkeypatch: pytes
     assert run(1)["changed"] is True
 
 
-def test_a_write_in_between_is_not_undone(run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_in_between_is_added_to(run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
     run(1)
-    apply = aws_s3.apply
+    send, wrote = vars(BaseClient)["_make_api_call"], list[str]()
 
-    def late(*arguments: t.Any) -> None:  # noqa: ANN401 -- passed on
-        s3.put_object(Bucket=BUCKET, Key=JWKS_KEY, Body=documents(1, 3)["jwks"])
-        apply(*arguments)
+    def late(self: BaseClient, name: str, api_params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        if name == "PutObject" and not wrote:
+            wrote.append(name)
+            s3.put_object(Bucket=BUCKET, Key=JWKS_KEY, Body=documents(1, 3)["jwks"])
+        return send(self, name, api_params)
 
-    monkeypatch.setattr(aws_s3, "apply", late)
-    result = run(1, 2)
-    assert "Another run wrote" in result["msg"]
-    assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)["Body"].read().decode() == documents(1, 3)["jwks"]
+    monkeypatch.setattr(BaseClient, "_make_api_call", late)
+    assert run(1, 2)["kids"] == kids(1, 2, 3)
+    assert json.loads(s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)["Body"].read())["keys"][2]["kid"] == kids(3)[0]
 
 
 def test_a_killed_run_is_finished_by_the_next_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for operation in ("PutBucketTagging", "PutPublicAccessBlock", "PutBucketPolicy", "PutObject"):
+    for operation in ("PutBucketTagging", "PutBucketPolicy", "PutObject", "PutPublicAccessBlock"):
         with monkeypatch.context() as patch:
             fault(patch, operation, "InternalError")
             assert run(1)["failed"] is True
@@ -410,11 +510,17 @@ def test_documents_that_the_public_cannot_read_fail_with_the_reason(
     run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(1)
-    monkeypatch.setattr(_read_back, "fetch", lambda url: Document(url, 403, "application/xml", "<Error/>", 0.1))
+    monkeypatch.setattr(_read_back, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
     result = run(1)
     assert result["failed"] is True
-    assert f"{HOST}/{JWKS_KEY} answers 403" in result["msg"]
-    assert "Block Public Access" in result["msg"]
+    assert f"{HOST}/{DISCOVERY_KEY} answers 403" in result["msg"]
+    assert "The account 123456789012 does not block public access" in result["msg"]
+    assert "SCP" in result["msg"]
+    closed = {"BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+    control = boto3.session.Session().client("s3control", region_name=REGION)
+    control.put_public_access_block(AccountId="123456789012", PublicAccessBlockConfiguration=closed)
+    assert "S3 Block Public Access on (BlockPublicPolicy, RestrictPublicBuckets)" in run(1)["msg"]
+    control.delete_public_access_block(AccountId="123456789012")
     assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)
 
 
@@ -469,3 +575,16 @@ def test_a_bucket_with_older_versions_stays(run: Run, s3: S3Client) -> None:
 def test_nothing_of_ours_in_the_bucket_of_somebody_else_is_nothing_to_remove(run: Run, s3: S3Client) -> None:
     make(s3, {}, **{"report.csv": "a,b"})
     assert run(state="absent")["changed"] is False
+
+
+def test_what_is_still_trusted_is_not_removed(run: Run, session: boto3.session.Session, calls: list[str]) -> None:
+    run(1)
+    iam = session.client("iam")
+    arn = iam.create_open_id_connect_provider(Url=HOST)["OpenIDConnectProviderArn"]
+    calls.clear()
+    assert f"still trusts the issuer: {arn}" in run(state="absent")["msg"]
+    # An earlier task of the play may be the one that would remove the provider.
+    assert run(state="absent", check=True)["changed"] is True
+    assert writes(calls) == []
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    assert run(state="absent")["changed"] is True

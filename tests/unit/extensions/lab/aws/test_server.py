@@ -362,6 +362,27 @@ def test_anybody_reads_the_two_documents_alone(lab: Lab, issuer: Issuer, host: s
     assert lab.get(f"https://{host}/{DOCUMENTS[1]}?acl")[0] == 403
 
 
+def test_an_access_control_list_lets_everybody_read_until_it_has_no_effect(lab: Lab) -> None:
+    s3 = lab.client("s3")
+    location = {"LocationConstraint": REGION}
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=location, ObjectOwnership="ObjectWriter")
+    s3.delete_public_access_block(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="listed", Body=b"x", ACL="public-read")
+    s3.put_object(Bucket=BUCKET, Key="private", Body=b"x")
+    url = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+    assert [lab.get(f"{url}/{key}")[0] for key in ("listed", "private")] == [200, 403]
+    s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration={"IgnorePublicAcls": True})
+    assert lab.get(f"{url}/listed")[0] == 403
+    s3.delete_public_access_block(Bucket=BUCKET)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    assert lab.get(f"{url}/listed")[0] == 403
+    s3.delete_bucket_policy(Bucket=BUCKET)
+    enforced: t.Any = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    s3.put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls=enforced)
+    assert lab.get(f"{url}/listed")[0] == 403
+
+
 def test_anybody_may_not_write(lab: Lab, issuer: Issuer) -> None:
     for method in ("PUT", "DELETE", "POST"):
         assert lab.get(f"{issuer.url}/{DOCUMENTS[1]}", method)[0] in (403, 405)

@@ -1,0 +1,351 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudfront_issuer
+short_description: Publish the documents of an issuer from a private bucket behind CloudFront
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - For accounts that keep S3 from being public. The bucket stays private, with all four settings of its public-access
+    block on, and one CloudFront distribution may read the two documents in it, by origin access control.
+  - The distribution answers over HTTPS alone and keeps the documents as long as their C(Cache-Control) says.
+  - The documents are written as M(onprem.irsa.s3_issuer) does it. A published key is never dropped unless
+    O(retired_kids) names it, and runs at the same time add their keys to each other's.
+  - Without documents, only the distribution is made. That is how to get the host that CloudFront gives it, when the
+    issuer is to have no domain of one's own.
+  - Bucket and distribution carry the tag C(onprem.irsa/cluster) with the name of O(cluster). Those of others are
+    refused.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The documents are not read back in check mode.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  bucket:
+    description: The name of the bucket. It is made, private, when it does not exist.
+    type: str
+    required: true
+  cluster:
+    description: The name of the cluster that bucket and distribution belong to.
+    type: str
+    required: true
+  issuer:
+    description:
+      - The issuer URL, on a domain of one's own with O(certificate_arn), or on the host that CloudFront gave.
+      - When not given, the host that CloudFront gives is the issuer.
+    type: str
+  certificate_arn:
+    description:
+      - The ARN of a certificate for the issuer's host in AWS Certificate Manager. It must be in V(us-east-1), wherever
+        the bucket is.
+    type: str
+  hosted_zone_id:
+    description:
+      - The Route 53 zone of the issuer's host. Its records are made there then; records that lead elsewhere are
+        refused.
+      - When not given, make the records RV(dns_records) at your DNS provider.
+    type: str
+  discovery_document:
+    description: The text of the discovery document, as M(onprem.irsa.jwks) returns it.
+    type: str
+  jwks:
+    description: The text of the key set, as M(onprem.irsa.jwks) returns it.
+    type: str
+  retired_kids:
+    description: Key ids that are to be published no more. A key that is in O(jwks), too, is refused.
+    type: list
+    elements: str
+    default: []
+  max_age:
+    description: How long CloudFront and readers may keep the documents, in seconds.
+    type: int
+    default: 300
+  timeout:
+    description:
+      - How long to wait, in seconds, until the documents are served as they are to be, after a change. A new
+        distribution takes several minutes, and an older key set may be kept for O(max_age).
+    type: int
+    default: 900
+  state:
+    description:
+      - V(absent) removes the documents, the bucket when nothing else is in it, and the distribution, which takes
+        several minutes. Records in DNS stay. It refuses while the account has an identity provider for the issuer.
+    type: str
+    choices: [present, absent]
+    default: present
+requirements:
+  - boto3 >= 1.35.69
+  - botocore >= 1.35.69
+  - jwcrypto >= 1.5.6
+seealso:
+  - module: onprem.irsa.jwks
+  - module: onprem.irsa.s3_issuer
+  - name: Restrict access to an Amazon S3 origin
+    description: What origin access control is.
+    link: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+"""
+
+EXAMPLES = r"""
+- name: Publish on a domain of one's own
+  onprem.irsa.cloudfront_issuer:
+    bucket: acme-prod-oidc
+    region: eu-central-1
+    cluster: prod
+    issuer: https://oidc.example.com
+    certificate_arn: arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
+  delegate_to: localhost
+
+- name: Make a distribution to learn the host that CloudFront gives it
+  onprem.irsa.cloudfront_issuer:
+    bucket: acme-prod-oidc
+    region: eu-central-1
+    cluster: prod
+  delegate_to: localhost
+  register: distribution # its issuer is the URL to build the documents for
+"""
+
+RETURN = r"""
+distribution_id:
+  description: The id of the distribution; V((new\)) in check mode where there is none.
+  returned: success
+  type: str
+  sample: E1A2B3C4D5E6F7
+domain_name:
+  description: The host that CloudFront gives the distribution.
+  returned: success
+  type: str
+  sample: d111111abcdef8.cloudfront.net
+issuer:
+  description: The issuer URL.
+  returned: success
+  type: str
+  sample: https://oidc.example.com
+dns_records:
+  description: The records that lead the issuer's host to the distribution; none for the host that CloudFront gives.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name.
+      type: str
+      returned: success
+    type:
+      description: The type, C(CNAME).
+      type: str
+      returned: success
+    value:
+      description: What the record holds.
+      type: str
+      returned: success
+jwks_uri:
+  description: The public URL of the key set; empty without documents.
+  returned: success
+  type: str
+  sample: https://oidc.example.com/openid/v1/jwks
+kids:
+  description: The key ids that are published, or would be; none without documents.
+  returned: success
+  type: list
+  elements: str
+  sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+kept_kids:
+  description: Those of RV(kids) that are not in O(jwks), which were published before.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+read_back:
+  description: What the public URLs answered, the key set first; empty in check mode and without documents.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    url:
+      description: The URL that was fetched.
+      type: str
+      returned: success
+    status:
+      description: The HTTP status.
+      type: int
+      returned: success
+    content_type:
+      description: The content type.
+      type: str
+      returned: success
+    seconds:
+      description: The time until the last byte.
+      type: float
+      returned: success
+"""
+
+import json
+import typing as t
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _distribution, _publication
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, s3
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import FAULT_SECONDS, read_back, seen
+
+if t.TYPE_CHECKING:
+    from mypy_boto3_cloudfront.client import CloudFrontClient
+
+ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+    "bucket": {"type": "str", "required": True},
+    "cluster": {"type": "str", "required": True},
+    "issuer": {"type": "str"},
+    "certificate_arn": {"type": "str"},
+    "hosted_zone_id": {"type": "str"},
+    "discovery_document": {"type": "str"},
+    "jwks": {"type": "str"},
+    "retired_kids": {"type": "list", "elements": "str", "default": []},
+    "max_age": {"type": "int", "default": 300},
+    "timeout": {"type": "int", "default": 900},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+Found = t.Optional[cloudfront.Distribution]
+
+
+def _target(params: t.Mapping[str, t.Any], region: str, issuer: str) -> _publication.Target:
+    nothing = {"endpoint_url": None, "tags": None, "purge_tags": True, "versioning": None, "adopt": False}
+    return _publication.target({**params, **nothing, "issuer": issuer}, region)
+
+
+def distribute(
+    module: AnsibleAWSModule, client: CloudFrontClient, found: Found, host: str
+) -> tuple[Found, bool, dict[str, str]]:
+    """Bring the distribution to where it is to be; return it, whether that took a change, and the difference."""
+    params, region = module.params, module.region or ""
+    control = cloudfront.access_control(client, params["bucket"])
+    if control is None:
+        control = "(new)" if module.check_mode else cloudfront.make_access_control(client, params["bucket"])
+    before = found.config if found else None
+    wanted = _distribution.Wanted(params["bucket"], region, host, params["certificate_arn"], control)
+    after = _distribution.wanted_config(before, wanted)
+    changed = before != after
+    if changed and not module.check_mode:
+        cloudfront.write(client, found, after, params["cluster"])
+        found = cloudfront.find(client, params["bucket"], region)
+    texts = [json.dumps(config, indent=2, sort_keys=True) + "\n" if config else "" for config in (before, after)]
+    header = f"CloudFront distribution for s3://{params['bucket']}"
+    return found, changed, {"before": texts[0], "after": texts[1], "before_header": header, "after_header": header}
+
+
+def publish(module: AnsibleAWSModule, wanted: _publication.Target, *, changed: bool) -> dict[str, t.Any]:
+    """Write the documents and read them back."""
+    change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
+    target, after = change.target, t.cast("_bucket.Bucket", change.after)
+    kids = kids_of_document(after.objects[target.jwks_key].body)
+    seconds = module.params["timeout"] if changed or change.changed else FAULT_SECONDS
+    options: t.Any = {"jwks_uri": target.jwks_uri, "ca_file": module.params["aws_ca_bundle"], "seconds": seconds}
+    served = [] if module.check_mode else read_back(wanted.issuer, kids, **options)
+    return {
+        "changed": changed or change.changed,
+        "diff": _bucket.diff(wanted.bucket, change.before, after),
+        "jwks_uri": target.jwks_uri,
+        "kids": kids,
+        "kept_kids": [kid for kid in kids if kid not in wanted.kids],
+        "read_back": [seen(document) for document in served],
+    }
+
+
+def present(module: AnsibleAWSModule, client: CloudFrontClient, found: Found) -> dict[str, t.Any]:
+    params, region = module.params, module.region or ""
+    host = urlsplit(params["issuer"] or "").hostname or ""
+    if params["issuer"]:
+        _target(params, region, params["issuer"])  # refuses what cannot be, before anything is changed
+    found, changed, difference = distribute(module, client, found, host)
+    there = found or cloudfront.Distribution()
+    if params["hosted_zone_id"] and _distribution.dns_records(host, there.domain_name):
+        route = module.client("route53")
+        zone = params["hosted_zone_id"]
+        moved = cloudfront.lead_here(route, zone, host, there.domain_name, check_mode=module.check_mode)
+        changed = changed or moved
+    issuer = params["issuer"] or f"https://{there.domain_name}"
+    result: dict[str, t.Any] = {
+        "changed": changed,
+        "diff": [],
+        "jwks_uri": "",
+        "kids": [],
+        "kept_kids": [],
+        "read_back": [],
+    }
+    if params["jwks"]:
+        wanted = replace(_target(params, region, issuer), distribution_arn=there.arn)
+        result = publish(module, wanted, changed=changed)
+    diff = [part for part in (difference, *result["diff"]) if part["before"] != part["after"]]
+    names = {"distribution_id": there.id, "domain_name": there.domain_name, "issuer": issuer}
+    return {**result, **names, "diff": diff, "dns_records": _distribution.dns_records(host, there.domain_name)}
+
+
+def absent(module: AnsibleAWSModule, client: CloudFrontClient, found: Found) -> dict[str, t.Any]:
+    params, region = module.params, module.region or ""
+    there = found or cloudfront.Distribution()
+    issuer = params["issuer"] or f"https://{there.domain_name.replace('(new)', 'none')}"
+    refuse_trusted(module, issuer)
+    wanted = _target({**params, "discovery_document": None, "jwks": None}, region, issuer)
+    change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
+    if found is not None and not module.check_mode:
+        cloudfront.remove(client, found, params["bucket"])
+    return {
+        "changed": change.changed or found is not None,
+        "diff": _bucket.diff(params["bucket"], change.before, change.after),
+        "distribution_id": there.id,
+        "domain_name": there.domain_name,
+        "issuer": issuer,
+        "dns_records": [],
+        "jwks_uri": "",
+        "kids": [],
+        "kept_kids": [],
+        "read_back": [],
+    }
+
+
+def main() -> t.NoReturn:
+    module = AnsibleAWSModule(
+        argument_spec=ARGUMENT_SPEC,
+        required_together=[("discovery_document", "jwks")],
+        supports_check_mode=True,
+    )
+    module.require_boto3_at_least("1.35.69", reason="to write on condition")
+    if IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+    params = module.params
+    with reported(module):
+        host = urlsplit(params["issuer"] or "").hostname or ""
+        if params["state"] == "present":
+            _distribution.check_names(module.region or "", host, params["certificate_arn"])
+        client = module.client("cloudfront")
+        found = cloudfront.find(client, params["bucket"], module.region or "")
+        cloudfront.check_owner(found, params["cluster"])
+        result = (present if params["state"] == "present" else absent)(module, client, found)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: issuer_info
+short_description: Read what an issuer publishes
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Fetches the discovery document and the key set of an issuer over their public URLs, whoever publishes them and how.
+  - With O(kids), it judges them as AWS does, and fails when they do not do; status, content type, issuer, key ids,
+    a certificate that is trusted, and no more than 5 seconds each.
+  - Trusts the system's certificate authorities, or those that E(SSL_CERT_FILE) names, and beside them those of
+    O(ca_path).
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - onprem.irsa._attributes.info_module
+options:
+  issuer:
+    description: The issuer URL.
+    type: str
+    required: true
+  kids:
+    description:
+      - The ids of the keys that must be published.
+      - When empty, nothing must be there yet, and any way of serving the documents is taken.
+    type: list
+    elements: str
+    default: []
+  jwks_uri:
+    description: The URL that the discovery document must name. It is compared when O(kids) are given.
+    type: str
+  timeout:
+    description: For how long to try again, in seconds, when what is served does not do.
+    type: int
+    default: 5
+  ca_path:
+    description: A file with certificate authorities to trust, too, in PEM.
+    type: path
+requirements:
+  - jwcrypto >= 1.5.6
+seealso:
+  - module: onprem.irsa.jwks
+  - module: onprem.irsa.s3_issuer
+"""
+
+EXAMPLES = r"""
+- name: The web server must serve the cluster's keys
+  onprem.irsa.issuer_info:
+    issuer: https://oidc.example.com
+    kids: "{{ documents.kids }}"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+served:
+  description: Whether both documents were found.
+  returned: success
+  type: bool
+discovery_document:
+  description: The text of the discovery document; empty where there is none.
+  returned: success
+  type: str
+jwks:
+  description: The text of the key set; empty where there is none.
+  returned: success
+  type: str
+jwks_uri:
+  description: The URL of the key set; empty where there is none.
+  returned: success
+  type: str
+  sample: https://oidc.example.com/openid/v1/jwks
+kids:
+  description: The ids of the published keys, in their order.
+  returned: success
+  type: list
+  elements: str
+  sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+read_back:
+  description: What the public URLs answered, the key set first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    url:
+      description: The URL that was fetched.
+      type: str
+      returned: success
+    status:
+      description: The HTTP status.
+      type: int
+      returned: success
+    content_type:
+      description: The content type.
+      type: str
+      returned: success
+    seconds:
+      description: The time until the last byte.
+      type: float
+      returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back, seen
+
+
+def info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    issuer, ca_file = check_issuer_url(params["issuer"]), params["ca_path"]
+    if params["kids"]:
+        options = {"jwks_uri": params["jwks_uri"], "ca_file": ca_file, "seconds": params["timeout"]}
+        documents = read_back(issuer, params["kids"], **options)
+    else:
+        documents = look(issuer, ca_file=ca_file)
+    jwks, discovery = [document.body for document in documents] or ["", ""]
+    return {
+        "served": bool(documents),
+        "discovery_document": discovery,
+        "jwks": jwks,
+        "jwks_uri": documents[0].url if documents else "",
+        "kids": kids_of_document(jwks),
+        "read_back": [seen(document) for document in documents],
+    }
+
+
+def main() -> t.NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "issuer": {"type": "str", "required": True},
+            "kids": {"type": "list", "elements": "str", "default": []},
+            "jwks_uri": {"type": "str"},
+            "timeout": {"type": "int", "default": 5},
+            "ca_path": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+    with reported(module):
+        found = info(module.params)
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The policy of whoever runs the collection, enforced by an AWS that evaluates policies while the modules run."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from fnmatch import fnmatchcase
+
+import boto3
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from botocore.client import BaseClient
+
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
+from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import actions
+from ansible_collections.onprem.irsa.plugins.modules import iam_oidc_provider, iam_roles, operator_policy, s3_issuer
+from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import SESSION, Lab, lab, server
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
+
+__all__ = ["lab", "server"]  # fixtures
+
+BUCKET, REGION, ACCOUNT = "acme-prod-oidc", "eu-central-1", "123456789012"
+ISSUER = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+TRUSTED = {"oidc_provider_arns": [f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER.removeprefix('https://')}"]}
+ROLES: list[dict[str, t.Any]] = [{"name": "prod-reports", "service_accounts": ["apps/reports"]}]
+
+Result = dict[str, t.Any]
+
+
+class Call(t.Protocol):
+    def __call__(self, module: t.Any, **options: object) -> Result: ...  # noqa: ANN401 -- a module has no type
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+    monkeypatch.setattr(boto3.session, "Session", lambda **_options: SESSION)
+    monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
+
+    def run(module: t.Any, **options: object) -> Result:  # noqa: ANN401 -- a module has no type
+        with patch_module_args(options), pytest.raises(SystemExit):
+            module.main()
+        return t.cast("Result", json.loads(capsys.readouterr().out))
+
+    return run
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Every call to AWS, as the SDK has it."""
+    calls: set[str] = set()
+    send = vars(BaseClient)["_make_api_call"]
+
+    def record(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        calls.add(f"{self.meta.service_model.service_name}:{name}")
+        return send(self, name, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", record)
+    return calls
+
+
+def the_policy(call: Call, **options: object) -> dict[str, t.Any]:
+    names = {"account": ACCOUNT, "region": REGION, "bucket": BUCKET, "roles": ["prod-*"]}
+    return t.cast("dict[str, t.Any]", call(operator_policy, **{**names, **options})["policy"])
+
+
+def operator(lab: Lab, policy: dict[str, t.Any]) -> dict[str, object]:
+    """Make a user with this policy alone; return the options by which a module acts as it."""
+    iam = lab.client("iam")
+    iam.create_user(UserName="operator")
+    iam.put_user_policy(UserName="operator", PolicyName="operator", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    access = {"access_key": key["AccessKeyId"], "secret_key": key["SecretAccessKey"]}
+    ca_file = str(lab.state / "ca.pem")
+    return {**access, "aws_ca_bundle": ca_file, "region": REGION, "cluster": "prod"}
+
+
+def documents(*numbers: int) -> dict[str, object]:
+    keys = jwks_from_pems([("FILE", "".join(public_pem(ec_key(number)) for number in numbers))])
+    discovery = discovery_document(ISSUER, f"{ISSUER}/openid/v1/jwks", ["ES256"])
+    return {"bucket": BUCKET, "issuer": ISSUER, "discovery_document": discovery, "jwks": jwks_document(keys)}
+
+
+def test_the_whole_runs_with_exactly_this_policy(lab: Lab, call: Call, made: set[str]) -> None:
+    policy = the_policy(call)
+    access = operator(lab, policy)
+    made.clear()
+    steps = (
+        (s3_issuer, {**documents(1), "tags": {"team": "a"}, "versioning": False}),
+        (s3_issuer, documents(1, 2)),
+        (iam_oidc_provider, {"url": ISSUER}),
+        (iam_roles, {**TRUSTED, "roles": ROLES}),
+        (iam_roles, {**TRUSTED, "roles": [{**ROLES[0], "description": "Reports"}]}),
+        (iam_roles, {**TRUSTED, "roles": [{"name": "prod-reports", "state": "absent"}]}),
+        (iam_oidc_provider, {"url": ISSUER, "state": "absent"}),
+        (s3_issuer, {"bucket": BUCKET, "issuer": ISSUER, "state": "absent"}),
+    )
+    for module, options in steps:
+        result = call(module, **access, **t.cast("dict[str, object]", options))
+        assert result.get("failed") is None, (module.__name__, result["msg"])
+    allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert set(actions(made)) <= allowed
+
+
+def test_what_is_not_asked_for_is_not_allowed(call: Call) -> None:
+    plain = the_policy(call)
+    everything = [entry for statement in plain["Statement"] for entry in statement["Action"]]
+    assert not [entry for entry in everything if entry.startswith(("cloudfront:", "route53:"))]
+    assert not [entry for entry in everything if "*" in entry]
+    resources = {statement["Sid"]: statement["Resource"] for statement in plain["Statement"]}
+    assert resources["OnpremIrsaDocuments"] == [
+        f"arn:aws:s3:::{BUCKET}/.well-known/openid-configuration",
+        f"arn:aws:s3:::{BUCKET}/openid/v1/jwks",
+    ]
+    assert resources["OnpremIrsaRoles"] == [f"arn:aws:iam::{ACCOUNT}:role/prod-*"]
+    more = the_policy(call, issuer="https://oidc.example.com", cloudfront=True, hosted_zone_id="Z1")
+    names = {statement["Sid"] for statement in more["Statement"]} - set(resources)
+    assert names == {"OnpremIrsaDistribution", "OnpremIrsaZone"}
+    without = the_policy(call, bucket=None, issuer="https://oidc.example.com")
+    assert not [s for s in without["Statement"] if fnmatchcase(s["Sid"], "OnpremIrsa[BD]*")]
+
+
+def test_bad_values_are_refused(call: Call) -> None:
+    good = {"account": ACCOUNT, "region": REGION, "bucket": BUCKET}
+    assert "must be 12 digits" in call(operator_policy, **{**good, "account": "me"})["msg"]
+    assert "must look like" in call(operator_policy, **{**good, "region": "x"})["msg"]
+    assert "neither" in call(operator_policy, account=ACCOUNT, region=REGION)["msg"]
