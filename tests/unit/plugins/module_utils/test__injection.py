@@ -171,16 +171,16 @@ def role(**changed: object) -> Json:
     return {**made, **changed}
 
 
-def service_account(**found: str) -> Json:
-    named = {f"eks.amazonaws.com/{key.replace('_', '-')}": value for key, value in found.items()}
+def service_account(found: dict[str, str]) -> Json:
+    named = {f"eks.amazonaws.com/{key}": value for key, value in found.items()}
     return {"kind": "ServiceAccount", "metadata": {**METADATA, "annotations": named}}
 
 
 def test_accounts_come_from_annotations_and_roles() -> None:
-    assert accounts([service_account(**{"role_arn": "old", "token_expiration": "900"})], [role()], Settings()) == {
+    assert accounts([service_account({"role-arn": "old", "token-expiration": "900"})], [role()], Settings()) == {
         "apps/reports": ACCOUNT._replace(expiration=900)
     }
-    assert accounts([service_account(role_arn="kept")], [role(state="absent")], Settings()) == {
+    assert accounts([service_account({"role-arn": "kept"})], [role(state="absent")], Settings()) == {
         "apps/reports": ACCOUNT._replace(role_arn="kept")
     }
     assert accounts([], [role(service_accounts=["apps/*"])], Settings()) == {}
@@ -190,7 +190,7 @@ def test_accounts_come_from_annotations_and_roles() -> None:
 def test_the_audience_is_one_that_the_role_takes() -> None:
     assert accounts([], [role(audiences=["a", "b"])], Settings())["apps/reports"].audience == "a"
     assert accounts([], [role(audiences=["a", "b"])], Settings(audience="b"))["apps/reports"].audience == "b"
-    annotated = [service_account(role_arn="old", audience="b")]
+    annotated = [service_account({"role-arn": "old", "audience": "b"})]
     assert accounts(annotated, [role(audiences=["a", "b"])], Settings())["apps/reports"].audience == "b"
     assert accounts(annotated, [role(audiences=["a"])], Settings())["apps/reports"].audience == "a"
 
