@@ -87,7 +87,7 @@ def test_a_certificate_that_does_not_do_is_made_anew(tls: Data) -> None:
 @pytest.mark.parametrize(
     ("ca", "says"),
     [
-        (secret(authority(1), 2), "another's key"),
+        (secret(authority(), 2), "another's key"),
         ({"tls.crt": CA["tls.crt"]}, "has no 'tls.key'"),
         ({"tls.crt": "bm8gUEVN", "tls.key": CA["tls.key"]}, "no PEM certificate"),
     ],
@@ -102,7 +102,7 @@ def test_what_is_trusted_is_kept_while_it_is_valid() -> None:
     expired = authority(3, begin=NOW - timedelta(days=9), days=8)
     found = planned({}, {}, encoded(authority(2), expired))
     assert found.kept == [pem(authority(2))]
-    found = planned(CA, TLS, encoded(authority(2), authority(1)))
+    found = planned(CA, TLS, encoded(authority(2), authority()))
     assert (found.kept, found.trusted) == ([pem(authority(2))], False)
 
 
