@@ -96,6 +96,10 @@ _value:
       description: How many whole days that are; V(0) when it is to be made anew.
       type: int
       sample: 243
+    timestamp:
+      description: The same end as seconds since 1970; V(0) when it is to be made anew.
+      type: int
+      sample: 1801483200
     authority_expires:
       description: When the first of the authorities ends, as ISO 8601; empty when it is to be made anew.
       type: str
@@ -109,8 +113,9 @@ def _text(when: datetime | None) -> str:
 
 def _result(made: Plan, now: datetime) -> dict[str, t.Any]:
     days = 0 if made.expires is None else (made.expires - now).days
+    seconds = 0 if made.expires is None else int(made.expires.timestamp())
     texts = {"expires": _text(made.expires), "authority_expires": _text(made.authority_expires)}
-    return {**made._asdict(), **texts, "days_left": days}
+    return {**made._asdict(), **texts, "days_left": days, "timestamp": seconds}
 
 
 def _filter(  # noqa: PLR0913 -- its options

@@ -13,6 +13,7 @@ from ansible_collections.onprem.irsa.plugins.filter import (
     policy_api,
     policy_flags,
     policy_parameters,
+    served_manifests,
     webhook_image,
     webhook_problems,
 )
@@ -25,6 +26,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         policy_api,
         policy_flags,
         policy_parameters,
+        served_manifests,
         webhook_image,
         webhook_problems,
     )
@@ -46,6 +48,7 @@ def test_their_names() -> None:
         "policy_api",
         "policy_flags",
         "policy_parameters",
+        "served_manifests",
         "webhook_image",
         "webhook_problems",
     ]
@@ -79,3 +82,8 @@ def test_webhook_image() -> None:
         "reference": "m/a/b:v0.6.17",
         "review_versions": ["v1beta1"],
     }
+
+
+def test_served_manifests() -> None:
+    pod, monitor = {"apiVersion": "v1", "kind": "Pod"}, {"apiVersion": "m/v1", "kind": "ServiceMonitor"}
+    assert FILTERS["served_manifests"]([pod, monitor], {"v1": {"Pod": {}}, "m/v1": {"PodMonitor": {}}}) == [pod]
