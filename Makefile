@@ -147,6 +147,10 @@ molecule-three: lab-build ## The whole, on three nodes with a key pair made befo
 	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input)
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: bench-injection
+bench-injection: setup ## Admission with and without injection, and missed pods, on the lab that is up (10 minutes)
+	python tests/benchmarks/injection.py
+
 .PHONY: clean
 clean: ## Remove what was made inside of the checkout
 	rm -rf .build .cache .ansible
