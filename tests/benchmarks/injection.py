@@ -5,9 +5,9 @@
 On the lab that is up (make lab-up NODES=3): pods are created that no scheduler takes, so that admission alone is
 measured. Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the
 API server admitted without the token, of 20 a second, while a webhook pod is killed, its node is drained, the
-Deployment is rolled and the authority is changed. The upstream manifests are those of the release, changed where the lab cannot
-take them: the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed certificate in
-the Secret and in caBundle, is done here, both within the same second.
+Deployment is rolled and the authority is changed. The upstream manifests are those of the release, changed where the
+lab cannot take them: the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed
+certificate in the Secret and in caBundle, is done here, both within the same second.
 
 The last line is a JSON object: milliseconds, and how many pods were missed.
 """
@@ -36,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from kubernetes import client
-from kubernetes.client.rest import ApiException
+from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config_dict
 
 HERE = Path(__file__).resolve().parent
@@ -82,10 +82,10 @@ def role(**options: object) -> None:
 def api() -> client.CoreV1Api:
     """Return a client of its own: one is used by one thread at a time."""
     config = yaml.safe_load(run(["podman", "exec", "irsa-lab-cp1", "cat", "/etc/kubernetes/admin.conf"]))
-    return client.CoreV1Api(new_client_from_config_dict(config))
+    return client.CoreV1Api(t.cast("t.Callable[..., client.ApiClient]", new_client_from_config_dict)(config))
 
 
-def pod() -> dict[str, t.Any]:
+def pod() -> t.Any:  # noqa: ANN401 -- the client takes it as it is, though its types ask for its own
     """Return a pod that no scheduler takes."""
     return {
         "metadata": {"generateName": "bench-"},
@@ -100,7 +100,7 @@ def pod() -> dict[str, t.Any]:
 
 def is_injected(made: client.V1Pod) -> bool:
     """Tell whether the pod has the token's volume."""
-    return any(volume.name == "aws-iam-token" for volume in made.spec.volumes or ())
+    return any(volume.name == "aws-iam-token" for volume in (made.spec and made.spec.volumes) or ())
 
 
 def clear(core: client.CoreV1Api, namespace: str) -> None:

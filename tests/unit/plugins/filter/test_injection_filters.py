@@ -66,7 +66,7 @@ def test_policy_parameters() -> None:
     assert found["apps.reports"] == "arn:2"
     assert found["apps.reports_expiration"] == "3600"
     assert found["region"] == "eu-central-1"
-    long = {"kind": "ServiceAccount", "metadata": {**ACCOUNT["metadata"], "name": "a" * 253}}
+    long = {"kind": "ServiceAccount", "metadata": {"namespace": "apps", "name": "a" * 253, "annotations": ANNOTATIONS}}
     with pytest.raises(AnsibleFilterError, match="too long"):
         FILTERS["policy_parameters"]([long])
 

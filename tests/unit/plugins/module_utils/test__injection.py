@@ -82,7 +82,7 @@ specs = st.fixed_dictionaries(
         "somethingNew": st.integers(),
     },
 )
-annotations = st.fixed_dictionaries(
+pod_annotations = st.fixed_dictionaries(
     {},
     optional={
         "eks.amazonaws.com/skip-containers": st.lists(names, max_size=2).map(",".join),
@@ -99,7 +99,7 @@ def without(container: Json) -> Json:
     return kept
 
 
-@given(specs, annotations)
+@given(specs, pod_annotations)
 def test_every_other_field_stays(spec: Json, found: Json) -> None:
     injected = inject(spec, found, ACCOUNT, "eu-central-1")
     ours = {"containers", "initContainers", "volumes"}
@@ -112,7 +112,7 @@ def test_every_other_field_stays(spec: Json, found: Json) -> None:
             assert now.get("volumeMounts", [])[: len(was.get("volumeMounts", []))] == was.get("volumeMounts", [])
 
 
-@given(specs, annotations)
+@given(specs, pod_annotations)
 def test_nothing_is_injected_twice(spec: Json, found: Json) -> None:
     once = inject(spec, found, ACCOUNT, "eu-central-1")
     assert inject(once, found, ACCOUNT, "eu-central-1") == once
@@ -120,7 +120,7 @@ def test_nothing_is_injected_twice(spec: Json, found: Json) -> None:
     assert all(len(found_paths) == len(set(found_paths)) for found_paths in paths)
 
 
-@given(specs, annotations)
+@given(specs, pod_annotations)
 def test_what_is_injected_lacks_no_role(spec: Json, found: Json) -> None:
     assert not lacks_role({"metadata": {"annotations": found}, "spec": inject(spec, found, ACCOUNT)})
 

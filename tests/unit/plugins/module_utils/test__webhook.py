@@ -90,7 +90,7 @@ GIVEN: Json = {
 }
 ALL = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
 OTHER = [{"name": "other", "namespace": "default", "service": "pod-identity-webhook", "release": ""}]
-POLICIES = {"admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {}}}
+POLICIES: Json = {"admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {}}}
 SEEN: Json = {
     "foreign": [],
     "namespace_owner": None,
