@@ -138,7 +138,8 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
-	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer adopt irsa_iam irsa_apiserver irsa_webhook irsa_verify secrets teardown judge)
+	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer adopt irsa_iam irsa_apiserver irsa_webhook_policy irsa_webhook_none irsa_webhook_foreign \
+	  irsa_webhook_renewal irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge)
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-three
@@ -147,8 +148,19 @@ molecule-three: lab-build ## The whole, on three nodes with a key pair made befo
 	ansible-playbook extensions/lab/nodes.yml --extra-vars lab_nodes=3
 	$(MOLECULE) --scenario-name generate_key
 	ansible-playbook extensions/lab/cluster.yml --extra-vars lab_nodes=3
-	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input)
+	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input upgrade)
 	ansible-playbook extensions/lab/down.yml
+
+.PHONY: bench-roll
+bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours, on three nodes of its own (15 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: bench-injection
+bench-injection: setup ## Admission with and without injection, and missed pods, on the lab that is up (10 minutes)
+	python tests/benchmarks/injection.py
 
 .PHONY: clean
 clean: ## Remove what was made inside of the checkout

@@ -98,9 +98,13 @@ class Load:
             act(target, pool)
 
     def _pool(self, *, admin: bool) -> urllib3.PoolManager:
-        given = {"cert_file": self.certificate, "key_file": self.key} if admin else {}
-        timeout = urllib3.Timeout(connect=2, read=10)
-        return urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False, timeout=timeout, **given)
+        return urllib3.PoolManager(
+            cert_reqs="CERT_NONE",
+            cert_file=self.certificate if admin else None,
+            key_file=self.key if admin else None,
+            retries=False,
+            timeout=urllib3.Timeout(connect=2, read=10),
+        )
 
     def _mint(self, target: Target, pool: urllib3.PoolManager, audiences: t.Sequence[str] = ()) -> str | None:
         """Ask for a token as the administrator; keep the first and the newest of each target."""

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, inject_manifest
+
+DOCUMENTATION = r"""
+name: inject_role
+short_description: Put the role and its token into the pods of manifests
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - Adds to the pods of manifests what the Amazon EKS Pod Identity Webhook adds to pods on their admission, the volume
+    with the token, its mount and the variables by which the AWS SDKs find the role. With it a cluster needs no webhook.
+  - Pods whose service account has a role are injected, by itself or as the template of a workload (C(Deployment),
+    C(StatefulSet), C(DaemonSet), C(ReplicaSet), C(Job), C(CronJob), C(PodTemplate), C(List)). Everything else is
+    returned as it is.
+  - What a container has itself stays. A manifest that is injected already stays as it is.
+  - The pod's annotations C(eks.amazonaws.com/skip-containers) and C(eks.amazonaws.com/token-expiration) and the label
+    C(eks.amazonaws.com/skip-pod-identity-webhook) are obeyed.
+positional: roles
+options:
+  _input:
+    description:
+      - The manifests.
+      - Service accounts among them give their role, audience, expiry and endpoint in their annotations
+        C(eks.amazonaws.com/role-arn), C(eks.amazonaws.com/audience), C(eks.amazonaws.com/token-expiration) and
+        C(eks.amazonaws.com/sts-regional-endpoints).
+    type: list
+    elements: dict
+    required: true
+  roles:
+    description:
+      - The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned. They stand above annotations.
+    type: list
+    elements: dict
+    default: []
+  region:
+    description: The AWS region to set in containers that set none. Without it none is set.
+    type: str
+    default: ""
+  audience:
+    description: The audience of tokens where nothing else says one.
+    type: str
+    default: sts.amazonaws.com
+  expiration:
+    description: Seconds that a token is valid where nothing else says it.
+    type: int
+    default: 86400
+  regional_sts:
+    description: Whether the AWS SDKs are told to ask the STS of their region, where nothing else says it.
+    type: bool
+    default: true
+  namespace:
+    description: The namespace of manifests that name none.
+    type: str
+    default: default
+seealso:
+  - module: onprem.irsa.iam_roles
+  - plugin: onprem.irsa.role_annotation_changes
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Run an application with the role that its service account names
+  kubernetes.core.k8s:
+    definition: "{{ lookup('ansible.builtin.file', 'reports.yaml') | from_yaml_all
+      | onprem.irsa.inject_role(region='eu-central-1') }}"
+
+- name: Make the roles
+  onprem.irsa.iam_roles:
+    cluster: prod
+    oidc_provider_arns: [arn:aws:iam::123456789012:oidc-provider/oidc.example.com]
+    roles: "{{ irsa_iam_roles }}"
+  register: made
+
+- name: Run an application with the role that IAM has for its service account
+  kubernetes.core.k8s:
+    definition: "{{ lookup('ansible.builtin.file', 'reports.yaml') | from_yaml_all
+      | onprem.irsa.inject_role(made.roles, region='eu-central-1', namespace='apps') }}"
+    namespace: apps
+"""
+
+RETURN = r"""
+_value:
+  description: The manifests, in their order.
+  type: list
+  elements: dict
+"""
+
+
+def _filter(  # noqa: PLR0913 -- its options
+    manifests: t.Iterable[t.Mapping[str, t.Any] | None],
+    roles: t.Iterable[t.Mapping[str, t.Any]] = (),
+    *,
+    region: str = "",
+    audience: str = "sts.amazonaws.com",
+    expiration: int = 86400,
+    regional_sts: bool = True,
+    namespace: str = "default",
+) -> list[dict[str, t.Any]]:
+    if isinstance(manifests, (str, t.Mapping)):
+        raise AnsibleFilterError("inject_role takes a list of manifests. Read a file with from_yaml_all.")
+    given = [dict(manifest) for manifest in manifests if manifest]  # a YAML file may begin with an empty document
+    known = accounts(given, roles, Settings(audience, region, regional_sts, expiration), namespace)
+    return [inject_manifest(manifest, known, region, namespace) for manifest in given]
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"inject_role": _filter}

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import missed
+
+DOCUMENTATION = r"""
+name: missed_pods
+short_description: Pods that were admitted without the role of their service account
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - Finds the pods whose service account has a role but which have neither role nor token, because they are older than
+    the annotation or the webhook, or because the webhook did not answer when they were admitted.
+  - Pods that have ended or are ending, static pods, and what is left out by a label or an annotation are not missed.
+positional: service_accounts
+options:
+  _input:
+    description: The pods of the cluster.
+    type: list
+    elements: dict
+    required: true
+  service_accounts:
+    description: The service accounts of the cluster. Their annotation C(eks.amazonaws.com/role-arn) gives them a role.
+    type: list
+    elements: dict
+    required: true
+  roles:
+    description: The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned.
+    type: list
+    elements: dict
+    default: []
+  excluded:
+    description: Namespaces whose pods are not injected by intent.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Name the pods that were missed
+  ansible.builtin.debug:
+    msg: "{{ (pods.resources | onprem.irsa.missed_pods(service_accounts.resources)).pods }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What was missed, and what makes it anew.
+  type: dict
+  contains:
+    pods:
+      description: The pods.
+      type: list
+      elements: dict
+      contains:
+        namespace:
+          description: Its namespace.
+          type: str
+        name:
+          description: Its name.
+          type: str
+        service_account:
+          description: The name of its service account.
+          type: str
+        owner:
+          description: What makes the pod, as C(kind/name); empty for nothing.
+          type: str
+          sample: Deployment/reports
+    owners:
+      description: Manifests of the workloads whose restart makes the pods anew, each once.
+      type: list
+      elements: dict
+    left:
+      description: Pods, as C(namespace/name), that no restart makes anew, such as those of jobs.
+      type: list
+      elements: str
+"""
+
+
+def _filter(
+    pods: t.Iterable[dict[str, t.Any]],
+    service_accounts: t.Iterable[dict[str, t.Any]],
+    roles: t.Iterable[t.Mapping[str, t.Any]] = (),
+    excluded: t.Sequence[str] = (),
+) -> dict[str, list[t.Any]]:
+    return missed(pods, accounts(service_accounts, roles, Settings()), excluded)
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"missed_pods": _filter}

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import problems
+
+DOCUMENTATION = r"""
+name: webhook_problems
+short_description: Why pods cannot be injected as asked for
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - Returns a sentence for everything that is wrong with the options of the role P(onprem.irsa.irsa_webhook#role) in a
+    cluster, each with the value, the rule and the fix.
+positional: seen
+options:
+  _input:
+    description: The options of the role, without the prefix C(irsa_webhook_).
+    type: dict
+    required: true
+  seen:
+    description:
+      - What the cluster has; C(foreign) as P(onprem.irsa.foreign_webhooks#filter) returns it, C(namespace_owner), the
+        label C(app.kubernetes.io/managed-by) of the namespace (V(null) where there is none), C(nodes), how many there
+        are, C(apis) of M(kubernetes.core.k8s_cluster_info), C(minor), the release such as V(1.34), and C(rules), the
+        C(status) of a C(SelfSubjectRulesReview).
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse what cannot be run
+  ansible.builtin.assert:
+    that: options | onprem.irsa.webhook_problems(seen) | length == 0
+    fail_msg: "{{ options | onprem.irsa.webhook_problems(seen) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The problems; an empty list when there are none.
+  type: list
+  elements: str
+"""
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"webhook_problems": problems}

@@ -1,0 +1,176 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the webhook's certificates are to be made anew. PRIVATE to the collection: it may change without notice.
+
+What is to be done follows from what the cluster has: the Secrets of authority and certificate, and the C(caBundle) by
+which API servers judge the webhook. So a run that was cut off anywhere is planned again, and at every moment API
+servers trust both the certificate that is served and the one that will be.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from base64 import b64decode
+from datetime import datetime, timedelta, timezone
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+except ImportError as error:
+    IMPORT_ERROR: ImportError | None = error
+else:
+    IMPORT_ERROR = None
+
+Data = t.Mapping[str, str]
+"""The C(data) of a Secret: base64 by key; empty when there is no such Secret."""
+
+
+class Plan(t.NamedTuple):
+    """What is to be done, and what there is; a C(datetime) is None where there is nothing."""
+
+    new_authority: bool
+    new_certificate: bool
+    kept: list[str]
+    """The other authorities, as PEM, that API servers trust today and that are still valid."""
+    trusted: bool
+    """Whether API servers trust the authority that signs, and it alone."""
+    expires: datetime | None
+    authority_expires: datetime | None
+
+
+class Pair(t.NamedTuple):
+    """A certificate and the authorities that were given with it, both as read."""
+
+    certificate: x509.Certificate
+    authorities: list[x509.Certificate]
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def _public_key(key: t.Any) -> bytes:  # noqa: ANN401 -- one of cryptography's many key types
+    encoded: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return encoded
+
+
+def read_pair(data: Data, name: str, fix: str) -> Pair:
+    """Read the Secret NAME of the type C(kubernetes.io/tls); raise InputError when its key is not the certificate's."""
+    try:
+        certificate = x509.load_pem_x509_certificate(b64decode(data["tls.crt"]))
+        key = load_pem_private_key(b64decode(data["tls.key"]), password=None)
+        authorities = x509.load_pem_x509_certificates(b64decode(data["ca.crt"])) if data.get("ca.crt") else []
+    except KeyError as error:
+        raise InputError(f"The Secret {name} has no {error}.", fix=fix) from error
+    except (TypeError, ValueError) as error:
+        raise InputError(f"The Secret {name} holds no PEM certificate with a plain key.", fix=fix) from error
+    if _public_key(certificate.public_key()) != _public_key(key.public_key()):
+        raise InputError(f"The Secret {name} holds a certificate (tls.crt) and another's key (tls.key).", fix=fix)
+    return Pair(certificate, authorities)
+
+
+def read_bundle(bundle: str) -> list[x509.Certificate]:
+    """Read a C(caBundle), base64 of PEM; what cannot be read is trusted by nobody, and so is nothing to keep."""
+    try:
+        return x509.load_pem_x509_certificates(b64decode(bundle)) if bundle else []
+    except ValueError:
+        return []
+
+
+def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
+
+
+def _named(certificate: x509.Certificate, host: str) -> bool:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    return host in names.get_values_for_type(x509.DNSName)
+
+
+def _fresh(certificate: x509.Certificate, now: datetime) -> bool:
+    """Tell whether a third of the certificate's life is left."""
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return begin <= now and 3 * (end - now) >= end - begin
+
+
+def _usable_leaf(
+    data: Data, name: str, authority: x509.Certificate, host: str, now: datetime
+) -> x509.Certificate | None:
+    try:
+        leaf = read_pair(data, name, "").certificate
+    except InputError:
+        return None  # it is made anew: nothing is lost with it
+    return leaf if _signed(leaf, authority) and _named(leaf, host) and _fresh(leaf, now) else None
+
+
+def plan(  # noqa: PLR0913 -- what there is, and what is wanted
+    authority: Data, certificate: Data, bundle: str, *, host: str, days: int, now: datetime, names: tuple[str, str]
+) -> Plan:
+    """Plan the certificates below an authority of the role's own.
+
+    AUTHORITY and CERTIFICATE are the data of the Secrets NAMES, BUNDLE is the C(caBundle) that API servers have, or
+    empty. A certificate for HOST lives DAYS. An authority that would not outlive a certificate signed at NOW is
+    replaced. Raises InputError when the authority's key is not its certificate's: nobody else could have signed.
+    """
+    trusted = read_bundle(bundle)
+    valid = [one for one in trusted if one.not_valid_after_utc > now]
+    if not authority:
+        return Plan(True, True, [_pem(one) for one in valid], False, None, None)
+    fix = (
+        f"Put the right key back, or remove the Secret (kubectl delete secret {names[0]}): a run then makes a new one."
+    )
+    signer = read_pair(authority, names[0], fix).certificate
+    if signer.not_valid_after_utc < now + timedelta(days=days) or signer.not_valid_before_utc > now:
+        return Plan(True, True, [_pem(one) for one in valid], False, None, None)
+    leaf = _usable_leaf(certificate, names[1], signer, host, now)
+    return Plan(
+        new_authority=False,
+        new_certificate=leaf is None,
+        kept=[_pem(one) for one in valid if one != signer],
+        trusted=trusted == [signer],
+        expires=None if leaf is None else leaf.not_valid_after_utc,
+        authority_expires=signer.not_valid_after_utc,
+    )
+
+
+def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str) -> Plan:
+    """Judge a Secret that was given; raise InputError for one that API servers would refuse.
+
+    It is to hold C(tls.crt), C(tls.key) and in C(ca.crt) the authorities, one of which signed the certificate.
+    """
+    fix = f"Give a kubernetes.io/tls Secret with tls.crt for {host}, its tls.key, and ca.crt, which signed it."
+    leaf, authorities = read_pair(certificate, name, fix)
+    if not authorities:
+        raise InputError(f"The Secret {name} has no ca.crt, by which API servers judge the webhook.", fix=fix)
+    if not any(_signed(leaf, one) for one in authorities):
+        raise InputError(f"The certificate in the Secret {name} is not signed by its ca.crt.", fix=fix)
+    if not _named(leaf, host):
+        raise InputError(f"The certificate in the Secret {name} is not for {host}.", fix=fix)
+    if not leaf.not_valid_before_utc <= now < leaf.not_valid_after_utc:
+        raise InputError(f"The certificate in the Secret {name} is not valid now, {now:%Y-%m-%d}.", fix=fix)
+    trusted = read_bundle(bundle)
+    return Plan(
+        new_authority=False,
+        new_certificate=False,
+        kept=[_pem(one) for one in trusted if one not in authorities and one.not_valid_after_utc > now],
+        trusted=trusted == authorities,
+        expires=leaf.not_valid_after_utc,
+        authority_expires=min(one.not_valid_after_utc for one in authorities),
+    )
+
+
+def instant(text: str) -> datetime:
+    """Read a time in UTC as ISO 8601, such as C(2026-01-31T12:00:00Z)."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+
+
+__all__: t.Final = ("IMPORT_ERROR", "Plan", "given", "instant", "plan", "read_bundle", "read_pair")

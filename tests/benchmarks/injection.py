@@ -1,0 +1,337 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What injection costs, and how many pods miss it while the webhook is disturbed: ours, and the upstream manifests.
+
+On the lab that is up (make lab-up NODES=3): pods are created that no scheduler takes, so that admission alone is
+measured. Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the
+API server admitted without the token, of 20 a second, while a webhook pod is killed, its node is drained, the
+Deployment is rolled and the authority is changed. The upstream manifests are those of the release, changed where the
+lab cannot take them: the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed
+certificate in the Secret and in caBundle, is done here, both within the same second.
+
+The last line is a JSON object: milliseconds, and how many pods were missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from os import environ
+from pathlib import Path
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import new_client_from_config_dict
+
+HERE = Path(__file__).resolve().parent
+LAB = HERE.parents[1] / "extensions/lab"
+STATE = Path(environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "onprem-irsa/lab/state"
+VERSION = "v0.6.17"
+IMAGE = f"docker.io/amazon/amazon-eks-pod-identity-webhook:{VERSION}"
+NONE, INJECTED = "bench-none", "bench-injected"
+ARN = "arn:aws:iam::123456789012:role/bench"
+RATE = 20  # pods a second
+SETTLED = 10  # seconds between two disturbances
+
+
+class Webhook(t.NamedTuple):
+    """Where a webhook runs, and how its authority is changed."""
+
+    namespace: str
+    selector: str
+    rotate: t.Callable[[], None]
+
+
+def run(command: list[str], text: str | None = None) -> str:
+    """Run a command and return what it printed; a failure ends the benchmark with its output."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True, input=text)  # noqa: S603 -- our own
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def kubectl(*arguments: str, objects: t.Sequence[t.Mapping[str, t.Any]] = ()) -> str:
+    """Run kubectl in the lab, with objects on its standard input."""
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}) if objects else None
+    return run([str(LAB / "bin/kubectl"), *arguments], text)
+
+
+def role(**options: object) -> None:
+    """Run the role irsa_webhook with these options."""
+    options["irsa_webhook_excluded_namespaces"] = [NONE]
+    playbook = ["ansible-playbook", "-i", str(STATE / "inventory.yml"), str(HERE / "injection.yml")]
+    run([str(LAB / "run"), *playbook, "-e", json.dumps(options)])
+
+
+def api() -> client.CoreV1Api:
+    """Return a client of its own: one is used by one thread at a time."""
+    config = yaml.safe_load(run(["podman", "exec", "irsa-lab-cp1", "cat", "/etc/kubernetes/admin.conf"]))
+    return client.CoreV1Api(t.cast("t.Callable[..., client.ApiClient]", new_client_from_config_dict)(config))
+
+
+def pod() -> t.Any:  # noqa: ANN401 -- the client takes it as it is, though its types ask for its own
+    """Return a pod that no scheduler takes."""
+    return {
+        "metadata": {"generateName": "bench-"},
+        "spec": {
+            "serviceAccountName": "bench",
+            "schedulerName": "nobody",
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "app", "image": "localhost/onprem-irsa/pause:1"}],
+        },
+    }
+
+
+def is_injected(made: client.V1Pod) -> bool:
+    """Tell whether the pod has the token's volume."""
+    return any(volume.name == "aws-iam-token" for volume in (made.spec and made.spec.volumes) or ())
+
+
+def clear(core: client.CoreV1Api, namespace: str) -> None:
+    """Remove the pods of a namespace."""
+    core.delete_collection_namespaced_pod(namespace, grace_period_seconds=0)
+
+
+def latencies(core: client.CoreV1Api, pods: int) -> dict[str, list[float]]:
+    """Create pods in both namespaces in turns; return the milliseconds of each."""
+    took: dict[str, list[float]] = {NONE: [], INJECTED: []}
+    for number in range(pods + 10):
+        for namespace, found in took.items():
+            start = time.perf_counter()
+            made = core.create_namespaced_pod(namespace, pod())
+            found.append((time.perf_counter() - start) * 1000)
+            if is_injected(made) != (namespace == INJECTED):
+                sys.exit(f"A pod in {namespace} was {'' if is_injected(made) else 'not '}injected.")
+        if number == 9:
+            took[NONE].clear()
+            took[INJECTED].clear()
+    for namespace in took:
+        clear(core, namespace)
+    return took
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the smallest value that this share of the values does not exceed."""
+    return round(sorted(values)[math.ceil(share * len(values)) - 1], 2)
+
+
+class Load(threading.Thread):
+    """Creates pods at a steady rate until it is stopped, and notes which were missed during what."""
+
+    def __init__(self, core: client.CoreV1Api) -> None:
+        """Take the client by which pods are created; its connections are pooled."""
+        super().__init__()
+        self.core, self.during = core, ""
+        self.ended = threading.Event()
+        self.created: dict[str, int] = {}
+        self.missed: dict[str, int] = {}
+        self.refused: dict[str, int] = {}
+
+    def _create(self, during: str) -> None:
+        try:
+            injected = is_injected(self.core.create_namespaced_pod(INJECTED, pod()))
+        except ApiException:
+            self.refused[during] = self.refused.get(during, 0) + 1
+            return
+        self.created[during] = self.created.get(during, 0) + 1
+        if not injected:
+            self.missed[during] = self.missed.get(during, 0) + 1
+
+    def run(self) -> None:
+        """Create pods by the clock, however long each takes."""
+        with ThreadPoolExecutor(4 * RATE) as workers:
+            due = time.monotonic()
+            while not self.ended.wait(max(0.0, due - time.monotonic())):
+                workers.submit(self._create, self.during)
+                due += 1 / RATE
+
+
+def drain(webhook: Webhook) -> None:
+    """Drain the node of one of the webhook's pods, and let it take pods again."""
+    listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
+    node = json.loads(listed)["items"][0]["spec"]["nodeName"]
+    kubectl("cordon", node)
+    try:
+        here = [one for one in json.loads(listed)["items"] if one["spec"]["nodeName"] == node]
+        for one in here:
+            path = f"/api/v1/namespaces/{webhook.namespace}/pods/{one['metadata']['name']}/eviction"
+            metadata = {"name": one["metadata"]["name"], "namespace": webhook.namespace}
+            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
+            command = [str(LAB / "bin/kubectl"), "create", "--raw", path, "-f", "-"]
+            # The disruption budget refuses the last pod, as it would a drain's.
+            subprocess.run(command, check=False, capture_output=True, text=True, input=json.dumps(eviction))  # noqa: S603 -- our own
+        time.sleep(SETTLED)
+    finally:
+        kubectl("uncordon", node)
+
+
+def rolled_out(webhook: Webhook) -> None:
+    """Wait until every pod of the Deployment is there."""
+    kubectl("rollout", "status", "deployment/pod-identity-webhook", "-n", webhook.namespace, "--timeout=180s")
+
+
+def disturb(webhook: Webhook, load: Load) -> None:
+    """Disturb the webhook in every way while pods are created."""
+
+    def kill() -> None:
+        pods = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "name").split()
+        kubectl("delete", pods[0], "-n", webhook.namespace, "--wait=false")
+
+    def roll() -> None:
+        kubectl("rollout", "restart", "deployment/pod-identity-webhook", "-n", webhook.namespace)
+
+    ways = {"kill": kill, "drain": lambda: drain(webhook), "roll": roll, "authority": webhook.rotate}
+    load.during = "nothing"
+    load.start()
+    time.sleep(SETTLED)
+    for name, way in ways.items():
+        load.during = name
+        way()
+        rolled_out(webhook)
+        time.sleep(SETTLED)
+    load.ended.set()
+    load.join()
+
+
+def missed(webhook: Webhook, title: str) -> int:
+    """Return how many pods were missed while the webhook was disturbed, and print it by disturbance."""
+    core = api()
+    load = Load(core)
+    disturb(webhook, load)
+    clear(core, INJECTED)
+    print(f"{title}: disturbance, created, missed, refused", flush=True)
+    for name in sorted({*load.created, *load.refused}):
+        counts = [found.get(name, 0) for found in (load.created, load.missed, load.refused)]
+        print(f"  {name:10} {counts[0]:6} {counts[1]:6} {counts[2]:6}", flush=True)
+    return sum(load.missed.values())
+
+
+def rotate_ours() -> None:
+    """Have the role make another authority."""
+    kubectl("delete", "secret", "pod-identity-webhook-ca", "-n", "pod-identity-webhook")
+    role()
+
+
+def self_signed() -> dict[str, str]:
+    """Return the data of a Secret with a certificate as the upstream manifests ask cert-manager for."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    host = "pod-identity-webhook.default.svc"
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(x509.random_serial_number())
+    made = made.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=90))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    certificate = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    return {"tls.crt": b64encode(certificate).decode(), "tls.key": b64encode(private).decode()}
+
+
+def upstream() -> list[dict[str, t.Any]]:
+    """Return the objects of the upstream manifests, but cert-manager's, with a certificate in their place."""
+    module = f"github.com/aws/amazon-eks-pod-identity-webhook@{VERSION}/deploy"
+    folder = Path(run(["go", "env", "GOMODCACHE"]).strip()) / module
+    texts = [path.read_text().replace("IMAGE", IMAGE) for path in sorted(folder.glob("*.yaml"))]
+    objects = [one for text in texts for one in yaml.safe_load_all(text) if one]
+    objects = [one for one in objects if not one["apiVersion"].startswith("cert-manager.io/")]
+    data = self_signed()
+    for one in objects:
+        if one["kind"] == "Deployment":
+            one["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+        if one["kind"] == "MutatingWebhookConfiguration":
+            one["webhooks"][0]["clientConfig"]["caBundle"] = data["tls.crt"]
+    metadata = {"name": "pod-identity-webhook-cert", "namespace": "default"}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": metadata,
+        "data": data,
+    }
+    return [secret, *objects]
+
+
+def rotate_upstream() -> None:
+    """Renew the upstream certificate as cert-manager and its injector do."""
+    wanted = ("Secret", "MutatingWebhookConfiguration")
+    kubectl("apply", "-f", "-", objects=[one for one in upstream() if one["kind"] in wanted])
+    time.sleep(90)  # until the kubelet has given the Secret to the pod
+
+
+def upstream_missed() -> int:
+    """Install the upstream manifests, disturb them and remove them again."""
+    role(irsa_webhook_mode="none")
+    objects = upstream()
+    kubectl("apply", "-f", "-", objects=objects)
+    try:
+        webhook = Webhook("default", "app=pod-identity-webhook", rotate_upstream)
+        rolled_out(webhook)
+        time.sleep(SETTLED)
+        return missed(webhook, "upstream")
+    finally:
+        kubectl("delete", "-f", "-", "--ignore-not-found", objects=objects)
+
+
+@contextlib.contextmanager
+def namespaces() -> t.Iterator[None]:
+    """Make the namespaces and their service accounts, and remove them in the end."""
+    objects = []
+    for name in (NONE, INJECTED):
+        annotations = {"eks.amazonaws.com/role-arn": ARN}
+        account = {"name": "bench", "namespace": name, "annotations": annotations}
+        objects += [
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+        ]
+    kubectl("apply", "-f", "-", objects=objects)
+    try:
+        yield
+    finally:
+        kubectl("delete", "namespace", NONE, INJECTED, "--wait=false")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pods", type=int, default=400, help="how many pods a latency is measured with")
+    pods = parser.parse_args().pods
+    with namespaces():
+        core = api()
+        role(irsa_webhook_mode="policy", irsa_webhook_set_flags=True)
+        by_policy = latencies(core, pods)
+        role()
+        by_webhook = latencies(core, pods)
+        ours = missed(
+            Webhook("pod-identity-webhook", "app.kubernetes.io/name=pod-identity-webhook", rotate_ours), "ours"
+        )
+        theirs = upstream_missed()
+        role()
+    measured = {
+        "none": by_policy[NONE] + by_webhook[NONE],
+        "webhook": by_webhook[INJECTED],
+        "policy": by_policy[INJECTED],
+    }
+    figures: dict[str, float] = {}
+    for share in (50, 99):
+        for name, values in measured.items():
+            figures[f"{name}_p{share}_ms"] = percentile(values, share / 100)
+    print(json.dumps({**figures, "ours_missed": ours, "upstream_missed": theirs}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.filter.inject_role import FilterModule
+
+inject_role = FilterModule().filters()["inject_role"]
+ARN = "arn:aws:iam::123456789012:role/prod-reports"
+ACCOUNT = {
+    "kind": "ServiceAccount",
+    "metadata": {"name": "reports", "annotations": {"eks.amazonaws.com/role-arn": ARN}},
+}
+POD = {
+    "kind": "Pod",
+    "metadata": {"name": "reports"},
+    "spec": {"serviceAccountName": "reports", "containers": [{"name": "app", "image": "x"}]},
+}
+
+
+def variables(manifest: dict[str, t.Any]) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in manifest["spec"]["containers"][0].get("env", [])}
+
+
+def test_a_file_with_its_service_account() -> None:
+    account, pod = inject_role([None, ACCOUNT, POD], region="eu-central-1", audience="other", expiration=900)
+    assert account == ACCOUNT
+    assert variables(pod)["AWS_ROLE_ARN"] == ARN
+    assert variables(pod)["AWS_REGION"] == "eu-central-1"
+    token = pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]
+    assert token == {"audience": "other", "expirationSeconds": 900, "path": "token"}
+
+
+def test_roles_that_were_made() -> None:
+    role = {"arn": ARN, "state": "present", "service_accounts": ["apps/reports"], "audiences": ["sts.amazonaws.com"]}
+    assert variables(inject_role([POD], [role], namespace="apps")[0])["AWS_ROLE_ARN"] == ARN
+    assert inject_role([POD], [role]) == [POD]
+
+
+def test_the_global_endpoint() -> None:
+    assert "AWS_STS_REGIONAL_ENDPOINTS" not in variables(inject_role([ACCOUNT, POD], regional_sts=False)[1])
+
+
+@pytest.mark.parametrize("manifests", [POD, "kind: Pod"])
+def test_what_is_no_list_is_refused(manifests: object) -> None:
+    with pytest.raises(AnsibleFilterError, match="from_yaml_all"):
+        inject_role(manifests)

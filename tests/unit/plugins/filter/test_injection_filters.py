@@ -1,0 +1,89 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.onprem.irsa.plugins.filter import (
+    foreign_webhooks,
+    missed_pods,
+    policy_api,
+    policy_flags,
+    policy_parameters,
+    served_manifests,
+    webhook_image,
+    webhook_problems,
+)
+
+FILTERS: dict[str, t.Callable[..., t.Any]] = {
+    name: function
+    for file in (
+        foreign_webhooks,
+        missed_pods,
+        policy_api,
+        policy_flags,
+        policy_parameters,
+        served_manifests,
+        webhook_image,
+        webhook_problems,
+    )
+    for name, function in file.FilterModule().filters().items()
+}
+ANNOTATIONS = {"eks.amazonaws.com/role-arn": "arn:1", "eks.amazonaws.com/token-expiration": "3600"}
+ACCOUNT = {"kind": "ServiceAccount", "metadata": {"namespace": "apps", "name": "reports", "annotations": ANNOTATIONS}}
+POD = {
+    "metadata": {"namespace": "apps", "name": "p"},
+    "spec": {"serviceAccountName": "reports", "containers": [{"name": "app"}]},
+}
+ROLE = {"arn": "arn:2", "state": "present", "service_accounts": ["apps/reports"], "audiences": ["sts.amazonaws.com"]}
+
+
+def test_their_names() -> None:
+    assert sorted(FILTERS) == [
+        "foreign_webhooks",
+        "missed_pods",
+        "policy_api",
+        "policy_flags",
+        "policy_parameters",
+        "served_manifests",
+        "webhook_image",
+        "webhook_problems",
+    ]
+
+
+def test_missed_pods() -> None:
+    assert FILTERS["missed_pods"]([POD], [ACCOUNT])["left"] == ["apps/p"]
+    assert FILTERS["missed_pods"]([POD], [], [ROLE])["left"] == ["apps/p"]
+    assert FILTERS["missed_pods"]([POD], [ACCOUNT], excluded=["apps"])["left"] == []
+    assert FILTERS["missed_pods"]([POD], [])["left"] == []
+
+
+def test_policy_parameters() -> None:
+    found = FILTERS["policy_parameters"]([ACCOUNT], [ROLE], region="eu-central-1", audience="sts.amazonaws.com")
+    assert found["apps.reports"] == "arn:2"
+    assert found["apps.reports_expiration"] == "3600"
+    assert found["region"] == "eu-central-1"
+    long = {"kind": "ServiceAccount", "metadata": {"namespace": "apps", "name": "a" * 253, "annotations": ANNOTATIONS}}
+    with pytest.raises(AnsibleFilterError, match="too long"):
+        FILTERS["policy_parameters"]([long])
+
+
+def test_policy_api() -> None:
+    assert FILTERS["policy_api"]({}, "1.34")["flags"]["feature-gates"] == "MutatingAdmissionPolicy=true"
+    with pytest.raises(AnsibleFilterError, match=r"1\.32"):
+        FILTERS["policy_api"]({}, "1.30")
+
+
+def test_webhook_image() -> None:
+    assert FILTERS["webhook_image"]("a/b:v0.6.17", "m") == {
+        "reference": "m/a/b:v0.6.17",
+        "review_versions": ["v1beta1"],
+    }
+
+
+def test_served_manifests() -> None:
+    pod, monitor = {"apiVersion": "v1", "kind": "Pod"}, {"apiVersion": "m/v1", "kind": "ServiceMonitor"}
+    assert FILTERS["served_manifests"]([pod, monitor], {"v1": {"Pod": {}}, "m/v1": {"PodMonitor": {}}}) == [pod]

@@ -1,0 +1,239 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import foreign, image, missed, problems
+
+Json = dict[str, t.Any]
+UPSTREAM = "amazon/amazon-eks-pod-identity-webhook"
+DIGEST = "sha256:" + 64 * "a"
+
+
+@pytest.mark.parametrize(
+    ("reference", "versions"),
+    [
+        (f"{UPSTREAM}:v0.6.17", ["v1beta1"]),
+        (f"{UPSTREAM}:0.5.7", ["v1beta1"]),
+        (f"{UPSTREAM}:v0.6.18", ["v1", "v1beta1"]),
+        (f"{UPSTREAM}:v0.10.0@{DIGEST}", ["v1", "v1beta1"]),
+        (f"{UPSTREAM}:latest", ["v1beta1"]),
+        (f"{UPSTREAM}@{DIGEST}", ["v1beta1"]),
+        (f"registry:5000/{UPSTREAM}:v1.0.0", ["v1", "v1beta1"]),
+    ],
+)
+def test_reviews_by_the_version(reference: str, versions: list[str]) -> None:
+    assert image(reference).review_versions == versions
+
+
+@pytest.mark.parametrize(
+    ("reference", "taken"),
+    [
+        (f"{UPSTREAM}:v1", f"mirror.example.com/hub/{UPSTREAM}:v1"),
+        ("public.ecr.aws/eks/webhook:v1", "mirror.example.com/hub/eks/webhook:v1"),
+        ("localhost/webhook:v1", "mirror.example.com/hub/webhook:v1"),
+        ("registry:5000/webhook:v1", "mirror.example.com/hub/webhook:v1"),
+        ("webhook:v1", "mirror.example.com/hub/webhook:v1"),
+    ],
+)
+def test_a_mirror_takes_the_place_of_the_registry(reference: str, taken: str) -> None:
+    assert image(reference, "mirror.example.com/hub/").reference == taken
+    assert image(reference).reference == reference
+
+
+def configuration(name: str, hook: str, client: Json, **metadata: object) -> Json:
+    return {"metadata": {"name": name, **metadata}, "webhooks": [{"name": hook, "clientConfig": client}]}
+
+
+def service(name: str) -> Json:
+    return {"service": {"namespace": "kube-system", "name": name}}
+
+
+def test_webhooks_of_others() -> None:
+    release = {"annotations": {"meta.helm.sh/release-name": "irsa"}}
+    found = foreign(
+        [
+            configuration("own", "pod-identity-webhook.amazonaws.com", service("pod-identity-webhook")),
+            configuration("upstream", "pod-identity-webhook.amazonaws.com", service("pod-identity-webhook")),
+            configuration("chart", "x", service("irsa-amazon-eks-pod-identity-webhook"), **release),
+            configuration("eks", "iam-for-pods.amazonaws.com", {"url": "https://127.0.0.1:23443/mutate"}),
+            configuration("azure", "mutation.azure-workload-identity.io", service("azure-wi-webhook-webhook-service")),
+            {"metadata": {"name": "empty"}},
+        ],
+        "own",
+    )
+    assert [(one["name"], one["namespace"], one["service"], one["release"]) for one in found] == [
+        ("upstream", "kube-system", "pod-identity-webhook", ""),
+        ("chart", "kube-system", "irsa-amazon-eks-pod-identity-webhook", "irsa"),
+        ("eks", "", "", ""),
+    ]
+
+
+GIVEN: Json = {
+    "mode": "webhook",
+    "namespace": "pod-identity-webhook",
+    "image": f"{UPSTREAM}:v0.6.17",
+    "replicas": 2,
+    "certificate_days": 365,
+    "timeout": 5,
+    "tls": "own",
+    "tls_secret": "",
+    "pull_secret": "",
+    "host_network": False,
+    "service_monitor": False,
+    "prometheus_rule": False,
+    "adopt": False,
+    "set_flags": False,
+}
+ALL = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+OTHER = [{"name": "other", "namespace": "default", "service": "pod-identity-webhook", "release": ""}]
+POLICIES: Json = {"admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {}}}
+SEEN: Json = {
+    "foreign": [],
+    "namespace_owner": None,
+    "nodes": 1,
+    "apis": POLICIES,
+    "minor": "1.34",
+    "rules": {"resourceRules": [ALL]},
+}
+
+
+@pytest.mark.parametrize("mode", ["webhook", "policy", "none"])
+def test_nothing_stands_in_the_way(mode: str) -> None:
+    assert problems({**GIVEN, "mode": mode}, SEEN) == []
+    assert problems({**GIVEN, "mode": mode}, {**SEEN, "namespace_owner": "onprem.irsa"}) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "seen", "says"),
+    [
+        ({"image": UPSTREAM}, {}, ["no tag and no digest", "v0.6.17"]),
+        ({"image": f"registry:5000/{UPSTREAM}"}, {}, ["no tag and no digest"]),
+        ({"image": f"{UPSTREAM}@sha256:abc"}, {}, ["no tag and no digest"]),
+        ({"namespace": "kube-system"}, {}, ["kube-system", "Choose"]),
+        ({"namespace": "default"}, {}, ["default"]),
+        ({"namespace": "Upper"}, {}, ["RFC 1123"]),
+        ({"replicas": 0}, {}, ["irsa_webhook_replicas is 0", "default is 2"]),
+        ({"certificate_days": 0}, {}, ["irsa_webhook_certificate_days is 0"]),
+        ({"timeout": 31}, {}, ["30 seconds at most"]),
+        ({"tls": "secret"}, {}, ["irsa_webhook_tls_secret"]),
+        ({"tls_secret": "name"}, {}, ["namespace/name"]),
+        ({"pull_secret": "name"}, {}, ["namespace/name"]),
+        ({"tls": "cert-manager"}, {}, ["Certificate", "Install it"]),
+        ({"service_monitor": True}, {}, ["ServiceMonitor", "monitoring.coreos.com"]),
+        ({"prometheus_rule": True}, {}, ["PrometheusRule"]),
+        ({"host_network": True}, {}, ["1 nodes", "irsa_webhook_replicas to 1"]),
+        ({}, {"foreign": OTHER}, ["other", "irsa_webhook_adopt", "foreign"]),
+        ({"mode": "policy"}, {"foreign": OTHER}, ["other", "irsa_webhook_adopt"]),
+        ({"mode": "foreign"}, {}, ["no other", "Install one"]),
+        ({}, {"namespace_owner": ""}, ["not made by this role"]),
+        ({"mode": "policy"}, {"apis": {}}, ["--feature-gates=MutatingAdmissionPolicy=true", "irsa_webhook_set_flags"]),
+        ({"mode": "policy"}, {"apis": {}}, ["--runtime-config=admissionregistration.k8s.io/v1beta1=true"]),
+        ({"mode": "policy", "set_flags": True}, {"apis": {}, "minor": "1.31"}, ["1.31", "1.32", "Upgrade"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_fix(given: Json, seen: Json, says: list[str]) -> None:
+    found = problems({**GIVEN, **given}, {**SEEN, **seen})
+    assert len(found) == 1
+    assert [word for word in says if word not in found[0]] == []
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    assert len(problems({**GIVEN, "image": "x", "replicas": 0}, {**SEEN, "foreign": OTHER})) == 3
+
+
+def test_what_was_asked_for() -> None:
+    assert problems({**GIVEN, "adopt": True}, {**SEEN, "foreign": OTHER}) == []
+    assert problems({**GIVEN, "mode": "foreign"}, {**SEEN, "foreign": OTHER}) == []
+    assert problems({**GIVEN, "mode": "policy", "set_flags": True}, {**SEEN, "apis": {}}) == []
+    assert problems({**GIVEN, "mode": "none", "image": "x"}, SEEN) == []
+    assert problems({**GIVEN, "host_network": True, "replicas": 1}, SEEN) == []
+
+
+def test_missing_permissions() -> None:
+    rules = [
+        {"verbs": ["get", "list"], "apiGroups": ["*"], "resources": ["*"]},
+        {"verbs": ["*"], "apiGroups": ["", "apps", "policy"], "resources": ["*"]},
+        {"verbs": ["*"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"]},
+        {
+            "verbs": ["*"],
+            "apiGroups": ["rbac.authorization.k8s.io"],
+            "resources": ["clusterrolebindings"],
+            "resourceNames": ["x"],
+        },
+        {"verbs": ["create", "patch", "delete"], "apiGroups": ["admissionregistration.k8s.io"], "resources": ["*"]},
+    ]
+    (found,) = problems(GIVEN, {**SEEN, "rules": {"resourceRules": rules}})
+    assert "create, patch, delete clusterrolebindings (rbac.authorization.k8s.io)." in found
+    assert problems(GIVEN, {**SEEN, "rules": {"resourceRules": [], "incomplete": True}}) == []
+    assert problems({**GIVEN, "mode": "none"}, {**SEEN, "rules": {"resourceRules": []}}) == []
+
+
+def pod(name: str = "p", metadata: Json | None = None, spec: Json | None = None, phase: str = "Running") -> Json:
+    return {
+        "metadata": {"namespace": "apps", "name": name, **(metadata or {})},
+        "spec": {"serviceAccountName": "reports", "containers": [{"name": "app"}], **(spec or {})},
+        "status": {"phase": phase},
+    }
+
+
+def owned(kind: str, name: str, **labels: str) -> Json:
+    return {
+        "ownerReferences": [{"kind": "Other", "name": "x"}, {"kind": kind, "name": name, "controller": True}],
+        "labels": labels,
+    }
+
+
+WITH_ROLE = {"apps/reports"}
+
+
+def test_a_pod_that_was_missed() -> None:
+    found = missed([pod()], WITH_ROLE)
+    assert found["pods"] == [{"namespace": "apps", "name": "p", "service_account": "reports", "owner": ""}]
+    assert (found["owners"], found["left"]) == ([], ["apps/p"])
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pod(spec={"serviceAccountName": "other"}),
+        pod(spec={"containers": [{"name": "app", "env": [{"name": "AWS_ROLE_ARN"}]}]}),
+        pod(metadata={"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": ""}}),
+        pod(metadata={"annotations": {"eks.amazonaws.com/skip-containers": "app"}}),
+        pod(metadata={"annotations": {"kubernetes.io/config.mirror": "x"}}),
+        pod(metadata={"deletionTimestamp": "now"}),
+        pod(metadata={"namespace": "kube-system"}),
+        pod(phase="Succeeded"),
+    ],
+)
+def test_a_pod_that_was_not(one: Json) -> None:
+    with_role = {"apps/reports", "kube-system/reports"}
+    assert missed([one], with_role, ["kube-system"]) == {"pods": [], "owners": [], "left": []}
+
+
+def test_owners_are_restarted_once() -> None:
+    found = missed(
+        [
+            pod("a", metadata=owned("ReplicaSet", "web-5d4f", **{"pod-template-hash": "5d4f"})),
+            pod("b", metadata=owned("ReplicaSet", "web-5d4f", **{"pod-template-hash": "5d4f"})),
+            pod("c", metadata=owned("StatefulSet", "db")),
+            pod("d", metadata=owned("ReplicaSet", "bare")),
+            pod("e", metadata=owned("Job", "once")),
+        ],
+        WITH_ROLE,
+    )
+    assert [one["owner"] for one in found["pods"]] == [
+        "Deployment/web",
+        "Deployment/web",
+        "StatefulSet/db",
+        "ReplicaSet/bare",
+        "Job/once",
+    ]
+    assert found["owners"] == [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "apps", "name": "web"}},
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}},
+    ]
+    assert found["left"] == ["apps/d", "apps/e"]

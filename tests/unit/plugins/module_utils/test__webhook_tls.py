@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import itertools
+import typing as t
+from base64 import b64encode
+from datetime import datetime, timedelta
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from hypothesis import given as given_values
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import (
+    Plan,
+    given,
+    instant,
+    plan,
+    read_bundle,
+    read_pair,
+)
+
+from ..some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
+
+if t.TYPE_CHECKING:
+    from cryptography import x509
+
+Data = dict[str, str]
+NAMES = ("ca", "tls")
+
+
+def planned(ca: Data, tls: Data, bundle: str = "", *, now: datetime = NOW, days: int = 365) -> Plan:
+    return plan(ca, tls, bundle, host=HOST, days=days, now=now, names=NAMES)
+
+
+CA = secret(authority(), 1)
+TLS = secret(leaf(), 11)
+
+
+def test_a_cluster_with_nothing() -> None:
+    assert planned({}, {}) == Plan(True, True, [], False, None, None)
+
+
+def test_nothing_to_do() -> None:
+    found = planned(CA, TLS, encoded(authority()))
+    assert (found.new_authority, found.new_certificate, found.kept, found.trusted) == (False, False, [], True)
+    assert found.expires == NOW + timedelta(days=365)
+    assert found.authority_expires == NOW + timedelta(days=3650)
+
+
+@pytest.mark.parametrize(("day", "new"), [(0, False), (243, False), (244, True), (364, True), (366, True)])
+def test_a_certificate_is_renewed_when_less_than_a_third_of_its_life_is_left(day: int, new: bool) -> None:
+    now = NOW + timedelta(days=day)
+    found = planned(CA, TLS, encoded(authority()), now=now)
+    assert (found.new_authority, found.new_certificate) == (False, new)
+    assert (found.expires is None) == new
+
+
+@pytest.mark.parametrize(("day", "new"), [(3650 - 366, False), (3650 - 364, True)])
+def test_an_authority_outlives_what_it_signs(day: int, new: bool) -> None:
+    now = NOW + timedelta(days=day)
+    tls = secret(leaf(begin=now), 11)
+    assert planned(CA, tls, encoded(authority()), now=now).new_authority is new
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        {},
+        {"tls.crt": "", "tls.key": ""},
+        {"tls.crt": "bm8gUEVN", "tls.key": "bm8gUEVN"},
+        secret(leaf(signer=2), 11),
+        secret(leaf(), 12),
+        secret(leaf(host="other.svc"), 11),
+        secret(leaf(host=""), 11),
+        secret(leaf(begin=NOW + timedelta(days=1)), 11),
+    ],
+)
+def test_a_certificate_that_does_not_do_is_made_anew(tls: Data) -> None:
+    found = planned(CA, tls, encoded(authority()))
+    assert (found.new_authority, found.new_certificate) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("ca", "says"),
+    [
+        (secret(authority(), 2), "another's key"),
+        ({"tls.crt": CA["tls.crt"]}, "has no 'tls.key'"),
+        ({"tls.crt": "bm8gUEVN", "tls.key": CA["tls.key"]}, "no PEM certificate"),
+    ],
+)
+def test_an_authority_that_does_not_match_its_key_is_refused(ca: Data, says: str) -> None:
+    with pytest.raises(InputError, match=says) as refused:
+        planned(ca, TLS)
+    assert "kubectl delete secret ca" in str(refused.value)
+
+
+def test_what_is_trusted_is_kept_while_it_is_valid() -> None:
+    expired = authority(3, begin=NOW - timedelta(days=9), days=8)
+    found = planned({}, {}, encoded(authority(2), expired))
+    assert found.kept == [pem(authority(2))]
+    found = planned(CA, TLS, encoded(authority(2), authority()))
+    assert (found.kept, found.trusted) == ([pem(authority(2))], False)
+
+
+@pytest.mark.parametrize("bundle", ["", "bm8gUEVN"])
+def test_a_bundle_that_cannot_be_read_keeps_nothing(bundle: str) -> None:
+    assert read_bundle(bundle) == []
+    assert planned(CA, TLS, bundle).trusted is False
+
+
+def test_a_given_certificate() -> None:
+    tls = secret(leaf(), 11, authority())
+    found = given(tls, encoded(authority(2)), host=HOST, now=NOW, name="given")
+    assert (found.new_authority, found.new_certificate, found.kept) == (False, False, [pem(authority(2))])
+    assert found.expires == NOW + timedelta(days=365)
+    assert given(tls, encoded(authority()), host=HOST, now=NOW, name="given").trusted
+
+
+@pytest.mark.parametrize(
+    ("tls", "says"),
+    [
+        (secret(leaf(), 12, authority()), "another's key"),
+        (secret(leaf(), 11), "has no ca.crt"),
+        (secret(leaf(), 11, authority(2)), "not signed"),
+        (secret(leaf(host="other"), 11, authority()), "not for"),
+        (secret(leaf(days=0.5, begin=NOW - timedelta(days=1)), 11, authority()), "not valid now"),
+    ],
+)
+def test_a_given_certificate_that_api_servers_would_refuse(tls: Data, says: str) -> None:
+    with pytest.raises(InputError, match=says) as refused:
+        given(tls, "", host=HOST, now=NOW, name="given")
+    assert "The " in refused.value.problem
+    assert "given" in refused.value.problem
+    assert HOST in refused.value.fix
+
+
+class Cluster:
+    """A cluster as the role's tasks change it: each step is one write, between which the run may end."""
+
+    def __init__(self) -> None:
+        self.ca: Data = {}
+        self.tls: Data = {}
+        self.bundle = ""
+        self.pods: list[Data] = []
+        self.rolled_for = ""
+        self.serial = itertools.count(1)
+
+    def served(self) -> list[x509.Certificate]:
+        """What API servers may meet: every pod reads the Secret at some time after it was written."""
+        found = [read_pair(data, "", "").certificate for data in [*self.pods, self.tls] if data]
+        return found if self.bundle else []
+
+    def run(self, now: datetime) -> t.Iterator[str]:
+        todo = planned(self.ca, self.tls, self.bundle, now=now, days=30)
+        if todo.new_authority:
+            key = next(self.serial)
+            self.ca = secret(authority(key, begin=now, days=300), key)
+            yield "authority"
+        signer = read_pair(self.ca, "", "").certificate
+        if self.bundle and pem(signer) not in map(pem, read_bundle(self.bundle)):
+            self.bundle = encoded(*read_bundle(encoded(signer)), *map(from_pem, todo.kept))
+            yield "both trusted"
+        if todo.new_certificate:
+            key = signer.serial_number - 1000
+            made = next(self.serial)
+            self.tls = secret(leaf(key, made, begin=now, days=30), made)
+            yield "certificate"
+        if self.rolled_for != pem(signer) or not self.pods:
+            for number in range(2):
+                self.pods = [*self.pods[1:], self.tls] if len(self.pods) == 2 else [*self.pods, self.tls]
+                yield f"pod {number}"
+            self.rolled_for = pem(signer)
+        self.bundle = encoded(signer)
+        yield "one trusted"
+
+
+def from_pem(text: str) -> x509.Certificate:
+    return read_bundle(b64encode(text.encode()).decode())[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given_values(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), min_size=1, max_size=40))
+def test_whatever_is_served_is_trusted_at_every_moment(runs: list[tuple[int, int]]) -> None:
+    """Runs some days apart, each cut off after some writes: no admission fails."""
+    cluster, now = Cluster(), NOW
+    for days, writes in runs:
+        now += timedelta(days=days)
+        for _step in itertools.islice(cluster.run(now), writes):
+            trusted = read_bundle(cluster.bundle)
+            for certificate in cluster.served():
+                assert any(is_signed(certificate, one) for one in trusted), _step
+    for _step in cluster.run(now):
+        pass
+    assert len(read_bundle(cluster.bundle)) == 1
+    assert planned(cluster.ca, cluster.tls, cluster.bundle, now=now, days=30).trusted
+
+
+def is_signed(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(signer)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
+
+
+def test_a_time_is_read_in_utc() -> None:
+    assert instant("2026-01-31T12:00:00Z") == instant("2026-01-31T13:00:00+01:00") == NOW

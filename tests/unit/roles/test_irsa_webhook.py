@@ -1,0 +1,251 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The objects of the role, rendered by Ansible from its variables as its tasks render them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, secret
+
+ROLE = Path(__file__).parents[3] / "roles/irsa_webhook"
+Json = dict[str, t.Any]
+ARN = "arn:aws:iam::123456789012:role/prod-reports"
+SERVED: Json = {
+    "v1": {"ConfigMap": {}, "Secret": {}, "Service": {}, "ServiceAccount": {}},
+    "admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {}, "MutatingAdmissionPolicyBinding": {}},
+}
+# What the tasks register when they look at the cluster.
+SEEN: Json = {
+    "ansible_check_mode": False,
+    "irsa_region": "eu-central-1",
+    "__irsa_webhook_cluster": {"apis": SERVED, "version": {"server": {"kubernetes": {"gitVersion": "v1.34.4"}}}},
+    "__irsa_webhook_found": {"resources": []},
+    "__irsa_webhook_configurations": {"resources": []},
+    "__irsa_webhook_secrets": {
+        "resources": [
+            {"metadata": {"name": "pod-identity-webhook-ca"}, "data": secret(authority(), 1)},
+            {"metadata": {"name": "pod-identity-webhook-tls"}, "data": secret(leaf(), 11)},
+        ]
+    },
+    "__irsa_webhook_tls_secrets": {"resources": [{"data": secret(leaf(), 11, authority())}]},
+    "__irsa_webhook_pull_secrets": {"resources": [{"data": {".dockerconfigjson": "e30="}}]},
+    "__irsa_webhook_accounts": {
+        "resources": [
+            {
+                "kind": "ServiceAccount",
+                "metadata": {
+                    "namespace": "apps",
+                    "name": "reports",
+                    "annotations": {"eks.amazonaws.com/role-arn": ARN},
+                },
+            }
+        ]
+    },
+    "__irsa_webhook_ca_made": {},
+    "__irsa_webhook_tls_made": {},
+    "__irsa_webhook_issued_secrets": {},
+    "__irsa_webhook_now": f"{NOW:%Y-%m-%dT%H:%M:%SZ}",
+    "__irsa_webhook_plan": {"kept": []},
+}
+
+
+def render(*names: str, **changed: object) -> Json:
+    """Render variables of the role, with options set and the cluster changed."""
+    command = [sys.executable, str(Path(__file__).with_name("render_role.py")), str(ROLE)]
+    given = json.dumps({"names": names, "variables": {**SEEN, **changed}})
+    done = subprocess.run(command, check=False, capture_output=True, text=True, input=given)  # noqa: S603 -- our own
+    assert done.returncode == 0, done.stderr
+    result: Json = json.loads(done.stdout)
+    return result
+
+
+def test_specifications_and_defaults_name_the_same_options() -> None:
+    specs = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
+    for entry_point in specs.values():
+        options = entry_point["options"]
+        assert options.keys() == defaults.keys()
+        for name, option in options.items():
+            if "default" in option:
+                assert option["default"] == defaults[name]
+
+
+def test_the_webhook_by_default() -> None:
+    found = render("__irsa_webhook_objects", "__irsa_webhook_requested", "__irsa_webhook_configuration")
+    kinds = [one["kind"] for one in found["__irsa_webhook_objects"]]
+    assert kinds == [
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Service",
+        "PodDisruptionBudget",
+        "Deployment",
+    ]
+    assert found["__irsa_webhook_requested"] == []
+    deployment = found["__irsa_webhook_objects"][-1]["spec"]
+    pod = deployment["template"]["spec"]
+    container = pod["containers"][0]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert container["image"] == "amazon/amazon-eks-pod-identity-webhook:v0.6.17"
+    assert "--service-account-lookup-grace-period=500ms" in container["args"]
+    assert "--port=8443" in container["args"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["priorityClassName"] == "system-cluster-critical"
+    assert pod["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
+    assert "hostNetwork" not in pod
+    (webhook,) = found["__irsa_webhook_configuration"]["webhooks"]
+    assert webhook["admissionReviewVersions"] == ["v1beta1"]
+    assert (webhook["failurePolicy"], webhook["timeoutSeconds"]) == ("Ignore", 5)
+    assert webhook["clientConfig"]["caBundle"] == encoded(authority())
+    assert webhook["namespaceSelector"]["matchExpressions"] == [
+        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["pod-identity-webhook"]}
+    ]
+
+
+def test_everything_on_request() -> None:
+    found = render(
+        "__irsa_webhook_objects",
+        "__irsa_webhook_requested",
+        "__irsa_webhook_unrequested",
+        "__irsa_webhook_namespace_object",
+        "__irsa_webhook_rules",
+        "__irsa_webhook_copies",
+        irsa_webhook_host_network=True,
+        irsa_webhook_port=9443,
+        irsa_webhook_image_mirror="registry.example.com",
+        irsa_webhook_pull_secret="kube-system/pull",  # noqa: S106 -- a name
+        irsa_webhook_network_policy=True,
+        irsa_webhook_service_monitor=True,
+        irsa_webhook_prometheus_rule=True,
+        irsa_webhook_tls="secret",
+        irsa_webhook_tls_secret="certs/webhook",  # noqa: S106 -- a name
+    )
+    names = [(one["kind"], one["metadata"]["name"]) for one in found["__irsa_webhook_requested"]]
+    assert names == [
+        ("NetworkPolicy", "pod-identity-webhook"),
+        ("Service", "pod-identity-webhook-metrics"),
+        ("ServiceMonitor", "pod-identity-webhook"),
+        ("PrometheusRule", "pod-identity-webhook"),
+    ]
+    deployment = found["__irsa_webhook_objects"][-1]["spec"]
+    pod = deployment["template"]["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
+    assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
+    assert pod["imagePullSecrets"] == [{"name": "pod-identity-webhook-pull"}]
+    assert pod["containers"][0]["image"] == "registry.example.com/amazon/amazon-eks-pod-identity-webhook:v0.6.17"
+    assert pod["containers"][0]["ports"][0]["containerPort"] == 9443
+    labels = found["__irsa_webhook_namespace_object"]["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "privileged"
+    assert [one["name"] for one in found["__irsa_webhook_copies"]] == [
+        "pod-identity-webhook-tls",
+        "pod-identity-webhook-pull",
+    ]
+    rules = found["__irsa_webhook_rules"]["groups"][0]["rules"]
+    assert rules[0]["expr"] == f"vector({int(NOW.timestamp()) + 365 * 86400})"
+    assert rules[2]["expr"].count('name="pod-identity-webhook.amazonaws.com"') == 1
+    assert found["__irsa_webhook_unrequested"] == []
+
+
+def test_what_is_not_requested_is_taken_away_where_it_can_be() -> None:
+    apis = {**SERVED, "networking.k8s.io/v1": {"NetworkPolicy": {}}, "monitoring.coreos.com/v1": {"ServiceMonitor": {}}}
+    cluster = {**SEEN["__irsa_webhook_cluster"], "apis": apis}
+    found = render("__irsa_webhook_unrequested", __irsa_webhook_cluster=cluster)["__irsa_webhook_unrequested"]
+    assert [(one["kind"], one["metadata"]["name"]) for one in found] == [
+        ("NetworkPolicy", "pod-identity-webhook"),
+        ("Service", "pod-identity-webhook-metrics"),
+        ("ServiceMonitor", "pod-identity-webhook"),
+    ]
+
+
+def test_strict_mode_cannot_wait_for_itself() -> None:
+    found = render("__irsa_webhook_configuration", irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni"])
+    ignoring, requiring = found["__irsa_webhook_configuration"]["webhooks"]
+    assert (ignoring["failurePolicy"], requiring["failurePolicy"]) == ("Ignore", "Fail")
+    assert ignoring["name"] != requiring["name"]
+    out, asked = requiring["namespaceSelector"]["matchExpressions"]
+    assert set(out["values"]) == {"pod-identity-webhook", "kube-system", "kube-public", "kube-node-lease", "cni"}
+    assert asked == {"key": "onprem.irsa/require-injection", "operator": "In", "values": ["true"]}
+    assert ignoring["namespaceSelector"]["matchExpressions"][1] == {**asked, "operator": "NotIn"}
+    assert requiring["timeoutSeconds"] <= 30
+
+
+def test_old_and_new_authority_are_trusted_together() -> None:
+    called = {
+        "metadata": {"name": "onprem-irsa-pod-identity-webhook"},
+        "webhooks": [{"clientConfig": {"caBundle": encoded(authority(2))}}],
+    }
+    found = render(
+        "__irsa_webhook_tls_state",
+        "__irsa_webhook_must_trust_both",
+        "__irsa_webhook_both",
+        "__irsa_webhook_bundle",
+        __irsa_webhook_configurations={"resources": [called]},
+        __irsa_webhook_plan={"kept": ["other\n"]},
+    )
+    assert found["__irsa_webhook_must_trust_both"] is True
+    assert found["__irsa_webhook_tls_state"]["trusted"] is False
+    assert len(found["__irsa_webhook_tls_state"]["kept"]) == 1
+    assert found["__irsa_webhook_bundle"] == encoded(authority())
+    assert encoded(authority())[:-8] in found["__irsa_webhook_both"]
+
+
+def test_cert_manager() -> None:
+    issued = {"resources": [{"data": secret(leaf(), 11, authority())}]}
+    found = render(
+        "__irsa_webhook_requested",
+        "__irsa_webhook_configuration",
+        "__irsa_webhook_tls_state",
+        irsa_webhook_tls="cert-manager",
+        __irsa_webhook_issued_secrets=issued,
+    )
+    assert [one["kind"] for one in found["__irsa_webhook_requested"]] == [
+        "Issuer",
+        "Certificate",
+        "Issuer",
+        "Certificate",
+    ]
+    certificate = found["__irsa_webhook_requested"][-1]["spec"]
+    assert certificate["dnsNames"] == [HOST]
+    assert (certificate["duration"], certificate["renewBefore"]) == ("8760h0m0s", "2920h0m0s")
+    assert found["__irsa_webhook_tls_state"]["days_left"] == 365
+    configuration = found["__irsa_webhook_configuration"]
+    assert configuration["metadata"]["annotations"] == {
+        "cert-manager.io/inject-ca-from": "pod-identity-webhook/pod-identity-webhook"
+    }
+    assert configuration["webhooks"][0]["clientConfig"]["caBundle"] == encoded(authority())
+
+
+def test_the_policy() -> None:
+    found = render("__irsa_webhook_policy_objects", "__irsa_webhook_done", "__irsa_webhook_stubs_of_policy")
+    parameters, policy, binding = found["__irsa_webhook_policy_objects"]
+    assert parameters["data"]["apps.reports"] == ARN
+    assert parameters["data"]["region"] == "eu-central-1"
+    assert "pod-identity-webhook.pod-identity-probe" in parameters["data"]
+    assert policy["apiVersion"] == binding["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
+    spec = policy["spec"]
+    assert (spec["failurePolicy"], spec["reinvocationPolicy"]) == ("Ignore", "Never")
+    expressions = [one["jsonPatch"]["expression"] for one in spec["mutations"]]
+    assert [("LIST" in one, "spec/containers" in one, "spec/initContainers" in one) for one in expressions] == [
+        (False, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    assert [one["name"] for one in spec["variables"]][:2] == ["account", "audience"]
+    assert binding["spec"]["paramRef"]["parameterNotFoundAction"] == "Allow"
+    assert spec["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"] == []
+    assert found["__irsa_webhook_stubs_of_policy"][0]["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
+
+
+def test_an_old_cluster_has_no_policy_to_take_away() -> None:
+    cluster = {"apis": {}, "version": {"server": {"kubernetes": {"gitVersion": "v1.30.1"}}}}
+    found = render("__irsa_webhook_stubs_of_policy", __irsa_webhook_cluster=cluster)
+    assert found["__irsa_webhook_stubs_of_policy"][0]["kind"] == "MutatingAdmissionPolicyBinding"
