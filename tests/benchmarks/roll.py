@@ -20,6 +20,7 @@ from pathlib import Path
 
 import urllib3
 import yaml
+
 from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Load, Target
 
 NODES: t.Final = ("irsa-lab-cp1", "irsa-lab-cp2", "irsa-lab-cp3")
