@@ -27,8 +27,8 @@ if t.TYPE_CHECKING:
 
 PROFILE: t.Final = "/debug/pprof/goroutine?debug=1"
 
-_QUESTIONS = 30
-_PAUSE = 0.8  # seconds between two profiles, and from the last request's answer to the end, for what is still sent
+_QUESTIONS = 16
+_PAUSE = 0.5  # seconds between two profiles, and from the last request's answer to the end, for what is still sent
 
 _REQUEST = "net/http.serverHandler.ServeHTTP"
 _WATCH = "handlers.(*WatchServer)."
