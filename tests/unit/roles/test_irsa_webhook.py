@@ -241,7 +241,7 @@ def test_the_policy() -> None:
     ]
     assert [one["name"] for one in spec["variables"]][:2] == ["account", "audience"]
     assert binding["spec"]["paramRef"]["parameterNotFoundAction"] == "Allow"
-    assert spec["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"] == []
+    assert spec["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"] == ["pod-identity-webhook"]
     assert found["__irsa_webhook_stubs_of_policy"][0]["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
 
 
