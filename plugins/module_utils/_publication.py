@@ -159,7 +159,7 @@ def target(params: t.Mapping[str, t.Any], region: str) -> Target:
         versioning=params["versioning"],
         adopt=params["adopt"],
     )
-    _ = wanted.discovery_key  # refuses the URL of another bucket
+    _object_key(wanted.issuer + DISCOVERY_PATH, wanted)  # refuses the URL of another bucket
     if wanted.discovery_document:
         wanted = replace(wanted, jwks_uri=_checked_jwks_uri(wanted))
         if not wanted.kids:
@@ -211,7 +211,7 @@ def located(wanted: Target, discovery: str | None) -> Target:
             fix="Publish the key set below the issuer first, and let the document name it there.",
         )
     moved = replace(wanted, jwks_uri=jwks_uri)
-    _ = moved.jwks_key  # refuses the URL of another bucket
+    _object_key(moved.jwks_uri, moved)  # refuses the URL of another bucket
     return moved
 
 

@@ -278,9 +278,13 @@ def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, 
     change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
     target, after = change.target, t.cast("_bucket.Bucket", change.after)
     kids = kids_of_document(after.objects[target.jwks_key].body)
-    options: t.Any = {"jwks_uri": target.jwks_uri, "ca_file": module.params["aws_ca_bundle"]}
-    options["seconds"] = SPREADING_SECONDS if change.changed else FAULT_SECONDS
-    served = [] if module.check_mode else read_back(wanted.issuer, kids, **options)
+    seconds = SPREADING_SECONDS if change.changed else FAULT_SECONDS
+    ca_file = module.params["aws_ca_bundle"]
+    served = (
+        []
+        if module.check_mode
+        else read_back(wanted.issuer, kids, jwks_uri=target.jwks_uri, ca_file=ca_file, seconds=seconds)
+    )
     return {
         "changed": change.changed,
         "diff": _bucket.diff(wanted.bucket, change.before, after),
