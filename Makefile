@@ -148,7 +148,14 @@ molecule-three: lab-build ## The whole, on three nodes with a key pair made befo
 	ansible-playbook extensions/lab/nodes.yml --extra-vars lab_nodes=3
 	$(MOLECULE) --scenario-name generate_key
 	ansible-playbook extensions/lab/cluster.yml --extra-vars lab_nodes=3
-	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input upgrade)
+	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input)
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: molecule-upgrade
+molecule-upgrade: lab-build ## kubeadm upgrade on three nodes, and a fourth that joins
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	$(MOLECULE) --scenario-name upgrade
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-roll
