@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import yaml
@@ -108,8 +109,9 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and one more
         after = patched(before, wanted) if by_patch else kept(before, wanted, version)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
-    # As kubeadm writes it: keys in their order, and no indentation of lists.
-    text = configuration if after.configuration == before else yaml.safe_dump(after.configuration)
+    # As kubeadm writes it: keys in their order, no indentation of lists; and of plain strings, not of Ansible's own.
+    plain = json.loads(json.dumps(after.configuration))
+    text = configuration if plain == before else yaml.safe_dump(plain)
     return {"configuration": text, "patch": list(after.patch)}
 
 

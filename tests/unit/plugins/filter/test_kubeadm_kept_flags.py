@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import subprocess
 import typing as t
 
 import pytest
@@ -40,6 +42,16 @@ def test_for_kubespray_a_patch_does_it_all() -> None:
     done = kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=CONFIGURATION, by_patch=True)
     assert done["configuration"] == CONFIGURATION
     assert [operation["value"] for operation in done["patch"]] == ["--service-account-issuer=https://new"]
+
+
+def test_in_a_template() -> None:
+    """Ansible hands filters strings of its own kind, which PyYAML does not write."""
+    variables = {"observed": observed("v1.34.4", DEFAULT), "text": CONFIGURATION}
+    message = "msg={{ observed | onprem.irsa.kubeadm_kept_flags('https://new', configuration=text) }}"
+    command = ["ansible", "localhost", "-e", json.dumps(variables), "-m", "ansible.builtin.debug", "-a", message]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- this environment's
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "value: https://new" in done.stdout
 
 
 def test_bad_input_fails_with_its_message() -> None:
