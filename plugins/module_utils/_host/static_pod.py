@@ -141,8 +141,9 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, running
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
-    since, bad = watch.begin(), watch.seen - {running.identity if running is not None else None}
+    bad = watch.seen - {running.identity if running is not None else None}
     _replace(change.path, good)
+    since = watch.begin()  # after the rename: until then the kubelet goes on starting the bad one
     change.backups.forget()
     again = watch.wait(lambda process: process.identity not in bad, since=since, timeout=change.timeout)
     return Outcome(changed=True, failure=failure, put_back=True, put_back_failure=again)

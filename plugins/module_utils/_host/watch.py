@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class Watch:
                 if ready and wanted(process):
                     return None
             new |= self._attempts() - since
-            exits = len(new) - 1 + (time.monotonic() - alive > self.gone)
+            exits = _attempts_of_one_pod(new) - 1 + (time.monotonic() - alive > self.gone)
             if exits >= _EXITS:
                 lines = last_lines(new)
                 return Failure(f"it exits as soon as it starts, with {reason(lines) or 'no word'}.", tuple(lines))
@@ -98,6 +99,11 @@ class Watch:
         if process is not None:
             self.seen.add(process.identity)
         return process, ready
+
+
+def _attempts_of_one_pod(files: t.Iterable[Path]) -> int:
+    """Return how often the pod was started that was started most: another manifest's attempts are not this one's."""
+    return max(Counter(file.parent for file in files).values(), default=0)
 
 
 def _state(process: Process | None, wanted: t.Callable[[Process], bool]) -> str:

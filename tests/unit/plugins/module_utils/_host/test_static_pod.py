@@ -88,7 +88,7 @@ def test_a_refused_flag_is_put_back_early_and_with_its_reason(kubelet: FakeKubel
     assert (manifests(kubelet), backups(kubelet)) == ([kubelet.manifest], [])
     result = reported_outcome(outcome, watch)
     assert result["reason"] == 'it exits as soon as it starts, with "command failed" err="refused must not be given".'
-    assert result["recovered"]
+    assert result["recovered"], result
     assert "ready again" in result["msg"]
     assert result["log"][-1].startswith("E0102")
 
@@ -176,7 +176,7 @@ def test_a_lost_connection_does_not_end_what_has_begun(kubelet: FakeKubelet, num
     result = json.loads(runner.stdout.read().splitlines()[-1])
     runner.stdout.close()
     assert runner.wait() == 0
-    assert result["recovered"]
+    assert result["recovered"], result
     assert running(kubelet) == kubelet.flags(OLD)
 
 
