@@ -9,7 +9,8 @@ PYTHON := $(or $(shell extensions/setup),$(error The setup of this machine faile
 MINOR  := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 # The environment stands outside of the checkout, where antsibull-docs finds the other collections, and is
-# named after its content, so that checkouts of several versions do not replace each other's.
+# named after its content, so that checkouts of several versions do not replace each other's; so its rule
+# needs no prerequisite, whose time would be newer in each fresh checkout.
 CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/onprem-irsa
 VENV   := $(CACHE)/venv-$(MINOR)-$(shell sha256sum requirements-dev.txt | cut -c 1-12)
 UV     := $(CACHE)/uv-$(MINOR)/bin/uv
@@ -34,7 +35,7 @@ $(UV):
 	$(PYTHON) -m venv $(CACHE)/uv-$(MINOR)
 	$(CACHE)/uv-$(MINOR)/bin/python -m pip install --quiet uv==0.13.9
 
-$(VENV)/.done: requirements-dev.txt | $(UV)
+$(VENV)/.done: | $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
 	$(UV) pip install --quiet --compile-bytecode --python $(VENV) --require-hashes --requirement requirements-dev.txt
 	@touch $@
