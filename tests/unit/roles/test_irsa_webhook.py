@@ -241,8 +241,16 @@ def test_the_policy() -> None:
     ]
     assert [one["name"] for one in spec["variables"]][:2] == ["account", "audience"]
     assert binding["spec"]["paramRef"]["parameterNotFoundAction"] == "Allow"
-    assert spec["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"] == ["pod-identity-webhook"]
+    assert spec["matchConstraints"]["namespaceSelector"] == {}
     assert found["__irsa_webhook_stubs_of_policy"][0]["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
+
+
+def test_the_policy_reaches_its_own_probe_whatever_is_excluded() -> None:
+    name = "__irsa_webhook_policy_namespaces"
+    given = render(name, irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni", "pod-identity-webhook"])
+    (out,) = given[name]["matchExpressions"]
+    assert (out["key"], out["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
+    assert set(out["values"]) == {"cni", "kube-system", "kube-public", "kube-node-lease"}
 
 
 def test_an_old_cluster_has_no_policy_to_take_away() -> None:
