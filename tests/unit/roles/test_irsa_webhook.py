@@ -4,18 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import typing as t
-from pathlib import Path
-
 import yaml
 
 from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, secret
+from .rendered import ROLES, Json, rendered
 
-ROLE = Path(__file__).parents[3] / "roles/irsa_webhook"
-Json = dict[str, t.Any]
+ROLE = ROLES / "irsa_webhook"
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
 SERVED: Json = {
     "v1": {"ConfigMap": {}, "Secret": {}, "Service": {}, "ServiceAccount": {}},
@@ -58,12 +52,7 @@ SEEN: Json = {
 
 def render(*names: str, **changed: object) -> Json:
     """Render variables of the role, with options set and the cluster changed."""
-    command = [sys.executable, str(Path(__file__).with_name("render_role.py")), str(ROLE)]
-    given = json.dumps({"names": names, "variables": {**SEEN, **changed}})
-    done = subprocess.run(command, check=False, capture_output=True, text=True, input=given)  # noqa: S603 -- our own
-    assert done.returncode == 0, done.stderr
-    result: Json = json.loads(done.stdout)
-    return result
+    return rendered("irsa_webhook", names, {**SEEN, **changed})
 
 
 def test_specifications_and_defaults_name_the_same_options() -> None:
