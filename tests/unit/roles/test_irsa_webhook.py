@@ -125,8 +125,19 @@ def test_everything_on_request() -> None:
         ("ServiceMonitor", "pod-identity-webhook"),
         ("PrometheusRule", "pod-identity-webhook"),
     ]
+    network, metrics, monitor, rule = (one["spec"] for one in found["__irsa_webhook_requested"])
     deployment = found["__irsa_webhook_objects"][-1]["spec"]
     pod = deployment["template"]["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    ports = {one["name"] for one in pod["containers"][0]["ports"]}
+    assert network["podSelector"]["matchLabels"].items() <= labels.items()
+    assert {one["port"] for one in network["ingress"][0]["ports"]} == ports
+    assert metrics["selector"].items() <= labels.items()
+    assert metrics["ports"][0]["targetPort"] in ports
+    assert monitor["endpoints"][0]["port"] == metrics["ports"][0]["name"]
+    by_label = found["__irsa_webhook_requested"][1]["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= by_label.items()
+    assert rule == found["__irsa_webhook_rules"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
     assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
     assert pod["imagePullSecrets"] == [{"name": "pod-identity-webhook-pull"}]
@@ -190,6 +201,7 @@ def test_old_and_new_authority_are_trusted_together() -> None:
 def test_cert_manager() -> None:
     issued = {"resources": [{"data": secret(leaf(), 11, authority())}]}
     found = render(
+        "__irsa_webhook_objects",
         "__irsa_webhook_requested",
         "__irsa_webhook_configuration",
         "__irsa_webhook_tls_state",
@@ -202,7 +214,15 @@ def test_cert_manager() -> None:
         "Issuer",
         "Certificate",
     ]
-    certificate = found["__irsa_webhook_requested"][-1]["spec"]
+    self_signed, authority_wanted, signer, wanted = found["__irsa_webhook_requested"]
+    assert self_signed["spec"] == {"selfSigned": {}}
+    assert authority_wanted["spec"]["isCA"] is True
+    assert authority_wanted["spec"]["issuerRef"]["name"] == self_signed["metadata"]["name"]
+    assert signer["spec"]["ca"]["secretName"] == authority_wanted["spec"]["secretName"]
+    certificate = wanted["spec"]
+    assert certificate["issuerRef"]["name"] == signer["metadata"]["name"]
+    (served,) = found["__irsa_webhook_objects"][-1]["spec"]["template"]["spec"]["volumes"]
+    assert served["secret"]["secretName"] == certificate["secretName"]
     assert certificate["dnsNames"] == [HOST]
     assert (certificate["duration"], certificate["renewBefore"]) == ("8760h0m0s", "2920h0m0s")
     assert found["__irsa_webhook_tls_state"]["days_left"] == 365
