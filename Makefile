@@ -140,7 +140,7 @@ molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer adopt irsa_iam irsa_apiserver irsa_webhook_none \
-	  irsa_webhook_renewal irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge)
+	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge)
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-three
@@ -167,8 +167,11 @@ bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours,
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-injection
-bench-injection: setup ## Admission with and without injection, and missed pods, on the lab that is up (10 minutes)
+bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own (15 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	python tests/benchmarks/injection.py
+	ansible-playbook extensions/lab/down.yml
 
 .PHONY: clean
 clean: ## Remove what was made inside of the checkout

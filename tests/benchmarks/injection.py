@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What injection costs, and how many pods miss it while the webhook is disturbed: ours, and the upstream manifests.
 
-On the lab that is up (make lab-up NODES=3): pods are created that no scheduler takes, so that admission alone is
-measured. Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the
-API server admitted without the token, of 20 a second, while a webhook pod is killed, its node is drained, the
-Deployment is rolled and the authority is changed. The upstream manifests are those of the release, changed where the
-lab cannot take them: the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed
-certificate in the Secret and in caBundle, is done here, both within the same second.
+On the lab that is up, of three nodes: pods are created that no scheduler takes, so that admission alone is measured.
+Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the API server
+admitted without the token, of 20 a second, while a webhook pod is killed, its node is drained, the Deployment is rolled
+and the authority is changed. The upstream manifests are those of the release, changed where the lab cannot take them:
+the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed certificate in the Secret
+and in caBundle, is done here, both within the same second.
 
 The last line is a JSON object: milliseconds, and how many pods were missed.
 """
@@ -166,16 +166,8 @@ def drain(webhook: Webhook) -> None:
     """Drain the node of one of the webhook's pods, and let it take pods again."""
     listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
     node = json.loads(listed)["items"][0]["spec"]["nodeName"]
-    kubectl("cordon", node)
     try:
-        here = [one for one in json.loads(listed)["items"] if one["spec"]["nodeName"] == node]
-        for one in here:
-            path = f"/api/v1/namespaces/{webhook.namespace}/pods/{one['metadata']['name']}/eviction"
-            metadata = {"name": one["metadata"]["name"], "namespace": webhook.namespace}
-            eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata}
-            command = [str(LAB / "bin/kubectl"), "create", "--raw", path, "-f", "-"]
-            # The disruption budget refuses the last pod, as it would a drain's.
-            subprocess.run(command, check=False, capture_output=True, text=True, input=json.dumps(eviction))  # noqa: S603 -- our own
+        kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
         time.sleep(SETTLED)
     finally:
         kubectl("uncordon", node)
@@ -197,6 +189,7 @@ def disturb(webhook: Webhook, load: Load) -> None:
         kubectl("rollout", "restart", "deployment/pod-identity-webhook", "-n", webhook.namespace)
 
     ways = {"kill": kill, "drain": lambda: drain(webhook), "roll": roll, "authority": webhook.rotate}
+    cleaner = api()
     load.during = "nothing"
     load.start()
     time.sleep(SETTLED)
@@ -205,6 +198,7 @@ def disturb(webhook: Webhook, load: Load) -> None:
         way()
         rolled_out(webhook)
         time.sleep(SETTLED)
+        clear(cleaner, INJECTED)
     load.ended.set()
     load.join()
 
@@ -311,8 +305,8 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=400, help="how many pods a latency is measured with")
     pods = parser.parse_args().pods
     with namespaces():
-        core = api()
         role(irsa_webhook_mode="policy", irsa_webhook_set_flags=True)
+        core = api()
         by_policy = latencies(core, pods)
         role()
         by_webhook = latencies(core, pods)

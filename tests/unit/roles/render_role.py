@@ -19,7 +19,7 @@ from ansible.template import Templar, trust_as_template
 def main(role: Path) -> None:
     init_plugin_loader([str(role.parents[1] / ".build")])
     loader, variables = DataLoader(), {}
-    for path in [role / "defaults/main.yml", *sorted((role / "vars/main").iterdir())]:
+    for path in [role / "defaults/main.yml", *sorted((role / "vars").rglob("*.yml"))]:
         variables.update(loader.load_from_file(str(path), trusted_as_template=True))
     asked = json.load(sys.stdin)
     wanted = {name: trust_as_template(f"{{{{ {name} }}}}") for name in asked["names"]}

@@ -4,18 +4,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import typing as t
-from pathlib import Path
-
 import yaml
 
 from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, secret
+from .rendered import ROLES, Json, rendered
 
-ROLE = Path(__file__).parents[3] / "roles/irsa_webhook"
-Json = dict[str, t.Any]
+ROLE = ROLES / "irsa_webhook"
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
 SERVED: Json = {
     "v1": {"ConfigMap": {}, "Secret": {}, "Service": {}, "ServiceAccount": {}},
@@ -58,12 +52,7 @@ SEEN: Json = {
 
 def render(*names: str, **changed: object) -> Json:
     """Render variables of the role, with options set and the cluster changed."""
-    command = [sys.executable, str(Path(__file__).with_name("render_role.py")), str(ROLE)]
-    given = json.dumps({"names": names, "variables": {**SEEN, **changed}})
-    done = subprocess.run(command, check=False, capture_output=True, text=True, input=given)  # noqa: S603 -- our own
-    assert done.returncode == 0, done.stderr
-    result: Json = json.loads(done.stdout)
-    return result
+    return rendered("irsa_webhook", names, {**SEEN, **changed})
 
 
 def test_specifications_and_defaults_name_the_same_options() -> None:
@@ -136,8 +125,19 @@ def test_everything_on_request() -> None:
         ("ServiceMonitor", "pod-identity-webhook"),
         ("PrometheusRule", "pod-identity-webhook"),
     ]
+    network, metrics, monitor, rule = (one["spec"] for one in found["__irsa_webhook_requested"])
     deployment = found["__irsa_webhook_objects"][-1]["spec"]
     pod = deployment["template"]["spec"]
+    labels = deployment["template"]["metadata"]["labels"]
+    ports = {one["name"] for one in pod["containers"][0]["ports"]}
+    assert network["podSelector"]["matchLabels"].items() <= labels.items()
+    assert {one["port"] for one in network["ingress"][0]["ports"]} == ports
+    assert metrics["selector"].items() <= labels.items()
+    assert metrics["ports"][0]["targetPort"] in ports
+    assert monitor["endpoints"][0]["port"] == metrics["ports"][0]["name"]
+    by_label = found["__irsa_webhook_requested"][1]["metadata"]["labels"]
+    assert monitor["selector"]["matchLabels"].items() <= by_label.items()
+    assert rule == found["__irsa_webhook_rules"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
     assert (pod["hostNetwork"], pod["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
     assert pod["imagePullSecrets"] == [{"name": "pod-identity-webhook-pull"}]
@@ -201,6 +201,7 @@ def test_old_and_new_authority_are_trusted_together() -> None:
 def test_cert_manager() -> None:
     issued = {"resources": [{"data": secret(leaf(), 11, authority())}]}
     found = render(
+        "__irsa_webhook_objects",
         "__irsa_webhook_requested",
         "__irsa_webhook_configuration",
         "__irsa_webhook_tls_state",
@@ -213,7 +214,15 @@ def test_cert_manager() -> None:
         "Issuer",
         "Certificate",
     ]
-    certificate = found["__irsa_webhook_requested"][-1]["spec"]
+    self_signed, authority_wanted, signer, wanted = found["__irsa_webhook_requested"]
+    assert self_signed["spec"] == {"selfSigned": {}}
+    assert authority_wanted["spec"]["isCA"] is True
+    assert authority_wanted["spec"]["issuerRef"]["name"] == self_signed["metadata"]["name"]
+    assert signer["spec"]["ca"]["secretName"] == authority_wanted["spec"]["secretName"]
+    certificate = wanted["spec"]
+    assert certificate["issuerRef"]["name"] == signer["metadata"]["name"]
+    (served,) = found["__irsa_webhook_objects"][-1]["spec"]["template"]["spec"]["volumes"]
+    assert served["secret"]["secretName"] == certificate["secretName"]
     assert certificate["dnsNames"] == [HOST]
     assert (certificate["duration"], certificate["renewBefore"]) == ("8760h0m0s", "2920h0m0s")
     assert found["__irsa_webhook_tls_state"]["days_left"] == 365
@@ -241,8 +250,16 @@ def test_the_policy() -> None:
     ]
     assert [one["name"] for one in spec["variables"]][:2] == ["account", "audience"]
     assert binding["spec"]["paramRef"]["parameterNotFoundAction"] == "Allow"
-    assert spec["matchConstraints"]["namespaceSelector"]["matchExpressions"][0]["values"] == ["pod-identity-webhook"]
+    assert spec["matchConstraints"]["namespaceSelector"] == {}
     assert found["__irsa_webhook_stubs_of_policy"][0]["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
+
+
+def test_the_policy_reaches_its_own_probe_whatever_is_excluded() -> None:
+    name = "__irsa_webhook_policy_namespaces"
+    given = render(name, irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni", "pod-identity-webhook"])
+    (out,) = given[name]["matchExpressions"]
+    assert (out["key"], out["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
+    assert set(out["values"]) == {"cni", "kube-system", "kube-public", "kube-node-lease"}
 
 
 def test_an_old_cluster_has_no_policy_to_take_away() -> None:
