@@ -7,12 +7,10 @@ from __future__ import annotations
 import json
 import threading
 import typing as t
-from contextlib import contextmanager, suppress
 
 import boto3
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from botocore.client import BaseClient
 from botocore.config import Config
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
@@ -23,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_docu
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target, after_publishing, target
 from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import SESSION, Lab, lab, server
+from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 __all__ = ["lab", "server"]  # fixtures
@@ -50,10 +49,6 @@ def options(*numbers: int, issuer: str = ISSUER, **given: object) -> dict[str, t
         "jwks": jwks_document(keys(*numbers)),
     }
     return {"bucket": BUCKET, "region": REGION, "cluster": "prod", "issuer": issuer, **documents, **given}
-
-
-class KilledError(BaseException):
-    """The end of a process, which no rescue in it sees."""
 
 
 class Run(t.Protocol):
@@ -97,95 +92,6 @@ def wanted(*numbers: int) -> Target:
     return target(given, REGION)
 
 
-class Reader:
-    """A relying party: what it reads must hold together, and have the live keys once they were there."""
-
-    def __init__(self, lab: Lab, issuer: str = ISSUER, live: t.Collection[str] = ()) -> None:
-        self.lab, self.issuer, self.live, self.reads = lab, issuer, set(live), 0
-
-    def __call__(self) -> None:
-        status, _headers, body = self.lab.get(f"{self.issuer}/{DISCOVERY_KEY}")
-        self.reads += 1
-        if not self.live and status in (403, 404):
-            return
-        assert status == 200, f"no discovery document: {status} {body!r}"
-        discovery = json.loads(body)
-        assert discovery["issuer"] == self.issuer
-        status, _headers, body = self.lab.get(discovery["jwks_uri"])
-        assert status == 200, f"the discovery document points nowhere: {status} {body!r}"
-        found = {key["kid"] for key in json.loads(body)["keys"]}
-        assert found, "an empty key set"
-        assert found >= self.live, f"keys are missing: {self.live - found}"
-
-    @contextmanager
-    def polling(self) -> t.Iterator[None]:
-        """Read 20 times a second meanwhile."""
-        wrong, stop = list[Exception](), threading.Event()
-
-        def poll() -> None:
-            try:
-                while not stop.wait(0.05):
-                    self()
-            except (AssertionError, OSError, ValueError, KeyError) as error:
-                wrong.append(error)
-
-        thread = threading.Thread(target=poll)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-        assert wrong == []
-
-
-class Faults:
-    """Lets each write of the SDK go wrong once, one in a run, and reads after each, as somebody does at that moment."""
-
-    def __init__(self, lab: Lab, kind: str, reader: Reader) -> None:
-        self.lab, self.kind, self.reader = lab, kind, reader
-        self.struck, self.due = list[tuple[str, object]](), False
-        self.send = vars(BaseClient)["_make_api_call"]
-
-    def call(self, client: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
-        write = (name, params.get("Key") or params.get("PublicAccessBlockConfiguration"))
-        if name.startswith(("Get", "Head", "List")):
-            return self.send(client, name, params)
-        strikes = self.due and write not in self.struck
-        if strikes:
-            self.struck.append(write)
-            self.due = False
-        if strikes and not self.kind.startswith("killed"):
-            rule = {"operation": f"s3:{name}", "kind": self.kind, "first": 1}
-            self.lab.admin("/faults", {"rules": [rule]})
-        if strikes and self.kind == "killed before":
-            raise KilledError
-        try:
-            answer = self.send(client, name, params)
-        finally:
-            self.lab.admin("/faults", {"rules": []})
-            self.reader()
-        if strikes and self.kind == "killed after":
-            raise KilledError
-        return answer
-
-
-def struck_runs(faults: Faults, run: Run, asked: dict[str, t.Any], patch: pytest.MonkeyPatch) -> Result:
-    """Run until no write is left to strike; return the result of the run in which nothing went wrong."""
-
-    def call(*arguments: t.Any) -> t.Any:  # noqa: ANN401 -- a method of botocore's client
-        return faults.call(*arguments)
-
-    patch.setattr(BaseClient, "_make_api_call", call)
-    while True:
-        faults.due = True
-        with suppress(KilledError):
-            result = run(**asked)
-            if faults.due:
-                return result
-            assert result["failed"] is True
-
-
 @pytest.mark.parametrize("kind", ["throttle", "500", "timeout_after_write", "killed before", "killed after"])
 @pytest.mark.parametrize("published", [False, True], ids=["a new bucket", "a new key"])
 def test_no_fault_at_any_write_harms_a_reader(
@@ -193,12 +99,12 @@ def test_no_fault_at_any_write_harms_a_reader(
 ) -> None:
     if published:
         assert run(**options(1))["changed"] is True
-    faults = Faults(lab, kind, Reader(lab, live=kids(1) if published else ()))
+    faults = Faults(lab, kind, Reader(lab, ISSUER, live=kids(1) if published else ()))
     asked = options(1, 2, tags={"team": "a"}, versioning=True)
     result = struck_runs(faults, run, asked, monkeypatch)
     assert result["kids"] == kids(1, 2)
     assert run(**asked)["changed"] is False
-    Reader(lab, live=kids(1, 2))()
+    Reader(lab, ISSUER, live=kids(1, 2))()
     struck = [name for name, _what in faults.struck]
     common = ["PutBucketTagging", "PutBucketVersioning", "PutObject"]
     assert sorted(struck) == sorted(
@@ -211,7 +117,7 @@ def test_documents_that_are_public_by_their_acls_stay_so_until_the_policy_holds(
     lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     legacy_bucket(lab, 1)
-    reader = Reader(lab, live=kids(1))
+    reader = Reader(lab, ISSUER, live=kids(1))
     reader()
     faults = Faults(lab, kind, reader)
     result = struck_runs(faults, run, options(1, 2), monkeypatch)
@@ -229,7 +135,7 @@ def test_documents_that_are_public_by_their_acls_stay_so_until_the_policy_holds(
 
 
 def test_readers_that_poll_meet_no_gap(lab: Lab, run: Run) -> None:
-    reader = Reader(lab)
+    reader = Reader(lab, ISSUER)
     with reader.polling():
         run(**options(1))
     reader.live = set(kids(1))
@@ -245,7 +151,7 @@ def test_readers_that_poll_meet_no_gap(lab: Lab, run: Run) -> None:
 def test_runs_at_once_end_with_the_keys_of_all_published(lab: Lab, run: Run, *, there: bool) -> None:
     if there:
         run(**options(1))
-    reader, start, wrong = Reader(lab, live=kids(1) if there else ()), threading.Barrier(3), list[IrsaError]()
+    reader, start, wrong = Reader(lab, ISSUER, live=kids(1) if there else ()), threading.Barrier(3), list[IrsaError]()
     clients = {number: lab.client("s3", config=Config(retries={"mode": "standard"})) for number in (2, 3, 4)}
 
     def publish(number: int) -> None:
@@ -262,7 +168,7 @@ def test_runs_at_once_end_with_the_keys_of_all_published(lab: Lab, run: Run, *, 
         for thread in threads:
             thread.join()
     assert wrong == []
-    Reader(lab, live=kids(1, 2, 3, 4))()
+    Reader(lab, ISSUER, live=kids(1, 2, 3, 4))()
     assert run(**options(1))["changed"] is False
 
 
@@ -325,7 +231,7 @@ def test_the_layout_of_ccoctl_is_taken_over(lab: Lab, run: Run) -> None:
     }
     client.put_object(Bucket=BUCKET, Key=DISCOVERY_KEY, Body=json.dumps(discovery))
     client.put_object(Bucket=BUCKET, Key="keys.json", Body=json.dumps({"keys": keys(1, 5)}))
-    reader = Reader(lab, live=kids(1, 5))
+    reader = Reader(lab, ISSUER, live=kids(1, 5))
     with reader.polling():
         result = run(**options(1, 2))
     assert (result["jwks_uri"], result["kids"], result["kept_kids"]) == (
