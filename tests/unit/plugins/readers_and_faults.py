@@ -68,7 +68,10 @@ class Reader:
 
 
 class Faults:
-    """Lets each write of the SDK go wrong once, one in a run, and reads after each, as somebody does at that moment."""
+    """Lets each call of the SDK go wrong once, one in a run, and reads after each write, as somebody does then.
+
+    Reads go wrong when they are throttled or answered 500; a kill or a lost answer at a read leaves nothing behind.
+    """
 
     def __init__(self, lab: Lab, kind: str, reader: Reader) -> None:
         self.lab, self.kind, self.reader = lab, kind, reader
@@ -77,7 +80,8 @@ class Faults:
 
     def call(self, client: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
         write = (name, json.dumps(params.get("Key") or params.get("PublicAccessBlockConfiguration")))
-        if name.startswith(("Get", "Head", "List")):
+        is_read = name.startswith(("Get", "Head", "List"))
+        if is_read and self.kind not in ("throttle", "500"):
             return self.send(client, name, params)
         strikes = self.due and write not in self.struck
         if strikes:
@@ -92,16 +96,22 @@ class Faults:
             answer = self.send(client, name, params)
         finally:
             self.lab.admin("/faults", {"rules": []})
-            self.reader()
+            if not is_read:
+                self.reader()
         if strikes and self.kind == "killed after":
             raise KilledError
         return answer
+
+    @property
+    def struck_writes(self) -> list[str]:
+        """The writes that went wrong, in order."""
+        return [name for name, _what in self.struck if not name.startswith(("Get", "Head", "List"))]
 
 
 def struck_runs(
     faults: Faults, run: Callable[..., Result], asked: dict[str, t.Any], patch: pytest.MonkeyPatch
 ) -> Result:
-    """Run until no write is left to strike; return the result of the run in which nothing went wrong."""
+    """Run until no call is left to strike; return the result of the run in which nothing went wrong."""
 
     def call(*arguments: t.Any) -> t.Any:  # noqa: ANN401 -- a method of botocore's client
         return faults.call(*arguments)

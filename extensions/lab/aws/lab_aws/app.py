@@ -38,6 +38,8 @@ def _strike(fault: Fault, call: Call) -> None:
         if s3_like:
             raise AwsError("SlowDown", "Please reduce your request rate.", 503)
         raise AwsError("Throttling", "Rate exceeded")
+    if fault.kind == "412":
+        raise AwsError("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", 412)
     if fault.kind == "500":
         text = "We encountered an internal error. Please try again."
         raise AwsError("InternalError" if s3_like else "InternalFailure", text, 500)

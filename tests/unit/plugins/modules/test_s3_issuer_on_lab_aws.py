@@ -1,12 +1,17 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module against an S3 with AWS's rules of public access, with faults at every write and readers all the time."""
+"""The module against an S3 with AWS's rules of public access, with faults at every call and readers all the time."""
 
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 import typing as t
+from pathlib import Path
 
 import boto3
 import pytest
@@ -26,11 +31,20 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key,
 
 __all__ = ["lab", "server"]  # fixtures
 
+ROOT = Path(__file__).parents[4]
 BUCKET = "acme-prod-oidc"
 REGION: t.Final = "eu-central-1"
 ISSUER = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
 JWKS_KEY = "openid/v1/jwks"
 DISCOVERY_KEY = ".well-known/openid-configuration"
+
+_PROGRAM = """
+import json, sys
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
+with patch_module_args(json.load(sys.stdin)):
+    s3_issuer.main()
+"""
 
 Result = dict[str, t.Any]
 
@@ -94,7 +108,7 @@ def wanted(*numbers: int) -> Target:
 
 @pytest.mark.parametrize("kind", ["throttle", "500", "timeout_after_write", "killed before", "killed after"])
 @pytest.mark.parametrize("published", [False, True], ids=["a new bucket", "a new key"])
-def test_no_fault_at_any_write_harms_a_reader(
+def test_no_fault_at_any_call_harms_a_reader(
     lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch, kind: str, *, published: bool
 ) -> None:
     if published:
@@ -105,9 +119,8 @@ def test_no_fault_at_any_write_harms_a_reader(
     assert result["kids"] == kids(1, 2)
     assert run(**asked)["changed"] is False
     Reader(lab, ISSUER, live=kids(1, 2))()
-    struck = [name for name, _what in faults.struck]
     common = ["PutBucketTagging", "PutBucketVersioning", "PutObject"]
-    assert sorted(struck) == sorted(
+    assert sorted(faults.struck_writes) == sorted(
         common if published else [*common, "CreateBucket", "PutBucketPolicy", "PutObject", "PutPublicAccessBlock"]
     )
 
@@ -122,7 +135,7 @@ def test_documents_that_are_public_by_their_acls_stay_so_until_the_policy_holds(
     faults = Faults(lab, kind, reader)
     result = struck_runs(faults, run, options(1, 2), monkeypatch)
     assert (result["kids"], result["jwks_uri"]) == (kids(1, 2), f"{ISSUER}/keys.json")
-    assert [name for name, _what in faults.struck] == [
+    assert faults.struck_writes == [
         "PutBucketTagging",
         "PutBucketPolicy",
         "PutObject",
@@ -145,6 +158,74 @@ def test_readers_that_poll_meet_no_gap(lab: Lab, run: Run) -> None:
             run(**options(*numbers), aws_config={"retries": {"mode": "standard"}})
     assert reader.reads > 5
     assert run(**options(1, 2, 3, 4))["changed"] is False
+
+
+def test_a_document_that_somebody_else_wrote_is_read_again(lab: Lab, run: Run) -> None:
+    run(**options(1))
+    reader = Reader(lab, ISSUER, live=kids(1))
+    with reader.polling():
+        lab.admin("/faults", {"rules": [{"operation": "s3:PutObject", "kind": "412", "first": 1000}]})
+        assert "Other runs keep writing" in run(**options(1, 2))["msg"]
+        lab.admin("/faults", {"rules": [{"operation": "s3:PutObject", "kind": "412", "first": 2}]})
+        assert run(**options(1, 2))["kids"] == kids(1, 2)
+    assert run(**options(1, 2))["changed"] is False
+
+
+class Process:
+    """The module in a process of its own, as Ansible runs it."""
+
+    def __init__(self, lab: Lab, **asked: object) -> None:
+        environment = lab.environment()
+        environment["PYTHONPATH"] += f":{ROOT / '.build'}"
+        self.lab = lab
+        self.process = subprocess.Popen(  # noqa: S603 -- our own
+            [sys.executable, "-c", _PROGRAM], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        stdin = t.cast("t.IO[str]", self.process.stdin)
+        stdin.write(json.dumps(asked))
+        stdin.close()
+
+    def result(self) -> Result:
+        """Wait for the end of it."""
+        output = t.cast("t.IO[str]", self.process.stdout).read()
+        self.process.wait()
+        return t.cast("Result", json.loads(output))
+
+    def kill_after(self, operation: str, count: int) -> None:
+        """End it (SIGKILL) when so many calls of an operation have been carried out; the answer to the last is held."""
+        rule = {"operation": operation, "kind": "timeout_after_write", "every": count, "times": 1, "seconds": 10}
+        self.lab.admin("/faults", {"rules": [rule]})
+        while self.lab.admin("/faults")["rules"][0]["hit"] == 0:
+            assert self.process.poll() is None, f"it ended without {count} calls of {operation}"
+            time.sleep(0.02)
+        time.sleep(0.3)  # the write itself takes some milliseconds
+        self.process.kill()
+        assert self.process.wait() == -signal.SIGKILL
+        self.lab.admin("/faults", {"rules": []})
+
+
+def test_a_process_that_is_killed_between_two_writes_is_finished_by_the_next(lab: Lab) -> None:
+    reader = Reader(lab, ISSUER)
+    first = [("s3:CreateBucket", 1), ("s3:PutBucketTagging", 1), ("s3:PutPublicAccessBlock", 1)]
+    first += [("s3:PutBucketPolicy", 1), ("s3:PutObject", 1)]  # the key set alone: half of the objects
+    with reader.polling():
+        for operation, count in first:
+            Process(lab, **options(1)).kill_after(operation, count)
+        assert Process(lab, **options(1)).result()["kids"] == kids(1)
+        reader.live = set(kids(1))
+        Process(lab, **options(1, 2)).kill_after("s3:PutObject", 1)
+        assert Process(lab, **options(1, 2)).result()["kids"] == kids(1, 2)
+    assert reader.reads > 20
+    assert Process(lab, **options(1, 2)).result()["changed"] is False
+
+
+def test_processes_started_at_once_publish_the_keys_of_both(lab: Lab) -> None:
+    reader = Reader(lab, ISSUER)
+    with reader.polling():
+        results = [one.result() for one in [Process(lab, **options(1, number)) for number in (2, 3)]]
+    assert [result.get("msg") for result in results] == [None, None]
+    Reader(lab, ISSUER, live=kids(1, 2, 3))()
+    assert Process(lab, **options(1)).result()["changed"] is False
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["a bucket", "no bucket yet"])
@@ -275,3 +356,56 @@ def test_other_partitions(run: Run, region: str) -> None:
     assert result.get("msg") is None
     assert [seen["status"] for seen in result["read_back"]] == [200, 200]
     assert run(**options(1, issuer=issuer, region=region))["changed"] is False
+
+
+def test_what_is_refused_writes_nothing(lab: Lab, run: Run, tmp_path: Path) -> None:
+    client = lab.client("s3")
+    location = {"LocationConstraint": REGION}
+    for name in ("of-another-cluster", "with-invoices", "of-another-issuer", BUCKET):
+        client.create_bucket(Bucket=name, CreateBucketConfiguration=location)
+    tag = {"Key": "onprem.irsa/cluster", "Value": "staging"}
+    client.put_bucket_tagging(Bucket="of-another-cluster", Tagging={"TagSet": [tag]})
+    client.put_object(Bucket="with-invoices", Key="invoices", Body=b"1")
+    foreign = json.dumps({"issuer": "https://other.example.com", "jwks_uri": "https://other.example.com/keys.json"})
+    client.put_object(Bucket="of-another-issuer", Key=DISCOVERY_KEY, Body=foreign)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:Put*", "Resource": f"arn:aws:s3:::{BUCKET}"}
+    client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+
+    def at(bucket: str, **given: object) -> dict[str, t.Any]:
+        return options(1, **{"issuer": s3_issuer_url(bucket, REGION), "bucket": bucket, **given})
+
+    lab.admin("/calls/reset", {})
+    for asked, says in (
+        (at("of-another-cluster"), "belongs to the cluster 'staging'"),
+        (at("with-invoices"), "holds 'invoices' and belongs to no cluster"),
+        (at("of-another-issuer"), "another issuer, 'https://other.example.com'"),
+        (at(BUCKET, region="us-east-1"), "not served from the bucket"),
+        (at(BUCKET, region="nowhere"), "must look like"),
+        ({**at(BUCKET), "bucket": "No_Bucket"}, "No_Bucket"),
+        (at(BUCKET, cluster=""), "The cluster's name"),
+        (at(BUCKET, retired_kids=kids(1)), "is to be retired, and the cluster has it"),
+        (at(BUCKET, jwks='{"keys":[]}'), "holds no key"),
+        (at("of-another-cluster", state="absent"), None),
+    ):
+        result = run(**asked)
+        assert (says or "") in result.get("msg", ""), result
+        assert result["changed"] is False if says is None else result["failed"]
+    run(**at(BUCKET, render=str(tmp_path)))
+    assert {path.name for path in tmp_path.iterdir()} != set()
+    assert lab.admin("/calls")["writes"] == 0
+    # A policy that somebody else owns is not replaced: S3 refuses the first write, and the reason is said.
+    lab.admin("/calls/reset", {})
+    assert "AccessDenied" in run(**at(BUCKET))["msg"]
+    (kept,) = json.loads(client.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    assert kept == deny
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_what_is_still_trusted_is_not_removed(lab: Lab, run: Run) -> None:
+    run(**options(1))
+    lab.client("iam").create_open_id_connect_provider(Url=ISSUER, ClientIDList=["sts.amazonaws.com"])
+    lab.admin("/calls/reset", {})
+    gone: dict[str, t.Any] = {**options(1), "discovery_document": None, "jwks": None, "state": "absent"}
+    assert "oidc-provider" in run(**gone)["msg"]
+    assert lab.admin("/calls")["writes"] == 0
+    Reader(lab, ISSUER, live=kids(1))()
