@@ -372,7 +372,7 @@ def test_what_is_refused_writes_nothing(lab: Lab, run: Run, tmp_path: Path) -> N
     client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
 
     def at(bucket: str, **given: object) -> dict[str, t.Any]:
-        return options(1, **{"issuer": s3_issuer_url(bucket, REGION), "bucket": bucket, **given})
+        return {**options(1, issuer=s3_issuer_url(bucket, REGION)), "bucket": bucket, **given}
 
     lab.admin("/calls/reset", {})
     for asked, says in (
