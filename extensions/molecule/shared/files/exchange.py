@@ -7,7 +7,7 @@
     once     {"cases": …, "key": PEM}         offers one token of each issuer; prints the answers
     poll     {…, "stop": FILE, "report": FILE}  offers them again and again until the file is there
 
-A CASE has a name, the issuer's url, and the audience.
+A CASE has a name, the issuer's url, the audience, and the role if it is not the guide's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PAUSE = 0.25
 
 
 def _role(case: Case) -> str:
-    return f"guide-{case['name']}"
+    return case.get("role", f"guide-{case['name']}")
 
 
 def trust(cases: list[Case]) -> None:
