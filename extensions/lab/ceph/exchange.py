@@ -9,9 +9,9 @@
     extensions/lab/run python extensions/lab/ceph/exchange.py --authority $LAB_STATE/ca.pem
 
 The first goes to the judge, with an endpoint, as every store that is not AWS's has one; the second to the AWS on the
-machine. The module s3_issuer publishes a first key, then two more in two runs at once, and retires one again; a provider
-and roles are made, right and wrong tokens are offered, and everything is removed. Each verdict must be the one that AWS's
-documentation says; so two servers that pass have given the same verdicts.
+machine. The module s3_issuer publishes a first key, then two more in two runs at once, and retires one again; a
+provider and roles are made, right and wrong tokens are offered, and everything is removed. Each verdict must be the one
+that AWS's documentation says; so two servers that pass have given the same verdicts.
 """
 
 from __future__ import annotations

@@ -80,6 +80,16 @@ def test_everything_is_written_for_review_and_nothing_called(lab: Lab, play: Pla
     assert written(review) == files
 
 
+def test_the_role_binding_is_written_for_review(lab: Lab, play: Play, tmp_path: Path) -> None:
+    options = {"irsa_issuer_publisher": "apiserver", "irsa_issuer_url": "https://oidc.example.com"}
+    code, output = play("main", irsa_issuer_render=str(tmp_path / "review"), **options)
+    assert code == 0, output
+    files = written(tmp_path / "review")
+    assert sorted(files) == ["cluster-role-binding.yml", *(f"documents/{name}" for name in sorted(DOCUMENTS))]
+    assert "system:unauthenticated" in files["cluster-role-binding.yml"]
+    assert lab.admin("/calls")["writes"] == 0
+
+
 def test_published_read_back_and_unchanged_by_the_second_run(lab: Lab, play: Play) -> None:
     code, output = play("main")
     assert (code, "changed=0" in output) == (0, False), output
@@ -99,6 +109,10 @@ def test_published_read_back_and_unchanged_by_the_second_run(lab: Lab, play: Pla
         (
             {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_url": "https://oidc.example.com"},
             "no certificate is given",
+        ),
+        (
+            {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_render": "/nowhere"},
+            "cannot be written for review",
         ),
     ],
 )
