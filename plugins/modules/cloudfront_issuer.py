@@ -278,7 +278,10 @@ def present(module: AnsibleAWSModule, client: CloudFrontClient, found: Found) ->
     params, region = module.params, module.region or ""
     host = urlsplit(params["issuer"] or "").hostname or ""
     if params["issuer"]:
-        _target(params, region, params["issuer"])  # refuses what cannot be, before anything is changed
+        # Refuses what cannot be, in the input and in the bucket, before anything is changed.
+        checked = _target(params, region, params["issuer"])
+        if params["jwks"]:
+            s3.reach(s3.s3_client(module), checked, _publication.after_publishing, check_mode=True)
     found, changed, difference = distribute(module, client, found, host)
     there = found or cloudfront.Distribution()
     if params["hosted_zone_id"] and _distribution.dns_records(host, there.domain_name):

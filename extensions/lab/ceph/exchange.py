@@ -2,23 +2,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The exchange of tokens for credentials, made with our documents and trust policies wherever AWS's names lead.
 
-    export PYTHONPATH=.build STATE=~/.cache/onprem-irsa/lab
-    LAB_STATE=$STATE/ceph extensions/lab/run python extensions/lab/ceph/exchange.py --authority $STATE/ceph/ca.pem
-    extensions/lab/run python extensions/lab/ceph/exchange.py --authority $STATE/state/ca.pem
+    export PYTHONPATH=.build LAB_STATE=~/.cache/onprem-irsa/lab/ceph
+    extensions/lab/run python extensions/lab/ceph/exchange.py --authority $LAB_STATE/ca.pem \\
+        --endpoint https://s3.eu-central-1.amazonaws.com
+    export LAB_STATE=~/.cache/onprem-irsa/lab/state
+    extensions/lab/run python extensions/lab/ceph/exchange.py --authority $LAB_STATE/ca.pem
 
-The first goes to the judge, the second to the AWS on the machine. A bucket, a provider and roles are made, right and
-wrong tokens are offered, and everything is removed. Each verdict must be the one that AWS's documentation says; so two
-servers that pass have given the same verdicts.
+The first goes to the judge, with an endpoint, as every store that is not AWS's has one; the second to the AWS on the
+machine. The module s3_issuer publishes a first key, then two more in two runs at once, and retires one again; a
+provider and roles are made, right and wrong tokens are offered, and everything is removed. Each verdict must be the one
+that AWS's documentation says; so two servers that pass have given the same verdicts.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import contextlib
 import hashlib
 import hmac
 import json
+import os
 import ssl
 import sys
 import time
@@ -108,24 +113,29 @@ class Issuer:
     """An issuer with two published keys, as a cluster in the middle of a rotation has them."""
 
     def __init__(self, region: str) -> None:
-        """Make the keys."""
+        """Make the keys; one is published for a while, and one is nobody's."""
         self.url = s3_issuer_url(BUCKET, region)
-        self._keys = {name: jwk.JWK.generate(kty="RSA", size=2048) for name in ("current", "next", "foreign")}
-        pems = [(name, self._keys[name].export_to_pem().decode()) for name in ("current", "next")]
-        self._jwks = _jwks.jwks_from_pems(pems)
-        self._kids = dict(zip(("current", "next"), (key["kid"] for key in self._jwks), strict=True))
+        self._keys = {name: jwk.JWK.generate(kty="RSA", size=2048) for name in ("current", "next", "third", "foreign")}
+        self._published = {
+            name: _jwks.jwks_from_pems([(name, key.export_to_pem().decode())])[0] for name, key in self._keys.items()
+        }
 
-    def documents(self) -> dict[str, str]:
-        """Return the documents by their keys in the bucket."""
+    def kids(self, *names: str) -> list[str]:
+        """Return the ids of keys."""
+        return [self._published[name]["kid"] for name in names]
+
+    def documents(self, *names: str) -> dict[str, str]:
+        """Return the documents with these keys, as the options of the module that publishes them."""
+        keys = [self._published[name] for name in names]
         jwks_uri = self.url + _discovery.JWKS_PATH
-        discovery = _discovery.discovery_document(self.url, jwks_uri, [key["alg"] for key in self._jwks])
-        texts = {_discovery.JWKS_PATH: _jwks.jwks_document(self._jwks), _discovery.DISCOVERY_PATH: discovery}
-        return {path.removeprefix("/"): text for path, text in texts.items()}
+        discovery = _discovery.discovery_document(self.url, jwks_uri, [key["alg"] for key in keys])
+        return {"issuer": self.url, "discovery_document": discovery, "jwks": _jwks.jwks_document(keys)}
 
     def token(self, attempt: Attempt) -> str:
         """Return the token of an attempt."""
         claims = claims_of(attempt, self.url)
-        header = {"alg": "RS256", "kid": self._kids.get(attempt.sign, self._kids["current"])}
+        (kid,) = self.kids("next" if attempt.sign == "next" else "current")
+        header = {"alg": "RS256", "kid": kid}
         if attempt.sign == "none":
             return f"{_part(header | {'alg': 'none'})}.{_part(claims)}."
         if attempt.sign == "hmac":
@@ -143,6 +153,65 @@ class Issuer:
         return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
+class PublicationError(Exception):
+    """The module did not do what it is to do."""
+
+
+class Publisher:
+    """The module s3_issuer, run by Ansible, with the server's authority given to it alone."""
+
+    def __init__(self, region: str, authority: Path, endpoint: str | None) -> None:
+        """Say what every run is given; an endpoint is that of another store than S3."""
+        self._given = {"bucket": BUCKET, "region": region, "cluster": "exchange", "aws_ca_bundle": str(authority)}
+        if endpoint:
+            self._given["endpoint_url"] = endpoint
+
+    async def _run(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        trusting = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+        environment = {name: value for name, value in os.environ.items() if name not in trusting}
+        process = await asyncio.create_subprocess_exec(
+            "ansible",
+            "localhost",
+            f"--extra-vars=ansible_python_interpreter={sys.executable}",
+            "--module-name=onprem.irsa.s3_issuer",
+            f"--args={json.dumps({**self._given, **options})}",
+            stdout=asyncio.subprocess.PIPE,
+            env=environment,
+        )
+        output = (await process.communicate())[0].decode()
+        found: dict[str, t.Any] = json.loads(output.partition("=>")[2])
+        if found.get("failed"):
+            raise PublicationError(found["msg"])
+        return found
+
+    def run(self, *runs: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """Run the module, all of these at once; return what it returned."""
+
+        async def all_of_them() -> list[dict[str, t.Any]]:
+            return list(await asyncio.gather(*(self._run(options) for options in runs)))
+
+        return asyncio.run(all_of_them())
+
+    def publish(self, issuer: Issuer) -> None:
+        """Publish one key, two more by two runs at once, and then two; raise PublicationError when that is not so."""
+        both, final = issuer.documents("current", "third"), issuer.documents("current", "next")
+        self.run(issuer.documents("current"))
+        self.run(both, final)
+        (seen,) = self.run(issuer.documents("current"))
+        if set(seen["kids"]) != set(issuer.kids("current", "next", "third")) or seen["changed"]:
+            raise PublicationError(f"Two runs at once ended with {seen['kids']}.")
+        (seen,) = self.run({**final, "retired_kids": issuer.kids("third")})
+        if seen["kids"] != issuer.kids("current", "next"):
+            raise PublicationError(f"The retired key is among {seen['kids']}.")
+        (seen,) = self.run(final)
+        if seen["changed"]:
+            raise PublicationError("A second run changed something.")
+
+    def remove(self, issuer: Issuer) -> None:
+        """Remove the documents and the bucket."""
+        self.run({"issuer": issuer.url, "state": "absent"})
+
+
 class Exchange:
     """One run against the server that AWS's names lead to."""
 
@@ -150,29 +219,11 @@ class Exchange:
         """Make the clients; ``authority`` is the certificate whose thumbprint the provider gets."""
         make: t.Any = boto3.session.Session(region_name=region).client  # its stub wants the names written out
         config = Config(retries={"total_max_attempts": 2})
-        self._region = region
         self._s3, self._iam = make("s3", config=config), make("iam", config=config)
         self._sts = make("sts", config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 2}))
         der = ssl.PEM_cert_to_DER_cert(authority.read_text())
         self._thumbprint = hashlib.sha1(der).hexdigest()  # noqa: S324 -- what IAM calls a thumbprint
         self._provider = ""
-
-    def publish(self, documents: dict[str, str]) -> None:
-        """Publish the documents, and nothing but them."""
-        self._s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": self._region})
-        block = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
-        open_to_policies = block | {"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
-        self._s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=open_to_policies)
-        statement = {
-            "Effect": "Allow",
-            "Principal": "*",
-            "Action": "s3:GetObject",
-            "Resource": [f"arn:aws:s3:::{BUCKET}/{key}" for key in documents],
-        }
-        policy = {"Version": "2012-10-17", "Statement": [statement]}
-        self._s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
-        for key, text in documents.items():
-            self._s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode(), ContentType="application/json")
 
     def trust(self, issuer: str, roles: dict[str, Role]) -> None:
         """Make the provider and the roles, with trust policies as the collection builds them."""
@@ -199,16 +250,14 @@ class Exchange:
         """Take the documents' publication back: the bucket's policy goes."""
         self._s3.delete_bucket_policy(Bucket=BUCKET)
 
-    def remove(self, documents: dict[str, str], roles: dict[str, Role]) -> None:
-        """Remove what was made, as far as it was."""
+    def remove(self, roles: dict[str, Role]) -> None:
+        """Remove provider and roles, as far as they were made."""
         removals: list[tuple[t.Any, dict[str, str]]] = [
             (self._iam.delete_role, {"RoleName": f"irsa-exchange-{role}"}) for role in roles
         ]
         if self._provider:
             arn = {"OpenIDConnectProviderArn": self._provider}
             removals.append((self._iam.delete_open_id_connect_provider, arn))
-        removals += [(self._s3.delete_object, {"Bucket": BUCKET, "Key": key}) for key in documents]
-        removals.append((self._s3.delete_bucket, {"Bucket": BUCKET}))
         for call, arguments in removals:
             _unless_missing(call, arguments)
 
@@ -233,15 +282,18 @@ def main() -> None:
         "--authority", type=Path, required=True, help="certificate authority of the issuer's host (PEM)"
     )
     parser.add_argument("--region", default="eu-central-1")
+    parser.add_argument("--endpoint", help="the URL of the S3 when it is another store than AWS's")
     arguments = parser.parse_args()
     roles, attempts = table()
     issuer, exchange = Issuer(arguments.region), Exchange(arguments.region, arguments.authority)
+    publisher = Publisher(arguments.region, arguments.authority, arguments.endpoint)
     try:
-        exchange.publish(issuer.documents())
+        publisher.publish(issuer)
         exchange.trust(issuer.url, roles)
         rows = verdicts(exchange, issuer, attempts)
     finally:
-        exchange.remove(issuer.documents(), roles)
+        exchange.remove(roles)
+        publisher.remove(issuer)
     wrong = [row for row in rows if row[1] != (row[2] == "accepted")]
     for what, accepted, answer in rows:
         verdict = "as expected" if (what, accepted, answer) not in wrong else "NOT AS EXPECTED"

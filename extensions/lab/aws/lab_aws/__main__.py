@@ -41,7 +41,7 @@ def main() -> None:
     admin = Server((ADMIN_HOST, arguments.admin_port))
     host, port = str(api.server_address[0]), int(api.server_address[1])
     engine, control = Engine(), Control()
-    fetch = fetcher((host, port), tls.client_context(arguments.state))
+    fetch = fetcher((host, port), tls.client_context(arguments.state), engine.serves)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: os._exit(0))  # nothing is kept, so nothing is to be put away
     for server, respond in (

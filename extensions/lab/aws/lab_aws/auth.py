@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from . import permissions, policy, s3_access, signature
@@ -22,10 +22,14 @@ ALWAYS_ALLOWED = {"sts:GetCallerIdentity", "sts:GetSessionToken"}  # no policy i
 
 @dataclass(frozen=True)
 class Caller:
-    """Who signed a call; nobody for an anonymous one."""
+    """Who signed a call; nobody for an anonymous one.
+
+    A service of AWS that calls for a resource names it by ``source_arn``.
+    """
 
     arn: str = "*"
     credentials: Credentials | None = None
+    source_arn: str = ""
 
     @property
     def principals(self) -> tuple[str, ...]:
@@ -34,19 +38,19 @@ class Caller:
 
 
 def _unknown_key(service: str) -> AwsError:
-    if service in ("iam", "sts"):
+    if service in ("cloudfront", "iam", "sts"):
         return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
     return AwsError("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403)
 
 
 def _expired(service: str) -> AwsError:
-    if service in ("iam", "sts"):
+    if service in ("cloudfront", "iam", "sts"):
         return AwsError("ExpiredToken", "The security token included in the request is expired", 403)
     return AwsError("ExpiredToken", "The provided token has expired.", 400)
 
 
 def _invalid_token(service: str) -> AwsError:
-    if service in ("iam", "sts"):
+    if service in ("cloudfront", "iam", "sts"):
         return _unknown_key(service)
     return AwsError("InvalidToken", "The provided token is malformed or otherwise invalid.", 400)
 
@@ -60,7 +64,7 @@ def authenticate(call: Call, engine: Engine) -> Caller:
     """
     header = call.http.headers.get("authorization")
     if header is None:
-        if call.service in ("iam", "sts", "s3control") and call.operation not in UNSIGNED:
+        if call.service in ("cloudfront", "iam", "sts", "s3control") and call.operation not in UNSIGNED:
             raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
         return Caller()
     authorization = signature.parse(header)
@@ -109,7 +113,12 @@ def _needed(caller: Caller, call: Call, engine: Engine) -> policy.Request:
     def role_arn(name: str) -> str | None:
         return engine.role_arn(name, call.endpoint.partition)
 
-    return permissions.needed(call, account=ACCOUNT, role_arn=role_arn, principals=caller.principals)
+    request = permissions.needed(call, account=ACCOUNT, role_arn=role_arn, principals=caller.principals)
+    if not caller.source_arn:
+        return request
+    # CloudFront Developer Guide, "Restrict access to an Amazon S3 origin".
+    context = {**request.context, "aws:SourceArn": (caller.source_arn,), "aws:SourceAccount": (ACCOUNT,)}
+    return replace(request, principals={"Service": (caller.arn,)}, context=context)
 
 
 def allowed(caller: Caller, call: Call, engine: Engine) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 MAX_LATENCY = 30.0
 MAX_TIMES = 1000
-KINDS = ("throttle", "500", "timeout_after_write")
+KINDS = ("throttle", "500", "412", "timeout_after_write")
 _READS = ("Get", "List", "Head", "Simulate", "Select", "Generate", "AssumeRole", "Decode")
 
 

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
+from moto.cloudfront import models as cloudfront_models
+from moto.cloudfront.models import Origin, cloudfront_backends
+from moto.cloudfront.responses import CloudFrontResponse
 from moto.core.exceptions import ServiceException
 from moto.core.request import Request
 from moto.core.routing import get_service_router
@@ -52,11 +55,30 @@ ACCOUNT = "123456789012"
 os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT  # else moto looks for the key of every call in every partition
 os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
 ADMINISTRATOR = "administrator"
-_RESPONSES = {"iam": IamResponse, "sts": TokenResponse, "s3control": S3ControlResponse}
+_RESPONSES = {
+    "cloudfront": CloudFrontResponse,
+    "iam": IamResponse,
+    "sts": TokenResponse,
+    "s3control": S3ControlResponse,
+}
 _STATUS = {"EntityAlreadyExists": 409, "NoSuchEntity": 404, "DeleteConflict": 409, "LimitExceeded": 409}
+_STATUS |= {"NoSuchDistribution": 404, "NoSuchOriginAccessControl": 404, "InvalidIfMatchVersion": 400}
 
 # moto evaluates bucket policies itself, without conditions or principals: that has been decided before it is called.
 FakeBucket.get_permission = lambda *_: PermissionResult.PERMITTED  # type: ignore[method-assign]
+
+
+class _Origin(Origin):
+    """moto's own forgets the origin access control, and names the legacy identity otherwise than the API."""
+
+    def __init__(self, origin: dict[str, t.Any]) -> None:
+        super().__init__(origin)
+        self.origin_access_control_id = origin.get("OriginAccessControlId") or ""
+        if "S3OriginConfig" in origin:
+            self.s3_origin_config = origin["S3OriginConfig"]
+
+
+cloudfront_models.Origin = _Origin  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -94,6 +116,18 @@ class Session:
     expires: datetime
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """A CloudFront distribution, as serving it needs it."""
+
+    arn: str
+    origin: str
+    """The host that it asks."""
+    signed: bool
+    """Whether it signs what it asks, by an origin access control."""
+    methods: tuple[str, ...]
+
+
 def _request(http: HttpRequest, endpoint: Endpoint) -> Request:
     """Return the request as moto wants it: under the service's plain name, whatever port and spelling were used."""
     suffix = "amazonaws.com.cn" if endpoint.partition == "aws-cn" else "amazonaws.com"
@@ -111,7 +145,7 @@ def identify(http: HttpRequest) -> Call:
     """
     endpoint = endpoint_of(http.host)
     if endpoint is None:
-        raise AwsError("UnknownEndpoint", f"The host {http.host!r} is no endpoint of S3, S3 Control, IAM or STS", 404)
+        raise AwsError("UnknownEndpoint", f"The host {http.host!r} is no endpoint that is served here", 404)
     request = _request(http, endpoint)
     try:
         operation, uri = get_service_router(endpoint.service).match(request)
@@ -158,7 +192,7 @@ class Engine:
     def reset(self) -> None:
         """Forget everything but the administrator, who keeps the key pair."""
         with self._lock:
-            for backends in (s3_backends, s3control_backends, sts_backends, iam_backends):
+            for backends in (s3_backends, s3control_backends, cloudfront_backends, sts_backends, iam_backends):
                 for account in backends.values():
                     account.reset()
             self._iam("aws")
@@ -316,6 +350,25 @@ class Engine:
         """Return the account's own Block Public Access settings."""
         with self._lock:
             return _block(s3control_backends[ACCOUNT][partition].public_access_block)
+
+    def distribution(self, host: str) -> Distribution | None:
+        """Return the enabled distribution that a host name leads to, CloudFront's own or an alias."""
+        with self._lock:
+            backend = cloudfront_backends[ACCOUNT]["aws"]
+            for found in backend.distributions.values():
+                config = found.distribution_config.__dict__
+                if host not in (found.domain_name, *config["Aliases"].get("Items", [])) or not config["Enabled"]:
+                    continue
+                behavior = config["DefaultCacheBehavior"]
+                origin = next(each for each in config["Origins"]["Items"] if each.id == behavior.target_origin_id)
+                control = backend.origin_access_controls.get(origin.origin_access_control_id)
+                signed = control is not None and control.signing_behavior != "never"
+                return Distribution(found.arn, origin.domain_name, signed, tuple(behavior.allowed_methods.items))
+        return None
+
+    def serves(self, host: str) -> bool:
+        """Whether a name of one's own leads to a distribution or a bucket."""
+        return self.distribution(host) is not None or self.bucket(host) is not None
 
     def now(self) -> datetime:
         """Return the time by which moto's sessions expire (UTC, without a zone)."""

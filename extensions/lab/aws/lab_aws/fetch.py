@@ -15,6 +15,7 @@ from .web_identity import FETCH_SECONDS, Fetch, FetchError
 
 if t.TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
 _MAX_BODY = 1 << 20
 _CHUNK = 1 << 16
@@ -58,19 +59,19 @@ def _get(url: str, address: tuple[str, int], context: ssl.SSLContext) -> bytes:
     return body
 
 
-def fetcher(own_address: tuple[str, int], context: ssl.SSLContext) -> Fetch:
+def fetcher(own_address: tuple[str, int], context: ssl.SSLContext, serves: Callable[[str], bool]) -> Fetch:
     """Return a function that gets a document.
 
     Args:
-        own_address: where this server listens; names under AWS's domains lead there, all others where the system's
-            resolver says.
+        own_address: where this server listens; names under AWS's domains lead there.
         context: the certificate authorities to trust.
+        serves: whether another name leads there, too; all others lead where the system's resolver says.
     """
 
     def fetch(url: str) -> bytes:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        address = own_address if is_aws(host) else (host, parts.port or 443)
+        address = own_address if is_aws(host) or serves(host) else (host, parts.port or 443)
         return _get(url, address, context)
 
     return fetch

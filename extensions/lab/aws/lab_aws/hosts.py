@@ -18,9 +18,11 @@ if t.TYPE_CHECKING:
 
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 SUFFIXES = ("amazonaws.com", "amazonaws.com.cn")
+DISTRIBUTIONS = "cloudfront.net"
+OWN_NAMES = "example.com"  # the domain of whoever uses this AWS: its certificates are not AWS's
 _HOME_REGION = {"us-gov": "us-gov-west-1"}  # iam.us-gov.amazonaws.com
 _S3 = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?")
-_OTHER = re.compile(r"(?:\d{12}\.)?(?P<service>iam|sts|s3-control)(?:\.(?P<region>[a-z0-9-]+))?")
+_OTHER = re.compile(r"(?:\d{12}\.)?(?P<service>cloudfront|iam|sts|s3-control)(?:\.(?P<region>[a-z0-9-]+))?")
 _SERVICES = {"s3-control": "s3control"}
 
 
@@ -47,12 +49,17 @@ def partition_of(region: str) -> str:
 
 def is_aws(host: str) -> bool:
     """Whether a host name lies under AWS's own domains."""
-    return host.lower().rstrip(".").endswith(tuple(f".{suffix}" for suffix in SUFFIXES))
+    return host.lower().rstrip(".").endswith(tuple(f".{suffix}" for suffix in (*SUFFIXES, DISTRIBUTIONS)))
+
+
+def without_port(host: str) -> str:
+    """Return the name in a Host header."""
+    return re.sub(r":\d+$", "", host.lower())
 
 
 def endpoint_of(host: str) -> Endpoint | None:
-    """Return what a Host header stands for, or None when it is no endpoint of S3, S3 Control, IAM or STS."""
-    name = host.lower().rsplit(":", 1)[0] if re.search(r":\d+$", host) else host.lower()
+    """Return what a Host header stands for, or None when it is no endpoint of an API that is served here."""
+    name = without_port(host)
     for suffix in SUFFIXES:
         if not name.endswith(f".{suffix}"):
             continue
@@ -79,8 +86,8 @@ def regions() -> list[str]:
 
 
 def certificate_names(regions: Iterable[str]) -> list[str]:
-    """Return the names of the certificate: global endpoints, and each region's, with one label for the bucket."""
-    names = ["*.amazonaws.com", "*.s3.amazonaws.com", "*.us-gov.amazonaws.com"]
+    """Return the names of the certificate: global endpoints, each region's with a label for the bucket, the edge's."""
+    names = ["*.amazonaws.com", "*.s3.amazonaws.com", "*.us-gov.amazonaws.com", f"*.{DISTRIBUTIONS}", f"*.{OWN_NAMES}"]
     for region in sorted(regions):
         suffix = SUFFIXES[1] if region.startswith("cn-") else SUFFIXES[0]
         names += [

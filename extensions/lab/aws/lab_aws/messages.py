@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:
     from .hosts import Endpoint
 
 _NAMESPACES = {
+    "cloudfront": "http://cloudfront.amazonaws.com/doc/2020-05-31/",
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
 }
@@ -76,7 +77,7 @@ class Call:
 
     @property
     def service(self) -> str:
-        """The service: iam, sts, s3 or s3control."""
+        """The service: cloudfront, iam, sts, s3 or s3control."""
         return self.operation.partition(":")[0]
 
     @property

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which permission a call needs, on which resource.
 
-Source: Service Authorization Reference, "Actions, resources, and condition keys" for Amazon S3, IAM and STS. Where one
-    is not named here, the action carries the operation's name.
+Source: Service Authorization Reference, "Actions, resources, and condition keys" for Amazon S3, CloudFront, IAM and
+    STS. Where one is not named here, the action carries the operation's name.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ _ACCOUNT_BLOCK = {
     "PutPublicAccessBlock": "s3:PutAccountPublicAccessBlock",
     "DeletePublicAccessBlock": "s3:PutAccountPublicAccessBlock",
 }
+_CLOUDFRONT_ACTIONS = {"CreateDistributionWithTags": "CreateDistribution"}
+_CLOUDFRONT_NAMED = re.compile(r"/(?P<kind>distribution|origin-access-control)/(?P<id>[^/]+)")
 _UNRESOURCED = re.compile(r"List(Roles|Users|Policies|OpenIDConnectProviders|AccountAliases)|GetAccount.*|Simulate.*")
 
 
@@ -61,6 +63,12 @@ def _s3(call: Call) -> tuple[str, str]:
         return action, "*"
     key = "/*" if call.name == "DeleteObjects" else f"/{call.key}" if call.key is not None else ""
     return action, f"arn:{call.endpoint.partition}:s3:::{call.bucket}{key}"
+
+
+def _cloudfront(call: Call, account: str) -> tuple[str, str]:
+    found = _CLOUDFRONT_NAMED.search(call.http.path)
+    arn = f"arn:aws:cloudfront::{account}:{found['kind']}/{found['id']}" if found else call.parameter("Resource")
+    return f"cloudfront:{_CLOUDFRONT_ACTIONS.get(call.name, call.name)}", arn or "*"
 
 
 def _iam_resource(call: Call, account: str, role_arn: Callable[[str], str | None]) -> str:
@@ -111,6 +119,8 @@ def needed(
         action, resource = _s3(call)
     elif call.service == "s3control":
         action, resource = _ACCOUNT_BLOCK.get(call.name, f"s3:{call.name}"), "*"
+    elif call.service == "cloudfront":
+        action, resource = _cloudfront(call, account)
     elif call.service == "iam":
         action, resource = call.operation, _iam_resource(call, account, role_arn)
         context |= _tags(call)

@@ -11,7 +11,7 @@ import os
 import socket
 import typing as t
 
-_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn")
+_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.net", ".example.com")
 _resolve = socket.getaddrinfo
 
 

@@ -1,18 +1,21 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module against an S3 with AWS's rules of public access, with faults at every write and readers all the time."""
+"""The module against an S3 with AWS's rules of public access, with faults at every call and readers all the time."""
 
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 import typing as t
-from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import boto3
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from botocore.client import BaseClient
 from botocore.config import Config
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
@@ -23,15 +26,25 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_docu
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target, after_publishing, target
 from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import SESSION, Lab, lab, server
+from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 __all__ = ["lab", "server"]  # fixtures
 
+ROOT = Path(__file__).parents[4]
 BUCKET = "acme-prod-oidc"
 REGION: t.Final = "eu-central-1"
 ISSUER = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
 JWKS_KEY = "openid/v1/jwks"
 DISCOVERY_KEY = ".well-known/openid-configuration"
+
+_PROGRAM = """
+import json, sys
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
+with patch_module_args(json.load(sys.stdin)):
+    s3_issuer.main()
+"""
 
 Result = dict[str, t.Any]
 
@@ -50,10 +63,6 @@ def options(*numbers: int, issuer: str = ISSUER, **given: object) -> dict[str, t
         "jwks": jwks_document(keys(*numbers)),
     }
     return {"bucket": BUCKET, "region": REGION, "cluster": "prod", "issuer": issuer, **documents, **given}
-
-
-class KilledError(BaseException):
-    """The end of a process, which no rescue in it sees."""
 
 
 class Run(t.Protocol):
@@ -97,111 +106,21 @@ def wanted(*numbers: int) -> Target:
     return target(given, REGION)
 
 
-class Reader:
-    """A relying party: what it reads must hold together, and have the live keys once they were there."""
-
-    def __init__(self, lab: Lab, issuer: str = ISSUER, live: t.Collection[str] = ()) -> None:
-        self.lab, self.issuer, self.live, self.reads = lab, issuer, set(live), 0
-
-    def __call__(self) -> None:
-        status, _headers, body = self.lab.get(f"{self.issuer}/{DISCOVERY_KEY}")
-        self.reads += 1
-        if not self.live and status in (403, 404):
-            return
-        assert status == 200, f"no discovery document: {status} {body!r}"
-        discovery = json.loads(body)
-        assert discovery["issuer"] == self.issuer
-        status, _headers, body = self.lab.get(discovery["jwks_uri"])
-        assert status == 200, f"the discovery document points nowhere: {status} {body!r}"
-        found = {key["kid"] for key in json.loads(body)["keys"]}
-        assert found, "an empty key set"
-        assert found >= self.live, f"keys are missing: {self.live - found}"
-
-    @contextmanager
-    def polling(self) -> t.Iterator[None]:
-        """Read 20 times a second meanwhile."""
-        wrong, stop = list[Exception](), threading.Event()
-
-        def poll() -> None:
-            try:
-                while not stop.wait(0.05):
-                    self()
-            except (AssertionError, OSError, ValueError, KeyError) as error:
-                wrong.append(error)
-
-        thread = threading.Thread(target=poll)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-        assert wrong == []
-
-
-class Faults:
-    """Lets each write of the SDK go wrong once, one in a run, and reads after each, as somebody does at that moment."""
-
-    def __init__(self, lab: Lab, kind: str, reader: Reader) -> None:
-        self.lab, self.kind, self.reader = lab, kind, reader
-        self.struck, self.due = list[tuple[str, object]](), False
-        self.send = vars(BaseClient)["_make_api_call"]
-
-    def call(self, client: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
-        write = (name, params.get("Key") or params.get("PublicAccessBlockConfiguration"))
-        if name.startswith(("Get", "Head", "List")):
-            return self.send(client, name, params)
-        strikes = self.due and write not in self.struck
-        if strikes:
-            self.struck.append(write)
-            self.due = False
-        if strikes and not self.kind.startswith("killed"):
-            rule = {"operation": f"s3:{name}", "kind": self.kind, "first": 1}
-            self.lab.admin("/faults", {"rules": [rule]})
-        if strikes and self.kind == "killed before":
-            raise KilledError
-        try:
-            answer = self.send(client, name, params)
-        finally:
-            self.lab.admin("/faults", {"rules": []})
-            self.reader()
-        if strikes and self.kind == "killed after":
-            raise KilledError
-        return answer
-
-
-def struck_runs(faults: Faults, run: Run, asked: dict[str, t.Any], patch: pytest.MonkeyPatch) -> Result:
-    """Run until no write is left to strike; return the result of the run in which nothing went wrong."""
-
-    def call(*arguments: t.Any) -> t.Any:  # noqa: ANN401 -- a method of botocore's client
-        return faults.call(*arguments)
-
-    patch.setattr(BaseClient, "_make_api_call", call)
-    while True:
-        faults.due = True
-        with suppress(KilledError):
-            result = run(**asked)
-            if faults.due:
-                return result
-            assert result["failed"] is True
-
-
 @pytest.mark.parametrize("kind", ["throttle", "500", "timeout_after_write", "killed before", "killed after"])
 @pytest.mark.parametrize("published", [False, True], ids=["a new bucket", "a new key"])
-def test_no_fault_at_any_write_harms_a_reader(
+def test_no_fault_at_any_call_harms_a_reader(
     lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch, kind: str, *, published: bool
 ) -> None:
     if published:
         assert run(**options(1))["changed"] is True
-    faults = Faults(lab, kind, Reader(lab, live=kids(1) if published else ()))
+    faults = Faults(lab, kind, Reader(lab, ISSUER, live=kids(1) if published else ()))
     asked = options(1, 2, tags={"team": "a"}, versioning=True)
     result = struck_runs(faults, run, asked, monkeypatch)
     assert result["kids"] == kids(1, 2)
     assert run(**asked)["changed"] is False
-    Reader(lab, live=kids(1, 2))()
-    struck = [name for name, _what in faults.struck]
+    Reader(lab, ISSUER, live=kids(1, 2))()
     common = ["PutBucketTagging", "PutBucketVersioning", "PutObject"]
-    assert sorted(struck) == sorted(
+    assert sorted(faults.struck_writes) == sorted(
         common if published else [*common, "CreateBucket", "PutBucketPolicy", "PutObject", "PutPublicAccessBlock"]
     )
 
@@ -211,12 +130,12 @@ def test_documents_that_are_public_by_their_acls_stay_so_until_the_policy_holds(
     lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     legacy_bucket(lab, 1)
-    reader = Reader(lab, live=kids(1))
+    reader = Reader(lab, ISSUER, live=kids(1))
     reader()
     faults = Faults(lab, kind, reader)
     result = struck_runs(faults, run, options(1, 2), monkeypatch)
     assert (result["kids"], result["jwks_uri"]) == (kids(1, 2), f"{ISSUER}/keys.json")
-    assert [name for name, _what in faults.struck] == [
+    assert faults.struck_writes == [
         "PutBucketTagging",
         "PutBucketPolicy",
         "PutObject",
@@ -229,7 +148,7 @@ def test_documents_that_are_public_by_their_acls_stay_so_until_the_policy_holds(
 
 
 def test_readers_that_poll_meet_no_gap(lab: Lab, run: Run) -> None:
-    reader = Reader(lab)
+    reader = Reader(lab, ISSUER)
     with reader.polling():
         run(**options(1))
     reader.live = set(kids(1))
@@ -241,11 +160,79 @@ def test_readers_that_poll_meet_no_gap(lab: Lab, run: Run) -> None:
     assert run(**options(1, 2, 3, 4))["changed"] is False
 
 
+def test_a_document_that_somebody_else_wrote_is_read_again(lab: Lab, run: Run) -> None:
+    run(**options(1))
+    reader = Reader(lab, ISSUER, live=kids(1))
+    with reader.polling():
+        lab.admin("/faults", {"rules": [{"operation": "s3:PutObject", "kind": "412", "first": 1000}]})
+        assert "Other runs keep writing" in run(**options(1, 2))["msg"]
+        lab.admin("/faults", {"rules": [{"operation": "s3:PutObject", "kind": "412", "first": 2}]})
+        assert run(**options(1, 2))["kids"] == kids(1, 2)
+    assert run(**options(1, 2))["changed"] is False
+
+
+class Process:
+    """The module in a process of its own, as Ansible runs it."""
+
+    def __init__(self, lab: Lab, **asked: object) -> None:
+        environment = lab.environment()
+        environment["PYTHONPATH"] += f":{ROOT / '.build'}"
+        self.lab = lab
+        self.process = subprocess.Popen(  # noqa: S603 -- our own
+            [sys.executable, "-c", _PROGRAM], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        stdin = t.cast("t.IO[str]", self.process.stdin)
+        stdin.write(json.dumps(asked))
+        stdin.close()
+
+    def result(self) -> Result:
+        """Wait for the end of it."""
+        output = t.cast("t.IO[str]", self.process.stdout).read()
+        self.process.wait()
+        return t.cast("Result", json.loads(output))
+
+    def kill_after(self, operation: str, count: int) -> None:
+        """End it (SIGKILL) when so many calls of an operation have been carried out; the answer to the last is held."""
+        rule = {"operation": operation, "kind": "timeout_after_write", "every": count, "times": 1, "seconds": 10}
+        self.lab.admin("/faults", {"rules": [rule]})
+        while self.lab.admin("/faults")["rules"][0]["hit"] == 0:
+            assert self.process.poll() is None, f"it ended without {count} calls of {operation}"
+            time.sleep(0.02)
+        time.sleep(0.3)  # the write itself takes some milliseconds
+        self.process.kill()
+        assert self.process.wait() == -signal.SIGKILL
+        self.lab.admin("/faults", {"rules": []})
+
+
+def test_a_process_that_is_killed_between_two_writes_is_finished_by_the_next(lab: Lab) -> None:
+    reader = Reader(lab, ISSUER)
+    first = [("s3:CreateBucket", 1), ("s3:PutBucketTagging", 1), ("s3:PutPublicAccessBlock", 1)]
+    first += [("s3:PutBucketPolicy", 1), ("s3:PutObject", 1)]  # the key set alone: half of the objects
+    with reader.polling():
+        for operation, count in first:
+            Process(lab, **options(1)).kill_after(operation, count)
+        assert Process(lab, **options(1)).result()["kids"] == kids(1)
+        reader.live = set(kids(1))
+        Process(lab, **options(1, 2)).kill_after("s3:PutObject", 1)
+        assert Process(lab, **options(1, 2)).result()["kids"] == kids(1, 2)
+    assert reader.reads > 20
+    assert Process(lab, **options(1, 2)).result()["changed"] is False
+
+
+def test_processes_started_at_once_publish_the_keys_of_both(lab: Lab) -> None:
+    reader = Reader(lab, ISSUER)
+    with reader.polling():
+        results = [one.result() for one in [Process(lab, **options(1, number)) for number in (2, 3)]]
+    assert [result.get("msg") for result in results] == [None, None]
+    Reader(lab, ISSUER, live=kids(1, 2, 3))()
+    assert Process(lab, **options(1)).result()["changed"] is False
+
+
 @pytest.mark.parametrize("there", [True, False], ids=["a bucket", "no bucket yet"])
 def test_runs_at_once_end_with_the_keys_of_all_published(lab: Lab, run: Run, *, there: bool) -> None:
     if there:
         run(**options(1))
-    reader, start, wrong = Reader(lab, live=kids(1) if there else ()), threading.Barrier(3), list[IrsaError]()
+    reader, start, wrong = Reader(lab, ISSUER, live=kids(1) if there else ()), threading.Barrier(3), list[IrsaError]()
     clients = {number: lab.client("s3", config=Config(retries={"mode": "standard"})) for number in (2, 3, 4)}
 
     def publish(number: int) -> None:
@@ -262,7 +249,7 @@ def test_runs_at_once_end_with_the_keys_of_all_published(lab: Lab, run: Run, *, 
         for thread in threads:
             thread.join()
     assert wrong == []
-    Reader(lab, live=kids(1, 2, 3, 4))()
+    Reader(lab, ISSUER, live=kids(1, 2, 3, 4))()
     assert run(**options(1))["changed"] is False
 
 
@@ -325,7 +312,7 @@ def test_the_layout_of_ccoctl_is_taken_over(lab: Lab, run: Run) -> None:
     }
     client.put_object(Bucket=BUCKET, Key=DISCOVERY_KEY, Body=json.dumps(discovery))
     client.put_object(Bucket=BUCKET, Key="keys.json", Body=json.dumps({"keys": keys(1, 5)}))
-    reader = Reader(lab, live=kids(1, 5))
+    reader = Reader(lab, ISSUER, live=kids(1, 5))
     with reader.polling():
         result = run(**options(1, 2))
     assert (result["jwks_uri"], result["kids"], result["kept_kids"]) == (
@@ -369,3 +356,56 @@ def test_other_partitions(run: Run, region: str) -> None:
     assert result.get("msg") is None
     assert [seen["status"] for seen in result["read_back"]] == [200, 200]
     assert run(**options(1, issuer=issuer, region=region))["changed"] is False
+
+
+def test_what_is_refused_writes_nothing(lab: Lab, run: Run, tmp_path: Path) -> None:
+    client = lab.client("s3")
+    location = {"LocationConstraint": REGION}
+    for name in ("of-another-cluster", "with-invoices", "of-another-issuer", BUCKET):
+        client.create_bucket(Bucket=name, CreateBucketConfiguration=location)
+    tag = {"Key": "onprem.irsa/cluster", "Value": "staging"}
+    client.put_bucket_tagging(Bucket="of-another-cluster", Tagging={"TagSet": [tag]})
+    client.put_object(Bucket="with-invoices", Key="invoices", Body=b"1")
+    foreign = json.dumps({"issuer": "https://other.example.com", "jwks_uri": "https://other.example.com/keys.json"})
+    client.put_object(Bucket="of-another-issuer", Key=DISCOVERY_KEY, Body=foreign)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:Put*", "Resource": f"arn:aws:s3:::{BUCKET}"}
+    client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+
+    def at(bucket: str, **given: object) -> dict[str, t.Any]:
+        return {**options(1, issuer=s3_issuer_url(bucket, REGION)), "bucket": bucket, **given}
+
+    lab.admin("/calls/reset", {})
+    for asked, says in (
+        (at("of-another-cluster"), "belongs to the cluster 'staging'"),
+        (at("with-invoices"), "holds 'invoices' and belongs to no cluster"),
+        (at("of-another-issuer"), "another issuer, 'https://other.example.com'"),
+        (at(BUCKET, region="us-east-1"), "not served from the bucket"),
+        (at(BUCKET, region="nowhere"), "must look like"),
+        ({**at(BUCKET), "bucket": "No_Bucket"}, "No_Bucket"),
+        (at(BUCKET, cluster=""), "The cluster's name"),
+        (at(BUCKET, retired_kids=kids(1)), "is to be retired, and the cluster has it"),
+        (at(BUCKET, jwks='{"keys":[]}'), "holds no key"),
+        (at("of-another-cluster", state="absent"), None),
+    ):
+        result = run(**asked)
+        assert (says or "") in result.get("msg", ""), result
+        assert result["changed"] is False if says is None else result["failed"]
+    run(**at(BUCKET, render=str(tmp_path)))
+    assert {path.name for path in tmp_path.iterdir()} != set()
+    assert lab.admin("/calls")["writes"] == 0
+    # A policy that somebody else owns is not replaced: S3 refuses the first write, and the reason is said.
+    lab.admin("/calls/reset", {})
+    assert "AccessDenied" in run(**at(BUCKET))["msg"]
+    (kept,) = json.loads(client.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    assert kept == deny
+    assert client.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_what_is_still_trusted_is_not_removed(lab: Lab, run: Run) -> None:
+    run(**options(1))
+    lab.client("iam").create_open_id_connect_provider(Url=ISSUER, ClientIDList=["sts.amazonaws.com"])
+    lab.admin("/calls/reset", {})
+    gone: dict[str, t.Any] = {**options(1), "discovery_document": None, "jwks": None, "state": "absent"}
+    assert "oidc-provider" in run(**gone)["msg"]
+    assert lab.admin("/calls")["writes"] == 0
+    Reader(lab, ISSUER, live=kids(1))()

@@ -189,11 +189,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """The server with a fresh account; names under amazonaws.com lead to it, as the lab's DNS has it."""
+    """The server with a fresh account; names of AWS and under example.com lead to it, as the lab's DNS has it."""
     real = socket.getaddrinfo
 
     def resolve(host: object, port: object, *args: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- passed on
-        if str(host).endswith((".amazonaws.com", ".amazonaws.com.cn")):
+        if str(host).endswith((".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.net", ".example.com")):
             return real("127.0.0.1", server.port, *args, **options)
         return real(t.cast("str", host), t.cast("int", port), *args, **options)
 

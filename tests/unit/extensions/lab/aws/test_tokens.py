@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.onprem.irsa.extensions.lab.ceph import exchange
@@ -13,6 +15,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_issu
 
 from .conftest import REGION, Lab
 
+ROOT = Path(__file__).parents[5]
 ROLES, ATTEMPTS = exchange.table()
 
 
@@ -24,16 +27,20 @@ def test_the_table_is_worth_the_name() -> None:
 
 
 def test_the_aws_on_the_machine(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # where Ansible's configuration is
     for name, value in lab.environment().items():
-        if name.startswith("AWS_"):
+        if name.startswith(("AWS_", "LAB_", "PYTHONPATH")):
             monkeypatch.setenv(name, value)
     issuer, judge = exchange.Issuer(REGION), exchange.Exchange(REGION, lab.state / "ca.pem")
-    judge.publish(issuer.documents())
+    publisher = exchange.Publisher(REGION, lab.state / "ca.pem", None)
+    publisher.run(issuer.documents("current", "next"))
     judge.trust(issuer.url, ROLES)
     rows = exchange.verdicts(judge, issuer, ATTEMPTS)
     assert [row for row in rows if row[1] != (row[2] == "accepted")] == []
-    judge.remove(issuer.documents(), ROLES)
+    judge.remove(ROLES)
+    publisher.remove(issuer)
     assert lab.client("iam").list_roles()["Roles"] == []
+    assert lab.client("s3").list_buckets()["Buckets"] == []
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.role}: {attempt.what}")

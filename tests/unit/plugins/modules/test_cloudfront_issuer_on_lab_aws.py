@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module against a CloudFront that serves, from a bucket that only it may read, to relying parties that verify."""
+
+from __future__ import annotations
+
+import json
+import time
+import typing as t
+
+import boto3
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
+from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer, operator_policy
+from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import (
+    AUDIENCE,
+    SESSION,
+    Issuer,
+    Lab,
+    lab,
+    server,
+)
+from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs
+
+__all__ = ["lab", "server"]  # fixtures
+
+BUCKET, REGION, ACCOUNT = "acme-prod-oidc", "eu-central-1", "123456789012"
+OWN_DOMAIN: t.Final = Issuer("https://oidc.example.com")
+CERTIFICATE = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"
+
+Result = dict[str, t.Any]
+
+
+class Run(t.Protocol):
+    def __call__(self, **options: object) -> Result: ...
+
+
+def documents(issuer: Issuer) -> dict[str, object]:
+    return {"issuer": issuer.url, "discovery_document": issuer.discovery(), "jwks": issuer.jwks()}
+
+
+def options(**given: object) -> dict[str, t.Any]:
+    return {**documents(OWN_DOMAIN), "certificate_arn": CERTIFICATE, **given}
+
+
+@pytest.fixture
+def run(lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    for name, value in (("_SPREADING_SECONDS", 0), ("_SPREADING_PAUSE", 0), ("_LONGEST_PAUSE", 0.05)):
+        monkeypatch.setattr(aws_s3, name, value)
+    monkeypatch.setattr(_read_back, "_PAUSE", 0)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(boto3.session, "Session", lambda **_options: SESSION)
+    given = lab.admin("/credentials")
+    names = {
+        "access_key": given["access_key_id"],
+        "secret_key": given["secret_access_key"],
+        "aws_ca_bundle": str(lab.state / "ca.pem"),
+        "aws_config": {"retries": {"total_max_attempts": 1}},
+        "bucket": BUCKET,
+        "region": REGION,
+        "cluster": "prod",
+    }
+
+    def module(**asked: object) -> Result:
+        with patch_module_args({**names, **asked}), pytest.raises(SystemExit):
+            cloudfront_issuer.main()
+        return t.cast("Result", json.loads(capsys.readouterr().out))
+
+    return module
+
+
+def take_role(lab: Lab, issuer: Issuer) -> str:
+    """Exchange a token of the issuer for credentials; return the ARN that AWS then knows its bearer by."""
+    host_path = issuer.url.removeprefix("https://")
+    iam = lab.client("iam")
+    provider = iam.create_open_id_connect_provider(Url=issuer.url, ClientIDList=[AUDIENCE])["OpenIDConnectProviderArn"]
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{host_path}:aud": AUDIENCE}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName="reports", AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    answer = lab.unsigned("sts").assume_role_with_web_identity(
+        RoleArn=arn, RoleSessionName="pod", WebIdentityToken=issuer.token()
+    )
+    return str(answer["AssumedRoleUser"]["Arn"])
+
+
+def test_tokens_are_exchanged_while_nobody_else_reads_the_bucket(lab: Lab, run: Run) -> None:
+    done = run(**options())
+    assert done.get("msg") is None
+    assert [seen["status"] for seen in done["read_back"]] == [200, 200]
+    assert take_role(lab, OWN_DOMAIN).startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/reports/")
+    for key in ("openid/v1/jwks", ".well-known/openid-configuration"):
+        assert lab.get(f"{OWN_DOMAIN.url}/{key}")[0] == 200
+        assert lab.get(f"https://{done['domain_name']}/{key}")[0] == 200
+        assert lab.get(f"https://{BUCKET}.s3.{REGION}.amazonaws.com/{key}")[0] == 403
+    lab.admin("/calls/reset", {})
+    assert run(**options())["changed"] is False
+    assert lab.admin("/calls")["writes"] == 0
+
+
+def test_the_host_that_cloudfront_gives(lab: Lab, run: Run) -> None:
+    issuer = Issuer(run()["issuer"])
+    assert [seen["status"] for seen in run(**documents(issuer))["read_back"]] == [200, 200]
+    assert ":assumed-role/reports/" in take_role(lab, issuer)
+
+
+@pytest.mark.parametrize("kind", ["throttle", "500", "timeout_after_write", "killed before", "killed after"])
+def test_no_fault_at_any_call_harms_a_reader(lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    faults = Faults(lab, kind, Reader(lab, OWN_DOMAIN.url))
+    result = struck_runs(faults, run, options(), monkeypatch)
+    assert len(result["kids"]) == 1
+    assert run(**options())["changed"] is False
+    Reader(lab, OWN_DOMAIN.url, live=result["kids"])()
+    assert sorted(faults.struck_writes) == [
+        "CreateBucket",
+        "CreateDistributionWithTags",
+        "CreateOriginAccessControl",
+        "PutBucketPolicy",
+        "PutBucketTagging",
+        "PutObject",
+        "PutObject",
+    ]
+
+
+def test_what_is_refused_writes_nothing(lab: Lab, run: Run) -> None:
+    lab.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    lab.client("s3").put_object(Bucket=BUCKET, Key="invoices", Body=b"1")
+    lab.admin("/calls/reset", {})
+    for asked, says in (
+        (options(), "holds 'invoices' and belongs to no cluster"),
+        (options(certificate_arn=None), "no certificate is given"),
+        (options(issuer="https://other.example.com"), "is that of the issuer"),
+        (options(region="cn-north-1"), "the partition aws-cn"),
+        (options(bucket="No_Bucket"), "No_Bucket"),
+    ):
+        assert says in run(**asked)["msg"]
+    assert lab.admin("/calls")["writes"] == 0
+
+
+def test_all_of_it_with_the_operators_policy_alone(lab: Lab, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    names = {"account": ACCOUNT, "region": REGION, "bucket": BUCKET, "issuer": OWN_DOMAIN.url, "cloudfront": True}
+    with patch_module_args(names), pytest.raises(SystemExit):
+        operator_policy.main()
+    policy = json.loads(capsys.readouterr().out)["policy"]
+    iam = lab.client("iam")
+    iam.create_user(UserName="operator")
+    iam.put_user_policy(UserName="operator", PolicyName="operator", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    access = {"access_key": key["AccessKeyId"], "secret_key": key["SecretAccessKey"]}
+    assert run(**options(**access))["changed"] is True
+    gone: dict[str, t.Any] = {"issuer": OWN_DOMAIN.url, "state": "absent", **access}
+    assert run(**gone)["changed"] is True
+    assert run(**gone)["changed"] is False
+    assert lab.client("cloudfront").list_distributions()["DistributionList"]["Quantity"] == 0
+    assert lab.client("s3").list_buckets()["Buckets"] == []
+    # Without the distribution's part nothing of it is let through, and nothing is written.
+    names["cloudfront"] = False
+    with patch_module_args(names), pytest.raises(SystemExit):
+        operator_policy.main()
+    less = json.dumps(json.loads(capsys.readouterr().out)["policy"])
+    iam.put_user_policy(UserName="operator", PolicyName="operator", PolicyDocument=less)
+    lab.admin("/calls/reset", {})
+    assert "AccessDenied" in run(**options(**access))["msg"]
+    assert lab.admin("/calls")["writes"] == 0
