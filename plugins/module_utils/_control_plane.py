@@ -7,11 +7,12 @@ Pure, and for the controller alone: a manifest takes a YAML library.
 
 from __future__ import annotations
 
+import json
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import parse, same_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import Server
@@ -21,6 +22,9 @@ if t.TYPE_CHECKING:
 
 # STS takes tokens whose times are up to 5 minutes off; half of that is left to AWS's own clocks and to the run.
 MAX_CLOCK_OFFSET: t.Final = 150.0
+
+# Its value follows from the content of the files for which the component is restarted.
+RESTART_FOR: t.Final = "onprem.irsa/restart-for-sha256"
 
 _MOVE_AWAY = "Move all but the right one out of the manifests directory."
 
@@ -70,17 +74,21 @@ class FlagsPlan:
     before: Flags
     after: Flags
     """Of the flags that were asked for, what the manifest says and is to say."""
+    restart_for: tuple[str, ...]
+    """The files whose content is read anew by the change."""
     reached: bool
     """Whether nothing is left to do, not even to wait."""
 
     @property
     def api(self) -> dict[str, str]:
-        """Where the new process answers, and with which client certificate."""
-        return asdict(api_of(self.flags))
+        """Where the new process answers, to what, and with which client certificate."""
+        return asdict(api_of(self.component, self.flags))
 
 
 def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapping[str, object]) -> FlagsPlan:
     """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
+
+    Where the observation has digests of files, the process is to have read these contents.
 
     Raises InputError where there is no manifest to change, or no telling which one the kubelet runs.
     """
@@ -93,6 +101,8 @@ def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapp
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
     content = pod.with_flags(flags)
+    if observed["digests"]:
+        content = annotated(replace(pod, text=content), RESTART_FOR, digest(json.dumps(observed["digests"])))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
         component=component,
@@ -102,6 +112,7 @@ def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapp
         flags=after,
         before={name: pod.flags.get(name, []) for name in flags},
         after={name: after.get(name, []) for name in flags},
+        restart_for=tuple(observed["digests"]) if content != pod.text else (),
         reached=content == pod.text and observed["settled"] and not observed["unconfirmed"],
     )
 
@@ -113,7 +124,11 @@ def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     changed = {name: values for name, values in plan.after.items() if values != plan.before[name]}
     words = [f"--{name}={value}" for name, values in changed.items() for value in values]
     words += [f"no --{name}" for name, values in changed.items() if not values]
-    asked = f"with {' '.join(words)}" if words else "with the manifest that is there"
+    if not words:
+        words = [
+            f"the content of {' and '.join(plan.restart_for)}" if plan.restart_for else "the manifest that is there"
+        ]
+    asked = f"with {' '.join(words)}"
     return f"{host}, {asked}: {result['msg']} {_next(plan, host, result)}"
 
 
@@ -138,7 +153,7 @@ def problems(hosts: t.Mapping[str, Observation]) -> list[str]:
     settled = {host: observed for host, observed in hosts.items() if not observed["unconfirmed"]}
     found = [problem for host, observed in hosts.items() for problem in _of_host(host, observed)]
     found += [problem for host, observed in settled.items() for problem in _of_process(host, observed)]
-    return found + _of_keys({host: observed for host, observed in settled.items() if observed["pid"] is not None})
+    return found + _of_keys({host: observed for host, observed in settled.items() if _accepts_tokens(observed)})
 
 
 def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
@@ -147,6 +162,10 @@ def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
         Server(host, {name: list(values) for name, values in observed["running_flags"].items()})
         for host, observed in hosts.items()
     ]
+
+
+def _accepts_tokens(observed: Observation) -> bool:
+    return observed["pid"] is not None and observed["component"] == "kube-apiserver"
 
 
 def _ambiguous(observed: Observation) -> str:
@@ -182,7 +201,11 @@ def _of_process(host: str, observed: Observation) -> t.Iterator[str]:
             "right and wait until the kubelet has restarted it."
         )
     elif not observed["ready"]:
-        yield f"{host}: {component} is not ready. See `curl -k {observed['api']['url']}/readyz?verbose` there."
+        yield f"{host}: {component} is not ready. See `curl -k {_health_url(observed)}?verbose` there."
+
+
+def _health_url(observed: Observation) -> str:
+    return f"{observed['api']['url']}{observed['api']['health']}"
 
 
 def _drift(observed: Observation) -> str:
@@ -217,6 +240,7 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
 
 __all__: t.Final = (
     "MAX_CLOCK_OFFSET",
+    "RESTART_FOR",
     "FlagsPlan",
     "Observation",
     "described",

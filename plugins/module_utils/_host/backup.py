@@ -42,6 +42,11 @@ class Backups:
         """Return whether this content came from here and has not been seen running yet."""
         return self.for_replaced(content).exists()
 
+    def since(self, content: str) -> float | None:
+        """Return for how many seconds this content has waited to be seen running; None for any other content."""
+        kept = self.for_replaced(content)
+        return time.time() - kept.stat().st_mtime if kept.exists() else None
+
     def last_good(self, content: str) -> str:
         """Return the text to go back to from this content: itself, unless it has not been seen running yet."""
         kept = self.for_replaced(content)

@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
     from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure, Watch
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -39,6 +40,8 @@ class Change:
     """Seconds; the same again for the old manifest, if it is put back."""
     planned_on: str = ""
     """SHA-256 digest (hex) of the manifest that the change was planned on; empty: whatever is there is replaced."""
+    sandboxes: Sandboxes | None = None
+    """What removes a stale pod of a kubelet that is stuck; None: nothing."""
 
     @property
     def path(self) -> Path:
@@ -87,35 +90,46 @@ def apply(change: Change, watch: Watch) -> Outcome:
                 fix="Run the play again: it then plans on what is there.",
             )
         running = find(watch.component, watch.proc)
-        if not changed and running is not None and running.flags == change.flags and watch.api.ready():
+        replaced = running if changed or _is_older(running, change.backups.since(before)) else None
+
+        def wanted(process: Process) -> bool:
+            return (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
+
+        if not changed and running is not None and wanted(running) and watch.api.ready():
             return Outcome(changed=False, backup=change.backups.confirm(change.content))
         good = change.backups.last_good(before)
-        replaced = running if changed else None
-        drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
+        meanwhile = _meanwhile(watch, change.sandboxes, replaced)
         since = watch.begin()
         if changed:
             change.backups.keep(good, replaced_by=change.content)
             _replace(change.path, change.content)
-        failure = watch.wait(
-            lambda process: (
-                (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
-            ),
-            since=since,
-            timeout=change.timeout,
-            meanwhile=drain.go_on if drain is not None else None,
-        )
+        failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
         if failure is None:
             return Outcome(changed=changed, backup=change.backups.confirm(change.content))
-        return _put_back(change, watch, good, failure, running)
+        return _put_back(change, watch, good, failure, replaced)
 
 
-def reported_outcome(outcome: Outcome, watch: Watch) -> dict[str, t.Any]:
+def _is_older(process: Process | None, seconds: float | None) -> bool:
+    """Return whether a process has run for longer: it is not the one that a change these seconds ago is to start."""
+    return process is not None and seconds is not None and process.age > seconds
+
+
+def _meanwhile(watch: Watch, sandboxes: Sandboxes | None, replaced: Process | None) -> list[t.Callable[[], None]]:
+    """Return what is to be done between two looks: what ends the replaced process, and what helps a stuck kubelet."""
+    drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
+    if sandboxes is not None:
+        sandboxes.begin(replaced)
+    return [helper.go_on for helper in (drain, sandboxes) if helper is not None]
+
+
+def reported_outcome(outcome: Outcome, watch: Watch, sandboxes: Sandboxes | None = None) -> dict[str, t.Any]:
     """Return an outcome as the module C(static_pod) documents it; C(msg) is among it after a failure."""
     result: dict[str, t.Any] = {
         "changed": outcome.changed,
         "backup": str(outcome.backup) if outcome.backup else None,
         "unavailable_seconds": round(watch.unavailable, 1),
         "put_back": outcome.put_back,
+        "removed_sandboxes": sandboxes.removed if sandboxes is not None else [],
     }
     if outcome.failure is None:
         return result
@@ -137,15 +151,18 @@ def _aftermath(outcome: Outcome, recovered: bool) -> str:
     return "The manifest was there before, and no older one is known to work."
 
 
-def _put_back(change: Change, watch: Watch, good: str, failure: Failure, running: Process | None) -> Outcome:
+def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replaced: Process | None) -> Outcome:
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
-    bad = watch.seen - {running.identity if running is not None else None}
+    bad = watch.seen - {replaced.identity if replaced is not None else None}
+    meanwhile = _meanwhile(watch, change.sandboxes, None)
     _replace(change.path, good)
     since = watch.begin()  # after the rename: until then the kubelet goes on starting the bad one
     change.backups.forget()
-    again = watch.wait(lambda process: process.identity not in bad, since=since, timeout=change.timeout)
+    again = watch.wait(
+        lambda process: process.identity not in bad, since=since, timeout=change.timeout, meanwhile=meanwhile
+    )
     return Outcome(changed=True, failure=failure, put_back=True, put_back_failure=again)
 
 

@@ -7,6 +7,7 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import (
+    RESTART_FOR,
     described,
     differing,
     explained,
@@ -36,10 +37,12 @@ def observed(**changes: object) -> dict[str, t.Any]:
         "unconfirmed": False,
         "pid": 7,
         "running_flags": FLAGS,
-        "api": {"url": "https://10.0.0.1:6443", "client_cert": "", "client_key": ""},
+        "api": {"url": "https://10.0.0.1:6443", "client_cert": "", "client_key": "", "health": "/readyz"},
         "ready": True,
         "kids": ["one"],
         "signing_key": {"file": "/etc/kubernetes/pki/sa.key", "kid": "one"},
+        "stale_key_files": [],
+        "digests": {},
         "clock": 1000.0,
         **changes,
     }
@@ -159,6 +162,30 @@ def test_nothing_is_left_to_do_only_when_the_process_shows_it(changes: dict[str,
 def test_a_change_without_a_certain_manifest_is_refused(manifests: dict[str, str], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         planned(seen(manifests=manifests), manifests, {})
+
+
+SA_PUB = "/etc/kubernetes/pki/sa.pub"
+
+
+def test_another_content_of_a_file_restarts_and_the_same_does_not() -> None:
+    host = seen(digests={SA_PUB: "d1"})
+    plan = planned(host, {PATH: KUBEADM}, {})
+    [line] = [line for line in plan.content.splitlines() if line not in KUBEADM.splitlines()]
+    assert line.startswith(f"    {RESTART_FOR}: ")
+    assert (plan.reached, plan.flags, plan.restart_for) == (False, FLAGS, (SA_PUB,))
+    again = planned(host, {PATH: plan.content}, {})
+    assert (again.content, again.reached, again.restart_for) == (plan.content, True, ())
+    other = planned(seen(digests={SA_PUB: "d2"}), {PATH: plan.content}, {})
+    assert other.content not in (plan.content, KUBEADM)
+    assert len(other.content.splitlines()) == len(plan.content.splitlines())
+    assert planned(seen(), {PATH: plan.content}, {}).content == plan.content
+    failure = {"msg": "It is bad.", "reason": "bad", "recovered": True, "unavailable_seconds": 1.0}
+    assert explained(plan, "cp2", failure).startswith(f"cp2, with the content of {SA_PUB}: It is bad.")
+
+
+def test_a_controller_manager_accepts_no_tokens_and_is_not_judged_by_its_keys() -> None:
+    manager = seen(component="kube-controller-manager", kids=[], running_flags={}, manifests={})
+    assert problems({"cp1": manager, "cp2": {**manager, "signing_key": {"file": "/f", "kid": "two"}}}) == []
 
 
 def test_a_failure_names_flags_host_reason_and_what_to_try() -> None:

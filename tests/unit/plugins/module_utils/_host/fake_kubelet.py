@@ -30,6 +30,8 @@ state = {"in flight": int(flags.get("streams", 0))}
 STACK = "%s @ 0x1 0x2\n#\t0x1\tk8s.io/apiserver/pkg/%s+0x1\n#\t0x2\tnet/http.serverHandler.ServeHTTP+0x1\n\n"
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path in ("/readyz", "/healthz") and self.path != flags.get("health", "/readyz"):
+            return self.answer(404, b"")
         state["in flight"] += 1
         if self.path == "/slow":
             time.sleep(1)
@@ -84,6 +86,7 @@ class FakeKubelet:
         self.base = [f"--secure-port={free_port()}", f"--tls-cert-file={certificate}"]
         self.frozen = False
         self.broken = False
+        self.stuck = False
         self.grace = 0.0
         self.starts = 0
         self._text: str | None = None
@@ -134,6 +137,8 @@ class FakeKubelet:
             text = self.manifest.read_text()
             if text != self._text and json.loads(text):
                 self._end_child()
+                if self.stuck:
+                    return
                 self._text, self._not_before = text, 0.0
         if self._text is None or (self._child is not None and self._child.poll() is None):
             return
