@@ -18,7 +18,7 @@ from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import 
 _OBSERVED = ("component", "manifests_directory", "backup_directory")
 # What static_pod takes of them.
 _PASSED_ON = ("component", "timeout", "stale_sandbox_seconds", "backup_directory")
-_NOTHING_HAPPENED: Result = {"put_back": False, "removed_sandboxes": []}
+_NOTHING_HAPPENED: Result = {"put_back": False, "removed_sandboxes": [], "moved_away": []}
 
 
 class ActionModule(ControlPlaneAction):
@@ -32,7 +32,7 @@ class ActionModule(ControlPlaneAction):
         try:
             look = {**{name: arguments[name] for name in _OBSERVED}, "files": arguments["restart_for"]}
             observed, texts = self.observe(look, task_vars or {})
-            plan = planned(observed, texts, arguments["flags"])
+            plan = planned(observed, texts, arguments["flags"], move_duplicates=arguments["move_duplicates"])
         except HostModuleFailed as failure:
             return failure.result
         except IrsaError as error:
@@ -50,6 +50,7 @@ class ActionModule(ControlPlaneAction):
             "path": plan.manifest,
             "content": plan.content,
             "planned_on": plan.planned_on,
+            "move_away": [*plan.move_away],
             "flags": plan.flags,
             **plan.api,
             **{name: arguments[name] for name in _PASSED_ON},

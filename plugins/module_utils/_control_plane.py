@@ -15,7 +15,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import Server
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, Server
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
@@ -25,6 +25,12 @@ MAX_CLOCK_OFFSET: t.Final = 150.0
 
 # Its value follows from the content of the files for which the component is restarted.
 RESTART_FOR: t.Final = "onprem.irsa/restart-for-sha256"
+
+# Another value each time that files with the same pod are moved away: the kubelet forgets the pod with each of them.
+_MOVED_AWAY = "onprem.irsa/moved-away"
+
+_AUDIENCES = "api-audiences"
+_STS = "sts.amazonaws.com"
 
 _MOVE_AWAY = "Move all but the right one out of the manifests directory."
 
@@ -76,6 +82,8 @@ class FlagsPlan:
     """Of the flags that were asked for, what the manifest says and is to say."""
     restart_for: tuple[str, ...]
     """The files whose content is read anew by the change."""
+    move_away: tuple[str, ...]
+    """Other files with the same pod, to be moved out of the manifests directory."""
     reached: bool
     """Whether nothing is left to do, not even to wait."""
 
@@ -85,9 +93,16 @@ class FlagsPlan:
         return asdict(api_of(self.component, self.flags))
 
 
-def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapping[str, object]) -> FlagsPlan:
+def planned(
+    observed: Observation,
+    manifests: t.Mapping[str, str],
+    flags: t.Mapping[str, object],
+    *,
+    move_duplicates: bool = False,
+) -> FlagsPlan:
     """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
 
+    move_duplicates: whether to move other files with the same pod away, where the right one of them runs.
     Where the observation has digests of files, the process is to have read these contents.
 
     Raises InputError where there is no manifest to change, or no telling which one the kubelet runs.
@@ -97,12 +112,15 @@ def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapp
         raise InputError(
             f"There is no static pod {path} of {component}.", fix="Name the directory that the kubelet reads."
         )
-    if observed["duplicates"]:
+    duplicates = observed["duplicates"]
+    if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
     content = pod.with_flags(flags)
     if observed["digests"]:
         content = annotated(replace(pod, text=content), RESTART_FOR, digest(json.dumps(observed["digests"])))
+    if duplicates:
+        content = annotated(replace(pod, text=content), _MOVED_AWAY, digest(pod.text))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
         component=component,
@@ -113,7 +131,8 @@ def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapp
         before={name: pod.flags.get(name, []) for name in flags},
         after={name: after.get(name, []) for name in flags},
         restart_for=tuple(observed["digests"]) if content != pod.text else (),
-        reached=content == pod.text and observed["settled"] and not observed["unconfirmed"],
+        move_away=tuple(duplicates),
+        reached=content == pod.text and not duplicates and observed["settled"] and not observed["unconfirmed"],
     )
 
 
@@ -145,21 +164,57 @@ def _next(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     )
 
 
-def problems(hosts: t.Mapping[str, Observation]) -> list[str]:
+def problems(hosts: t.Mapping[str, Observation], *, duplicates_allowed: bool = False) -> list[str]:
     """Return why the control plane must not be changed as it is: one sentence and its fix for each problem.
 
+    duplicates_allowed: whether several files may hold the same pod, as long as the right one of them runs.
     A host with a change that was cut off and not seen running yet is judged later: that change is ended first.
     """
     settled = {host: observed for host, observed in hosts.items() if not observed["unconfirmed"]}
     found = [problem for host, observed in hosts.items() for problem in _of_host(host, observed)]
+    if not duplicates_allowed:
+        found += [
+            f"{host}: {_ambiguous(observed)} {_MOVE_AWAY}" for host, observed in hosts.items() if observed["duplicates"]
+        ]
     found += [problem for host, observed in settled.items() for problem in _of_process(host, observed)]
     return found + _of_keys({host: observed for host, observed in settled.items() if _accepts_tokens(observed)})
+
+
+def warnings(hosts: t.Mapping[str, Observation]) -> list[str]:
+    """Return what is odd about the control plane and is left as it is: one sentence and its fix for each."""
+    return [warning for host, observed in hosts.items() for warning in _odd(host, observed)]
+
+
+def _odd(host: str, observed: Observation) -> t.Iterator[str]:
+    flags = observed["running_flags"]
+    for issuer in flags.get(ISSUER, []):
+        if "," in issuer:
+            yield (
+                f"{host}: --{ISSUER}={issuer} is one issuer, with a comma in its name: kube-apiserver takes one in a "
+                "flag. Tokens in use may carry it, so that it stays accepted. Name it in irsa_apiserver_retired_issuers "
+                "after a day."
+            )
+    if _STS in [audience for value in flags.get(_AUDIENCES, []) for audience in value.split(",")]:
+        yield (
+            f"{host}: --{_AUDIENCES} has {_STS} in it, so that every token that is made for AWS is valid for the API "
+            "server, too. It is left alone. Take it out once no client needs it."
+        )
+    if observed["stale_key_files"]:
+        yield (
+            f"{host}: {', '.join(observed['stale_key_files'])} was written after {observed['component']} started, "
+            "which reads key files once. Restart it if the keys in it have changed."
+        )
 
 
 def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
     """Return what the rollout is planned from, in plain lists: those of Ansible's templates can't be copied."""
     return [
-        Server(host, {name: list(values) for name, values in observed["running_flags"].items()})
+        Server(
+            host,
+            {name: list(values) for name, values in observed["running_flags"].items()},
+            tuple(observed["kids"]),
+            (observed["signing_key"] or {"kid": ""})["kid"],
+        )
         for host, observed in hosts.items()
     ]
 
@@ -180,8 +235,6 @@ def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
             f"{host}: its Kubernetes distribution is not supported: {manifest} is no manifest that kubeadm wrote. "
             "Run it on a cluster made by kubeadm or kubespray."
         )
-    if observed["duplicates"]:
-        yield f"{host}: {_ambiguous(observed)} {_MOVE_AWAY}"
     if abs(observed["clock_offset"]) > MAX_CLOCK_OFFSET:
         yield (
             f"{host}: its clock is {observed['clock_offset']:+.0f} s off the controller's, and at most "
@@ -249,4 +302,5 @@ __all__: t.Final = (
     "planned",
     "problems",
     "servers",
+    "warnings",
 )

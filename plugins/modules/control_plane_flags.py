@@ -73,6 +73,13 @@ options:
       - V(0) for never. Give it more than the 30 seconds of grace that the kubelet gives the old process.
     type: int
     default: 0
+  move_duplicates:
+    description:
+      - Whether to move other files in the manifests directory that hold the same pod, such as a backup, to
+        O(backup_directory). Without it they are refused, because the kubelet runs any one of them.
+      - They are refused anyway where the process does not run with what its own manifest says.
+    type: bool
+    default: false
   manifests_directory:
     description: The directory from which the kubelet runs static pods, C(staticPodPath) in its configuration.
     type: path
@@ -160,6 +167,12 @@ removed_sandboxes:
   type: list
   elements: str
   sample: []
+moved_away:
+  description: Where the other files with the same pod are now.
+  returned: always, but in check mode
+  type: list
+  elements: str
+  sample: [/var/lib/onprem-irsa/backup/kube-apiserver.yaml.bak.20260101T000000Z]
 recovered:
   description: Whether the component was ready again with the old manifest.
   returned: failure of the new process
@@ -188,6 +201,7 @@ ARGUMENT_SPEC = {
     "restart_for": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 300},
     "stale_sandbox_seconds": {"type": "int", "default": 0},
+    "move_duplicates": {"type": "bool", "default": False},
     "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
 }

@@ -48,6 +48,11 @@ options:
       - Without it, whatever is there is replaced.
     type: str
     default: ""
+  move_away:
+    description: Other files with the same pod, to be moved to O(backup_directory) right before the change.
+    type: list
+    elements: path
+    default: []
   component:
     description: The name of the program that the pod runs.
     type: str
@@ -138,6 +143,12 @@ removed_sandboxes:
   type: list
   elements: str
   sample: []
+moved_away:
+  description: Where the other files with the same pod are now.
+  returned: always, but in check mode
+  type: list
+  elements: str
+  sample: [/var/lib/onprem-irsa/backup/kube-apiserver.yaml.bak.20260101T000000Z]
 recovered:
   description: Whether the component was ready again with the old manifest.
   returned: failure
@@ -177,6 +188,7 @@ ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str", "required": True},
     "planned_on": {"type": "str", "default": ""},
+    "move_away": {"type": "list", "elements": "path", "default": []},
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "flags": {"type": "dict", "required": True},
     "url": {"type": "str", "required": True},
@@ -209,6 +221,7 @@ def main() -> t.NoReturn:
         params["timeout"],
         params["planned_on"],
         _sandboxes(module),
+        tuple(Path(file) for file in params["move_away"]),
     )
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
     watch = Watch(params["component"], api)

@@ -62,10 +62,20 @@ class Backups:
         """Note that this content runs: what it replaced goes under a name with the time; return that."""
         kept, dated = self.for_replaced(content), None
         if kept.exists():
-            dated = self.directory / f"{self.manifest.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+            dated = self._dated(self.manifest)
             kept.rename(dated)
         self.forget()
         return dated
+
+    def move_in(self, file: Path) -> Path:
+        """Move another file with the same pod here, where no kubelet runs it."""
+        moved = self._dated(file)
+        write_text(moved, read_text(file), mode=PRIVATE_FILE)
+        file.unlink()
+        return moved
+
+    def _dated(self, file: Path) -> Path:
+        return self.directory / f"{file.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
 
     def forget(self) -> None:
         """Remove what was kept for contents that are not there any more."""

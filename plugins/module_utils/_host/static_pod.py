@@ -12,7 +12,8 @@ import hashlib
 import signal
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
@@ -20,8 +21,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Dra
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
     from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
     from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure, Watch
@@ -42,6 +41,8 @@ class Change:
     """SHA-256 digest (hex) of the manifest that the change was planned on; empty: whatever is there is replaced."""
     sandboxes: Sandboxes | None = None
     """What removes a stale pod of a kubelet that is stuck; None: nothing."""
+    move_away: tuple[Path, ...] = ()
+    """Other files with the same pod, of which the kubelet runs any one."""
 
     @property
     def path(self) -> Path:
@@ -60,6 +61,8 @@ class Outcome:
     """Why the new manifest did not come up."""
     put_back: bool = False
     """Whether the old manifest stands there again."""
+    moved_away: tuple[Path, ...] = ()
+    """Where the other files with the same pod are now."""
     put_back_failure: Failure | None = None
     """Why that one did not come up either."""
 
@@ -99,14 +102,15 @@ def apply(change: Change, watch: Watch) -> Outcome:
             return Outcome(changed=False, backup=change.backups.confirm(change.content))
         good = change.backups.last_good(before)
         meanwhile = _meanwhile(watch, change.sandboxes, replaced)
-        since = watch.begin()
+        since, moved = watch.begin(), tuple[Path, ...]()
         if changed:
             change.backups.keep(good, replaced_by=change.content)
+            moved = tuple(change.backups.move_in(file) for file in change.move_away)
             _replace(change.path, change.content)
         failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
         if failure is None:
-            return Outcome(changed=changed, backup=change.backups.confirm(change.content))
-        return _put_back(change, watch, good, failure, replaced)
+            return Outcome(changed=changed, backup=change.backups.confirm(change.content), moved_away=moved)
+        return replace(_put_back(change, watch, good, failure, replaced), moved_away=moved)
 
 
 def _is_older(process: Process | None, seconds: float | None) -> bool:
@@ -129,6 +133,7 @@ def reported_outcome(outcome: Outcome, watch: Watch, sandboxes: Sandboxes | None
         "backup": str(outcome.backup) if outcome.backup else None,
         "unavailable_seconds": round(watch.unavailable, 1),
         "put_back": outcome.put_back,
+        "moved_away": [str(file) for file in outcome.moved_away],
         "removed_sandboxes": sandboxes.removed if sandboxes is not None else [],
     }
     if outcome.failure is None:

@@ -95,6 +95,7 @@ def test_flags_take_two_round_trips() -> None:
         "path": PATH,
         "content": KUBEADM.replace(f"={OLD}", f"={NEW}\n    - --service-account-issuer={OLD}"),
         "planned_on": digest(KUBEADM),
+        "move_away": [],
         "component": "kube-apiserver",
         "flags": {**FLAGS, **ISSUERS},
         "url": "https://10.0.0.1:6443",

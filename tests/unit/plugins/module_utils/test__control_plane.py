@@ -14,6 +14,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import 
     planned,
     problems,
     servers,
+    warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
@@ -120,6 +121,38 @@ NOTHING: dict[str, t.Any] = {"pid": None, "running_flags": {}, "ready": False, "
 def test_each_problem_names_the_host_the_value_and_the_fix(changes: dict[str, t.Any], words: list[str]) -> None:
     [problem] = problems({"cp1": seen(**changes)})
     assert all(word in problem for word in words), problem
+
+
+def test_duplicates_are_allowed_where_the_right_one_runs() -> None:
+    manifests = {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}
+    assert problems({"cp1": seen(manifests=manifests)}, duplicates_allowed=True) == []
+    drifted = {"cp1": seen(manifests=manifests, running_flags={**FLAGS, "v": ["2"]})}
+    [problem] = problems(drifted, duplicates_allowed=True)
+    assert "v is absent in the file and 2 in the process" in problem
+
+
+def test_duplicates_are_moved_away_each_time_with_a_new_process() -> None:
+    manifests = {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}
+    plan = planned(seen(manifests=manifests), manifests, {}, move_duplicates=True)
+    assert (plan.move_away, plan.reached, plan.flags) == ((f"{PATH}.bak",), False, FLAGS)
+    later = {**manifests, PATH: plan.content}
+    assert planned(seen(manifests=later), later, {}, move_duplicates=True).content not in (KUBEADM, plan.content)
+    drifted = seen(manifests=manifests, running_flags={})
+    with pytest.raises(InputError, match="hold the same pod"):
+        planned(drifted, manifests, {}, move_duplicates=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"service-account-issuer": [f"{NEW},{OLD}"]}, ["is one issuer", "irsa_apiserver_retired_issuers"]),
+        ({"api-audiences": ["a,sts.amazonaws.com"]}, ["sts.amazonaws.com in it", "left alone"]),
+        ({"api-audiences": ["a", "sts.amazonaws.com"]}, ["sts.amazonaws.com in it"]),
+    ],
+)
+def test_what_is_odd_is_told(flags: dict[str, list[str]], words: list[str]) -> None:
+    [warning] = warnings({"cp1": seen(running_flags={**FLAGS, **flags})})
+    assert all(word in warning for word in ["cp1: ", *words])
 
 
 def test_keys_that_differ_between_hosts() -> None:

@@ -140,8 +140,9 @@ def test_a_controller_manager_and_the_key_by_which_it_signs(place: Host) -> None
 
 def test_a_key_file_that_was_written_after_the_start_is_named(place: Host) -> None:
     [file] = with_keys(place, private(KEYS[0]), public(KEYS[0]))
-    age = find("kube-apiserver", place.proc).age  # type: ignore[union-attr] -- with_keys starts it
-    for path, seconds in {place.proc.parent / "sa.key": age + 60, Path(file): age - 60}.items():
+    process = find("kube-apiserver", place.proc)
+    assert process is not None
+    for path, seconds in {place.proc.parent / "sa.key": process.age + 60, Path(file): process.age - 60}.items():
         os.utime(path, (0, time.time() - seconds))
     assert observe(place)["stale_key_files"] == [file]
 

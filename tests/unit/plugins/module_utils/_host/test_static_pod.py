@@ -365,3 +365,18 @@ def test_check_apply_check_apply(
         seen.append((result["changed"], running(kubelet) == kubelet.flags(*flags)))
     assert seen == [(True, False), (True, True), (False, True), (False, True)]
     assert kubelet.starts == 2
+
+
+def test_other_files_with_the_pod_are_moved_where_no_kubelet_runs_them(kubelet: FakeKubelet) -> None:
+    kubelet.frozen = True
+    stray = kubelet.manifest.with_name(f"{kubelet.manifest.name}.bak")
+    stray.write_text("stray")
+    later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
+    later.start()
+    watch = watch_of(kubelet)
+    outcome = apply(replace(change(kubelet, "--issuer=new"), move_away=(stray,)), watch)
+    later.join()
+    [moved] = outcome.moved_away
+    assert (moved.parent, moved.read_text()) == (kubelet.root / "backup", "stray")
+    assert manifests(kubelet) == [kubelet.manifest]
+    assert reported_outcome(outcome, watch)["moved_away"] == [str(moved)]
