@@ -191,8 +191,8 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
         if "," in issuer:
             yield (
                 f"{host}: --{ISSUER}={issuer} is one issuer, with a comma in its name: kube-apiserver takes one in a "
-                "flag. Tokens in use may carry it, so that it stays accepted. Name it in irsa_apiserver_retired_issuers "
-                "after a day."
+                "flag. Tokens in use may carry it, so that it stays accepted. Name it in "
+                "irsa_apiserver_retired_issuers a day later."
             )
     if _STS in [audience for value in flags.get(_AUDIENCES, []) for audience in value.split(",")]:
         yield (
