@@ -139,7 +139,7 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
-	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer adopt irsa_iam irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
+	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer adopt irsa_iam irsa_apiserver irsa_apiserver_adopt control_plane_flags irsa_webhook_none \
 	  irsa_webhook_renewal irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge)
 	ansible-playbook extensions/lab/down.yml
 
