@@ -121,11 +121,7 @@ def planned(
     if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
-    content = pod.with_flags(flags)
-    if observed["digests"]:
-        content = annotated(replace(pod, text=content), RESTART_FOR, digest(json.dumps(observed["digests"])))
-    if duplicates:
-        content = annotated(replace(pod, text=content), _MOVED_AWAY, digest(pod.text))
+    content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
         component=component,
@@ -140,6 +136,15 @@ def planned(
         move_away=tuple(duplicates),
         reached=content == pod.text and not duplicates and observed["settled"] and not observed["unconfirmed"],
     )
+
+
+def _content(pod: StaticPod, flags: t.Mapping[str, object], digests: t.Mapping[str, str], *, restart: bool) -> str:
+    content = pod.with_flags(flags)
+    if digests:
+        content = annotated(replace(pod, text=content), RESTART_FOR, digest(json.dumps(digests)))
+    if restart:
+        content = annotated(replace(pod, text=content), _MOVED_AWAY, digest(pod.text))
+    return content
 
 
 def _forerunner(pod: StaticPod) -> str:
