@@ -139,8 +139,8 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
-	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_webhook_none \
-	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown \
+	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_apiserver_adopt control_plane_flags \
+	  irsa_webhook_none irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown \
 	  adopt publishers judge)
 	ansible-playbook extensions/lab/down.yml
 
@@ -165,6 +165,15 @@ bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours,
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
+	ansible-playbook extensions/lab/down.yml
+
+KILLS ?= --kills=20
+
+.PHONY: kill-roll
+kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the rest (45 minutes; KILLS="--kills=20 --last=10")
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	PYTHONPATH=.build extensions/lab/run python tests/faults/kill_roll.py $(INVENTORY) $(KILLS)
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-injection

@@ -16,6 +16,9 @@ from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import 
 
 # What control_plane_info takes of this module's options.
 _OBSERVED = ("component", "manifests_directory", "backup_directory")
+# What static_pod takes of them.
+_PASSED_ON = ("component", "timeout", "stale_sandbox_seconds", "backup_directory")
+_NOTHING_HAPPENED: Result = {"put_back": False, "removed_sandboxes": [], "moved_away": []}
 
 
 class ActionModule(ControlPlaneAction):
@@ -27,8 +30,9 @@ class ActionModule(ControlPlaneAction):
         arguments = self.arguments(ARGUMENT_SPEC)
         host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", ""))
         try:
-            observed, texts = self.observe({name: arguments[name] for name in _OBSERVED}, task_vars or {})
-            plan = planned(observed, texts, arguments["flags"])
+            look = {**{name: arguments[name] for name in _OBSERVED}, "files": arguments["restart_for"]}
+            observed, texts = self.observe(look, task_vars or {})
+            plan = planned(observed, texts, arguments["flags"], move_duplicates=arguments["move_duplicates"])
         except HostModuleFailed as failure:
             return failure.result
         except IrsaError as error:
@@ -41,16 +45,16 @@ class ActionModule(ControlPlaneAction):
 
     def _applied(self, plan: FlagsPlan, arguments: Result, task_vars: Result) -> Result:
         if plan.reached:
-            return {"changed": False, "backup": None, "unavailable_seconds": 0.0, "put_back": False}
+            return {"changed": False, "backup": None, "unavailable_seconds": 0.0, **_NOTHING_HAPPENED}
         change = {
             "path": plan.manifest,
             "content": plan.content,
             "planned_on": plan.planned_on,
-            "component": arguments["component"],
+            "forerunner": plan.forerunner,
+            "move_away": [*plan.move_away],
             "flags": plan.flags,
             **plan.api,
-            "timeout": arguments["timeout"],
-            "backup_directory": arguments["backup_directory"],
+            **{name: arguments[name] for name in _PASSED_ON},
         }
         result: Result = self._execute_module("onprem.irsa.static_pod", module_args=change, task_vars=task_vars)
         return result

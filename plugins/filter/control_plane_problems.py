@@ -28,6 +28,12 @@ options:
     type: list
     elements: dict
     required: true
+  duplicates_allowed:
+    description:
+      - Whether several files may hold the same pod, as long as the process runs with what its own manifest says. That
+        is so for whoever changes nothing, or moves the others away.
+    type: bool
+    default: false
 seealso:
   - module: onprem.irsa.control_plane_info
 """
@@ -54,8 +60,8 @@ _value:
 """
 
 
-def _filter(results: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    return problems({result["item"]: result for result in results})
+def _filter(results: t.Iterable[t.Mapping[str, t.Any]], *, duplicates_allowed: bool = False) -> list[str]:
+    return problems({result["item"]: result for result in results}, duplicates_allowed=duplicates_allowed)
 
 
 class FilterModule:

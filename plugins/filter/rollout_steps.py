@@ -12,18 +12,19 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, rollout
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout_words import in_words
 
 DOCUMENTATION = r"""
 name: rollout_steps
-short_description: The restarts that bring a new issuer to every API server with no token refused
+short_description: The restarts that bring a new issuer or key to every API server with no token refused
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - Returns the restarts in their order, one server at a time. Every server accepts the issuer before any signs with it,
-    so that the tokens of each are accepted by all at every moment.
+  - Returns the restarts in their order, one server at a time. Every server accepts the issuer, and the key, before any
+    signs with it, so that the tokens of each are accepted by all at every moment.
   - What is left to do follows from the observation alone. A rollout that was cut off is planned again from what is
     there.
-  - Issuers that are there stay accepted behind the one that signs, unless they are retired.
+  - Issuers and keys that are there stay accepted behind those that sign, unless they are retired.
 positional: issuer
 options:
   _input:
@@ -49,6 +50,19 @@ options:
     default: {}
   retired:
     description: Issuers to be accepted no more, once no server signs with them.
+    type: list
+    elements: str
+    default: []
+  signing_kid:
+    description:
+      - The id of the key that is to sign.
+      - Without it, keys stay as they are.
+    type: str
+    default: ""
+  retired_kids:
+    description:
+      - The ids of keys to be accepted and published no more, once no server signs with them.
+      - Name them in a later run, when the tokens that they signed have expired.
     type: list
     elements: str
     default: []
@@ -86,24 +100,54 @@ _value:
           new one; V(retire), so that it accepts a retired one no more; V(set), for other flags alone.
       type: str
       sample: accept
+    says:
+      description: The step in words.
+      type: str
+      sample: "cp1: accepts https://new beside https://old; signs on with https://old"
+    kids:
+      description: The ids of the keys that the server accepts after the step, in files that you write before it.
+      type: list
+      elements: str
+      sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+    signing_kid:
+      description: The id of the key that signs after the step; empty for an external signer.
+      type: str
+      sample: Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4
+    published:
+      description:
+        - The ids of the keys that the issuer's documents hold before the step, no more and no fewer.
+        - Wait out their C(Cache-Control) before a key signs that was not in them.
+      type: list
+      elements: str
+      sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
     flags:
       description: The flags to set with M(onprem.irsa.control_plane_flags).
       type: dict
 """
 
 
-def _filter(
+def _filter(  # noqa: PLR0913 -- the options
     results: t.Iterable[t.Mapping[str, t.Any]],
     issuer: str,
     jwks_uri: str = "",
     flags: t.Mapping[str, object] | None = None,
     retired: t.Sequence[str] = (),
+    *,
+    signing_kid: str = "",
+    retired_kids: t.Sequence[str] = (),
 ) -> list[dict[str, t.Any]]:
     try:
-        aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired)
+        aim = goal(
+            issuer, jwks_uri=jwks_uri, flags=flags, retired=retired, signing_kid=signing_kid, retired_kids=retired_kids
+        )
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
-    return [asdict(step) for step in rollout(servers({result["item"]: result for result in results}), aim)]
+    observed = servers({result["item"]: result for result in results})
+    steps = rollout(observed, aim)
+    return [
+        {**asdict(step), "kids": [*step.kids], "published": [*step.published], "says": says}
+        for step, says in zip(steps, in_words(observed, steps))
+    ]
 
 
 class FilterModule:

@@ -7,20 +7,33 @@ Pure, and for the controller alone: a manifest takes a YAML library.
 
 from __future__ import annotations
 
+import json
 import typing as t
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import parse, same_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import StaticPod, annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import Server
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, Server
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
 # STS takes tokens whose times are up to 5 minutes off; half of that is left to AWS's own clocks and to the run.
 MAX_CLOCK_OFFSET: t.Final = 150.0
+
+# Its value follows from the content of the files for which the component is restarted.
+RESTART_FOR: t.Final = "onprem.irsa/restart-for-sha256"
+
+# Another value each time that files with the same pod are moved away: the kubelet forgets the pod with each of them.
+_MOVED_AWAY = "onprem.irsa/moved-away"
+
+_FORERUNNER_OF = "onprem.irsa/forerunner-of"
+
+_AUDIENCES = "api-audiences"
+_STS = "sts.amazonaws.com"
 
 _MOVE_AWAY = "Move all but the right one out of the manifests directory."
 
@@ -70,17 +83,32 @@ class FlagsPlan:
     before: Flags
     after: Flags
     """Of the flags that were asked for, what the manifest says and is to say."""
+    restart_for: tuple[str, ...]
+    """The files whose content is read anew by the change."""
+    forerunner: str
+    """The same with another annotation, to stand there while the old process ends; empty where there is none."""
+    move_away: tuple[str, ...]
+    """Other files with the same pod, to be moved out of the manifests directory."""
     reached: bool
     """Whether nothing is left to do, not even to wait."""
 
     @property
     def api(self) -> dict[str, str]:
-        """Where the new process answers, and with which client certificate."""
-        return asdict(api_of(self.flags))
+        """Where the new process answers, to what, and with which client certificate."""
+        return asdict(api_of(self.component, self.flags))
 
 
-def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapping[str, object]) -> FlagsPlan:
+def planned(
+    observed: Observation,
+    manifests: t.Mapping[str, str],
+    flags: t.Mapping[str, object],
+    *,
+    move_duplicates: bool = False,
+) -> FlagsPlan:
     """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
+
+    move_duplicates: whether to move other files with the same pod away, where the right one of them runs.
+    Where the observation has digests of files, the process is to have read these contents.
 
     Raises InputError where there is no manifest to change, or no telling which one the kubelet runs.
     """
@@ -89,10 +117,11 @@ def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapp
         raise InputError(
             f"There is no static pod {path} of {component}.", fix="Name the directory that the kubelet reads."
         )
-    if observed["duplicates"]:
+    duplicates = observed["duplicates"]
+    if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
-    content = pod.with_flags(flags)
+    content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
         component=component,
@@ -102,8 +131,26 @@ def planned(observed: Observation, manifests: t.Mapping[str, str], flags: t.Mapp
         flags=after,
         before={name: pod.flags.get(name, []) for name in flags},
         after={name: after.get(name, []) for name in flags},
-        reached=content == pod.text and observed["settled"] and not observed["unconfirmed"],
+        restart_for=tuple(observed["digests"]) if content != pod.text else (),
+        forerunner=_forerunner(replace(pod, text=content)),
+        move_away=tuple(duplicates),
+        reached=content == pod.text and not duplicates and observed["settled"] and not observed["unconfirmed"],
     )
+
+
+def _content(pod: StaticPod, flags: t.Mapping[str, object], digests: t.Mapping[str, str], *, restart: bool) -> str:
+    content = pod.with_flags(flags)
+    if digests:
+        content = annotated(replace(pod, text=content), RESTART_FOR, digest(json.dumps(digests)))
+    if restart:
+        content = annotated(replace(pod, text=content), _MOVED_AWAY, digest(pod.text))
+    return content
+
+
+def _forerunner(pod: StaticPod) -> str:
+    with suppress(InputError):
+        return annotated(pod, _FORERUNNER_OF, digest(pod.text))
+    return ""
 
 
 def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
@@ -113,7 +160,11 @@ def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     changed = {name: values for name, values in plan.after.items() if values != plan.before[name]}
     words = [f"--{name}={value}" for name, values in changed.items() for value in values]
     words += [f"no --{name}" for name, values in changed.items() if not values]
-    asked = f"with {' '.join(words)}" if words else "with the manifest that is there"
+    if not words:
+        words = [
+            f"the content of {' and '.join(plan.restart_for)}" if plan.restart_for else "the manifest that is there"
+        ]
+    asked = f"with {' '.join(words)}"
     return f"{host}, {asked}: {result['msg']} {_next(plan, host, result)}"
 
 
@@ -130,23 +181,63 @@ def _next(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     )
 
 
-def problems(hosts: t.Mapping[str, Observation]) -> list[str]:
+def problems(hosts: t.Mapping[str, Observation], *, duplicates_allowed: bool = False) -> list[str]:
     """Return why the control plane must not be changed as it is: one sentence and its fix for each problem.
 
+    duplicates_allowed: whether several files may hold the same pod, as long as the right one of them runs.
     A host with a change that was cut off and not seen running yet is judged later: that change is ended first.
     """
     settled = {host: observed for host, observed in hosts.items() if not observed["unconfirmed"]}
     found = [problem for host, observed in hosts.items() for problem in _of_host(host, observed)]
+    if not duplicates_allowed:
+        found += [
+            f"{host}: {_ambiguous(observed)} {_MOVE_AWAY}" for host, observed in hosts.items() if observed["duplicates"]
+        ]
     found += [problem for host, observed in settled.items() for problem in _of_process(host, observed)]
-    return found + _of_keys({host: observed for host, observed in settled.items() if observed["pid"] is not None})
+    return found + _of_keys({host: observed for host, observed in settled.items() if _accepts_tokens(observed)})
+
+
+def warnings(hosts: t.Mapping[str, Observation]) -> list[str]:
+    """Return what is odd about the control plane and is left as it is: one sentence and its fix for each."""
+    return [warning for host, observed in hosts.items() for warning in _odd(host, observed)]
+
+
+def _odd(host: str, observed: Observation) -> t.Iterator[str]:
+    flags = observed["running_flags"]
+    for issuer in flags.get(ISSUER, []):
+        if "," in issuer:
+            yield (
+                f"{host}: --{ISSUER}={issuer} is one issuer, with a comma in its name: kube-apiserver takes one in a "
+                "flag. Tokens in use may carry it, so that it stays accepted. Name it in "
+                "irsa_apiserver_retired_issuers a day later."
+            )
+    if _STS in [audience for value in flags.get(_AUDIENCES, []) for audience in value.split(",")]:
+        yield (
+            f"{host}: --{_AUDIENCES} has {_STS} in it, so that every token that is made for AWS is valid for the API "
+            "server, too. It is left alone. Take it out once no client needs it."
+        )
+    if observed["stale_key_files"]:
+        yield (
+            f"{host}: {', '.join(observed['stale_key_files'])} was written after {observed['component']} started, "
+            "which reads key files once. Restart it if the keys in it have changed."
+        )
 
 
 def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
     """Return what the rollout is planned from, in plain lists: those of Ansible's templates can't be copied."""
     return [
-        Server(host, {name: list(values) for name, values in observed["running_flags"].items()})
+        Server(
+            host,
+            {name: list(values) for name, values in observed["running_flags"].items()},
+            tuple(observed["kids"]),
+            (observed["signing_key"] or {"kid": ""})["kid"],
+        )
         for host, observed in hosts.items()
     ]
+
+
+def _accepts_tokens(observed: Observation) -> bool:
+    return observed["pid"] is not None and observed["component"] == "kube-apiserver"
 
 
 def _ambiguous(observed: Observation) -> str:
@@ -161,8 +252,6 @@ def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
             f"{host}: its Kubernetes distribution is not supported: {manifest} is no manifest that kubeadm wrote. "
             "Run it on a cluster made by kubeadm or kubespray."
         )
-    if observed["duplicates"]:
-        yield f"{host}: {_ambiguous(observed)} {_MOVE_AWAY}"
     if abs(observed["clock_offset"]) > MAX_CLOCK_OFFSET:
         yield (
             f"{host}: its clock is {observed['clock_offset']:+.0f} s off the controller's, and at most "
@@ -182,7 +271,11 @@ def _of_process(host: str, observed: Observation) -> t.Iterator[str]:
             "right and wait until the kubelet has restarted it."
         )
     elif not observed["ready"]:
-        yield f"{host}: {component} is not ready. See `curl -k {observed['api']['url']}/readyz?verbose` there."
+        yield f"{host}: {component} is not ready. See `curl -k {_health_url(observed)}?verbose` there."
+
+
+def _health_url(observed: Observation) -> str:
+    return f"{observed['api']['url']}{observed['api']['health']}"
 
 
 def _drift(observed: Observation) -> str:
@@ -217,6 +310,7 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
 
 __all__: t.Final = (
     "MAX_CLOCK_OFFSET",
+    "RESTART_FOR",
     "FlagsPlan",
     "Observation",
     "described",
@@ -225,4 +319,5 @@ __all__: t.Final = (
     "planned",
     "problems",
     "servers",
+    "warnings",
 )

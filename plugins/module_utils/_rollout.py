@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""In which steps a new issuer reaches every API server. PRIVATE to the collection: it may change without notice.
+"""In which steps an issuer and a key reach every API server. PRIVATE to the collection: it may change without notice.
 
-Pure. kube-apiserver signs with the first C(--service-account-issuer) and accepts all of them (kube-apiserver's
-C(--help)), and a client uses the token of one server at any other. So every server accepts the new issuer before any
-server signs with it, and none is forgotten while a server may still sign with it.
+Pure. kube-apiserver signs with the first C(--service-account-issuer) and with one key, and accepts all of its issuers
+and keys (kube-apiserver's C(--help)); a client uses the token of one server at any other, and shows it to relying
+parties that know the published keys. So every server accepts an issuer or a key before any server signs with it, what
+signs is published, and nothing is forgotten while a server may still sign with it.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ Phase = t.Literal["accept", "switch", "retire", "set"]
 
 @dataclass(frozen=True)
 class Server:
-    """An API server as observed: the host, and the flags that its process runs with."""
+    """An API server as observed: the host, the flags that its process runs with, and the ids of its keys."""
 
     host: str
     flags: Flags
+    kids: tuple[str, ...] = ()
+    """The keys by which it accepts tokens."""
+    signing_kid: str = ""
+    """The key that signs; empty for an external signer."""
 
     @property
     def issuers(self) -> list[str]:
@@ -36,7 +41,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Goal:
-    """What every server is to run with in the end; other issuers stay accepted behind the one that signs."""
+    """What every server is to run with in the end; others stay accepted behind the issuer and the key that sign."""
 
     issuer: str
     jwks_uri: tuple[str, ...] = ()
@@ -45,19 +50,36 @@ class Goal:
     """Further flags, set in the first restart of each server."""
     retired: frozenset[str] = frozenset()
     """Issuers to be accepted no more, once no server signs with them."""
+    signing_kid: str = ""
+    """The key that is to sign; empty: keys stay as they are."""
+    retired_kids: frozenset[str] = frozenset()
+    """Keys to be accepted and published no more, once no server signs with them."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One restart: the flags that one server gets, and what for. Steps are taken in their order, one at a time."""
+    """One restart: what one server gets, and what for. Steps are taken in their order, one at a time."""
 
     host: str
     phase: Phase
     flags: Flags
+    """The flags to change."""
+    kids: tuple[str, ...] = ()
+    """The keys by which the server accepts tokens after the step."""
+    signing_kid: str = ""
+    """The key that signs after the step."""
+    published: tuple[str, ...] = ()
+    """The keys that the documents are to hold, no more and no fewer, before the step is taken."""
 
 
-def goal(
-    issuer: str, *, jwks_uri: str = "", flags: t.Mapping[str, object] | None = None, retired: t.Iterable[str] = ()
+def goal(  # noqa: PLR0913 -- what a user describes
+    issuer: str,
+    *,
+    jwks_uri: str = "",
+    flags: t.Mapping[str, object] | None = None,
+    retired: t.Iterable[str] = (),
+    signing_kid: str = "",
+    retired_kids: t.Iterable[str] = (),
 ) -> Goal:
     """Return the goal that a user describes, or raise InputError for one that contradicts itself."""
     further = check_flags(flags or {})
@@ -67,9 +89,15 @@ def goal(
                 f"The flag {name} must not be among the further flags: it is set together with the issuer.",
                 fix="Remove it, and give the issuer's URL instead.",
             )
-    if issuer in retired:
+    gone_issuers, gone_kids = frozenset(retired), frozenset(retired_kids)
+    if issuer in gone_issuers:
         raise InputError(f"The issuer {issuer} can't sign and be retired.", fix="Retire another one.")
-    return Goal(issuer, (jwks_uri,) if jwks_uri else (), further, frozenset(retired))
+    if gone_kids and (not signing_kid or signing_kid in gone_kids):
+        raise InputError(
+            f"The keys {', '.join(sorted(gone_kids))} can't be retired: another one has to sign.",
+            fix="Name the key that signs, which is none of them.",
+        )
+    return Goal(issuer, (jwks_uri,) if jwks_uri else (), further, gone_issuers, signing_kid, gone_kids)
 
 
 def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
@@ -77,15 +105,15 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
 
     The steps follow from the observation alone: after any of them, and after one that was put back, what is left is
     planned the same way. Where servers differ at the start (a change made by hand on some of them), each learns first
-    what the others sign. A single server needs one step: no other can meet its tokens in between.
+    what the others sign. A single server needs no step to accept: no other can meet its tokens in between.
     """
+    alone = len(servers) == 1
     steps: list[Step] = []
-    if len(servers) > 1:
-        steps += _phase("accept", servers, lambda server: _accepting(server, _accepted(servers, goal), goal))
+    steps += _phase("accept", [] if alone else servers, goal, lambda server: _accepting(server, servers, goal))
     accepting = [applied(server, steps) for server in servers]
-    steps += _phase("switch", accepting, lambda server: _signing(server, goal, alone=len(servers) == 1))
+    steps += _phase("switch", accepting, goal, lambda server: _signing(server, goal, alone=alone))
     signing = [applied(server, steps) for server in servers]
-    steps += _phase("retire", signing, lambda server: {ISSUER: _without(server.issuers, goal.retired)})
+    steps += _phase("retire", signing, goal, lambda server: _retiring(server, goal))
     return steps
 
 
@@ -97,42 +125,66 @@ def reached(servers: t.Sequence[Server], goal: Goal) -> Flags:
 
 def applied(server: Server, steps: t.Iterable[Step]) -> Server:
     """Return the server as it is after its own ones of some steps."""
-    flags = dict(server.flags)
     for step in steps:
         if step.host == server.host:
-            flags.update(step.flags)
-    return replace(server, flags={name: values for name, values in flags.items() if values})
+            flags = {name: values for name, values in {**server.flags, **step.flags}.items() if values}
+            server = replace(server, flags=flags, kids=step.kids, signing_kid=step.signing_kid)
+    return server
 
 
-def _phase(phase: Phase, servers: t.Iterable[Server], wanted: t.Callable[[Server], Flags]) -> list[Step]:
-    steps = []
+def _phase(
+    phase: Phase, servers: t.Sequence[Server], goal: Goal, after: t.Callable[[Server], Server]
+) -> t.Iterator[Step]:
+    """Yield a step for each server that is to become another one."""
+    now = {server.host: server for server in servers}
     for server in servers:
-        flags = {name: values for name, values in wanted(server).items() if server.flags.get(name, []) != values}
-        if flags:
-            steps.append(Step(server.host, phase if ISSUER in flags else "set", flags))
-    return steps
+        wanted = after(server)
+        flags = {name: values for name, values in wanted.flags.items() if server.flags.get(name, []) != values}
+        keys = wanted.kids, wanted.signing_kid
+        moved = ISSUER in flags or keys != (server.kids, server.signing_kid)
+        if flags or moved:
+            yield Step(server.host, phase if moved else "set", flags, *keys, tuple(_live_kids(now.values(), goal)))
+            now[server.host] = wanted
 
 
-def _accepted(servers: t.Iterable[Server], goal: Goal) -> list[str]:
-    """Return what every server has to accept: what any accepts, and the goal's issuer; not what is being retired."""
-    servers = list(servers)
-    signing = {server.issuers[0] for server in servers if server.issuers}
-    issuers = dict.fromkeys([issuer for server in servers for issuer in server.issuers] + [goal.issuer])
-    return _without(issuers, goal.retired - signing)
+def _accepting(server: Server, servers: t.Sequence[Server], goal: Goal) -> Server:
+    signing = {other.issuers[0] for other in servers if other.issuers}
+    issuers = _live([other.issuers for other in servers], signing, goal.issuer, goal.retired)
+    all_issuers = list(dict.fromkeys([*server.issuers, *issuers]))
+    all_kids = tuple(dict.fromkeys([*server.kids, *_live_kids(servers, goal)])) if goal.signing_kid else server.kids
+    if (all_issuers, all_kids) == (server.issuers, server.kids):
+        return server
+    return replace(server, flags={**server.flags, ISSUER: all_issuers, **goal.flags}, kids=all_kids)
 
 
-def _accepting(server: Server, accepted: t.Iterable[str], goal: Goal) -> Flags:
-    missing = [issuer for issuer in accepted if issuer not in server.issuers]
-    return {ISSUER: server.issuers + missing, **goal.flags} if missing else {}
+def _signing(server: Server, goal: Goal, *, alone: bool) -> Server:
+    issuers = list(dict.fromkeys([goal.issuer, *server.issuers]))
+    flags = {ISSUER: _without(issuers, goal.retired) if alone else issuers, JWKS_URI: [*goal.jwks_uri], **goal.flags}
+    signing_kid = goal.signing_kid or server.signing_kid
+    kids = tuple(dict.fromkeys([*server.kids, *filter(None, [goal.signing_kid])]))
+    return replace(server, flags={**server.flags, **flags}, kids=kids, signing_kid=signing_kid)
 
 
-def _signing(server: Server, goal: Goal, *, alone: bool) -> Flags:
-    issuers = [goal.issuer, *_without(server.issuers, {goal.issuer})]
-    return {ISSUER: _without(issuers, goal.retired) if alone else issuers, JWKS_URI: [*goal.jwks_uri], **goal.flags}
+def _retiring(server: Server, goal: Goal) -> Server:
+    flags = {**server.flags, ISSUER: _without(server.issuers, goal.retired)}
+    return replace(server, flags=flags, kids=tuple(_without(server.kids, goal.retired_kids)))
 
 
-def _without(issuers: t.Iterable[str], gone: t.Collection[str]) -> list[str]:
-    return [issuer for issuer in issuers if issuer not in gone]
+def _live_kids(servers: t.Collection[Server], goal: Goal) -> list[str]:
+    signing = {server.signing_kid for server in servers}
+    return _live([server.kids for server in servers], signing, goal.signing_kid, goal.retired_kids)
+
+
+def _live(
+    accepted: t.Iterable[t.Iterable[str]], signing: t.Collection[str], wanted: str, retired: frozenset[str]
+) -> list[str]:
+    """Return what every server has to accept: what any accepts, and what is to sign; not what is being retired."""
+    known = dict.fromkeys([*(one for own in accepted for one in own), *sorted(signing), wanted])
+    return [one for one in known if one and (one not in retired or one in signing)]
+
+
+def _without(values: t.Iterable[str], gone: t.Collection[str]) -> list[str]:
+    return [value for value in values if value not in gone]
 
 
 __all__: t.Final = ("ISSUER", "JWKS_URI", "Goal", "Phase", "Server", "Step", "applied", "goal", "reached", "rollout")

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: control_plane_flags
-short_description: Change flags of the API server on one host, and put them back if it does not come up
+short_description: Change flags of a control-plane component on one host, and put them back if it does not come up
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Changes flags of C(kube-apiserver) in its static pod's manifest on one control-plane host, and waits until the
-    process that the kubelet starts runs with exactly these flags and is ready at the host's own address.
+  - Changes flags of C(kube-apiserver) or C(kube-controller-manager) in its static pod's manifest on one control-plane
+    host, and waits until the process that the kubelet starts runs with exactly these flags and is ready at the host's
+    own address.
   - Where it exits again and again, or is not ready in time, the old manifest is put back, its process is waited for,
     and the module fails with the flags, the host and the reason from the log.
-  - A change takes about 20 seconds. The old process is ended as soon as it has answered its last request; where that
-    can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it, the kubelet ends
-    it after 30 seconds.
+  - A change takes about 20 seconds. The old process of the API server is ended as soon as it has answered its last
+    request; where that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it,
+    the kubelet ends it after 30 seconds.
   - Everything in the manifest but these flags stays as it is, to the byte. The old manifest is kept in
     O(backup_directory), because the kubelet runs every file in the manifests directory.
   - Changes one host. For several API servers, change them one after the other, as the role
@@ -41,7 +42,7 @@ options:
   component:
     description: The component whose flags to change.
     type: str
-    choices: [kube-apiserver]
+    choices: [kube-apiserver, kube-controller-manager]
     default: kube-apiserver
   flags:
     description:
@@ -50,10 +51,35 @@ options:
       - Without any flag, nothing is changed, and a change that was cut off is waited for, or put back.
     type: dict
     required: true
+  restart_for:
+    description:
+      - Files on the host that the component reads once, as it starts, such as its key files. It is restarted when their
+        content has changed, also where no flag has.
+      - The digest of their content is kept in the pod's annotation C(onprem.irsa/restart-for-sha256). Name the same
+        files in the same order each time; the first time restarts the component.
+      - Without any, the annotation stays as it is.
+    type: list
+    elements: path
+    default: []
   timeout:
     description: Seconds to wait for the new process, and again for the old manifest's if it is put back.
     type: int
     default: 300
+  stale_sandbox_seconds:
+    description:
+      - Seconds without a new process after which the sandboxes that the pod had before the change are removed with the
+        host's C(crictl), once; and again after the old manifest was put back.
+      - A kubelet that fails to clean up the old pod while the API server is down never starts the new one.
+      - V(0) for never. Give it more than the 30 seconds of grace that the kubelet gives the old process.
+    type: int
+    default: 0
+  move_duplicates:
+    description:
+      - Whether to move other files in the manifests directory that hold the same pod, such as a backup, to
+        O(backup_directory). Without it they are refused, because the kubelet runs any one of them.
+      - They are refused anyway where the process does not run with what its own manifest says.
+    type: bool
+    default: false
   manifests_directory:
     description: The directory from which the kubelet runs static pods, C(staticPodPath) in its configuration.
     type: path
@@ -74,6 +100,19 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Let the API server read a key file again after it was changed
+  onprem.irsa.control_plane_flags:
+    flags: {}
+    restart_for: [/etc/kubernetes/pki/sa.pub]
+  become: true
+
+- name: Sign the tokens of Secrets with another key
+  onprem.irsa.control_plane_flags:
+    component: kube-controller-manager
+    flags:
+      service-account-private-key-file: [/etc/kubernetes/pki/sa-2026.key]
+  become: true
+
 - name: Accept a second issuer (about 20 seconds)
   onprem.irsa.control_plane_flags:
     flags:
@@ -113,7 +152,7 @@ backup:
   type: str
   sample: /var/lib/onprem-irsa/backup/kube-apiserver.yaml.20260101T000000Z
 unavailable_seconds:
-  description: Seconds in which C(/readyz) of the host's API server did not answer that it is ready.
+  description: Seconds in which the component did not answer at the host's own address that it is ready.
   returned: always, but in check mode
   type: float
   sample: 12.5
@@ -122,8 +161,20 @@ put_back:
   returned: always, but in check mode
   type: bool
   sample: false
+removed_sandboxes:
+  description: The ids of the stale sandboxes that were removed.
+  returned: always, but in check mode
+  type: list
+  elements: str
+  sample: []
+moved_away:
+  description: Where the other files with the same pod are now.
+  returned: always, but in check mode
+  type: list
+  elements: str
+  sample: [/var/lib/onprem-irsa/backup/kube-apiserver.yaml.bak.20260101T000000Z]
 recovered:
-  description: Whether the API server was ready again with the old manifest.
+  description: Whether the component was ready again with the old manifest.
   returned: failure of the new process
   type: bool
   sample: true
@@ -133,7 +184,7 @@ reason:
   type: str
   sample: "it exits as soon as it starts, with Error: unknown flag: --no-such-flag."
 log:
-  description: The last lines that the API server wrote.
+  description: The last lines that the component wrote.
   returned: failure of the new process
   type: list
   elements: str
@@ -145,9 +196,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC = {
-    "component": {"type": "str", "choices": ["kube-apiserver"], "default": "kube-apiserver"},
+    "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "flags": {"type": "dict", "required": True},
+    "restart_for": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 300},
+    "stale_sandbox_seconds": {"type": "int", "default": 0},
+    "move_duplicates": {"type": "bool", "default": False},
     "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
 }

@@ -12,10 +12,11 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Returns the flags of C(kube-apiserver) on one host, as configured in its static pod's manifest and as its process
-    really runs with, the public keys and key ids by which it accepts service-account tokens, and whether it is ready.
-  - What the host runs with is read from the files and the process of the host itself. Its API server is asked at its
-    own address, never at a load balancer.
+  - Returns the flags of C(kube-apiserver) or C(kube-controller-manager) on one host, as configured in
+    its static pod's manifest and as its process really runs with, the public keys and key ids by which it accepts
+    service-account tokens, and whether it is ready.
+  - What the host runs with is read from the files and the process of the host itself. Its component is asked at the
+    host's own address, never at a load balancer.
   - Private keys never leave the host. Their public halves alone are returned.
   - Needs the standard library and the C(openssl) command on the host. The manifest is read on the controller.
 extends_documentation_fragment:
@@ -29,7 +30,7 @@ options:
   component:
     description: The component to look at.
     type: str
-    choices: [kube-apiserver]
+    choices: [kube-apiserver, kube-controller-manager]
     default: kube-apiserver
   manifests_directory:
     description: The directory from which the kubelet runs static pods, C(staticPodPath) in its configuration.
@@ -39,6 +40,11 @@ options:
     description: The directory in which M(onprem.irsa.static_pod) keeps the manifests that it replaced.
     type: path
     default: /var/lib/onprem-irsa/backup
+  files:
+    description: Files on the host to return the digests of.
+    type: list
+    elements: path
+    default: []
   settle_timeout:
     description:
       - Seconds to wait at most while the process is not ready, or does not run with the flags of the manifest, which
@@ -75,11 +81,11 @@ distribution:
   sample: kubeadm
 version:
   description: The version that the API server of the host states.
-  returned: success; V(null) while it does not answer
+  returned: success; V(null) while it does not answer, and for C(kube-controller-manager), which tells nobody
   type: str
   sample: v1.34.4
 api:
-  description: Where the API server of the host itself answers.
+  description: Where the component of the host itself answers.
   returned: success; V(null) while no process runs
   type: dict
   contains:
@@ -87,6 +93,10 @@ api:
       description: Its URL, from the running flags.
       type: str
       sample: https://10.0.0.1:6443
+    health:
+      description: The path that answers with status 200 when it is ready.
+      type: str
+      sample: /readyz
     client_cert:
       description: The file on the host with the client certificate that it shows to kubelets, and that it accepts, too.
       type: str
@@ -96,7 +106,7 @@ api:
       type: str
       sample: /etc/kubernetes/pki/apiserver-kubelet-client.key
 ready:
-  description: Whether its C(/readyz) says that it is ready.
+  description: Whether it says that it is ready, at RV(api.health).
   returned: success
   type: bool
   sample: true
@@ -170,7 +180,9 @@ kids:
   elements: str
   sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
 signing_key:
-  description: The key that signs.
+  description:
+    - The key that signs; for C(kube-controller-manager) the one of C(--service-account-private-key-file), which signs
+      the tokens of Secrets.
   returned: success; V(null) while no process runs, or without a key file (an external signer)
   type: dict
   contains:
@@ -182,6 +194,19 @@ signing_key:
       description: Its key id.
       type: str
       sample: Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4
+stale_key_files:
+  description:
+    - The key files that were written after the process started. It reads them once, so that RV(kids) and
+      RV(signing_key) may be ahead of it.
+  returned: success; empty while no process runs
+  type: list
+  elements: str
+  sample: []
+digests:
+  description: The SHA-256 digests (hex) of O(files), by their names.
+  returned: success
+  type: dict
+  sample: {}
 clock:
   description: The time on the host, in seconds since the epoch.
   returned: success
@@ -203,9 +228,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import reporte
 from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
 
 ARGUMENT_SPEC = {
-    "component": {"type": "str", "choices": ["kube-apiserver"], "default": "kube-apiserver"},
+    "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
+    "files": {"type": "list", "elements": "path", "default": []},
     "settle_timeout": {"type": "int", "default": 0},
 }
 
@@ -218,6 +244,7 @@ def main() -> t.NoReturn:
         backup_directory=Path(module.params["backup_directory"]),
         run=module.run_command,
         openssl=module.get_bin_path("openssl", required=True),
+        files=tuple(module.params["files"]),
     )
     with reported(module):
         observed = observe(host)

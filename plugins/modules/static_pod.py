@@ -12,8 +12,9 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Moves another manifest of C(kube-apiserver) into the kubelet's manifests directory by rename, and waits until a new
-    process with exactly the wanted flags runs and is ready at the host's own address.
+  - Moves another manifest of C(kube-apiserver) or C(kube-controller-manager) into the kubelet's manifests
+    directory by rename, and waits until a new process with exactly the wanted flags runs and is ready at the host's own
+    address.
   - Puts the old manifest back when that process exits again and again, or is not ready in time, waits for that one, and
     fails with the reason from the component's log.
   - Runs to its end on the host even when the controller goes away. Where it was killed itself, the next run with the
@@ -47,19 +48,38 @@ options:
       - Without it, whatever is there is replaced.
     type: str
     default: ""
+  forerunner:
+    description:
+      - A manifest that means the same as O(content) and differs from it, in an annotation. It stands there until the
+        old process is gone, because the kubelet tries a pod that it sees for the first time at once, and one that has
+        to wait for another only every 10 to 15 seconds.
+      - Without it, a change takes these seconds longer.
+    type: str
+    default: ""
+  move_away:
+    description: Other files with the same pod, to be moved to O(backup_directory) right before the change.
+    type: list
+    elements: path
+    default: []
   component:
     description: The name of the program that the pod runs.
     type: str
-    choices: [kube-apiserver]
+    choices: [kube-apiserver, kube-controller-manager]
     default: kube-apiserver
   flags:
     description: The values of every flag of the new process, in their order.
     type: dict
     required: true
   url:
-    description: Where the API server of the host itself answers; C(/readyz) is asked there.
+    description: Where the component of the host itself answers.
     type: str
     required: true
+  health:
+    description:
+      - The path that answers there with status 200 when the component is ready, C(/readyz) of C(kube-apiserver) and
+        C(/healthz) of C(kube-controller-manager).
+    type: str
+    default: /readyz
   client_cert:
     description: A file on the host with a client certificate to ask with, where anonymous requests are refused.
     type: str
@@ -76,6 +96,14 @@ options:
         ends it after 30 seconds.
     type: int
     default: 300
+  stale_sandbox_seconds:
+    description:
+      - Seconds without a new process after which the sandboxes that the pod had before the change are removed with the
+        host's C(crictl), once; and again after the old manifest was put back.
+      - A kubelet that fails to clean up the old pod while the API server is down never starts the new one.
+      - V(0) for never. Give it more than the 30 seconds of grace that the kubelet gives the old process.
+    type: int
+    default: 0
   backup_directory:
     description:
       - The directory for the manifests that were replaced, made with mode V(0700).
@@ -108,7 +136,7 @@ backup:
   type: str
   sample: /var/lib/onprem-irsa/backup/kube-apiserver.yaml.20260101T000000Z
 unavailable_seconds:
-  description: Seconds during the wait in which C(/readyz) did not answer that the component is ready.
+  description: Seconds during the wait in which the component did not answer that it is ready.
   returned: always, but in check mode
   type: float
   sample: 12.5
@@ -117,6 +145,18 @@ put_back:
   returned: always, but in check mode
   type: bool
   sample: false
+removed_sandboxes:
+  description: The ids of the stale sandboxes that were removed.
+  returned: always, but in check mode
+  type: list
+  elements: str
+  sample: []
+moved_away:
+  description: Where the other files with the same pod are now.
+  returned: always, but in check mode
+  type: list
+  elements: str
+  sample: [/var/lib/onprem-irsa/backup/kube-apiserver.yaml.bak.20260101T000000Z]
 recovered:
   description: Whether the component was ready again with the old manifest.
   returned: failure
@@ -143,6 +183,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import (
     Change,
     apply,
@@ -155,14 +196,27 @@ ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
     "content": {"type": "str", "required": True},
     "planned_on": {"type": "str", "default": ""},
-    "component": {"type": "str", "choices": ["kube-apiserver"], "default": "kube-apiserver"},
+    "forerunner": {"type": "str", "default": ""},
+    "move_away": {"type": "list", "elements": "path", "default": []},
+    "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "flags": {"type": "dict", "required": True},
     "url": {"type": "str", "required": True},
     "client_cert": {"type": "str", "default": ""},
     "client_key": {"type": "str", "default": "", "no_log": False},
+    "health": {"type": "str", "default": "/readyz"},
     "timeout": {"type": "int", "default": 300},
+    "stale_sandbox_seconds": {"type": "int", "default": 0},
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
 }
+
+
+def _sandboxes(module: AnsibleModule) -> Sandboxes | None:
+    seconds = module.params["stale_sandbox_seconds"]
+    if not seconds:
+        return None
+    return Sandboxes(
+        module.params["component"], seconds, module.run_command, module.get_bin_path("crictl", required=True)
+    )
 
 
 def main() -> t.NoReturn:
@@ -175,8 +229,12 @@ def main() -> t.NoReturn:
         params["flags"],
         params["timeout"],
         params["planned_on"],
+        _sandboxes(module),
+        params["forerunner"],
+        tuple(Path(file) for file in params["move_away"]),
     )
-    watch = Watch(params["component"], Api(params["url"], params["client_cert"], params["client_key"]))
+    api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
+    watch = Watch(params["component"], api)
     with reported(module):
         before = current(path)
         result: dict[str, t.Any] = {
@@ -184,7 +242,7 @@ def main() -> t.NoReturn:
             "diff": {"before": before, "after": change.content, "before_header": str(path), "after_header": str(path)},
         }
         if not module.check_mode:
-            result |= reported_outcome(apply(change, watch), watch)
+            result |= reported_outcome(apply(change, watch), watch, change.sandboxes)
     if "reason" in result:
         module.fail_json(**result)
     module.exit_json(**result)

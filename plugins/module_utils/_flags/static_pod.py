@@ -16,6 +16,7 @@ from itertools import zip_longest
 from pathlib import PurePath
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.annotations import with_annotation
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import (
     Flag,
     Flags,
@@ -104,6 +105,27 @@ def parse(text: str, component: str, *, source: str) -> StaticPod:
             fix=_FIX,
         )
     return found[0]
+
+
+def annotated(pod: StaticPod, name: str, value: str) -> str:
+    """Return a pod's manifest with this annotation; every other byte stays.
+
+    Raises InputError when the text can't be changed so without changing anything else.
+    """
+    with suppress(InputError, yaml.YAMLError):
+        text = with_annotation(pod.text, _child(_pod_node(pod.text, source=pod.source), "metadata"), name, value)
+        if yaml.load(text, Loader=yaml.SafeLoader) == _with(pod.text, name, value):
+            return text
+    raise InputError(
+        f"{pod.source}: is written in a way that does not let one annotation alone be changed (an anchor or a tag).",
+        fix="Write metadata.annotations as a mapping of plain keys and values.",
+    )
+
+
+def _with(text: str, name: str, value: str) -> object:
+    document = yaml.load(text, Loader=yaml.SafeLoader)
+    document["metadata"]["annotations"] = {**(document["metadata"].get("annotations") or {}), name: value}
+    return document
 
 
 def pod_key(text: str) -> tuple[str, str] | None:
@@ -208,4 +230,4 @@ def _rewritten(slots: list[Slot], flag: Flag, value: str | None) -> list[Slot]:
     return [Slot(first.source, f"{name}{'' if name.endswith('=') else '='}{value}")]
 
 
-__all__: t.Final = ("StaticPod", "parse", "pod_key", "same_pod")
+__all__: t.Final = ("StaticPod", "annotated", "parse", "pod_key", "same_pod")

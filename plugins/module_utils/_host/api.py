@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Questions to the API server of this host itself. PRIVATE to the collection: it may change without notice.
+"""Questions to a control-plane component of this host itself. PRIVATE to the collection: it may change without notice.
 
 Runs on managed hosts with the standard library alone.
 """
@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
-_DEFAULT_PORT = "6443"  # kube-apiserver --help, --secure-port
+_API_SERVER = ("6443", "/readyz")  # kube-apiserver --help, --secure-port; Kubernetes, "API health endpoints"
+# kube-controller-manager --help, --secure-port; --authorization-always-allow-paths lets everybody ask for /healthz.
+_CONTROLLER_MANAGER = ("10257", "/healthz")
 _ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 -- what a flag says, nothing is bound
 _TIMEOUT = 2.0  # seconds; the server is this host itself
 _FORM = b"&"  # an empty one
@@ -41,18 +43,20 @@ class Question:
 
 @dataclass(frozen=True)
 class Api:
-    """Where this host's own API server answers, and with which client certificate to ask it."""
+    """Where this host's own component answers, with which client certificate to ask it, and for what."""
 
     url: str
     client_cert: str = ""
     client_key: str = ""
+    health: str = _API_SERVER[1]
+    """The path that answers with status 200 when the component is ready."""
 
     def ready(self) -> bool:
-        """Return whether C(/readyz) says so (Kubernetes, "API health endpoints")."""
-        return self._get("/readyz") is not None
+        """Return whether the component says so."""
+        return self._get(self.health) is not None
 
     def version(self) -> str | None:
-        """Return the version, like C(v1.34.4); None without an answer."""
+        """Return the version, like C(v1.34.4); None without an answer, as of a component that tells it to nobody."""
         answer = self._get("/version")
         return str(json.loads(answer)["gitVersion"]) if answer else None
 
@@ -105,8 +109,12 @@ def _body(connection: http.client.HTTPSConnection) -> bytes | None:
     return body if response.status == http.client.OK else None
 
 
-def api_of(flags: Flags) -> Api:
-    """Return how to reach an API server that runs with these flags, with its own client certificate for kubelets."""
+def api_of(component: str, flags: Flags) -> Api:
+    """Return how to reach a component that runs with these flags.
+
+    The API server is shown its own client certificate for kubelets.
+    """
+    port, health = _CONTROLLER_MANAGER if component == "kube-controller-manager" else _API_SERVER
 
     def last(name: str) -> str:
         return flags.get(name, [""])[-1]
@@ -117,9 +125,10 @@ def api_of(flags: Flags) -> Api:
     address = addresses[0] if addresses else "127.0.0.1"
     host = f"[{address}]" if ":" in address else address
     return Api(
-        url=f"https://{host}:{last('secure-port') or _DEFAULT_PORT}",
+        url=f"https://{host}:{last('secure-port') or port}",
         client_cert=last("kubelet-client-certificate"),
         client_key=last("kubelet-client-key"),
+        health=health,
     )
 
 

@@ -42,6 +42,11 @@ class Backups:
         """Return whether this content came from here and has not been seen running yet."""
         return self.for_replaced(content).exists()
 
+    def since(self, content: str) -> float | None:
+        """Return for how many seconds this content has waited to be seen running; None for any other content."""
+        kept = self.for_replaced(content)
+        return time.time() - kept.stat().st_mtime if kept.exists() else None
+
     def last_good(self, content: str) -> str:
         """Return the text to go back to from this content: itself, unless it has not been seen running yet."""
         kept = self.for_replaced(content)
@@ -57,10 +62,20 @@ class Backups:
         """Note that this content runs: what it replaced goes under a name with the time; return that."""
         kept, dated = self.for_replaced(content), None
         if kept.exists():
-            dated = self.directory / f"{self.manifest.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+            dated = self._dated(self.manifest)
             kept.rename(dated)
         self.forget()
         return dated
+
+    def move_in(self, file: Path) -> Path:
+        """Move another file with the same pod here, where no kubelet runs it."""
+        moved = self._dated(file)
+        write_text(moved, read_text(file), mode=PRIVATE_FILE)
+        file.unlink()
+        return moved
+
+    def _dated(self, file: Path) -> Path:
+        return self.directory / f"{file.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
 
     def forget(self) -> None:
         """Remove what was kept for contents that are not there any more."""

@@ -8,6 +8,7 @@ returned.
 
 from __future__ import annotations
 
+import hashlib
 import time
 import typing as t
 from dataclasses import asdict, dataclass
@@ -27,11 +28,14 @@ from ansible_collections.onprem.irsa.plugins.module_utils._keys import (
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process
     from ansible_collections.onprem.irsa.plugins.module_utils._keypair import Run
     from ansible_collections.onprem.irsa.plugins.module_utils._keys import PemBlock
 
 # kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
 _KUBEADM_MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+# Of kube-apiserver, and of kube-controller-manager, which signs the tokens of Secrets.
+_SIGNING_KEY_FLAGS = ("service-account-signing-key-file", "service-account-private-key-file")
 
 
 @dataclass(frozen=True)
@@ -43,19 +47,23 @@ class Host:
     backup_directory: Path
     run: Run
     openssl: str
+    files: tuple[str, ...] = ()
+    """Files to return the digests of."""
     proc: Path = PROC
 
 
 def observe(host: Host) -> dict[str, t.Any]:
     """Return what C(control_plane_info) documents, but for what takes a YAML library: that is added elsewhere."""
-    manifests = _manifests(host)
+    files = _files(host)
+    manifests = {path: text for path, text in files.items() if host.component in text}
     process = find(host.component, host.proc)
     flags = process.flags if process else {}
-    api = api_of(flags) if process else None
+    api = api_of(host.component, flags) if process else None
     text = manifests.get(str(host.manifest))
+    by_kubeadm = _KUBEADM_MARK in files.get(str(host.manifest.with_name("kube-apiserver.yaml")), "")
     return {
         "component": host.component,
-        "distribution": "kubeadm" if text is not None and _KUBEADM_MARK in text else "unknown",
+        "distribution": "kubeadm" if text is not None and by_kubeadm else "unknown",
         "manifest": str(host.manifest),
         "manifests": manifests,
         "unconfirmed": text is not None and Backups(host.backup_directory, host.manifest).is_unconfirmed(text),
@@ -66,12 +74,14 @@ def observe(host: Host) -> dict[str, t.Any]:
         "ready": api.ready() if api else False,
         "version": api.version() if api else None,
         **_keys(host, flags),
+        "stale_key_files": _stale_key_files(process) if process else [],
+        "digests": {file: _digest(Path(file)) for file in host.files},
         "clock": time.time(),
     }
 
 
-def _manifests(host: Host) -> dict[str, str]:
-    """Return the manifest and the files beside it that may hold the same pod: what the kubelet reads and names it."""
+def _files(host: Host) -> dict[str, str]:
+    """Return the texts of all files from which the kubelet runs static pods: the manifest and those beside it."""
     directory = host.manifest.parent
     if not directory.is_dir():
         return {}
@@ -79,8 +89,7 @@ def _manifests(host: Host) -> dict[str, str]:
         paths = sorted(directory.iterdir())
     except PermissionError as error:
         raise InputError(f"{directory}: only root may look into it.", fix="Run the task with become: true.") from error
-    read = {path: _lenient(path) for path in paths if path.is_file() and path.name[0] != "."}
-    return {str(path): text for path, text in read.items() if host.component in text}
+    return {str(path): _lenient(path) for path in paths if path.is_file() and path.name[0] != "."}
 
 
 def _lenient(path: Path) -> str:
@@ -97,7 +106,7 @@ def _keys(host: Host, flags: Flags) -> dict[str, t.Any]:
     """
     files = {file: _public_blocks(host, Path(file)) for file in flags.get("service-account-key-file", [])}
     kids = {kid: None for file, blocks in files.items() for kid in _kids(host, blocks, file)}
-    signing = flags.get("service-account-signing-key-file", [])[-1:]
+    signing = [value for name in _SIGNING_KEY_FLAGS for value in flags.get(name, [])[-1:]]
     return {
         "public_keys": [
             {"file": file, "pem": "".join(block.text for block in blocks)} for file, blocks in files.items()
@@ -114,6 +123,22 @@ def _public_blocks(host: Host, file: Path) -> list[PemBlock]:
         if block.is_private:
             text = text.replace(block.text, public_half(host.run, host.openssl, block.text, source=str(file)))
     return public_blocks(text, source=str(file))
+
+
+def _stale_key_files(process: Process) -> list[str]:
+    """Return the key files that were written after the process started, which reads them once."""
+    files = [file for name in ("service-account-key-file", *_SIGNING_KEY_FLAGS) for file in process.flags.get(name, [])]
+    ages = {file: time.time() - Path(file).stat().st_mtime for file in files}
+    return [file for file, age in ages.items() if age < process.age]
+
+
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{file}: {error.strerror}; its content was to be looked at.", fix="Name a file that is on the host."
+        ) from error
 
 
 def _key_text(file: Path) -> str:

@@ -62,7 +62,8 @@ class Drain:
     def begin(cls, process: Process, api: Api, proc: Path = PROC) -> Drain | None:
         """Return what ends the process once it has been told to end; None where it serves us no profile.
 
-        That is so with C(--profiling=false), and where the client certificate has no permission.
+        That is so with C(--profiling=false), where the client certificate has no permission, and of
+        kube-controller-manager, which has no clients to answer and ends as soon as it is told to.
         """
         questions = list(filter(None, [api.begin(PROFILE) for _question in range(_QUESTIONS)]))
         return cls(process, api, questions, proc) if questions and questions.pop().answer() is not None else None

@@ -8,6 +8,7 @@ Reads C(/proc) (Linux, proc(5)); runs on managed hosts with the standard library
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -37,6 +38,11 @@ class Process:
     def flags(self) -> Flags:
         """The values of each flag that it runs with, in their order."""
         return flags_of(self.arguments[1:])
+
+    @property
+    def age(self) -> float:
+        """Return for how many seconds it has run."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.start_ticks / os.sysconf("SC_CLK_TCK")
 
     def started(self, proc: Path = PROC) -> float:
         """Return when it started, in seconds since the epoch."""

@@ -12,17 +12,18 @@ import hashlib
 import signal
 import typing as t
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
+from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
     from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure, Watch
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
@@ -39,6 +40,12 @@ class Change:
     """Seconds; the same again for the old manifest, if it is put back."""
     planned_on: str = ""
     """SHA-256 digest (hex) of the manifest that the change was planned on; empty: whatever is there is replaced."""
+    sandboxes: Sandboxes | None = None
+    """What removes a stale pod of a kubelet that is stuck; None: nothing."""
+    forerunner: str = ""
+    """A manifest that means the same, and stands there while the old process ends; empty: none."""
+    move_away: tuple[Path, ...] = ()
+    """Other files with the same pod, of which the kubelet runs any one."""
 
     @property
     def path(self) -> Path:
@@ -57,6 +64,8 @@ class Outcome:
     """Why the new manifest did not come up."""
     put_back: bool = False
     """Whether the old manifest stands there again."""
+    moved_away: tuple[Path, ...] = ()
+    """Where the other files with the same pod are now."""
     put_back_failure: Failure | None = None
     """Why that one did not come up either."""
 
@@ -87,35 +96,58 @@ def apply(change: Change, watch: Watch) -> Outcome:
                 fix="Run the play again: it then plans on what is there.",
             )
         running = find(watch.component, watch.proc)
-        if not changed and running is not None and running.flags == change.flags and watch.api.ready():
+        replaced = running if changed or _is_older(running, change.backups.since(before)) else None
+
+        def wanted(process: Process) -> bool:
+            return (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
+
+        if not changed and running is not None and wanted(running) and watch.api.ready():
             return Outcome(changed=False, backup=change.backups.confirm(change.content))
         good = change.backups.last_good(before)
-        replaced = running if changed else None
-        drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
-        since = watch.begin()
+        meanwhile = _meanwhile(watch, change.sandboxes, replaced)
+        since, moved = watch.begin(), tuple[Path, ...]()
         if changed:
             change.backups.keep(good, replaced_by=change.content)
-            _replace(change.path, change.content)
-        failure = watch.wait(
-            lambda process: (
-                (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
-            ),
-            since=since,
-            timeout=change.timeout,
-            meanwhile=drain.go_on if drain is not None else None,
-        )
+            moved = tuple(change.backups.move_in(file) for file in change.move_away)
+            meanwhile += _written(change, good, replaced, watch)
+        failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
         if failure is None:
-            return Outcome(changed=changed, backup=change.backups.confirm(change.content))
-        return _put_back(change, watch, good, failure, running)
+            return Outcome(changed=changed, backup=change.backups.confirm(change.content), moved_away=moved)
+        return replace(_put_back(change, watch, good, failure, replaced), moved_away=moved)
 
 
-def reported_outcome(outcome: Outcome, watch: Watch) -> dict[str, t.Any]:
+def _written(change: Change, good: str, replaced: Process | None, watch: Watch) -> list[t.Callable[[], None]]:
+    """Move the new manifest in, or its forerunner while the old process ends; return what is to be done about that."""
+    if replaced is None or not change.forerunner:
+        _replace(change.path, change.content)
+        return []
+    change.backups.keep(good, replaced_by=change.forerunner)
+    _replace(change.path, change.forerunner)
+    return [Handover(watch.component, replaced, lambda: _replace(change.path, change.content), watch.proc).go_on]
+
+
+def _is_older(process: Process | None, seconds: float | None) -> bool:
+    """Return whether a process has run for longer: it is not the one that a change these seconds ago is to start."""
+    return process is not None and seconds is not None and process.age > seconds
+
+
+def _meanwhile(watch: Watch, sandboxes: Sandboxes | None, replaced: Process | None) -> list[t.Callable[[], None]]:
+    """Return what is to be done between two looks: what ends the replaced process, and what helps a stuck kubelet."""
+    drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
+    if sandboxes is not None:
+        sandboxes.begin(replaced)
+    return [helper.go_on for helper in (drain, sandboxes) if helper is not None]
+
+
+def reported_outcome(outcome: Outcome, watch: Watch, sandboxes: Sandboxes | None = None) -> dict[str, t.Any]:
     """Return an outcome as the module C(static_pod) documents it; C(msg) is among it after a failure."""
     result: dict[str, t.Any] = {
         "changed": outcome.changed,
         "backup": str(outcome.backup) if outcome.backup else None,
         "unavailable_seconds": round(watch.unavailable, 1),
         "put_back": outcome.put_back,
+        "moved_away": [str(file) for file in outcome.moved_away],
+        "removed_sandboxes": sandboxes.removed if sandboxes is not None else [],
     }
     if outcome.failure is None:
         return result
@@ -137,15 +169,18 @@ def _aftermath(outcome: Outcome, recovered: bool) -> str:
     return "The manifest was there before, and no older one is known to work."
 
 
-def _put_back(change: Change, watch: Watch, good: str, failure: Failure, running: Process | None) -> Outcome:
+def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replaced: Process | None) -> Outcome:
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
-    bad = watch.seen - {running.identity if running is not None else None}
+    bad = watch.seen - {replaced.identity if replaced is not None else None}
+    meanwhile = _meanwhile(watch, change.sandboxes, None)
     _replace(change.path, good)
     since = watch.begin()  # after the rename: until then the kubelet goes on starting the bad one
     change.backups.forget()
-    again = watch.wait(lambda process: process.identity not in bad, since=since, timeout=change.timeout)
+    again = watch.wait(
+        lambda process: process.identity not in bad, since=since, timeout=change.timeout, meanwhile=meanwhile
+    )
     return Outcome(changed=True, failure=failure, put_back=True, put_back_failure=again)
 
 

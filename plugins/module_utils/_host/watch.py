@@ -44,7 +44,7 @@ class Watch:
     gone: float = 5.0
     """Seconds without a process after which a container that was started counts as ended, not as about to start."""
     unavailable: float = 0.0
-    """Seconds in which C(/readyz) did not say that the component is ready."""
+    """Seconds in which it did not say that the component is ready."""
     seen: set[tuple[int, int]] = field(default_factory=set)
     """Processes seen while waiting."""
     _looked: float | None = None
@@ -63,11 +63,11 @@ class Watch:
         *,
         since: frozenset[Path],
         timeout: float,
-        meanwhile: t.Callable[[], None] | None = None,
+        meanwhile: t.Sequence[t.Callable[[], None]] = (),
     ) -> Failure | None:
         """Wait until a wanted process is ready; return None then, or why it is not.
 
-        since is what C(begin) returned before the change; meanwhile is called between two looks. Ends early when the
+        since is what C(begin) returned before the change; meanwhile are called between two looks. Ends early when the
         component exits again and again.
         """
         end = time.monotonic() + timeout
@@ -85,9 +85,9 @@ class Watch:
                 return Failure(f"it exits as soon as it starts, with {reason(lines) or 'no word'}.", tuple(lines))
             if time.monotonic() > end:
                 lines = last_lines(new or self._attempts())
-                return Failure(f"{_state(process, wanted)} after {timeout:g} s.", tuple(lines))
-            if meanwhile is not None:
-                meanwhile()
+                return Failure(f"{_state(process, wanted, self.api.health)} after {timeout:g} s.", tuple(lines))
+            for act in meanwhile:
+                act()
             time.sleep(self.interval)
 
     def _look(self) -> tuple[Process | None, bool]:
@@ -106,12 +106,12 @@ def _attempts_of_one_pod(files: t.Iterable[Path]) -> int:
     return max(Counter(file.parent for file in files).values(), default=0)
 
 
-def _state(process: Process | None, wanted: t.Callable[[Process], bool]) -> str:
+def _state(process: Process | None, wanted: t.Callable[[Process], bool], health: str) -> str:
     if process is None:
         return "the kubelet has started no process of it"
     if not wanted(process):
         return "the kubelet has not replaced its process by one with the flags of the manifest"
-    return "its /readyz has not answered that it is ready"
+    return f"its {health} has not answered that it is ready"
 
 
 __all__: t.Final = ("Failure", "Watch")

@@ -10,6 +10,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import RESTART_FOR
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import FLAGS, PATH, observed
@@ -86,22 +87,57 @@ def test_info_fails_for_a_manifest_that_it_cannot_read() -> None:
 def test_flags_take_two_round_trips() -> None:
     applied = {"changed": True, "backup": "/b", "unavailable_seconds": 9.5, "put_back": False}
     host = Host(healthy(), applied)
-    result = host.run(control_plane_flags.ActionModule, flags=ISSUERS, timeout=99)
+    result = host.run(control_plane_flags.ActionModule, flags=ISSUERS, timeout=99, stale_sandbox_seconds=60)
     assert result == {**applied, "before": {"service-account-issuer": [OLD]}, "after": ISSUERS}
     module, arguments = host.told[1]
     assert module == "onprem.irsa.static_pod"
+    assert [line for line in arguments["forerunner"].splitlines() if line not in arguments["content"].splitlines()] == [
+        f'    onprem.irsa/forerunner-of: "{digest(arguments["content"])}"'
+    ]
     assert arguments == {
         "path": PATH,
         "content": KUBEADM.replace(f"={OLD}", f"={NEW}\n    - --service-account-issuer={OLD}"),
         "planned_on": digest(KUBEADM),
+        "forerunner": mock.ANY,
+        "move_away": [],
         "component": "kube-apiserver",
         "flags": {**FLAGS, **ISSUERS},
         "url": "https://10.0.0.1:6443",
         "client_cert": "",
         "client_key": "",
+        "health": "/readyz",
         "timeout": 99,
+        "stale_sandbox_seconds": 60,
         "backup_directory": "/var/lib/onprem-irsa/backup",
     }
+
+
+def test_files_are_digested_on_the_host() -> None:
+    host = Host(healthy(digests={"/sa.pub": "d1"}), {"changed": True})
+    assert host.run(control_plane_flags.ActionModule, flags={}, restart_for=["/sa.pub"])["changed"]
+    assert host.told[0][1]["files"] == ["/sa.pub"]
+    assert RESTART_FOR in host.told[1][1]["content"]
+
+
+MANAGER = KUBEADM.replace("kube-apiserver", "kube-controller-manager").replace("--advertise", "--bind")
+MANAGER_PATH = "/etc/kubernetes/manifests/kube-controller-manager.yaml"
+
+
+def test_a_controller_manager_takes_the_same_two_round_trips() -> None:
+    flags = {"bind-address": ["10.0.0.1"], **{name: value for name, value in FLAGS.items() if "advertise" not in name}}
+    there = healthy(
+        component="kube-controller-manager",
+        manifest=MANAGER_PATH,
+        manifests={MANAGER_PATH: MANAGER},
+        running_flags=flags,
+    )
+    host = Host(there, {"changed": True})
+    result = host.run(control_plane_flags.ActionModule, component="kube-controller-manager", flags={"v": ["2"]})
+    assert (result["changed"], result["before"], result["after"]) == (True, {"v": []}, {"v": ["2"]})
+    [(_module, look), (_module, change)] = host.told
+    assert look["component"] == change["component"] == "kube-controller-manager"
+    assert (change["path"], change["url"], change["health"]) == (MANAGER_PATH, "https://10.0.0.1:10257", "/healthz")
+    assert change["flags"] == {**flags, "v": ["2"]}
 
 
 def test_flags_that_are_there_take_one() -> None:

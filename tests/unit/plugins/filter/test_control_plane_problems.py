@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.onprem.irsa.plugins.filter.control_plane_problems import FilterModule
+from ansible_collections.onprem.irsa.plugins.filter.control_plane_warnings import FilterModule as Warnings
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import seen
 
 
@@ -12,3 +13,10 @@ def test_the_results_of_a_loop_are_judged_by_their_hosts() -> None:
     assert control_plane_problems([healthy]) == []
     [problem] = control_plane_problems([healthy, late])
     assert problem.startswith("cp2: its clock is +1000 s off")
+
+
+def test_what_is_odd_is_told_of_its_host() -> None:
+    control_plane_warnings = Warnings().filters()["control_plane_warnings"]
+    assert control_plane_warnings([{"item": "cp1", **seen()}]) == []
+    [warning] = control_plane_warnings([{"item": "cp2", **seen(stale_key_files=["/sa.pub"])}])
+    assert warning.startswith("cp2: /sa.pub was written after kube-apiserver started")

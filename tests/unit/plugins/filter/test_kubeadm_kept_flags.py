@@ -19,7 +19,10 @@ CONFIGURATION = "apiServer: {}\napiVersion: kubeadm.k8s.io/v1beta4\nkind: Cluste
 
 def observed(version: str, *issuers: str) -> list[dict[str, t.Any]]:
     flags = {"service-account-issuer": list(issuers)}
-    return [{"item": host, "running_flags": flags, "version": version} for host in ("cp1", "cp2")]
+    return [
+        {"item": host, "kids": [], "signing_key": None, "running_flags": flags, "version": version}
+        for host in ("cp1", "cp2")
+    ]
 
 
 def test_before_the_rollout_the_configuration_is_that_of_its_end() -> None:

@@ -11,7 +11,15 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.onprem.irsa.plugins.filter.rollout_steps import FilterModule
 
 rollout_steps = FilterModule().filters()["rollout_steps"]
-OBSERVED = [{"item": host, "running_flags": {"service-account-issuer": ["https://old"]}} for host in ("cp1", "cp2")]
+OBSERVED = [
+    {
+        "item": host,
+        "running_flags": {"service-account-issuer": ["https://old"]},
+        "kids": ["k1"],
+        "signing_key": {"kid": "k1"},
+    }
+    for host in ("cp1", "cp2")
+]
 
 
 def test_the_results_of_a_loop_become_steps() -> None:
@@ -24,6 +32,26 @@ def test_the_results_of_a_loop_become_steps() -> None:
     ]
     assert steps[0]["flags"] == {"service-account-issuer": ["https://old", "https://new"], "v": ["2"]}
     assert steps[2]["flags"]["service-account-jwks-uri"] == ["https://new/jwks"]
+
+
+def test_a_plan_in_words() -> None:
+    says = [step["says"] for step in rollout_steps(OBSERVED, "https://new", jwks_uri="https://new/jwks")]
+    assert says == [
+        *[f"{host}: accepts https://new beside https://old; signs on with https://old" for host in ("cp1", "cp2")],
+        *[
+            f"{host}: signs with https://new, and still accepts https://old; "
+            "runs with --service-account-jwks-uri=https://new/jwks"
+            for host in ("cp1", "cp2")
+        ],
+    ]
+    steps = rollout_steps(OBSERVED[:1], "https://new", retired=["https://old"], signing_kid="k2", flags={"v": ["2"]})
+    assert [step["says"] for step in steps] == [
+        "cp1: accepts https://new; accepts https://old no more; signs with https://new; "
+        "accepts the key k2 beside the key k1; signs with the key k2; runs with --v=2"
+    ]
+    assert steps[0]["published"] == ["k1", "k2"]
+    steps = rollout_steps(OBSERVED, "https://old", flags={"v": []}, signing_kid="k2")
+    assert steps[-1]["says"] == "cp2: signs with the key k2, and still accepts the key k1"
 
 
 def test_nothing_left_to_do() -> None:

@@ -7,12 +7,14 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import (
+    RESTART_FOR,
     described,
     differing,
     explained,
     planned,
     problems,
     servers,
+    warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
@@ -36,10 +38,12 @@ def observed(**changes: object) -> dict[str, t.Any]:
         "unconfirmed": False,
         "pid": 7,
         "running_flags": FLAGS,
-        "api": {"url": "https://10.0.0.1:6443", "client_cert": "", "client_key": ""},
+        "api": {"url": "https://10.0.0.1:6443", "client_cert": "", "client_key": "", "health": "/readyz"},
         "ready": True,
         "kids": ["one"],
         "signing_key": {"file": "/etc/kubernetes/pki/sa.key", "kid": "one"},
+        "stale_key_files": [],
+        "digests": {},
         "clock": 1000.0,
         **changes,
     }
@@ -119,6 +123,38 @@ def test_each_problem_names_the_host_the_value_and_the_fix(changes: dict[str, t.
     assert all(word in problem for word in words), problem
 
 
+def test_duplicates_are_allowed_where_the_right_one_runs() -> None:
+    manifests = {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}
+    assert problems({"cp1": seen(manifests=manifests)}, duplicates_allowed=True) == []
+    drifted = {"cp1": seen(manifests=manifests, running_flags={**FLAGS, "v": ["2"]})}
+    [problem] = problems(drifted, duplicates_allowed=True)
+    assert "v is absent in the file and 2 in the process" in problem
+
+
+def test_duplicates_are_moved_away_each_time_with_a_new_process() -> None:
+    manifests = {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}
+    plan = planned(seen(manifests=manifests), manifests, {}, move_duplicates=True)
+    assert (plan.move_away, plan.reached, plan.flags) == ((f"{PATH}.bak",), False, FLAGS)
+    later = {**manifests, PATH: plan.content}
+    assert planned(seen(manifests=later), later, {}, move_duplicates=True).content not in (KUBEADM, plan.content)
+    drifted = seen(manifests=manifests, running_flags={})
+    with pytest.raises(InputError, match="hold the same pod"):
+        planned(drifted, manifests, {}, move_duplicates=True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"service-account-issuer": [f"{NEW},{OLD}"]}, ["is one issuer", "irsa_apiserver_retired_issuers"]),
+        ({"api-audiences": ["a,sts.amazonaws.com"]}, ["sts.amazonaws.com in it", "left alone"]),
+        ({"api-audiences": ["a", "sts.amazonaws.com"]}, ["sts.amazonaws.com in it"]),
+    ],
+)
+def test_what_is_odd_is_told(flags: dict[str, list[str]], words: list[str]) -> None:
+    [warning] = warnings({"cp1": seen(running_flags={**FLAGS, **flags})})
+    assert all(word in warning for word in ["cp1: ", *words])
+
+
 def test_keys_that_differ_between_hosts() -> None:
     other = seen(kids=["two"], signing_key={"file": "/etc/kubernetes/pki/sa.key", "kid": "two"})
     [problem] = problems({"cp1": seen(), "cp2": other, "cp3": seen()})
@@ -159,6 +195,30 @@ def test_nothing_is_left_to_do_only_when_the_process_shows_it(changes: dict[str,
 def test_a_change_without_a_certain_manifest_is_refused(manifests: dict[str, str], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         planned(seen(manifests=manifests), manifests, {})
+
+
+SA_PUB = "/etc/kubernetes/pki/sa.pub"
+
+
+def test_another_content_of_a_file_restarts_and_the_same_does_not() -> None:
+    host = seen(digests={SA_PUB: "d1"})
+    plan = planned(host, {PATH: KUBEADM}, {})
+    [line] = [line for line in plan.content.splitlines() if line not in KUBEADM.splitlines()]
+    assert line.startswith(f"    {RESTART_FOR}: ")
+    assert (plan.reached, plan.flags, plan.restart_for) == (False, FLAGS, (SA_PUB,))
+    again = planned(host, {PATH: plan.content}, {})
+    assert (again.content, again.reached, again.restart_for) == (plan.content, True, ())
+    other = planned(seen(digests={SA_PUB: "d2"}), {PATH: plan.content}, {})
+    assert other.content not in (plan.content, KUBEADM)
+    assert len(other.content.splitlines()) == len(plan.content.splitlines())
+    assert planned(seen(), {PATH: plan.content}, {}).content == plan.content
+    failure = {"msg": "It is bad.", "reason": "bad", "recovered": True, "unavailable_seconds": 1.0}
+    assert explained(plan, "cp2", failure).startswith(f"cp2, with the content of {SA_PUB}: It is bad.")
+
+
+def test_a_controller_manager_accepts_no_tokens_and_is_not_judged_by_its_keys() -> None:
+    manager = seen(component="kube-controller-manager", kids=[], running_flags={}, manifests={})
+    assert problems({"cp1": manager, "cp2": {**manager, "signing_key": {"file": "/f", "kid": "two"}}}) == []
 
 
 def test_a_failure_names_flags_host_reason_and_what_to_try() -> None:

@@ -24,7 +24,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rollout import (
 OLD, NEW, OTHER = "https://kubernetes.default.svc", "https://new.example.com", "https://other.example.com"
 URI = f"{NEW}/openid/v1/jwks"
 
-State = tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]  # of each server, its flags; hashable
+# Of each server, its flags and keys; and what is published. Hashable.
+State = tuple[tuple[tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[str, ...], str], ...], frozenset[str]]
 
 
 def servers(*issuers: list[str], **flags: list[str]) -> list[Server]:
@@ -82,7 +83,9 @@ def test_the_jwks_uri_comes_with_the_switch_and_further_flags_with_the_first_res
 def test_further_flags_alone_take_one_restart_a_server() -> None:
     running = servers([NEW, OLD], [NEW, OLD], v=["2"], gone=["1"])
     steps = rollout(running, goal(NEW, flags={"v": ["3"], "gone": [], "absent": []}))
-    assert steps == [Step(host, "set", {"v": ["3"], "gone": []}) for host in ("cp1", "cp2")]
+    assert [(step.host, step.phase, step.flags) for step in steps] == [
+        (host, "set", {"v": ["3"], "gone": []}) for host in ("cp1", "cp2")
+    ]
 
 
 def test_going_back_takes_the_jwks_uri_away_and_keeps_what_is_not_retired() -> None:
@@ -109,58 +112,109 @@ def test_the_issuer_that_signs_is_not_retired() -> None:
         goal(NEW, retired=[NEW])
 
 
+def test_a_key_is_accepted_published_and_then_signs_and_the_old_one_goes_last() -> None:
+    flags = {ISSUER: [OLD]}
+    running = [Server(host, flags, ("k1",), "k1") for host in ("cp1", "cp2")]
+    hosts = ("cp1", "cp2")
+    both = ("k1", "k2")
+    steps = rollout(running, goal(OLD, signing_kid="k2"))
+    assert steps == [
+        *[Step(host, "accept", {}, both, "k1", both) for host in hosts],
+        *[Step(host, "switch", {}, both, "k2", both) for host in hosts],
+    ]
+    after = [applied(server, steps) for server in running]
+    retiring = rollout(after, goal(OLD, signing_kid="k2", retired_kids=["k1"]))
+    assert retiring == [Step(host, "retire", {}, ("k2",), "k2", ("k2",)) for host in hosts]
+    assert rollout(after, goal(OLD)) == []
+
+
+def test_an_issuer_and_a_key_come_in_the_same_restarts() -> None:
+    running = [Server(host, {ISSUER: [OLD]}, ("k1",), "k1") for host in ("cp1", "cp2", "cp3")]
+    steps = rollout(running, goal(NEW, signing_kid="k2"))
+    assert [step.phase for step in steps] == ["accept"] * 3 + ["switch"] * 3
+    assert (steps[0].flags, steps[0].kids) == ({ISSUER: [OLD, NEW]}, ("k1", "k2"))
+    assert (steps[3].flags, steps[3].signing_kid) == ({ISSUER: [NEW, OLD]}, "k2")
+
+
+@pytest.mark.parametrize("signing", ["", "k1"])
+def test_only_a_key_that_does_not_sign_is_retired(signing: str) -> None:
+    with pytest.raises(InputError, match="another one has to sign"):
+        goal(NEW, signing_kid=signing, retired_kids=["k1"])
+
+
 # What can go wrong, everywhere: every server in every state in which people leave it, and a step that is done, put
-# back, or cut off before or after it took effect; then a new plan from what is observed.
+# back, or cut off before or after it took effect; then a new plan from what is observed. Before a step, what the plan
+# says is published, which may be all that happens.
 
 
-def frozen(observed: t.Iterable[Server]) -> State:
-    return tuple(tuple(sorted((name, tuple(own)) for name, own in server.flags.items())) for server in observed)
+def frozen(observed: t.Iterable[Server], published: t.Iterable[str]) -> State:
+    flags = tuple(
+        (tuple(sorted((name, tuple(own)) for name, own in server.flags.items())), server.kids, server.signing_kid)
+        for server in observed
+    )
+    return flags, frozenset(published)
 
 
 def thawed(state: State) -> list[Server]:
-    return [Server(f"cp{number}", {name: list(own) for name, own in flags}) for number, flags in enumerate(state, 1)]
+    return [
+        Server(f"cp{number}", {name: list(own) for name, own in flags}, kids, signing_kid)
+        for number, (flags, kids, signing_kid) in enumerate(state[0], 1)
+    ]
 
 
-def refused(observed: list[Server]) -> set[tuple[str, str]]:
-    """Return which server's tokens which other server refuses."""
-    pairs = itertools.permutations(observed, 2)
-    return {(one.host, other.host) for one, other in pairs if one.issuers[0] not in other.issuers}
+def refused(observed: list[Server], published: t.Collection[str]) -> set[tuple[str, str, str]]:
+    """Return whose tokens who refuses, and whether for the issuer or for the key; others know what is published."""
+    pairs = list(itertools.product(observed, observed))
+    return {
+        *((one.host, other.host, "issuer") for one, other in pairs if one.issuers[0] not in other.issuers),
+        *((one.host, other.host, "key") for one, other in pairs if one.signing_kid not in (*other.kids, "")),
+        *((one.host, "relying parties", "key") for one in observed if one.signing_kid not in (*published, "")),
+    }
 
 
-def live(observed: list[Server]) -> set[str]:
-    """Return the issuers that tokens in use may carry: those that any server signs with."""
-    return {server.issuers[0] for server in observed}
+def live(observed: list[Server]) -> tuple[set[str], set[str]]:
+    """Return the issuers and the keys that tokens in use may carry: those that any server signs with."""
+    return {server.issuers[0] for server in observed}, {server.signing_kid for server in observed} - {""}
 
 
-def require_a_safe_step(before: list[Server], after: list[Server], aim: Goal) -> None:
-    assert refused(after) <= refused(before), "a step made a server refuse another's tokens"
+def require_a_safe_step(before: list[Server], after: list[Server], step: Step, aim: Goal) -> None:
+    for published in ({*step.published}, {*step.published, "stranger"}):
+        assert refused(after, published) <= refused(before, published), "a step made somebody refuse a token"
     assert all(server.issuers for server in after)
     for one, other in zip(before, after):
-        dropped = set(one.issuers) - set(other.issuers)
-        assert dropped <= aim.retired, "a step dropped an issuer that nobody retired"
+        assert {*one.issuers} - {*other.issuers} <= aim.retired, "a step dropped an issuer that nobody retired"
+        assert {*one.kids} - {*other.kids} <= aim.retired_kids, "a step dropped a key that nobody retired"
         assert len(set(other.issuers)) == len(other.issuers), "kube-apiserver exits on an issuer given twice"
-    if live(after) - live(before):
-        assert all(live(after) <= set(server.issuers) for server in after), "a server signs before all accept"
+    (issuers, kids), (issuers_before, kids_before) = live(after), live(before)
+    if issuers - issuers_before:
+        assert all(issuers <= {*server.issuers} for server in after), "a server signs before all accept"
+    if kids - kids_before:
+        assert kids <= {*step.published}, "a server signs with a key before it is published"
+        assert all(kids <= {*server.kids} for server in after), "a server signs before all accept"
 
 
-def explore(start: list[Server], aim: Goal, met: set[State]) -> None:
+def explore(start: list[Server], aim: Goal, met: set[State], published: t.Collection[str] = ()) -> None:
     """Take the way from a start to the goal through states not met yet, with an interruption at every step."""
     before = start
-    while frozen(before) not in met:
-        met.add(frozen(before))
+    while frozen(before, published) not in met:
+        met.add(frozen(before, published))
         steps = rollout(before, aim)
         if not steps:
             assert all(server.issuers[0] == aim.issuer for server in before)
-            assert not refused(before)
+            assert all(server.signing_kid == aim.signing_kid for server in before if aim.signing_kid)
+            assert not any(aim.retired_kids & {*server.kids} for server in before)
+            assert not refused(before, [aim.signing_kid])
             return
         assert len(steps) <= 3 * len(before)
+        # Published, and cut off: relying parties know what the servers sign with all the same.
+        assert refused(before, steps[0].published) <= refused(before, published), "publishing took a key away"
         # Put back, or cut off before it took effect: the state as it was, from which the same plan follows again.
-        assert rollout(thawed(frozen(before)), aim) == steps
+        assert rollout(thawed(frozen(before, published)), aim) == steps
         # Done, or cut off after it took effect: the rest of the plan follows.
         after = [applied(server, steps[:1]) for server in before]
         assert rollout(after, aim) == steps[1:], "a new plan went backwards, or aside"
-        require_a_safe_step(before, after, aim)
-        before = after
+        require_a_safe_step(before, after, steps[0], aim)
+        before, published = after, steps[0].published
 
 
 LISTS = [list(own) for length in (1, 2, 3) for own in itertools.permutations([OLD, NEW, OTHER], length)]
@@ -177,12 +231,57 @@ def test_every_start_and_every_interruption_of_up_to_three_servers(count: int, a
     assert len(met) >= len(LISTS) ** count
 
 
+# Every way in which a server may have one or both of two issuers and of two keys, and sign with one of each.
+SERVERS = [
+    ({ISSUER: [*issuers]}, kids, signing_kid)
+    for issuers in ([OLD], [NEW], [OLD, NEW], [NEW, OLD])
+    for kids in (("k1",), ("k2",), ("k1", "k2"), ("k2", "k1"))
+    for signing_kid in sorted(kids)
+]
+KEY_GOALS = [
+    goal(NEW, signing_kid="k2"),
+    goal(NEW, signing_kid="k2", retired=[OLD], retired_kids=["k1"]),
+    goal(OLD, signing_kid="k2", retired_kids=["k1"]),
+]
+
+
+@pytest.mark.parametrize(("count", "aim"), [*itertools.product([1, 2], KEY_GOALS), (3, KEY_GOALS[1])])
+def test_issuers_and_keys_together_from_every_start_of_up_to_three_servers(count: int, aim: Goal) -> None:
+    met: set[State] = set()
+    for start in itertools.product(SERVERS, repeat=count):
+        observed = [Server(f"cp{number}", *own) for number, own in enumerate(start, 1)]
+        for published in ([], ["k1"], ["k2"], ["k1", "k2"]) if count < 3 else (["k1", "k2"],):
+            explore(observed, aim, met, published)
+    assert len(met) >= len(SERVERS) ** count
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(LISTS), st.permutations(["k1", "k2", "k3"]), st.integers(1, 3)),
+        min_size=4,
+        max_size=9,
+    ),
+    st.sampled_from(["k1", "k2", "k4"]),
+    st.sets(st.sampled_from(["k3", "k5"])),
+    st.sets(st.sampled_from(["k1", "k2", "k3", "k4"])),
+)
+def test_issuers_and_keys_of_any_number_of_servers(
+    start: list[tuple[list[str], list[str], int]], signing_kid: str, retired_kids: set[str], published: set[str]
+) -> None:
+    observed = [
+        Server(f"cp{number}", {ISSUER: issuers}, tuple(kids[:count]), kids[0])
+        for number, (issuers, kids, count) in enumerate(start, 1)
+    ]
+    explore(observed, goal(NEW, signing_kid=signing_kid, retired_kids=retired_kids), set(), published)
+
+
 def test_servers_that_agreed_at_the_start_never_refuse_each_others_tokens() -> None:
     for own in LISTS:
         observed = servers(own, own, own)
         for step in rollout(observed, goal(NEW, jwks_uri=URI)):
             observed = [applied(server, [step]) for server in observed]
-            assert not refused(observed)
+            assert not refused(observed, [])
 
 
 @settings(max_examples=100, deadline=None)

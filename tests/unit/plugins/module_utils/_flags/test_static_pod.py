@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import flags_of
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import StaticPod, parse, pod_key, same_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import (
+    StaticPod,
+    annotated,
+    parse,
+    pod_key,
+    same_pod,
+)
 
 OLD = "https://kubernetes.default.svc.cluster.local"
 NEW = "https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"
@@ -336,3 +342,59 @@ def test_any_change_of_any_manifest_is_the_plan_and_nothing_else(text: str, want
     assert [line for line in after.text.splitlines() if OUTSIDE.match(line)] == outside
     if {name: before.flags.get(name, []) for name in wanted} == wanted:
         assert after.text == text
+
+
+NAME = "onprem.irsa/x"
+BLOCK = "kind: Pod\nmetadata:\n  name: k # ours\n{}spec:\n  containers: [{{name: k, command: [kube-apiserver]}}]\n"
+FLOW = "kind: Pod\nmetadata: {{name: k{}}}\nspec:\n  containers: [{{name: k, command: [kube-apiserver]}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("frame", "before", "after"),
+    [
+        (BLOCK, "  annotations:\n    a: b # why\n", f'  annotations:\n    {NAME}: "1"\n    a: b # why\n'),
+        (
+            BLOCK,
+            f"  annotations:\n    a: b\n    {NAME}: '0' # why\n",
+            f'  annotations:\n    a: b\n    {NAME}: "1" # why\n',
+        ),
+        (BLOCK, "  annotations:\n", f'  annotations: {{"{NAME}": "1"}}\n'),
+        (BLOCK, "  annotations: null\n", f'  annotations: {{"{NAME}": "1"}}\n'),
+        (BLOCK, "  annotations: {} # none\n", f'  annotations: {{"{NAME}": "1"}} # none\n'),
+        (BLOCK, "  annotations: {a: b}\n", f'  annotations: {{"{NAME}": "1", a: b}}\n'),
+        (FLOW, ", annotations: {a: b}", f', annotations: {{"{NAME}": "1", a: b}}'),
+    ],
+)
+def test_an_annotation_is_put_where_it_belongs(frame: str, before: str, after: str) -> None:
+    text = annotated(parsed(frame.format(before)), NAME, "1")
+    assert text == frame.format(after)
+    assert annotated(parsed(text), NAME, "1") == text
+
+
+def test_the_first_annotation_brings_the_mapping() -> None:
+    block = BLOCK.format("")
+    for text in (block, FLOW.format(""), block.replace("\n", "\r\n"), json.dumps(yaml.safe_load(KUBEADM), indent=1)):
+        after = yaml.safe_load(annotated(parsed(text), NAME, "1"))
+        assert after["metadata"].pop("annotations")[NAME] == "1"
+        before = yaml.safe_load(text)
+        before["metadata"].pop("annotations", None)
+        assert after == before
+
+
+@pytest.mark.parametrize("annotations", [f"  annotations:\n    {NAME}: &c y\n    a: *c\n", "  annotations: text\n"])
+def test_an_annotation_that_cannot_be_put_in_alone_is_refused(annotations: str) -> None:
+    with pytest.raises(InputError, match="let one annotation alone be changed"):
+        annotated(parsed(BLOCK.format(annotations)), NAME, "1")
+
+
+@settings(max_examples=60, deadline=None)
+@given(manifests(), st.text("0123456789abcdef", min_size=1, max_size=8))
+def test_an_annotation_of_any_manifest_is_that_and_nothing_else(text: str, value: str) -> None:
+    after = annotated(parsed(text), NAME, value)
+    assert annotated(parsed(after), NAME, value) == after
+    lines = after.splitlines()
+    assert [
+        line for line in lines if NAME not in line and line != "  annotations:"
+    ] == text.splitlines() or "{" in after
+    again = annotated(parsed(after), NAME, value + "0")
+    assert again.replace(f'"{value}0"', f'"{value}"') == after

@@ -30,6 +30,8 @@ state = {"in flight": int(flags.get("streams", 0))}
 STACK = "%s @ 0x1 0x2\n#\t0x1\tk8s.io/apiserver/pkg/%s+0x1\n#\t0x2\tnet/http.serverHandler.ServeHTTP+0x1\n\n"
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
+        if self.path in ("/readyz", "/healthz") and self.path != flags.get("health", "/readyz"):
+            return self.answer(404, b"")
         state["in flight"] += 1
         if self.path == "/slow":
             time.sleep(1)
@@ -84,6 +86,8 @@ class FakeKubelet:
         self.base = [f"--secure-port={free_port()}", f"--tls-cert-file={certificate}"]
         self.frozen = False
         self.broken = False
+        self.stuck = False
+        self.retry = 0.0
         self.grace = 0.0
         self.starts = 0
         self._text: str | None = None
@@ -133,8 +137,11 @@ class FakeKubelet:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # gone, or half-written: not looked at
             text = self.manifest.read_text()
             if text != self._text and json.loads(text):
-                self._end_child()
-                self._text, self._not_before = text, 0.0
+                seen = time.monotonic()
+                had_one = self._end_child()
+                if self.stuck:
+                    return
+                self._text, self._not_before = text, seen + self.retry if had_one else 0.0
         if self._text is None or (self._child is not None and self._child.poll() is None):
             return
         if time.monotonic() >= self._not_before:
@@ -163,7 +170,9 @@ class FakeKubelet:
         self.starts += 1
         self._not_before = time.monotonic() + 0.1
 
-    def _end_child(self) -> None:
+    def _end_child(self) -> bool:
+        """End the server; return whether one ran."""
+        ran = self._child is not None and self._child.poll() is None
         if self._child is not None:
             if self.grace:
                 self._child.terminate()
@@ -171,6 +180,7 @@ class FakeKubelet:
                     self._child.wait(self.grace)
             self._child.kill()
             self._child.wait()
+        return ran
 
 
 # Writes what a container prints as the container runtime does.

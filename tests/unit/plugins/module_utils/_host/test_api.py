@@ -30,7 +30,19 @@ if TYPE_CHECKING:
     ],
 )
 def test_where_a_server_with_these_flags_answers(flags: dict[str, list[str]], url: str) -> None:
-    assert api_of(flags) == Api(url)
+    assert api_of("kube-apiserver", flags) == Api(url)
+
+
+@pytest.mark.parametrize(
+    ("flags", "url"),
+    [
+        ({}, "https://127.0.0.1:10257"),
+        ({"bind-address": ["127.0.0.1"], "secure-port": ["1"]}, "https://127.0.0.1:1"),
+        ({"bind-address": ["10.0.0.2"]}, "https://10.0.0.2:10257"),
+    ],
+)
+def test_where_a_controller_manager_answers(flags: dict[str, list[str]], url: str) -> None:
+    assert api_of("kube-controller-manager", flags) == Api(url, health="/healthz")
 
 
 def test_a_server_is_asked(kubelet: FakeKubelet) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import os
 import shutil
 import subprocess
 import time
 import typing as t
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -16,11 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import find
 from ansible_collections.onprem.irsa.plugins.module_utils._keys import kid_from_spki
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_processes import fake, host
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 Key = t.Union[rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey]
 MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint: 10.0.0.1:6443"
@@ -121,6 +123,37 @@ def test_a_key_file_that_is_missing_is_named(place: Host) -> None:
     with pytest.raises(InputError, match="No such file") as caught:
         observe(place)
     assert file in str(caught.value)
+
+
+def test_a_controller_manager_and_the_key_by_which_it_signs(place: Host) -> None:
+    root = place.proc.parent
+    (root / "sa.key").write_text(private(KEYS[0]))
+    manifest = place.manifest.with_name("kube-controller-manager.yaml")
+    manifest.write_text("program: kube-controller-manager\n")
+    fake(place.proc, 9, ["kube-controller-manager", f"--service-account-private-key-file={root / 'sa.key'}"])
+    observed = observe(replace(place, component="kube-controller-manager", manifest=manifest))
+    assert (observed["distribution"], [*observed["manifests"]]) == ("kubeadm", [str(manifest)])
+    assert observed["signing_key"] == {"file": str(root / "sa.key"), "kid": kid(KEYS[0])}
+    assert (observed["kids"], observed["version"]) == ([], None)
+    assert observed["api"]["url"] == "https://127.0.0.1:10257"
+
+
+def test_a_key_file_that_was_written_after_the_start_is_named(place: Host) -> None:
+    [file] = with_keys(place, private(KEYS[0]), public(KEYS[0]))
+    process = find("kube-apiserver", place.proc)
+    assert process is not None
+    for path, seconds in {place.proc.parent / "sa.key": process.age + 60, Path(file): process.age - 60}.items():
+        os.utime(path, (0, time.time() - seconds))
+    assert observe(place)["stale_key_files"] == [file]
+
+
+def test_the_content_of_files_is_digested(place: Host) -> None:
+    file = place.manifest.parent.parent / "sa.pub"
+    file.write_bytes(b"a")
+    assert observe(replace(place, files=(str(file),)))["digests"] == {str(file): hashlib.sha256(b"a").hexdigest()}
+    file.unlink()
+    with pytest.raises(InputError, match="its content was to be looked at"):
+        observe(replace(place, files=(str(file),)))
 
 
 def test_a_host_without_a_process(place: Host) -> None:

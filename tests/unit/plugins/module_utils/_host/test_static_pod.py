@@ -13,10 +13,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import (
     Change,
     Outcome,
@@ -24,6 +27,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod impor
     digest,
     reported_outcome,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
+from ansible_collections.onprem.irsa.plugins.modules import static_pod
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
 
 if TYPE_CHECKING:
@@ -260,3 +265,153 @@ def test_a_manifest_that_is_not_there_is_not_made(kubelet: FakeKubelet) -> None:
     wrong = Change(Backups(kubelet.root / "backup", kubelet.root / "none.yaml"), "[]", {}, 1)
     with pytest.raises(InputError, match="there is no such manifest"):
         apply(wrong, watch_of(kubelet))
+
+
+def with_annotation(kubelet: FakeKubelet) -> Change:
+    """Return a change of something that is no flag: the process is to be another one all the same."""
+    return replace(change(kubelet, OLD), content=kubelet.content(OLD) + "\n")
+
+
+def test_a_change_of_an_annotation_alone_is_a_new_process(kubelet: FakeKubelet) -> None:
+    pid = kubelet.pid
+    outcome = apply(with_annotation(kubelet), watch_of(kubelet))
+    assert (outcome.changed, outcome.failure) == (True, None)
+    assert kubelet.pid != pid
+    assert apply(with_annotation(kubelet), watch_of(kubelet)) == Outcome(changed=False)
+
+
+def test_an_annotation_that_was_cut_off_is_not_taken_for_running_by_the_old_process(kubelet: FakeKubelet) -> None:
+    kubelet.frozen = True
+    pid, wanted = kubelet.pid, with_annotation(kubelet)
+    with wanted.backups.locked():
+        wanted.backups.keep(kubelet.content(OLD), replaced_by=wanted.content)
+        kubelet.manifest.write_text(wanted.content)
+    later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
+    later.start()
+    outcome = apply(wanted, watch_of(kubelet))
+    later.join()
+    assert (outcome.changed, outcome.failure) == (False, None)
+    assert outcome.backup is not None
+    assert kubelet.pid != pid
+
+
+def crictl(kubelet: FakeKubelet, after: float) -> tuple[Sandboxes, list[list[str]]]:
+    """Return what removes sandboxes, of a host whose one sandbox keeps the kubelet stuck, and the commands it gave."""
+    there, said = ["old"], []
+
+    def run(command: list[str]) -> tuple[int, str, str]:
+        said.append(command[3:])
+        if command[3] == "rmp":
+            there.remove(command[4])
+            kubelet.stuck = False
+        return 0, "\n".join(there), ""
+
+    return Sandboxes(kubelet.component, after, run, "/usr/bin/crictl"), said
+
+
+def test_a_stuck_kubelet_is_freed_of_the_old_sandbox(kubelet: FakeKubelet) -> None:
+    kubelet.stuck = True
+    sandboxes, said = crictl(kubelet, after=1.0)
+    watch = watch_of(kubelet)
+    outcome = apply(replace(change(kubelet, "--issuer=new"), sandboxes=sandboxes), watch)
+    assert (outcome.changed, outcome.failure) == (True, None)
+    assert [command[0] for command in said] == ["pods", "pods", "stopp", "rmp"]
+    assert said[0][-1] == f"^{kubelet.component}-"
+    assert reported_outcome(outcome, watch, sandboxes)["removed_sandboxes"] == ["old"]
+
+
+def test_a_kubelet_that_is_not_stuck_keeps_its_sandboxes(kubelet: FakeKubelet) -> None:
+    sandboxes, said = crictl(kubelet, after=60.0)
+    assert apply(replace(change(kubelet, "--issuer=new"), sandboxes=sandboxes), watch_of(kubelet)).failure is None
+    sandboxes, said = crictl(kubelet, after=0.0)
+    sandboxes.begin(find(kubelet.component))
+    apply(change(kubelet, "--issuer=newer"), watch_of(kubelet))
+    sandboxes.go_on()
+    assert [command[0] for command in said] == ["pods"]
+
+
+def test_a_component_is_ready_at_its_own_path(kubelet: FakeKubelet) -> None:
+    """As kube-controller-manager, which has /healthz and no profile for everybody."""
+    watch = Watch(kubelet.component, Api(kubelet.url, health="/healthz"), logs=kubelet.logs, interval=0.05, gone=1.0)
+    flags = ("--health=/healthz", "--profiling=false")
+    assert apply(change(kubelet, *flags), watch).failure is None
+    assert apply(change(kubelet, *flags, "--refused=true"), watch).put_back
+    assert running(kubelet) == kubelet.flags(*flags)
+
+
+@pytest.mark.parametrize("health", ["/readyz", "/healthz"])
+def test_check_apply_check_apply(
+    kubelet: FakeKubelet, health: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--issuer=new", f"--health={health}")
+    component = {"type": "str", "choices": [kubelet.component], "required": True}
+    monkeypatch.setitem(static_pod.ARGUMENT_SPEC, "component", component)
+    arguments = {
+        "path": str(kubelet.manifest),
+        "content": kubelet.content(*flags),
+        "component": kubelet.component,
+        "flags": kubelet.flags(*flags),
+        "url": kubelet.url,
+        "health": health,
+        "backup_directory": str(kubelet.root / "backup"),
+    }
+    seen = []
+    for check in (True, False, True, False):
+        given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
+        with patch_module_args(given), pytest.raises(SystemExit) as ended:
+            static_pod.main()
+        result = json.loads(capsys.readouterr().out)
+        assert (ended.value.code, result["diff"]["after"]) == (0, arguments["content"])
+        seen.append((result["changed"], running(kubelet) == kubelet.flags(*flags)))
+    assert seen == [(True, False), (True, True), (False, True), (False, True)]
+    assert kubelet.starts == 2
+
+
+def test_other_files_with_the_pod_are_moved_where_no_kubelet_runs_them(kubelet: FakeKubelet) -> None:
+    kubelet.frozen = True
+    stray = kubelet.manifest.with_name(f"{kubelet.manifest.name}.bak")
+    stray.write_text("stray")
+    later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
+    later.start()
+    watch = watch_of(kubelet)
+    outcome = apply(replace(change(kubelet, "--issuer=new"), move_away=(stray,)), watch)
+    later.join()
+    [moved] = outcome.moved_away
+    assert (moved.parent, moved.read_text()) == (kubelet.root / "backup", "stray")
+    assert manifests(kubelet) == [kubelet.manifest]
+    assert reported_outcome(outcome, watch)["moved_away"] == [str(moved)]
+
+
+def forerun(kubelet: FakeKubelet, *arguments: str) -> Change:
+    """Return a change with a forerunner that means the same."""
+    wanted = change(kubelet, *arguments)
+    return replace(wanted, forerunner=wanted.content + "\n")
+
+
+def test_the_wanted_manifest_comes_when_the_old_process_is_gone_and_starts_at_once(kubelet: FakeKubelet) -> None:
+    kubelet.retry = 30.0
+    began = time.monotonic()
+    outcome = apply(forerun(kubelet, "--issuer=new"), watch_of(kubelet))
+    assert time.monotonic() - began < kubelet.retry / 2
+    assert (outcome.changed, outcome.failure) == (True, None)
+    assert kubelet.manifest.read_text() == kubelet.content("--issuer=new")
+    assert backups(kubelet) == [outcome.backup]
+    assert kubelet.starts == 2
+
+
+def test_a_forerunner_that_runs_by_itself_stays(kubelet: FakeKubelet) -> None:
+    wanted = forerun(kubelet, "--issuer=new")
+    outcome = apply(wanted, watch_of(kubelet))
+    assert (outcome.failure, kubelet.starts) == (None, 2)
+    assert kubelet.manifest.read_text() == wanted.forerunner
+    assert backups(kubelet) == [outcome.backup]
+    again = replace(wanted, content=wanted.forerunner, forerunner="")
+    assert apply(again, watch_of(kubelet)) == Outcome(changed=False)
+
+
+def test_a_refused_flag_is_put_back_from_a_forerunner(kubelet: FakeKubelet) -> None:
+    kubelet.retry = 1.0
+    outcome = apply(forerun(kubelet, OLD, "--refused=true"), watch_of(kubelet))
+    assert (outcome.put_back, outcome.put_back_failure) == (True, None)
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+    assert backups(kubelet) == []

@@ -53,5 +53,5 @@ def test_attempts_of_another_manifest_are_not_counted(
     monkeypatch.setattr(module, "find", lambda _component, _proc: SimpleNamespace(identity=(1, 1)))
     answers = iter([False] * (len(pods) + 1) + [True])
     watch = Watch("kube-apiserver", _Api("", answers=answers), logs=tmp_path, interval=0.0)
-    failure = watch.wait(lambda _process: True, since=watch.begin(), timeout=60, meanwhile=start_one)
+    failure = watch.wait(lambda _process: True, since=watch.begin(), timeout=60, meanwhile=[start_one])
     assert (failure is not None) == exits_again

@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a kubelet that is stuck has left of a pod. PRIVATE to the collection: it may change without notice.
+
+While the API server is down, the kubelet may fail to clean up the static pod that it replaces, and then never starts
+the new one (rke2 issues 3387 and 3725). Without the old pod's sandbox it goes on. Runs on managed hosts with the
+standard library and the host's C(crictl).
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.onprem.irsa.plugins.module_utils._keypair import Run
+
+_CRICTL_SECONDS = "20s"
+
+
+@dataclass
+class Sandboxes:
+    """Removes, once, the sandboxes that a component had before a change, when no new process has come."""
+
+    component: str
+    after: float
+    """Seconds without a new process."""
+    run: Run
+    crictl: str
+    proc: Path = PROC
+    removed: list[str] = field(default_factory=list)
+    """The ids of the sandboxes that were removed."""
+    _stale: frozenset[str] = frozenset()
+    _replaced: Process | None = None
+    _due: float = 0.0
+
+    def begin(self, replaced: Process | None) -> None:
+        """Note what is there right before a change, and begin to wait for another process than this one."""
+        self._stale, self._replaced = self._ids(), replaced
+        self._due = time.monotonic() + self.after
+
+    def go_on(self) -> None:
+        """Look whether it is time to remove what is stale, and do it then."""
+        if not self._stale or time.monotonic() < self._due:
+            return
+        stale, self._stale = self._stale, frozenset()
+        process = find(self.component, self.proc)
+        if process is None or (self._replaced is not None and process.identity == self._replaced.identity):
+            for sandbox in sorted(stale & self._ids()):
+                self._crictl("stopp", sandbox)
+                status, _output = self._crictl("rmp", sandbox)
+                self.removed += [sandbox] if status == 0 else []
+
+    def _ids(self) -> frozenset[str]:
+        """Return the sandboxes of this component alone: its name is the beginning of its static pod's name."""
+        pod = f"^{self.component}-"
+        status, output = self._crictl("pods", "--quiet", "--namespace", "^kube-system$", "--name", pod)
+        return frozenset(output.split()) if status == 0 else frozenset()
+
+    def _crictl(self, *arguments: str) -> tuple[int, str]:
+        status, output, _complaint = self.run([self.crictl, "--timeout", _CRICTL_SECONDS, *arguments])
+        return status, output
+
+
+__all__: t.Final = ("Sandboxes",)
