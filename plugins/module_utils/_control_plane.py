@@ -19,6 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import StaticPod
 
 # STS takes tokens whose times are up to 5 minutes off; half of that is left to AWS's own clocks and to the run.
 MAX_CLOCK_OFFSET: t.Final = 150.0
