@@ -58,10 +58,14 @@ demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1
 demo-down: lab-down ## Remove what the demo made
 
 .PHONY: test
-test: lint types unit docs sanity install molecule ## Everything, as CI runs it (sets up the lab by itself)
+test: lint types unit-all docs sanity install molecule ## Everything, as CI runs it (sets up the lab by itself)
 
 .PHONY: unit
-unit: setup ## Unit tests: the fast loop
+unit: setup ## Unit tests but the slow ones: the fast loop
+	pytest --numprocesses 2 --quiet -m 'not slow'
+
+.PHONY: unit-all
+unit-all: setup ## Unit tests, all of them (a few minutes)
 	pytest --numprocesses 2 --quiet
 
 .PHONY: format

@@ -25,6 +25,8 @@ from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest impo
 )
 from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["lab", "server"]  # fixtures
 
 BUCKET, REGION, ACCOUNT = "acme-prod-oidc", "eu-central-1", "123456789012"

@@ -29,6 +29,8 @@ from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest impo
 from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["lab", "server"]  # fixtures
 
 ROOT = Path(__file__).parents[4]

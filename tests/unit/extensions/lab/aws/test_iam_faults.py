@@ -24,6 +24,8 @@ from .conftest import REGION, Lab
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 PROVIDER = "arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com"
 POLICY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 ROLES = [

@@ -14,6 +14,8 @@ import pytest
 
 from .conftest import REGION, Issuer, Lab, publish
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[5]
 BUCKET = "acme-prod-oidc"
 ISSUER = Issuer(f"https://{BUCKET}.s3.{REGION}.amazonaws.com")

@@ -16,6 +16,8 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key,
 
 from .conftest import REGION, Lab
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[5]
 BUCKET = "acme-prod-oidc"
 ISSUER = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"

@@ -17,6 +17,8 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet
 
+pytestmark = pytest.mark.slow
+
 GRACE = 8.0  # seconds, as the kubelet's 30
 
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet
 
+pytestmark = pytest.mark.slow
+
 OLD = "--issuer=old"
 
 
