@@ -94,6 +94,7 @@ class FakeKubelet:
         self._child: subprocess.Popen[bytes] | None = None
         self._not_before = 0.0
         self._stop = threading.Event()
+        self._looks = threading.Lock()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self.manifest.parent.mkdir()
         self.script.write_text(SERVER)
@@ -119,6 +120,11 @@ class FakeKubelet:
         """Begin to run the manifest."""
         self._thread.start()
 
+    def freeze(self) -> None:
+        """Look at the manifests no more, from now on: a look that has begun is waited for."""
+        with self._looks:
+            self.frozen = True
+
     def stop(self) -> None:
         """End the server, and look at the manifest no more."""
         self._stop.set()
@@ -127,8 +133,9 @@ class FakeKubelet:
 
     def _work(self) -> None:
         while not self._stop.wait(0.02):
-            if not self.frozen:
-                self._sync()
+            with self._looks:
+                if not self.frozen:
+                    self._sync()
 
     def _sync(self) -> None:
         files = [path for path in self.manifest.parent.iterdir() if not path.name.startswith(".")]

@@ -370,14 +370,21 @@ def test_check_apply_check_apply(
 
 
 def test_other_files_with_the_pod_are_moved_where_no_kubelet_runs_them(kubelet: FakeKubelet) -> None:
-    kubelet.frozen = True
+    kubelet.freeze()
     stray = kubelet.manifest.with_name(f"{kubelet.manifest.name}.bak")
     stray.write_text("stray")
-    later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
+
+    def go_on_without_it() -> None:
+        while stray.exists():
+            time.sleep(0.02)
+        kubelet.frozen = False
+
+    later = threading.Thread(target=go_on_without_it)
     later.start()
     watch = watch_of(kubelet)
     outcome = apply(replace(change(kubelet, "--issuer=new"), move_away=(stray,)), watch)
     later.join()
+    assert outcome.failure is None
     [moved] = outcome.moved_away
     assert (moved.parent, moved.read_text()) == (kubelet.root / "backup", "stray")
     assert manifests(kubelet) == [kubelet.manifest]
