@@ -169,6 +169,7 @@ class Publisher:
     async def _run(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         trusting = ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
         environment = {name: value for name, value in os.environ.items() if name not in trusting}
+        environment["ANSIBLE_FORCE_COLOR"] = "false"  # or else, as Molecule sets it, the output is no JSON
         process = await asyncio.create_subprocess_exec(
             "ansible",
             "localhost",
