@@ -144,8 +144,10 @@ molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
-	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown \
-	  adopt judge)
+	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(MOLECULE) --scenario-name adopt --scenario-name judge
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-three
