@@ -157,7 +157,7 @@ molecule-three: lab-build ## The whole, on three nodes with a key pair made befo
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-more
-molecule-more: lab-build ## What make test has no time for: guides' clusters, other publishers, restarts for key files (20 minutes)
+molecule-more: lab-build ## What make test has no time for: guides' clusters, other publishers, restarts for key files
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(MOLECULE) --scenario-name adopt  # first: it is to find the cluster as a guide leaves it
@@ -181,14 +181,14 @@ bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours,
 KILLS ?= --kills=20
 
 .PHONY: kill-roll
-kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the rest (45 minutes; KILLS="--kills=20 --last=10")
+kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the rest (KILLS="--kills=20 --last=10")
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	PYTHONPATH=.build extensions/lab/run python tests/faults/kill_roll.py $(INVENTORY) $(KILLS)
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-injection
-bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own (15 minutes)
+bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	python tests/benchmarks/injection.py
