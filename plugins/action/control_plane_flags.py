@@ -50,6 +50,7 @@ class ActionModule(ControlPlaneAction):
             "path": plan.manifest,
             "content": plan.content,
             "planned_on": plan.planned_on,
+            "forerunner": plan.forerunner,
             "move_away": [*plan.move_away],
             "flags": plan.flags,
             **plan.api,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import typing as t
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import annotated, parse, same_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import StaticPod, annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, Server
@@ -29,6 +30,8 @@ RESTART_FOR: t.Final = "onprem.irsa/restart-for-sha256"
 
 # Another value each time that files with the same pod are moved away: the kubelet forgets the pod with each of them.
 _MOVED_AWAY = "onprem.irsa/moved-away"
+
+_FORERUNNER_OF = "onprem.irsa/forerunner-of"
 
 _AUDIENCES = "api-audiences"
 _STS = "sts.amazonaws.com"
@@ -83,6 +86,8 @@ class FlagsPlan:
     """Of the flags that were asked for, what the manifest says and is to say."""
     restart_for: tuple[str, ...]
     """The files whose content is read anew by the change."""
+    forerunner: str
+    """The same with another annotation, to stand there while the old process ends; empty where there is none."""
     move_away: tuple[str, ...]
     """Other files with the same pod, to be moved out of the manifests directory."""
     reached: bool
@@ -128,6 +133,7 @@ def planned(
         before={name: pod.flags.get(name, []) for name in flags},
         after={name: after.get(name, []) for name in flags},
         restart_for=tuple(observed["digests"]) if content != pod.text else (),
+        forerunner=_forerunner(replace(pod, text=content)),
         move_away=tuple(duplicates),
         reached=content == pod.text and not duplicates and observed["settled"] and not observed["unconfirmed"],
     )
@@ -140,6 +146,12 @@ def _content(pod: StaticPod, flags: t.Mapping[str, object], digests: t.Mapping[s
     if restart:
         content = annotated(replace(pod, text=content), _MOVED_AWAY, digest(pod.text))
     return content
+
+
+def _forerunner(pod: StaticPod) -> str:
+    with suppress(InputError):
+        return annotated(pod, _FORERUNNER_OF, digest(pod.text))
+    return ""
 
 
 def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:

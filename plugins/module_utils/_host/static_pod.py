@@ -18,6 +18,7 @@ from pathlib import Path
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
+from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if t.TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Change:
     """SHA-256 digest (hex) of the manifest that the change was planned on; empty: whatever is there is replaced."""
     sandboxes: Sandboxes | None = None
     """What removes a stale pod of a kubelet that is stuck; None: nothing."""
+    forerunner: str = ""
+    """A manifest that means the same, and stands there while the old process ends; empty: none."""
     move_away: tuple[Path, ...] = ()
     """Other files with the same pod, of which the kubelet runs any one."""
 
@@ -106,11 +109,21 @@ def apply(change: Change, watch: Watch) -> Outcome:
         if changed:
             change.backups.keep(good, replaced_by=change.content)
             moved = tuple(change.backups.move_in(file) for file in change.move_away)
-            _replace(change.path, change.content)
+            meanwhile += _written(change, good, replaced, watch)
         failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
         if failure is None:
             return Outcome(changed=changed, backup=change.backups.confirm(change.content), moved_away=moved)
         return replace(_put_back(change, watch, good, failure, replaced), moved_away=moved)
+
+
+def _written(change: Change, good: str, replaced: Process | None, watch: Watch) -> list[t.Callable[[], None]]:
+    """Move the new manifest in, or its forerunner while the old process ends; return what is to be done about that."""
+    if replaced is None or not change.forerunner:
+        _replace(change.path, change.content)
+        return []
+    change.backups.keep(good, replaced_by=change.forerunner)
+    _replace(change.path, change.forerunner)
+    return [Handover(watch.component, replaced, lambda: _replace(change.path, change.content), watch.proc).go_on]
 
 
 def _is_older(process: Process | None, seconds: float | None) -> bool:

@@ -91,10 +91,14 @@ def test_flags_take_two_round_trips() -> None:
     assert result == {**applied, "before": {"service-account-issuer": [OLD]}, "after": ISSUERS}
     module, arguments = host.told[1]
     assert module == "onprem.irsa.static_pod"
+    assert [line for line in arguments["forerunner"].splitlines() if line not in arguments["content"].splitlines()] == [
+        f'    onprem.irsa/forerunner-of: "{digest(arguments["content"])}"'
+    ]
     assert arguments == {
         "path": PATH,
         "content": KUBEADM.replace(f"={OLD}", f"={NEW}\n    - --service-account-issuer={OLD}"),
         "planned_on": digest(KUBEADM),
+        "forerunner": mock.ANY,
         "move_away": [],
         "component": "kube-apiserver",
         "flags": {**FLAGS, **ISSUERS},

@@ -87,6 +87,7 @@ class FakeKubelet:
         self.frozen = False
         self.broken = False
         self.stuck = False
+        self.retry = 0.0
         self.grace = 0.0
         self.starts = 0
         self._text: str | None = None
@@ -143,10 +144,11 @@ class FakeKubelet:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # gone, or half-written: not looked at
             text = self.manifest.read_text()
             if text != self._text and json.loads(text):
-                self._end_child()
+                seen = time.monotonic()
+                had_one = self._end_child()
                 if self.stuck:
                     return
-                self._text, self._not_before = text, 0.0
+                self._text, self._not_before = text, seen + self.retry if had_one else 0.0
         if self._text is None or (self._child is not None and self._child.poll() is None):
             return
         if time.monotonic() >= self._not_before:
@@ -175,7 +177,9 @@ class FakeKubelet:
         self.starts += 1
         self._not_before = time.monotonic() + 0.1
 
-    def _end_child(self) -> None:
+    def _end_child(self) -> bool:
+        """End the server; return whether one ran."""
+        ran = self._child is not None and self._child.poll() is None
         if self._child is not None:
             if self.grace:
                 self._child.terminate()
@@ -183,6 +187,7 @@ class FakeKubelet:
                     self._child.wait(self.grace)
             self._child.kill()
             self._child.wait()
+        return ran
 
 
 # Writes what a container prints as the container runtime does.

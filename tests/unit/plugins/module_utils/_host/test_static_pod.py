@@ -389,3 +389,38 @@ def test_other_files_with_the_pod_are_moved_where_no_kubelet_runs_them(kubelet: 
     assert (moved.parent, moved.read_text()) == (kubelet.root / "backup", "stray")
     assert manifests(kubelet) == [kubelet.manifest]
     assert reported_outcome(outcome, watch)["moved_away"] == [str(moved)]
+
+
+def forerun(kubelet: FakeKubelet, *arguments: str) -> Change:
+    """Return a change with a forerunner that means the same."""
+    wanted = change(kubelet, *arguments)
+    return replace(wanted, forerunner=wanted.content + "\n")
+
+
+def test_the_wanted_manifest_comes_when_the_old_process_is_gone_and_starts_at_once(kubelet: FakeKubelet) -> None:
+    kubelet.retry = 30.0
+    began = time.monotonic()
+    outcome = apply(forerun(kubelet, "--issuer=new"), watch_of(kubelet))
+    assert time.monotonic() - began < kubelet.retry / 2
+    assert (outcome.changed, outcome.failure) == (True, None)
+    assert kubelet.manifest.read_text() == kubelet.content("--issuer=new")
+    assert backups(kubelet) == [outcome.backup]
+    assert kubelet.starts == 2
+
+
+def test_a_forerunner_that_runs_by_itself_stays(kubelet: FakeKubelet) -> None:
+    wanted = forerun(kubelet, "--issuer=new")
+    outcome = apply(wanted, watch_of(kubelet))
+    assert (outcome.failure, kubelet.starts) == (None, 2)
+    assert kubelet.manifest.read_text() == wanted.forerunner
+    assert backups(kubelet) == [outcome.backup]
+    again = replace(wanted, content=wanted.forerunner, forerunner="")
+    assert apply(again, watch_of(kubelet)) == Outcome(changed=False)
+
+
+def test_a_refused_flag_is_put_back_from_a_forerunner(kubelet: FakeKubelet) -> None:
+    kubelet.retry = 1.0
+    outcome = apply(forerun(kubelet, OLD, "--refused=true"), watch_of(kubelet))
+    assert (outcome.put_back, outcome.put_back_failure) == (True, None)
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+    assert backups(kubelet) == []
