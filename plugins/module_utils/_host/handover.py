@@ -19,7 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-_CLEANED_UP = 2.0  # seconds that the kubelet takes from the end of a process to that of its pod
+_CLEANED_UP = 2.5  # seconds that the kubelet takes from the end of a process to that of its pod, at most
 
 
 @dataclass
