@@ -5,9 +5,10 @@
 On the lab that is up, of three nodes: pods are created that no scheduler takes, so that admission alone is measured.
 Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the API server
 admitted without the token, of 20 a second, while a webhook pod is killed, its node is drained, the Deployment is rolled
-and the authority is changed. The upstream manifests are those of the release, changed where the lab cannot take them:
-the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed certificate in the Secret
-and in caBundle, is done here, both within the same second.
+and the authority is changed; counted apart, while a webhook's process is killed without notice (SIGKILL). The upstream
+manifests are those of the release, changed where the lab cannot take them: the image is the lab's and is not pulled,
+and what cert-manager would do, a new self-signed certificate in the Secret and in caBundle, is done here, both within
+the same second.
 
 The last line is a JSON object: milliseconds, and how many pods were missed.
 """
@@ -48,6 +49,7 @@ NONE, INJECTED = "bench-none", "bench-injected"
 ARN = "arn:aws:iam::123456789012:role/bench"
 RATE = 20  # pods a second
 SETTLED = 10  # seconds between two disturbances
+CRASH = "crash"
 
 
 class Webhook(t.NamedTuple):
@@ -162,10 +164,21 @@ class Load(threading.Thread):
                 due += 1 / RATE
 
 
+def node_of(webhook: Webhook) -> str:
+    """Return the node of one of the webhook's pods."""
+    listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
+    return str(json.loads(listed)["items"][0]["spec"]["nodeName"])
+
+
+def crash(webhook: Webhook) -> None:
+    """End the process of one of the webhook's pods without notice; the kubelet then starts its container again."""
+    # The kernel keeps 15 characters of a name.
+    run(["podman", "exec", node_of(webhook), "pkill", "--signal", "KILL", "--exact", "pod-identity-webhook"[:15]])
+
+
 def drain(webhook: Webhook) -> None:
     """Drain the node of one of the webhook's pods, and let it take pods again."""
-    listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
-    node = json.loads(listed)["items"][0]["spec"]["nodeName"]
+    node = node_of(webhook)
     try:
         kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
         time.sleep(SETTLED)
@@ -188,7 +201,13 @@ def disturb(webhook: Webhook, load: Load) -> None:
     def roll() -> None:
         kubectl("rollout", "restart", "deployment/pod-identity-webhook", "-n", webhook.namespace)
 
-    ways = {"kill": kill, "drain": lambda: drain(webhook), "roll": roll, "authority": webhook.rotate}
+    ways = {
+        "kill": kill,
+        "drain": lambda: drain(webhook),
+        "roll": roll,
+        "authority": webhook.rotate,
+        CRASH: lambda: crash(webhook),
+    }
     cleaner = api()
     load.during = "nothing"
     load.start()
@@ -203,8 +222,8 @@ def disturb(webhook: Webhook, load: Load) -> None:
     load.join()
 
 
-def missed(webhook: Webhook, title: str) -> int:
-    """Return how many pods were missed while the webhook was disturbed, and print it by disturbance."""
+def missed(webhook: Webhook, title: str) -> tuple[int, int]:
+    """Return how many pods were missed in disturbances, and how many in a crash; print them by disturbance."""
     core = api()
     load = Load(core)
     disturb(webhook, load)
@@ -213,7 +232,8 @@ def missed(webhook: Webhook, title: str) -> int:
     for name in sorted({*load.created, *load.refused}):
         counts = [found.get(name, 0) for found in (load.created, load.missed, load.refused)]
         print(f"  {name:10} {counts[0]:6} {counts[1]:6} {counts[2]:6}", flush=True)
-    return sum(load.missed.values())
+    in_crash = load.missed.get(CRASH, 0)
+    return sum(load.missed.values()) - in_crash, in_crash
 
 
 def rotate_ours() -> None:
@@ -268,7 +288,7 @@ def rotate_upstream() -> None:
     time.sleep(90)  # until the kubelet has given the Secret to the pod
 
 
-def upstream_missed() -> int:
+def upstream_missed() -> tuple[int, int]:
     """Install the upstream manifests, disturb them and remove them again."""
     role(irsa_webhook_mode="none")
     objects = upstream()
@@ -324,7 +344,9 @@ def main() -> None:
     for share in (50, 99):
         for name, values in measured.items():
             figures[f"{name}_p{share}_ms"] = percentile(values, share / 100)
-    print(json.dumps({**figures, "ours_missed": ours, "upstream_missed": theirs}))
+    counts = {"ours_missed": ours[0], "upstream_missed": theirs[0]}
+    in_crash = {"ours_missed_in_crash": ours[1], "upstream_missed_in_crash": theirs[1]}
+    print(json.dumps({**figures, **counts, **in_crash}))
 
 
 if __name__ == "__main__":
