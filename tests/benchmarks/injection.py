@@ -172,8 +172,7 @@ def node_of(webhook: Webhook) -> str:
 
 def crash(webhook: Webhook) -> None:
     """End the process of one of the webhook's pods without notice; the kubelet then starts its container again."""
-    # The kernel keeps 15 characters of a name.
-    run(["podman", "exec", node_of(webhook), "pkill", "--signal", "KILL", "--exact", "pod-identity-webhook"[:15]])
+    run(["podman", "exec", node_of(webhook), "pkill", "--signal", "KILL", "--exact", "webhook"])
 
 
 def drain(webhook: Webhook) -> None:
