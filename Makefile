@@ -161,7 +161,7 @@ molecule-more: lab-build ## What make test has no time for: guides' clusters, ot
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(MOLECULE) --scenario-name adopt  # first: it is to find the cluster as a guide leaves it
-	$(MOLECULE) $(addprefix --scenario-name ,irsa_apiserver control_plane_flags publishers)
+	$(MOLECULE) $(addprefix --scenario-name ,control_plane_flags publishers)
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-upgrade
