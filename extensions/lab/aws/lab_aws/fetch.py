@@ -39,9 +39,8 @@ def _get(url: str, address: tuple[str, int], context: ssl.SSLContext) -> bytes:
     deadline = time.monotonic() + FETCH_SECONDS
     connection = _Connection(parts.hostname or "", parts.port or 443, address, context)
     try:
-        connection.request(
-            "GET", parts.path or "/", headers={"Accept": "application/json", "User-Agent": "lab-aws-sts"}
-        )
+        # No Accept: for application/json alone, kube-apiserver refuses its key set (406), which AWS is known to read.
+        connection.request("GET", parts.path or "/", headers={"User-Agent": "lab-aws-sts"})
         response = connection.getresponse()
         if response.status != http.HTTPStatus.OK:
             raise FetchError(f"{url} answers {response.status}")
