@@ -3,7 +3,7 @@
 """What the guides do in IAM, and pods that take their roles meanwhile; arguments come as JSON on standard input.
 
     trust    {"cases": [CASE, …]}             a provider and a role for each issuer, as its guide has them
-    operator {"policy": POLICY}               a user with this policy alone; prints the key pair
+    operator {"name": NAME, "policy": POLICY} a user with this policy alone; prints the key pair
     once     {"cases": …, "key": PEM}         offers one token of each issuer; prints the answers
     poll     {…, "stop": FILE, "report": FILE}  offers them again and again until the file is there
 
@@ -54,12 +54,12 @@ def trust(cases: list[Case]) -> None:
         iam.create_role(RoleName=_role(case), AssumeRolePolicyDocument=policy)
 
 
-def operator(policy: dict[str, t.Any]) -> dict[str, str]:
+def operator(name: str, policy: dict[str, t.Any]) -> dict[str, str]:
     """Make a user with a policy; return its key pair."""
     iam = boto3.client("iam")
-    iam.create_user(UserName="operator")
-    iam.put_user_policy(UserName="operator", PolicyName="operator", PolicyDocument=json.dumps(policy))
-    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="operator", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
 
@@ -120,7 +120,7 @@ def main() -> None:
     if sys.argv[1] == "trust":
         trust(given["cases"])
     elif sys.argv[1] == "operator":
-        print(json.dumps(operator(given["policy"])))
+        print(json.dumps(operator(given["name"], given["policy"])))
     elif sys.argv[1] == "poll":
         found = Pods(given["key"]).go_on(given["cases"], Path(given["stop"]))
         Path(given["report"]).write_text(json.dumps(found))
