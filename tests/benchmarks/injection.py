@@ -172,7 +172,7 @@ def node_of(webhook: Webhook) -> str:
 
 def crash(webhook: Webhook) -> None:
     """End the process of one of the webhook's pods without notice; the kubelet then starts its container again."""
-    run(["podman", "exec", node_of(webhook), "pkill", "--signal", "KILL", "--exact", "webhook"])
+    run(["podman", "exec", f"irsa-lab-{node_of(webhook)}", "pkill", "--signal", "KILL", "--exact", "webhook"])
 
 
 def drain(webhook: Webhook) -> None:
@@ -210,15 +210,17 @@ def disturb(webhook: Webhook, load: Load) -> None:
     cleaner = api()
     load.during = "nothing"
     load.start()
-    time.sleep(SETTLED)
-    for name, way in ways.items():
-        load.during = name
-        way()
-        rolled_out(webhook)
+    try:
         time.sleep(SETTLED)
-        clear(cleaner, INJECTED)
-    load.ended.set()
-    load.join()
+        for name, way in ways.items():
+            load.during = name
+            way()
+            rolled_out(webhook)
+            time.sleep(SETTLED)
+            clear(cleaner, INJECTED)
+    finally:
+        load.ended.set()
+        load.join()
 
 
 def missed(webhook: Webhook, title: str) -> tuple[int, int]:
