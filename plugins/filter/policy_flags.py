@@ -36,7 +36,7 @@ EXAMPLES = r"""
   become: true
   register: observed
 
-- name: Turn a feature on, and leave the others as they are (about 45 seconds)
+- name: Turn a feature on, and leave the others as they are (about 10 seconds)
   onprem.irsa.control_plane_flags:
     flags: "{{ observed.running_flags
       | onprem.irsa.policy_flags({'feature-gates': 'MutatingAdmissionPolicy=true'}) }}"

@@ -17,7 +17,7 @@ description:
     own address.
   - Where it exits again and again, or is not ready in time, the old manifest is put back, its process is waited for,
     and the module fails with the flags, the host and the reason from the log.
-  - A change takes about 20 seconds. The old process of the API server is ended as soon as it has answered its last
+  - A change takes about 10 seconds. The old process of the API server is ended as soon as it has answered its last
     request; where that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it,
     the kubelet ends it after 30 seconds.
   - Everything in the manifest but these flags stays as it is, to the byte. The old manifest is kept in
@@ -113,7 +113,7 @@ EXAMPLES = r"""
       service-account-private-key-file: [/etc/kubernetes/pki/sa-2026.key]
   become: true
 
-- name: Accept a second issuer (about 20 seconds)
+- name: Accept a second issuer (about 10 seconds)
   onprem.irsa.control_plane_flags:
     flags:
       service-account-issuer:

@@ -91,7 +91,7 @@ options:
   timeout:
     description:
       - Seconds to wait for the new process, and again for the old manifest's if it is put back.
-      - A change takes about 20 seconds. The old process is ended as soon as it has answered its last request; where
+      - A change takes about 10 seconds. The old process is ended as soon as it has answered its last request; where
         that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it, the kubelet
         ends it after 30 seconds.
     type: int
