@@ -4,11 +4,11 @@
 
 On the lab that is up, of three nodes: pods are created that no scheduler takes, so that admission alone is measured.
 Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the API server
-admitted without the token, of 20 a second, while a webhook pod is killed, its node is drained, the Deployment is rolled
-and the authority is changed; counted apart, while a webhook's process is killed without notice (SIGKILL). The upstream
-manifests are those of the release, changed where the lab cannot take them: the image is the lab's and is not pulled,
-and what cert-manager would do, a new self-signed certificate in the Secret and in caBundle, is done here, both within
-the same second.
+admitted without the token, of 20 a second, while each webhook pod is killed, its node is drained, the Deployment is
+rolled and the authority is changed; counted apart, while each webhook's process is killed without notice (SIGKILL). The
+upstream manifests are those of the release, changed where the lab cannot take them: the image is the lab's and is not
+pulled, and what cert-manager would do, a new self-signed certificate in the Secret and in caBundle, is done here, both
+within the same second.
 
 The last line is a JSON object: milliseconds, and how many pods were missed.
 """
@@ -164,25 +164,38 @@ class Load(threading.Thread):
                 due += 1 / RATE
 
 
-def node_of(webhook: Webhook) -> str:
-    """Return the node of one of the webhook's pods."""
+def one_by_one(webhook: Webhook, act: t.Callable[[Webhook, str, str], None]) -> None:
+    """Do something to each of the webhook's pods in turn, by its name and node, so that none is spared by chance."""
     listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
-    return str(json.loads(listed)["items"][0]["spec"]["nodeName"])
+    for found in json.loads(listed)["items"]:
+        act(webhook, found["metadata"]["name"], found["spec"]["nodeName"])
+        rolled_out(webhook)
+        time.sleep(SETTLED)
 
 
-def crash(webhook: Webhook) -> None:
-    """End the process of one of the webhook's pods without notice; the kubelet then starts its container again."""
-    run(["podman", "exec", f"irsa-lab-{node_of(webhook)}", "pkill", "--signal", "KILL", "--exact", "webhook"])
+def kill(webhook: Webhook, name: str, _node: str) -> None:
+    """Have the API end a pod, which leaves it the time of its preStop hook."""
+    kubectl("delete", "pod", name, "-n", webhook.namespace, "--wait=false")
 
 
-def drain(webhook: Webhook) -> None:
-    """Drain the node of one of the webhook's pods, and let it take pods again."""
-    node = node_of(webhook)
+def crash(_webhook: Webhook, _name: str, node: str) -> None:
+    """End a pod's process without notice; the kubelet then starts its container again."""
+    run(["podman", "exec", f"irsa-lab-{node}", "pkill", "--signal", "KILL", "--exact", "webhook"])
+    time.sleep(1)  # until the kubelet knows
+
+
+def drain(_webhook: Webhook, _name: str, node: str) -> None:
+    """Drain a pod's node, and let it take pods again."""
     try:
         kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=120s")
         time.sleep(SETTLED)
     finally:
         kubectl("uncordon", node)
+
+
+def roll(webhook: Webhook) -> None:
+    """Have the Deployment replace all of its pods."""
+    kubectl("rollout", "restart", "deployment/pod-identity-webhook", "-n", webhook.namespace)
 
 
 def rolled_out(webhook: Webhook) -> None:
@@ -192,20 +205,12 @@ def rolled_out(webhook: Webhook) -> None:
 
 def disturb(webhook: Webhook, load: Load) -> None:
     """Disturb the webhook in every way while pods are created."""
-
-    def kill() -> None:
-        pods = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "name").split()
-        kubectl("delete", pods[0], "-n", webhook.namespace, "--wait=false")
-
-    def roll() -> None:
-        kubectl("rollout", "restart", "deployment/pod-identity-webhook", "-n", webhook.namespace)
-
-    ways = {
-        "kill": kill,
-        "drain": lambda: drain(webhook),
-        "roll": roll,
+    ways: dict[str, t.Callable[[], None]] = {
+        "kill": lambda: one_by_one(webhook, kill),
+        "drain": lambda: one_by_one(webhook, drain),
+        "roll": lambda: roll(webhook),
         "authority": webhook.rotate,
-        CRASH: lambda: crash(webhook),
+        CRASH: lambda: one_by_one(webhook, crash),
     }
     cleaner = api()
     load.during = "nothing"
