@@ -22,7 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
     tag_problems,
     wanted_tags,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, Policy
+from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, Policy, diff
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
     DISCOVERY_PATH,
     JWKS_PATH,
@@ -267,6 +267,17 @@ def _versioning(current: Bucket, wanted: Target) -> str | None:
     return "Suspended" if wanted.versioning is False and current.versioning == "Enabled" else current.versioning
 
 
+def outcome(wanted: Target, before: Bucket | None, after: Bucket) -> dict[str, t.Any]:
+    """Return what a module says of documents that are published; the target is located."""
+    kids = kids_of_document(after.objects[wanted.jwks_key].body)
+    return {
+        "diff": diff(wanted.bucket, before, after),
+        "jwks_uri": wanted.jwks_uri,
+        "kids": kids,
+        "kept_kids": [kid for kid in kids if kid not in wanted.kids],
+    }
+
+
 def after_removing(before: Bucket | None, wanted: Target) -> Bucket | None:
     """Return the bucket without the issuer's documents, or None when nothing else is in it and it goes, too."""
     if before is None or not (before.objects or _own(before.policy, wanted) or has_place(before, wanted)):
@@ -348,5 +359,6 @@ __all__: t.Final = (
     "after_removing",
     "has_place",
     "located",
+    "outcome",
     "target",
 )

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import documents as aws_documents
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
@@ -118,7 +119,7 @@ def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
     monkeypatch.setattr(_read_back, "fetch", fetch)
     monkeypatch.setattr(_read_back, "_PAUSE", 0)
     monkeypatch.setattr(s3_issuer, "SPREADING_SECONDS", 0)
-    monkeypatch.setattr(s3_issuer, "FAULT_SECONDS", 0)
+    monkeypatch.setattr(aws_documents, "FAULT_SECONDS", 0)
     monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
     monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
     monkeypatch.setattr(aws_s3, "_LONGEST_PAUSE", 0)
