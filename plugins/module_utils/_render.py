@@ -91,11 +91,13 @@ def _captured(made: str, step: Step) -> str:
     """
     if not step.captures:
         return f"{made}\n"
-    query = shlex.quote(f"[{', '.join(step.captures.values())}]")
-    line = f"answer=$({made} --query {query} --output text)"
+    names, paths = " ".join(step.captures), ", ".join(step.captures.values())
+    several = len(step.captures) > 1
+    kept, query = ("answer", f"[{paths}]") if several else (names, paths)
+    line = f"{kept}=$({made} --query {shlex.quote(query)} --output text)"
     if step.call.operation.startswith("describe_"):
-        line = f'while {line} || exit; [ "${{answer#None}}" != "$answer" ]; do sleep 5; done'
-    return f"{line}\nread -r {' '.join(step.captures)} <<END\n$answer\nEND\n"
+        line = f'while {line} || exit; [ "${{{kept}#None}}" != "${kept}" ]; do sleep 5; done'
+    return f"{line}\nread -r {names} <<END\n$answer\nEND\n" if several else f"{line}\n"
 
 
 def bring(directory: str, steps: Iterable[Step], *, check_mode: bool) -> bool:
