@@ -197,13 +197,10 @@ def main() -> t.NoReturn:
     params = module.params
     path = Path(params["path"])
     change = Change(
-        Backups(Path(params["backup_directory"]), path),
-        params["content"],
-        params["flags"],
-        params["timeout"],
-        params["planned_on"],
-        _sandboxes(module),
-        tuple(Path(file) for file in params["move_away"]),
+        backups=Backups(Path(params["backup_directory"]), path),
+        sandboxes=_sandboxes(module),
+        move_away=tuple(Path(file) for file in params["move_away"]),
+        **{name: params[name] for name in ("content", "flags", "timeout", "planned_on")},
     )
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
     watch = Watch(params["component"], api)
