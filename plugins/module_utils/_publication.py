@@ -49,6 +49,18 @@ _WANTED_BLOCKS = dict(zip(BLOCKS, (True, True, False, False)))
 # Any endpoint of S3, in any region and partition, with or without a bucket in front of it.
 _S3_HOST = re.compile(r"(?:^|\.)s3[.-].*amazonaws\.")
 
+# What every module that publishes in a bucket takes, beside options of its own.
+OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
+    "bucket": {"type": "str", "required": True},
+    "cluster": {"type": "str", "required": True},
+    "discovery_document": {"type": "str"},
+    "jwks": {"type": "str"},
+    "retired_kids": {"type": "list", "elements": "str", "default": []},
+    "max_age": {"type": "int", "default": 300},
+    "render": {"type": "path"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
 DISCOVERY_TYPE: t.Final = "application/json"
 JWKS_TYPE: t.Final = "application/jwk-set+json"  # RFC 7517 section 8.5.1, and what kube-apiserver sends
 
@@ -353,6 +365,7 @@ def _with_statement(policy: Policy | None, wanted: Target, statement: Policy | N
 __all__: t.Final = (
     "DISCOVERY_TYPE",
     "JWKS_TYPE",
+    "OPTIONS",
     "STATEMENT_ID",
     "Target",
     "after_publishing",

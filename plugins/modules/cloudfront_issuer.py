@@ -23,6 +23,7 @@ description:
     refused.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._documents
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -60,17 +61,6 @@ options:
         refused.
       - When not given, make the records RV(dns_records) at your DNS provider.
     type: str
-  discovery_document:
-    description: The text of the discovery document, as M(onprem.irsa.jwks) returns it.
-    type: str
-  jwks:
-    description: The text of the key set, as M(onprem.irsa.jwks) returns it.
-    type: str
-  retired_kids:
-    description: Key ids that are to be published no more. A key that is in O(jwks), too, is refused.
-    type: list
-    elements: str
-    default: []
   max_age:
     description: How long CloudFront and readers may keep the documents, in seconds.
     type: int
@@ -97,10 +87,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-requirements:
-  - boto3 >= 1.35.69
-  - botocore >= 1.35.69
-  - jwcrypto >= 1.5.6
 seealso:
   - module: onprem.irsa.jwks
   - module: onprem.irsa.s3_issuer
@@ -207,7 +193,6 @@ read_back:
 
 import typing as t
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils import (
@@ -218,21 +203,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils import (
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, documents, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "bucket": {"type": "str", "required": True},
-    "cluster": {"type": "str", "required": True},
+    **_publication.OPTIONS,
     "issuer": {"type": "str"},
     "certificate_arn": {"type": "str"},
     "hosted_zone_id": {"type": "str"},
-    "discovery_document": {"type": "str"},
-    "jwks": {"type": "str"},
-    "retired_kids": {"type": "list", "elements": "str", "default": []},
-    "max_age": {"type": "int", "default": 300},
     "timeout": {"type": "int", "default": 900},
-    "render": {"type": "path"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {"diff": [], "jwks_uri": "", "kids": [], "kept_kids": [], "read_back": []}
@@ -288,9 +265,7 @@ def main() -> t.NoReturn:
         required_by={"render": ["issuer", "jwks"]},
         supports_check_mode=True,
     )
-    module.require_boto3_at_least("1.35.69", reason="to write on condition")
-    if IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+    documents.require_libraries(module)
     with reported(module):
         act = render if module.params["render"] else present if module.params["state"] == "present" else absent
         result = act(module, _distribution.wanted(module.params, module.region or ""))

@@ -6,13 +6,23 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.basic import missing_required_lib
+
 from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR
 from ansible_collections.onprem.irsa.plugins.module_utils._read_back import FAULT_SECONDS, read_back, seen
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+
+def require_libraries(module: AnsibleAWSModule) -> None:
+    """Fail where a library is missing or too old."""
+    module.require_boto3_at_least("1.35.69", reason="to write on condition")
+    if IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
 
 
 def publish(
@@ -43,4 +53,4 @@ def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t
     return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}
 
 
-__all__: t.Final = ("publish", "remove")
+__all__: t.Final = ("publish", "remove", "require_libraries")
