@@ -21,13 +21,9 @@ description:
     accepted, and a clock that is minutes off.
   - A host whose change was cut off (RV(onprem.irsa.control_plane_info#module:unconfirmed)) is judged by what does not
     depend on that change alone.
+extends_documentation_fragment:
+  - onprem.irsa._control_plane.observed
 options:
-  _input:
-    description:
-      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
-    type: list
-    elements: dict
-    required: true
   duplicates_allowed:
     description:
       - Whether several files may hold the same pod, as long as the process runs with what its own manifest says. That

@@ -18,13 +18,8 @@ description:
     safe, with the host and the fix. None of them keeps the API servers from being changed.
   - These are issuers joined by a comma, which are one issuer; C(sts.amazonaws.com) among the audiences of the API
     server; and key files that were written after the process started.
-options:
-  _input:
-    description:
-      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
-    type: list
-    elements: dict
-    required: true
+extends_documentation_fragment:
+  - onprem.irsa._control_plane.observed
 seealso:
   - module: onprem.irsa.control_plane_info
   - plugin: onprem.irsa.control_plane_problems

@@ -25,6 +25,8 @@ description:
   - The pod's annotations C(eks.amazonaws.com/skip-containers) and C(eks.amazonaws.com/token-expiration) and the label
     C(eks.amazonaws.com/skip-pod-identity-webhook) are obeyed.
 positional: roles
+extends_documentation_fragment:
+  - onprem.irsa._injection
 options:
   _input:
     description:
@@ -35,16 +37,6 @@ options:
     type: list
     elements: dict
     required: true
-  roles:
-    description:
-      - The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned. They stand above annotations.
-    type: list
-    elements: dict
-    default: []
-  region:
-    description: The AWS region to set in containers that set none. Without it none is set.
-    type: str
-    default: ""
   audience:
     description: The audience of tokens where nothing else says one.
     type: str

@@ -28,13 +28,9 @@ description:
     1.34.4, 1.35.4 and 1.36 on keeps their order. Others need a patch beside it, which is used only when the option
     C(--patches) of kubeadm names its directory.
 positional: issuer
+extends_documentation_fragment:
+  - onprem.irsa._control_plane.observed
 options:
-  _input:
-    description:
-      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
-    type: list
-    elements: dict
-    required: true
   issuer:
     description: As in P(onprem.irsa.rollout_steps#filter).
     type: str

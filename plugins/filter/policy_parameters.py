@@ -21,6 +21,8 @@ description:
   - Returns the C(data) of the C(ConfigMap) that the policy of the role P(onprem.irsa.irsa_webhook#role) reads, because
     a policy cannot look at service accounts. The key of a role is C(<namespace>.<service account>).
 positional: roles
+extends_documentation_fragment:
+  - onprem.irsa._injection
 options:
   _input:
     description:
@@ -28,16 +30,6 @@ options:
     type: list
     elements: dict
     required: true
-  roles:
-    description:
-      - The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned. They stand above annotations.
-    type: list
-    elements: dict
-    default: []
-  region:
-    description: The AWS region to set in containers that set none. Without it none is set.
-    type: str
-    default: ""
   audience:
     description: The audience of tokens where a service account names none.
     type: str

@@ -26,13 +26,9 @@ description:
     there.
   - Issuers and keys that are there stay accepted behind those that sign, unless they are retired.
 positional: issuer
+extends_documentation_fragment:
+  - onprem.irsa._control_plane.observed
 options:
-  _input:
-    description:
-      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
-    type: list
-    elements: dict
-    required: true
   issuer:
     description: The issuer that is to sign.
     type: str

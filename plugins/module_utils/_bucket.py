@@ -129,13 +129,14 @@ def _condition(key: str, old: Bucket) -> dict[str, str]:
 
 def diff(bucket: str, before: Bucket | None, after: Bucket | None) -> list[Diff]:
     """Return what a person is shown of a change: the bucket's settings and each document, where they differ."""
-    parts = [_compared(f"s3://{bucket} (settings)", _settings_text(before), _settings_text(after))]
+    parts = [compared(f"s3://{bucket} (settings)", _settings_text(before), _settings_text(after))]
     keys = list({**(before.objects if before else {}), **(after.objects if after else {})})
-    parts += [_compared(f"s3://{bucket}/{key}", _text(key, before), _text(key, after)) for key in keys]
+    parts += [compared(f"s3://{bucket}/{key}", _text(key, before), _text(key, after)) for key in keys]
     return [part for part in parts if part["before"] != part["after"]]
 
 
-def _compared(name: str, before: str, after: str) -> Diff:
+def compared(name: str, before: str, after: str) -> Diff:
+    """Return what Ansible shows of the change of one thing with this name."""
     return {"before_header": name, "after_header": name, "before": before, "after": after}
 
 
@@ -165,4 +166,4 @@ def _text(key: str, bucket: Bucket | None) -> str:
     return f"{head}{json.dumps(content, indent=2) if go_json(content) == document.body else document.body}\n"
 
 
-__all__: t.Final = ("BLOCKS", "ENFORCED", "Bucket", "Diff", "Object", "Policy", "calls", "diff")
+__all__: t.Final = ("BLOCKS", "ENFORCED", "Bucket", "Diff", "Object", "Policy", "calls", "compared", "diff")

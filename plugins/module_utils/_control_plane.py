@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 MAX_CLOCK_OFFSET: t.Final = 150.0
 
 # Its value follows from the content of the files for which the component is restarted.
-RESTART_FOR: t.Final = "onprem.irsa/restart-for-sha256"
+_RESTART_FOR = "onprem.irsa/restart-for-sha256"
 
 # Another value each time that files with the same pod are moved away: the kubelet forgets the pod with each of them.
 _MOVED_AWAY = "onprem.irsa/moved-away"
@@ -142,7 +142,7 @@ def planned(
 def _content(pod: StaticPod, flags: t.Mapping[str, object], digests: t.Mapping[str, str], *, restart: bool) -> str:
     content = pod.with_flags(flags)
     if digests:
-        content = annotated(replace(pod, text=content), RESTART_FOR, digest(json.dumps(digests)))
+        content = annotated(replace(pod, text=content), _RESTART_FOR, digest(json.dumps(digests)))
     if restart:
         content = annotated(replace(pod, text=content), _MOVED_AWAY, digest(pod.text))
     return content
@@ -311,7 +311,6 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
 
 __all__: t.Final = (
     "MAX_CLOCK_OFFSET",
-    "RESTART_FOR",
     "FlagsPlan",
     "Observation",
     "described",

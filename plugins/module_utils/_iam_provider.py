@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
-    CLUSTER_TAG,
     cluster_problems,
+    foreign,
     owner,
     tag_changes,
     tag_problems,
@@ -157,11 +157,9 @@ def plan_absent(wanted: Wanted, observed: Provider | None, trusting: t.Iterable[
 def _refuse_foreign(wanted: Wanted, observed: Provider | None) -> None:
     if observed is None or wanted.adopt or owner(observed.tags) == wanted.cluster:
         return
-    whose = (
-        f"belongs to the cluster {owner(observed.tags)}" if owner(observed.tags) else "was not made for this cluster"
-    )
-    raise IrsaError(
-        f"The identity provider {observed.arn} exists and {whose} (tag {CLUSTER_TAG}).",
+    raise foreign(
+        f"The identity provider {observed.arn}",
+        observed.tags,
         fix="Give this cluster an issuer of its own, or set adopt: true to take the provider over.",
     )
 

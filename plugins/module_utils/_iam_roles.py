@@ -15,6 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_p
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
     CLUSTER_TAG,
+    foreign,
     owner,
     tag_changes,
     wanted_tags,
@@ -172,11 +173,9 @@ def _shown(role: Role) -> dict[str, t.Any]:
 def _refuse_foreign(item: Item, observed: Role | None, settings: Settings) -> None:
     if observed is None or item["adopt"] or _is_ours(observed, settings):
         return
-    whose = (
-        f"belongs to the cluster {owner(observed.tags)}" if owner(observed.tags) else "was not made for this cluster"
-    )
-    raise IrsaError(
-        f"The role {observed.arn} exists and {whose} (tag onprem.irsa/cluster).",
+    raise foreign(
+        f"The role {observed.arn}",
+        observed.tags,
         fix="Choose another name, or set adopt: true for this role to take it over.",
     )
 

@@ -22,7 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
     tag_problems,
     wanted_tags,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, Policy
+from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, Policy, diff
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
     DISCOVERY_PATH,
     JWKS_PATH,
@@ -48,6 +48,18 @@ _WANTED_BLOCKS = dict(zip(BLOCKS, (True, True, False, False)))
 
 # Any endpoint of S3, in any region and partition, with or without a bucket in front of it.
 _S3_HOST = re.compile(r"(?:^|\.)s3[.-].*amazonaws\.")
+
+# What every module that publishes in a bucket takes, beside options of its own.
+OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
+    "bucket": {"type": "str", "required": True},
+    "cluster": {"type": "str", "required": True},
+    "discovery_document": {"type": "str"},
+    "jwks": {"type": "str"},
+    "retired_kids": {"type": "list", "elements": "str", "default": []},
+    "max_age": {"type": "int", "default": 300},
+    "render": {"type": "path"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 
 DISCOVERY_TYPE: t.Final = "application/json"
 JWKS_TYPE: t.Final = "application/jwk-set+json"  # RFC 7517 section 8.5.1, and what kube-apiserver sends
@@ -267,6 +279,17 @@ def _versioning(current: Bucket, wanted: Target) -> str | None:
     return "Suspended" if wanted.versioning is False and current.versioning == "Enabled" else current.versioning
 
 
+def outcome(wanted: Target, before: Bucket | None, after: Bucket) -> dict[str, t.Any]:
+    """Return what a module says of documents that are published; the target is located."""
+    kids = kids_of_document(after.objects[wanted.jwks_key].body)
+    return {
+        "diff": diff(wanted.bucket, before, after),
+        "jwks_uri": wanted.jwks_uri,
+        "kids": kids,
+        "kept_kids": [kid for kid in kids if kid not in wanted.kids],
+    }
+
+
 def after_removing(before: Bucket | None, wanted: Target) -> Bucket | None:
     """Return the bucket without the issuer's documents, or None when nothing else is in it and it goes, too."""
     if before is None or not (before.objects or _own(before.policy, wanted) or has_place(before, wanted)):
@@ -342,11 +365,13 @@ def _with_statement(policy: Policy | None, wanted: Target, statement: Policy | N
 __all__: t.Final = (
     "DISCOVERY_TYPE",
     "JWKS_TYPE",
+    "OPTIONS",
     "STATEMENT_ID",
     "Target",
     "after_publishing",
     "after_removing",
     "has_place",
     "located",
+    "outcome",
     "target",
 )

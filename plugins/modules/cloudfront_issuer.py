@@ -23,6 +23,7 @@ description:
     refused.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._documents
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -60,17 +61,6 @@ options:
         refused.
       - When not given, make the records RV(dns_records) at your DNS provider.
     type: str
-  discovery_document:
-    description: The text of the discovery document, as M(onprem.irsa.jwks) returns it.
-    type: str
-  jwks:
-    description: The text of the key set, as M(onprem.irsa.jwks) returns it.
-    type: str
-  retired_kids:
-    description: Key ids that are to be published no more. A key that is in O(jwks), too, is refused.
-    type: list
-    elements: str
-    default: []
   max_age:
     description: How long CloudFront and readers may keep the documents, in seconds.
     type: int
@@ -81,6 +71,15 @@ options:
         distribution takes several minutes, and an older key set may be kept for O(max_age).
     type: int
     default: 900
+  render:
+    description:
+      - A directory. Nothing is called then; instead the documents, the arguments of every call, and a script that makes
+        the calls with the AWS CLI are written there, for people to review and run. What AWS assigns, such as the id of
+        the distribution, the script takes from the answers.
+      - It shows how to begin from nothing, on a domain of one's own. Without O(certificate_arn), the certificate is
+        requested, too, and waits for a record in DNS. The script never writes over a document.
+      - Needs O(issuer) and the documents.
+    type: path
   state:
     description:
       - V(absent) removes the documents, the bucket when nothing else is in it, and the distribution, which takes
@@ -88,10 +87,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-requirements:
-  - boto3 >= 1.35.69
-  - botocore >= 1.35.69
-  - jwcrypto >= 1.5.6
 seealso:
   - module: onprem.irsa.jwks
   - module: onprem.irsa.s3_issuer
@@ -123,7 +118,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 distribution_id:
-  description: The id of the distribution; V((new\)) in check mode where there is none.
+  description: The id of the distribution; V((new\)) where there is none yet, in check mode and with O(render).
   returned: success
   type: str
   sample: E1A2B3C4D5E6F7
@@ -196,157 +191,84 @@ read_back:
       returned: success
 """
 
-import json
 import typing as t
-from dataclasses import replace
-from urllib.parse import urlsplit
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _distribution, _publication
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, s3
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils import (
+    _distribution,
+    _distribution_steps,
+    _publication,
+    _render,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, documents, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import FAULT_SECONDS, read_back, seen
-
-if t.TYPE_CHECKING:
-    from mypy_boto3_cloudfront.client import CloudFrontClient
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "bucket": {"type": "str", "required": True},
-    "cluster": {"type": "str", "required": True},
+    **_publication.OPTIONS,
     "issuer": {"type": "str"},
     "certificate_arn": {"type": "str"},
     "hosted_zone_id": {"type": "str"},
-    "discovery_document": {"type": "str"},
-    "jwks": {"type": "str"},
-    "retired_kids": {"type": "list", "elements": "str", "default": []},
-    "max_age": {"type": "int", "default": 300},
     "timeout": {"type": "int", "default": 900},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
-Found = t.Optional[cloudfront.Distribution]
+NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {"diff": [], "jwks_uri": "", "kids": [], "kept_kids": [], "read_back": []}
 
 
-def _target(params: t.Mapping[str, t.Any], region: str, issuer: str) -> _publication.Target:
-    nothing = {"endpoint_url": None, "tags": None, "purge_tags": True, "versioning": None, "adopt": False}
-    return _publication.target({**params, **nothing, "issuer": issuer}, region)
-
-
-def distribute(
-    module: AnsibleAWSModule, client: CloudFrontClient, found: Found, host: str
-) -> tuple[Found, bool, dict[str, str]]:
-    """Bring the distribution to where it is to be; return it, whether that took a change, and the difference."""
-    params, region = module.params, module.region or ""
-    control = cloudfront.access_control(client, params["bucket"])
-    if control is None:
-        control = "(new)" if module.check_mode else cloudfront.make_access_control(client, params["bucket"])
-    before = found.config if found else None
-    wanted = _distribution.Wanted(params["bucket"], region, host, params["certificate_arn"], control)
-    after = _distribution.wanted_config(before, wanted)
-    changed = before != after
-    if changed and not module.check_mode:
-        cloudfront.write(client, found, after, params["cluster"])
-        found = cloudfront.find(client, params["bucket"], region)
-    texts = [json.dumps(config, indent=2, sort_keys=True) + "\n" if config else "" for config in (before, after)]
-    header = f"CloudFront distribution for s3://{params['bucket']}"
-    return found, changed, {"before": texts[0], "after": texts[1], "before_header": header, "after_header": header}
-
-
-def publish(module: AnsibleAWSModule, wanted: _publication.Target, *, changed: bool) -> dict[str, t.Any]:
-    """Write the documents and read them back."""
-    change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
-    target, after = change.target, t.cast("_bucket.Bucket", change.after)
-    kids = kids_of_document(after.objects[target.jwks_key].body)
-    seconds = module.params["timeout"] if changed or change.changed else FAULT_SECONDS
-    options: t.Any = {"jwks_uri": target.jwks_uri, "ca_file": module.params["aws_ca_bundle"], "seconds": seconds}
-    served = [] if module.check_mode else read_back(wanted.issuer, kids, **options)
-    return {
-        "changed": changed or change.changed,
-        "diff": _bucket.diff(wanted.bucket, change.before, after),
-        "jwks_uri": target.jwks_uri,
-        "kids": kids,
-        "kept_kids": [kid for kid in kids if kid not in wanted.kids],
-        "read_back": [seen(document) for document in served],
-    }
-
-
-def present(module: AnsibleAWSModule, client: CloudFrontClient, found: Found) -> dict[str, t.Any]:
-    params, region = module.params, module.region or ""
-    host = urlsplit(params["issuer"] or "").hostname or ""
-    if params["issuer"]:
+def present(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
+    params = module.params
+    _distribution.check_names(wanted)
+    client, found = cloudfront.observe(module, wanted)
+    if wanted.issuer:
         # Refuses what cannot be, in the input and in the bucket, before anything is changed.
-        checked = _target(params, region, params["issuer"])
+        checked = _distribution.documents(params, wanted.region, found)
         if params["jwks"]:
             s3.reach(s3.s3_client(module), checked, _publication.after_publishing, check_mode=True)
-    found, changed, difference = distribute(module, client, found, host)
-    there = found or cloudfront.Distribution()
-    if params["hosted_zone_id"] and _distribution.dns_records(host, there.domain_name):
-        route = module.client("route53")
-        zone = params["hosted_zone_id"]
-        moved = cloudfront.lead_here(route, zone, host, there.domain_name, check_mode=module.check_mode)
-        changed = changed or moved
-    issuer = params["issuer"] or f"https://{there.domain_name}"
-    result: dict[str, t.Any] = {
-        "changed": changed,
-        "diff": [],
-        "jwks_uri": "",
-        "kids": [],
-        "kept_kids": [],
-        "read_back": [],
-    }
+    change = cloudfront.reach(client, found, wanted, check_mode=module.check_mode)
+    moved = cloudfront.lead_here(module, wanted, change.distribution.domain_name)
+    result = {**NO_DOCUMENTS, "changed": change.changed or moved}
     if params["jwks"]:
-        wanted = replace(_target(params, region, issuer), distribution_arn=there.arn)
-        result = publish(module, wanted, changed=changed)
-    diff = [part for part in (difference, *result["diff"]) if part["before"] != part["after"]]
-    names = {"distribution_id": there.id, "domain_name": there.domain_name, "issuer": issuer}
-    return {**result, **names, "diff": diff, "dns_records": _distribution.dns_records(host, there.domain_name)}
+        target = _distribution.documents(params, wanted.region, change.distribution)
+        spreading: t.Any = {"spreading_seconds": params["timeout"], "changed": result["changed"]}
+        result = documents.publish(module, target, **spreading)
+    diff = [*change.diff, *result["diff"]]
+    return {**result, **_distribution.outcome(change.distribution, wanted), "diff": diff}
 
 
-def absent(module: AnsibleAWSModule, client: CloudFrontClient, found: Found) -> dict[str, t.Any]:
-    params, region = module.params, module.region or ""
-    there = found or cloudfront.Distribution()
-    issuer = params["issuer"] or f"https://{there.domain_name.replace('(new)', 'none')}"
-    refuse_trusted(module, issuer)
-    wanted = _target({**params, "discovery_document": None, "jwks": None}, region, issuer)
-    change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
+def render(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
+    _render.check_state(module.params["state"])
+    _distribution.check_names(wanted, requested=True)
+    _distribution_steps.check_from_nothing(wanted)
+    target = _distribution.documents(module.params, wanted.region, None)
+    steps = _distribution_steps.steps(wanted, target)
+    changed = _render.bring(module.params["render"], steps, check_mode=module.check_mode)
+    result = _publication.outcome(target, None, _publication.after_publishing(None, target))
+    there = _distribution.outcome(_distribution.Distribution(), wanted)
+    return {**result, **there, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
+
+
+def absent(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
+    client, found = cloudfront.observe(module, wanted)
+    there = found or _distribution.Distribution()
+    nothing = {**module.params, "discovery_document": None, "jwks": None}
+    result = documents.remove(module, _distribution.documents(nothing, wanted.region, found))
     if found is not None and not module.check_mode:
-        cloudfront.remove(client, found, params["bucket"])
-    return {
-        "changed": change.changed or found is not None,
-        "diff": _bucket.diff(params["bucket"], change.before, change.after),
-        "distribution_id": there.id,
-        "domain_name": there.domain_name,
-        "issuer": issuer,
-        "dns_records": [],
-        "jwks_uri": "",
-        "kids": [],
-        "kept_kids": [],
-        "read_back": [],
-    }
+        cloudfront.remove(client, found, wanted.bucket)
+    named = {**_distribution.outcome(there, wanted), "dns_records": []}
+    return {**NO_DOCUMENTS, **result, **named, "changed": result["changed"] or found is not None}
 
 
 def main() -> t.NoReturn:
     module = AnsibleAWSModule(
         argument_spec=ARGUMENT_SPEC,
         required_together=[("discovery_document", "jwks")],
+        required_by={"render": ["issuer", "jwks"]},
         supports_check_mode=True,
     )
-    module.require_boto3_at_least("1.35.69", reason="to write on condition")
-    if IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
-    params = module.params
+    documents.require_libraries(module)
     with reported(module):
-        host = urlsplit(params["issuer"] or "").hostname or ""
-        if params["state"] == "present":
-            _distribution.check_names(module.region or "", host, params["certificate_arn"])
-        client = module.client("cloudfront")
-        found = cloudfront.find(client, params["bucket"], module.region or "")
-        cloudfront.check_owner(found, params["cluster"])
-        result = (present if params["state"] == "present" else absent)(module, client, found)
+        act = render if module.params["render"] else present if module.params["state"] == "present" else absent
+        result = act(module, _distribution.wanted(module.params, module.region or ""))
     module.exit_json(**result)
 
 

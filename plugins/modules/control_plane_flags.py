@@ -26,6 +26,7 @@ description:
     P(onprem.irsa.irsa_apiserver#role) does.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._control_plane
 attributes:
   action:
     description: Has an action plugin, which runs on the controller, of the same name.
@@ -39,11 +40,6 @@ attributes:
   idempotent:
     support: full
 options:
-  component:
-    description: The component whose flags to change.
-    type: str
-    choices: [kube-apiserver, kube-controller-manager]
-    default: kube-apiserver
   flags:
     description:
       - The flags to set, named without dashes in front; each with the list of its values, in their order.
@@ -65,14 +61,6 @@ options:
     description: Seconds to wait for the new process, and again for the old manifest's if it is put back.
     type: int
     default: 300
-  stale_sandbox_seconds:
-    description:
-      - Seconds without a new process after which the sandboxes that the pod had before the change are removed with the
-        host's C(crictl), once; and again after the old manifest was put back.
-      - A kubelet that fails to clean up the old pod while the API server is down never starts the new one.
-      - V(0) for never. Give it more than the 30 seconds of grace that the kubelet gives the old process.
-    type: int
-    default: 0
   move_duplicates:
     description:
       - Whether to move other files in the manifests directory that hold the same pod, such as a backup, to
@@ -84,12 +72,6 @@ options:
     description: The directory from which the kubelet runs static pods, C(staticPodPath) in its configuration.
     type: path
     default: /etc/kubernetes/manifests
-  backup_directory:
-    description:
-      - The directory for the manifests that were replaced, made with mode V(0700).
-      - It can't be the manifests directory, in which the kubelet runs every file.
-    type: path
-    default: /var/lib/onprem-irsa/backup
 seealso:
   - module: onprem.irsa.control_plane_info
   - plugin: onprem.irsa.rollout_steps

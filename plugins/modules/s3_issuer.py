@@ -35,6 +35,7 @@ description:
     not know.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._documents
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -66,19 +67,6 @@ options:
       - A path in it becomes the prefix of the objects' keys, so that several clusters can publish in one bucket.
     type: str
     required: true
-  discovery_document:
-    description: The text of the discovery document, as M(onprem.irsa.jwks) returns it.
-    type: str
-  jwks:
-    description: The text of the key set, as M(onprem.irsa.jwks) returns it.
-    type: str
-  retired_kids:
-    description:
-      - Key ids that are to be published no more. Tokens that such a key signed are worth nothing on AWS from then on.
-      - A key that is in O(jwks), too, is refused.
-    type: list
-    elements: str
-    default: []
   tags:
     description:
       - Tags of the bucket. When not given, they stay as they are.
@@ -129,10 +117,6 @@ options:
 notes:
   - Policies have no conditional write. When two clusters publish in one bucket for the first time at the same moment,
     one of the two statements may be lost; reading back finds that, and running again mends it.
-requirements:
-  - boto3 >= 1.35.69
-  - botocore >= 1.35.69
-  - jwcrypto >= 1.5.6
 seealso:
   - module: onprem.irsa.jwks
   - module: onprem.irsa.iam_oidc_provider
@@ -240,84 +224,36 @@ read_back:
 """
 
 import typing as t
-from pathlib import Path
 
-from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import documents, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import (
-    FAULT_SECONDS,
-    SPREADING_SECONDS,
-    read_back,
-    seen,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import SPREADING_SECONDS
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "bucket": {"type": "str", "required": True},
-    "cluster": {"type": "str", "required": True},
+    **_publication.OPTIONS,
     "issuer": {"type": "str", "required": True},
-    "discovery_document": {"type": "str"},
-    "jwks": {"type": "str"},
-    "retired_kids": {"type": "list", "elements": "str", "default": []},
-    "max_age": {"type": "int", "default": 300},
     "tags": {"type": "dict"},
     "purge_tags": {"type": "bool", "default": True},
     "versioning": {"type": "bool"},
     "adopt": {"type": "bool", "default": False},
-    "render": {"type": "path"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
 
 
 def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
-    change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
-    target, after = change.target, t.cast("_bucket.Bucket", change.after)
-    kids = kids_of_document(after.objects[target.jwks_key].body)
-    seconds = SPREADING_SECONDS if change.changed else FAULT_SECONDS
-    ca_file = module.params["aws_ca_bundle"]
-    served = (
-        []
-        if module.check_mode
-        else read_back(wanted.issuer, kids, jwks_uri=target.jwks_uri, ca_file=ca_file, seconds=seconds)
-    )
-    return {
-        "changed": change.changed,
-        "diff": _bucket.diff(wanted.bucket, change.before, after),
-        "jwks_uri": target.jwks_uri,
-        "kids": kids,
-        "kept_kids": [kid for kid in kids if kid not in wanted.kids],
-        "read_back": [seen(document) for document in served],
-    }
+    return documents.publish(module, wanted, spreading_seconds=SPREADING_SECONDS)
 
 
 def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    _render.check_state(module.params["state"])
     after = _publication.after_publishing(None, wanted)
-    files = _render.rendered("s3api", wanted.region, _bucket.calls(wanted.bucket, wanted.region, None, after))
-    directory = Path(module.params["render"])
-    todo = _render.differing(directory, files)
-    if not module.check_mode:
-        _render.write(directory, todo)
-    return {
-        "changed": bool(todo),
-        "diff": _bucket.diff(wanted.bucket, None, after) if todo else [],
-        "jwks_uri": wanted.jwks_uri,
-        "kids": wanted.kids,
-        "kept_kids": [],
-        "read_back": [],
-    }
-
-
-def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
-    if not wanted.endpoint:
-        refuse_trusted(module, wanted.issuer)
-    change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
-    diff = _bucket.diff(wanted.bucket, change.before, change.after)
-    return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}
+    calls = _bucket.calls(wanted.bucket, wanted.region, None, after)
+    steps = [_render.Step("s3api", wanted.region, call) for call in calls]
+    changed = _render.bring(module.params["render"], steps, check_mode=module.check_mode)
+    result = _publication.outcome(wanted, None, after)
+    return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
 
 
 def main() -> t.NoReturn:
@@ -327,13 +263,11 @@ def main() -> t.NoReturn:
         mutually_exclusive=[("render", "adopt")],
         supports_check_mode=True,
     )
-    module.require_boto3_at_least("1.35.69", reason="to write on condition")
-    if IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+    documents.require_libraries(module)
     with reported(module):
         present = module.params["state"] == "present"
         wanted = _publication.target(module.params, module.region or "")
-        act = render if module.params["render"] else publish if present else remove
+        act = render if module.params["render"] else publish if present else documents.remove
         try:
             result = act(module, wanted)
         except PublicAccessError as error:

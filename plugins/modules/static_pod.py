@@ -23,6 +23,7 @@ description:
   - Needs the standard library on the host.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._control_plane
 attributes:
   check_mode:
     support: full
@@ -61,11 +62,6 @@ options:
     type: list
     elements: path
     default: []
-  component:
-    description: The name of the program that the pod runs.
-    type: str
-    choices: [kube-apiserver, kube-controller-manager]
-    default: kube-apiserver
   flags:
     description: The values of every flag of the new process, in their order.
     type: dict
@@ -96,20 +92,6 @@ options:
         ends it after 30 seconds.
     type: int
     default: 300
-  stale_sandbox_seconds:
-    description:
-      - Seconds without a new process after which the sandboxes that the pod had before the change are removed with the
-        host's C(crictl), once; and again after the old manifest was put back.
-      - A kubelet that fails to clean up the old pod while the API server is down never starts the new one.
-      - V(0) for never. Give it more than the 30 seconds of grace that the kubelet gives the old process.
-    type: int
-    default: 0
-  backup_directory:
-    description:
-      - The directory for the manifests that were replaced, made with mode V(0700).
-      - It can't be the manifests directory, in which the kubelet runs every file.
-    type: path
-    default: /var/lib/onprem-irsa/backup
 seealso:
   - module: onprem.irsa.control_plane_flags
   - name: Create static Pods
@@ -224,14 +206,10 @@ def main() -> t.NoReturn:
     params = module.params
     path = Path(params["path"])
     change = Change(
-        Backups(Path(params["backup_directory"]), path),
-        params["content"],
-        params["flags"],
-        params["timeout"],
-        params["planned_on"],
-        _sandboxes(module),
-        params["forerunner"],
-        tuple(Path(file) for file in params["move_away"]),
+        backups=Backups(Path(params["backup_directory"]), path),
+        sandboxes=_sandboxes(module),
+        move_away=tuple(Path(file) for file in params["move_away"]),
+        **{name: params[name] for name in ("content", "flags", "timeout", "planned_on", "forerunner")},
     )
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
     watch = Watch(params["component"], api)

@@ -5,32 +5,45 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import asking
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import CLUSTER_TAG, owner
-from ansible_collections.onprem.irsa.plugins.module_utils._distribution import Config, alias_changes, origin_domain
+from ansible_collections.onprem.irsa.plugins.module_utils._distribution import (
+    ALIAS_TYPES,
+    NEW,
+    Config,
+    Distribution,
+    Wanted,
+    access_control_creation,
+    alias_changes,
+    check_owner,
+    dns_records,
+    origin_domain,
+    plan,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 if t.TYPE_CHECKING:
+    from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
     from mypy_boto3_cloudfront.client import CloudFrontClient
 
-# CloudFront and Route 53 have no region; their endpoints sign with this one.
-REGION: t.Final = "us-east-1"
-_NEW = "(new)"
+    from ansible_collections.onprem.irsa.plugins.module_utils._bucket import Diff
 
 
-@dataclass(frozen=True)
-class Distribution:
-    """What is there of a distribution."""
+class Change(t.NamedTuple):
+    """The distribution after a run, whether that took a write, and what a person is shown of it."""
 
-    id: str = _NEW
-    arn: str = f"arn:aws:cloudfront:::distribution/{_NEW}"
-    domain_name: str = f"{_NEW}.cloudfront.net"
-    etag: str = ""
-    config: Config | None = None
-    tags: t.Mapping[str, str] = field(default_factory=dict)
+    distribution: Distribution
+    changed: bool
+    diff: list[Diff]
+
+
+def observe(module: AnsibleAWSModule, wanted: Wanted) -> tuple[CloudFrontClient, Distribution | None]:
+    """Return a client, and the distribution of the bucket; raise InputError when it is another cluster's."""
+    client = t.cast("CloudFrontClient", module.client("cloudfront"))
+    there = find(client, wanted.bucket, wanted.region)
+    check_owner(there, wanted.cluster)
+    return client, there
 
 
 def find(client: CloudFrontClient, bucket: str, region: str) -> Distribution | None:
@@ -61,17 +74,19 @@ def find(client: CloudFrontClient, bucket: str, region: str) -> Distribution | N
     )
 
 
-def check_owner(found: Distribution | None, cluster: str) -> None:
-    """Raise InputError for a distribution that was not made for the cluster."""
-    if found is not None and owner(found.tags) != cluster:
-        raise InputError(
-            f"The distribution {found.id} serves the bucket, and belongs to {owner(found.tags) or 'no cluster'} "
-            f"(tag {CLUSTER_TAG}), not to {cluster!r}.",
-            fix=f"Choose another bucket; or, if it is to be handed over, set its tag {CLUSTER_TAG} to {cluster}.",
-        )
+def reach(client: CloudFrontClient, found: Distribution | None, wanted: Wanted, *, check_mode: bool) -> Change:
+    """Bring the distribution to where it is to be, with its origin access control; in check mode nothing is written."""
+    control = _access_control(client, wanted.bucket)
+    if control is None:
+        control = NEW if check_mode else _make_access_control(client, wanted.bucket)
+    call, diff = plan(found, wanted, control)
+    if call is not None and not check_mode:
+        call.make(client)
+        found = find(client, wanted.bucket, wanted.region)
+    return Change(found or Distribution(), call is not None, diff)
 
 
-def access_control(client: CloudFrontClient, name: str) -> str | None:
+def _access_control(client: CloudFrontClient, name: str) -> str | None:
     """Return the id of the origin access control with this name."""
     marker: dict[str, t.Any] = {}
     while True:
@@ -85,30 +100,11 @@ def access_control(client: CloudFrontClient, name: str) -> str | None:
         marker = {"Marker": answer["NextMarker"]}
 
 
-def make_access_control(client: CloudFrontClient, name: str) -> str:
-    """Make the origin access control by which CloudFront signs its requests to the bucket; return its id."""
+def _make_access_control(client: CloudFrontClient, name: str) -> str:
+    call = access_control_creation(name)
     with asking("create the origin access control"):
-        answer = client.create_origin_access_control(
-            OriginAccessControlConfig={
-                "Name": name,
-                "Description": "Made by onprem.irsa",
-                "SigningProtocol": "sigv4",
-                "SigningBehavior": "always",
-                "OriginAccessControlOriginType": "s3",
-            }
-        )
+        answer = client.create_origin_access_control(**call.arguments)
     return str(answer["OriginAccessControl"]["Id"])
-
-
-def write(client: CloudFrontClient, found: Distribution | None, config: Config, cluster: str) -> None:
-    """Make the distribution, or give it another configuration."""
-    given: t.Any = config
-    if found is not None:
-        arguments = {"Id": found.id, "IfMatch": found.etag, "DistributionConfig": given}
-        return Call("update_distribution", arguments).make(client)
-    tags = {"Items": [{"Key": CLUSTER_TAG, "Value": cluster}]}
-    arguments = {"DistributionConfigWithTags": {"DistributionConfig": given, "Tags": tags}}
-    return Call("create_distribution_with_tags", arguments).make(client)
 
 
 def remove(client: CloudFrontClient, found: Distribution, name: str) -> None:
@@ -121,45 +117,29 @@ def remove(client: CloudFrontClient, found: Distribution, name: str) -> None:
     with asking("wait until the distribution is off everywhere"):
         client.get_waiter("distribution_deployed").wait(Id=found.id)
     Call("delete_distribution", {"Id": found.id, "IfMatch": etag}).make(client)
-    control = access_control(client, name)
+    control = _access_control(client, name)
     if control is not None:
         with asking("read the origin access control"):
             etag = client.get_origin_access_control(Id=control)["ETag"]
         Call("delete_origin_access_control", {"Id": control, "IfMatch": etag}).make(client)
 
 
-def lead_here(client: t.Any, zone_id: str, host: str, domain_name: str, *, check_mode: bool) -> bool:  # noqa: ANN401 -- Route 53
-    """Let a host's records in a hosted zone lead to the distribution; return whether that takes a change."""
-    wanted = alias_changes(host, domain_name)
-    todo = [change for change in wanted if not _there(client, zone_id, change["ResourceRecordSet"])]
-    if todo and not check_mode:
-        Call("change_resource_record_sets", {"HostedZoneId": zone_id, "ChangeBatch": {"Changes": todo}}).make(client)
+def lead_here(module: AnsibleAWSModule, wanted: Wanted, domain_name: str) -> bool:
+    """Let the host's records in its hosted zone lead to the distribution; return whether that takes a change."""
+    if not wanted.hosted_zone_id or not dns_records(wanted.host, domain_name):
+        return False
+    client, zone = module.client("route53"), {"HostedZoneId": wanted.hosted_zone_id}
+    found = [record for kind in ALIAS_TYPES for record in _records(client, zone, wanted.host, kind)]
+    todo = alias_changes(wanted.host, domain_name, found, zone_id=wanted.hosted_zone_id)
+    if todo and not module.check_mode:
+        Call("change_resource_record_sets", {**zone, "ChangeBatch": {"Changes": todo}}).make(client)
     return bool(todo)
 
 
-def _there(client: t.Any, zone_id: str, record: Config) -> bool:  # noqa: ANN401 -- Route 53
-    start = {"StartRecordName": record["Name"], "StartRecordType": record["Type"], "MaxItems": "1"}
+def _records(client: t.Any, zone: Config, host: str, kind: str) -> list[Config]:  # noqa: ANN401 -- Route 53
     with asking("list the records of the zone"):
-        found = client.list_resource_record_sets(HostedZoneId=zone_id, **start)["ResourceRecordSets"]
-    if not found or (found[0]["Name"].rstrip("."), found[0]["Type"]) != (record["Name"], record["Type"]):
-        return False
-    target = found[0].get("AliasTarget", {}).get("DNSName", "").rstrip(".")
-    if target == record["AliasTarget"]["DNSName"]:
-        return True
-    raise InputError(
-        f"The record {record['Name']} {record['Type']} in the zone {zone_id} leads elsewhere.",
-        fix="Remove it if nobody needs it, then run again.",
-    )
+        answer = client.list_resource_record_sets(**zone, StartRecordName=host, StartRecordType=kind, MaxItems="1")
+    return list(answer["ResourceRecordSets"])
 
 
-__all__: t.Final = (
-    "REGION",
-    "Distribution",
-    "access_control",
-    "check_owner",
-    "find",
-    "lead_here",
-    "make_access_control",
-    "remove",
-    "write",
-)
+__all__: t.Final = ("Change", "find", "lead_here", "observe", "reach", "remove")

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+
 # The tag that everything carries which the collection makes on AWS; its value is the cluster's name.
 CLUSTER_TAG: t.Final = "onprem.irsa/cluster"
 
@@ -19,6 +21,13 @@ _MAX_TAGS = 49
 def owner(tags: t.Mapping[str, str]) -> str | None:
     """Return the name of the cluster that a thing with these tags belongs to, or None when it belongs to none."""
     return tags.get(CLUSTER_TAG)
+
+
+def foreign(what: str, tags: t.Mapping[str, str], *, fix: str) -> IrsaError:
+    """Return the error for a thing that was there and is not the cluster's."""
+    name = owner(tags)
+    whose = f"belongs to the cluster {name}" if name else "was not made for this cluster"
+    return IrsaError(f"{what} exists and {whose} (tag {CLUSTER_TAG}).", fix=fix)
 
 
 def wanted_tags(
@@ -65,4 +74,4 @@ def cluster_problems(cluster: str) -> list[str]:
     return [f"The cluster's name {cluster!r} must be 1 to 256 letters, digits, blanks and _.:/=+-@ (tag). Rename it."]
 
 
-__all__: t.Final = ("CLUSTER_TAG", "cluster_problems", "owner", "tag_changes", "tag_problems", "wanted_tags")
+__all__: t.Final = ("CLUSTER_TAG", "cluster_problems", "foreign", "owner", "tag_changes", "tag_problems", "wanted_tags")

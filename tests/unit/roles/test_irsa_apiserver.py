@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import FLAGS, PATH, observed
+
+from .cluster_of_files import Cluster
+
 ROLE = Path(__file__).parents[3] / "roles/irsa_apiserver"
 
 
@@ -21,13 +26,52 @@ def test_specifications_and_defaults_name_the_same_options(entry_point: str) -> 
             assert option["default"] == defaults[name]
 
 
-def test_one_task_changes_one_host_at_a_time() -> None:
-    """Whatever the strategy and the batches: a loop of tasks on one host, which ends with the first that fails."""
-    roll = yaml.safe_load((ROLE / "tasks/roll.yml").read_text())
-    [loop] = [task for task in roll if "step.yml" in str(task)]
-    assert "ansible.builtin.include_tasks" in loop
-    for name in ("main", "teardown"):
-        acting = yaml.safe_load((ROLE / f"tasks/{name}.yml").read_text())[-1]
-        assert acting["when"] == "inventory_hostname == ansible_play_hosts_all | first"
-    finish = yaml.safe_load((ROLE / "tasks/finish.yml").read_text())[0]
-    assert finish["loop_control"]["break_when"] == [f"{finish['register']} is failed"]
+NAMES = ["cp1", "cp2", "cp3"]
+VARIABLES = {"irsa_apiserver_issuer_url": NEW, "irsa_apiserver_kept_by": "none"}
+
+
+def cluster(directory: Path, **changes: object) -> Cluster:
+    return Cluster(directory, {name: observed(**changes) for name in NAMES})
+
+
+def changed_one_after_the_other(log: list[tuple[str, str]]) -> list[str]:
+    """Return the hosts in the order in which they were changed; no change began before the one before it ended."""
+    began, ended = log[::2], log[1::2]
+    assert [what for what, _host in began] == ["begin"] * len(began)
+    assert [what for what, _host in ended] == ["end"] * len(ended)
+    assert [host for _what, host in began] == [host for _what, host in ended]
+    return [host for _what, host in began]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("play", [{"strategy": "linear"}, {"strategy": "free"}, {"serial": 1}], ids=str)
+def test_one_host_changes_at_a_time_whatever_the_strategy(tmp_path: Path, play: dict[str, object]) -> None:
+    hosts = cluster(tmp_path)
+    code, output = hosts.play("main", VARIABLES, **play)
+    assert code == 0, output
+    assert changed_one_after_the_other(hosts.log()) == [*NAMES, *NAMES]  # all accept, then all sign
+    assert hosts.issuers() == {name: [NEW, OLD] for name in NAMES}
+
+
+@pytest.mark.slow
+def test_going_back_changes_one_host_at_a_time(tmp_path: Path) -> None:
+    flags = {**FLAGS, "service-account-issuer": [NEW, OLD]}
+    text = KUBEADM.replace(
+        f"    - --service-account-issuer={OLD}",
+        f"    - --service-account-issuer={NEW}\n    - --service-account-issuer={OLD}",
+    )
+    hosts = cluster(tmp_path, running_flags=flags, manifests={PATH: text})
+    code, output = hosts.play("teardown", VARIABLES, strategy="free")
+    assert code == 0, output
+    assert {*changed_one_after_the_other(hosts.log())} == {*NAMES}
+    assert {issuers[0] for issuers in hosts.issuers().values()} == {OLD}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut_off", [True, False], ids=["ending a change that was cut off", "a change"])
+def test_hosts_after_one_that_fails_are_left_alone(tmp_path: Path, *, cut_off: bool) -> None:
+    hosts = cluster(tmp_path, unconfirmed=cut_off)
+    hosts.break_host("cp2")
+    code, output = hosts.play("main", VARIABLES, strategy="free")
+    assert (code != 0, "It did not come up." in output) == (True, True), output
+    assert hosts.log() == [("begin", "cp1"), ("end", "cp1"), ("begin", "cp2"), ("fail", "cp2")]

@@ -10,7 +10,6 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import RESTART_FOR
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import FLAGS, PATH, observed
@@ -116,7 +115,7 @@ def test_files_are_digested_on_the_host() -> None:
     host = Host(healthy(digests={"/sa.pub": "d1"}), {"changed": True})
     assert host.run(control_plane_flags.ActionModule, flags={}, restart_for=["/sa.pub"])["changed"]
     assert host.told[0][1]["files"] == ["/sa.pub"]
-    assert RESTART_FOR in host.told[1][1]["content"]
+    assert "onprem.irsa/restart-for-sha256" in host.told[1][1]["content"]
 
 
 MANAGER = KUBEADM.replace("kube-apiserver", "kube-controller-manager").replace("--advertise", "--bind")

@@ -7,7 +7,6 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import (
-    RESTART_FOR,
     described,
     differing,
     explained,
@@ -204,7 +203,7 @@ def test_another_content_of_a_file_restarts_and_the_same_does_not() -> None:
     host = seen(digests={SA_PUB: "d1"})
     plan = planned(host, {PATH: KUBEADM}, {})
     [line] = [line for line in plan.content.splitlines() if line not in KUBEADM.splitlines()]
-    assert line.startswith(f"    {RESTART_FOR}: ")
+    assert line.startswith("    onprem.irsa/restart-for-sha256: ")
     assert (plan.reached, plan.flags, plan.restart_for) == (False, FLAGS, (SA_PUB,))
     again = planned(host, {PATH: plan.content}, {})
     assert (again.content, again.reached, again.restart_for) == (plan.content, True, ())

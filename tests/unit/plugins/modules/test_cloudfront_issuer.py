@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 import boto3
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from botocore.client import BaseClient
-from moto import mock_aws
+from botocore.exceptions import ClientError
+from moto import mock_aws, settings
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
 from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS
@@ -26,13 +28,18 @@ from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy impor
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
 from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer
+from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 BUCKET = "acme-prod-oidc"
 REGION: t.Final = "eu-central-1"
 ISSUER = "https://oidc.example.com"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+OF_SCRIPTS = {"acm:DescribeCertificate", "acm:ListCertificates", "acm:RequestCertificate"}
 JWKS_KEY, DISCOVERY_KEY = "openid/v1/jwks", ".well-known/openid-configuration"
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 Result = dict[str, t.Any]
 
@@ -105,7 +112,7 @@ def nothing_beyond_the_operator_policy(
 
     monkeypatch.setattr(BaseClient, "_make_api_call", record)
     yield
-    mine = {"route53:CreateHostedZone", "s3:ListBuckets"}
+    mine = {"route53:CreateHostedZone", "s3:ListBuckets", *OF_SCRIPTS}
     assert made - mine <= {
         *BUCKET_CALLS,
         *OBJECT_CALLS,
@@ -215,6 +222,96 @@ def test_route_53_gets_the_records_on_request(run: Run, session: boto3.session.S
     )
 
 
+@pytest.mark.parametrize("zone", [True, False], ids=["Route 53", "another DNS provider"])
+@pytest.mark.parametrize("certificate", [True, False], ids=["a certificate", "no certificate"])
+def test_what_the_rendered_script_makes_is_as_the_module_wants_it(  # noqa: PLR0913 -- fixtures
+    run: Run,
+    session: boto3.session.Session,
+    calls: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    *,
+    zone: bool,
+    certificate: bool,
+) -> None:
+    monkeypatch.setattr(settings, "ACM_VALIDATION_WAIT", 0)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    zones, acm = session.client("route53"), session.client("acm", "us-east-1")
+    asked = {"issuer": ISSUER, **documents(1), **({"certificate_arn": CERTIFICATE} if certificate else {})}
+    if zone:
+        made = zones.create_hosted_zone(Name="example.com", CallerReference="a")
+        asked["hosted_zone_id"] = made["HostedZone"]["Id"].rpartition("/")[2]
+    calls.clear()
+    where = tmp_path / "review"
+    check = run(check=True, render=str(where), **asked)
+    assert not where.exists()
+    done = run(render=str(where), **asked)
+    assert calls == []
+    assert (done["changed"], done["diff"], check["diff"]) == (True, check["diff"], done["diff"])
+    assert run(render=str(where), **asked)["changed"] is False
+
+    shown_late = validation_record_that_is_not_there_at_first(monkeypatch)
+    ran = run_script(where / "publish.sh", session.client, tmp_path / "bin")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = ran.stdout.splitlines()
+    assert [line.partition(":")[0] for line in told] == [
+        *([] if certificate else ["The certificate, to be given as certificate_arn from now on"]),
+        *([] if certificate or zone else ["Make this DNS record now, on which the certificate waits"]),
+        *([] if zone else ["Make this DNS record"]),
+    ]
+    if not certificate:
+        assert len(shown_late) == 2
+        (summary,) = acm.list_certificates()["CertificateSummaryList"]
+        asked["certificate_arn"] = summary["CertificateArn"]
+        assert told[0].endswith(summary["CertificateArn"])
+    calls.clear()
+    again = run(**asked)
+    assert (again.get("msg"), again["changed"], again["diff"], calls) == (None, False, [], [])
+    if zone:
+        records = zones.list_resource_record_sets(HostedZoneId=asked["hosted_zone_id"])["ResourceRecordSets"]
+        wanted = ["A", "AAAA", *([] if certificate else ["CNAME"])]
+        assert sorted(record["Type"] for record in records if record["Type"] not in ("NS", "SOA")) == wanted
+    else:
+        assert told[-1] == f"Make this DNS record: oidc.example.com CNAME {again['domain_name']}"
+
+
+def validation_record_that_is_not_there_at_first(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let ACM show the record for validation only when it is asked again, as AWS does; return the times asked."""
+    asked: list[str] = []
+    send = vars(BaseClient)["_make_api_call"]
+
+    def late(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        answer = send(self, name, params)
+        if name == "DescribeCertificate" and len(asked) < 2:
+            asked.append(name)
+            if len(asked) == 1:
+                answer["Certificate"]["DomainValidationOptions"][0].pop("ResourceRecord")
+        return answer
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", late)
+    return asked
+
+
+@pytest.mark.parametrize("refused", ["RequestCertificate", "DescribeCertificate", "CreateBucket"])
+def test_a_script_ends_at_the_first_error(
+    run: Run, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: str
+) -> None:
+    monkeypatch.setattr(settings, "ACM_VALIDATION_WAIT", 0)
+    run(render=str(tmp_path / "review"), issuer=ISSUER, **documents(1))
+    send, made = vars(BaseClient)["_make_api_call"], list[str]()
+
+    def refuse(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        made.append(name)
+        if name == refused:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, name)
+        return send(self, name, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    ran = run_script(tmp_path / "review/publish.sh", session.client, tmp_path / "bin")
+    assert (ran.returncode != 0, made.count(refused), made[-1]) == (True, 1, refused)
+    assert "AccessDenied" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -225,6 +322,16 @@ def test_route_53_gets_the_records_on_request(run: Run, session: boto3.session.S
         ({"region": "nowhere"}, "must look like"),
         ({**OWN_DOMAIN, **documents(1, issuer="https://b.example.com")}, "is that of the issuer"),
         ({**OWN_DOMAIN, **documents(1), "cluster": ""}, "The cluster's name"),
+        ({**OWN_DOMAIN, "render": "/nowhere"}, "jwks"),
+        ({**OWN_DOMAIN, **documents(1), "render": "/nowhere", "state": "absent"}, "no calls to review"),
+        (
+            {"issuer": f"https://{BUCKET}.s3.{REGION}.amazonaws.com", **documents(1), "render": "/nowhere"},
+            "a name that AWS gives",
+        ),
+        (
+            {"issuer": "https://d1.cloudfront.net", **documents(1), "render": "/nowhere"},
+            "a name that AWS gives",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(run: Run, calls: list[str], options: dict[str, t.Any], says: str) -> None:

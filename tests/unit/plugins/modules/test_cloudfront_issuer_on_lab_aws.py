@@ -23,7 +23,11 @@ from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest impo
     lab,
     server,
 )
+from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
 from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +109,23 @@ def test_tokens_are_exchanged_while_nobody_else_reads_the_bucket(lab: Lab, run: 
     lab.admin("/calls/reset", {})
     assert run(**options())["changed"] is False
     assert lab.admin("/calls")["writes"] == 0
+
+
+def test_the_rendered_script_publishes_as_the_module_does(lab: Lab, run: Run, tmp_path: Path) -> None:
+    lab.admin("/calls/reset", {})
+    run(**options(render=str(tmp_path / "review")))
+    assert lab.admin("/calls")["by_operation"] == {}
+    ran = run_script(tmp_path / "review/publish.sh", lab.client, tmp_path / "bin")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lab.admin("/calls/reset", {})
+    after = run(**options())
+    assert (after.get("msg"), after["changed"], [seen["status"] for seen in after["read_back"]]) == (
+        None,
+        False,
+        [200] * 2,
+    )
+    assert lab.admin("/calls")["writes"] == 0
+    assert ":assumed-role/reports/" in take_role(lab, OWN_DOMAIN)
 
 
 def test_the_host_that_cloudfront_gives(lab: Lab, run: Run) -> None:

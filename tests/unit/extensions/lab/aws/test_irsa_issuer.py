@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, public_pem
 
 from .conftest import REGION, Lab
@@ -82,6 +83,23 @@ def test_everything_is_written_for_review_and_nothing_called(lab: Lab, play: Pla
     assert written(review) == files
 
 
+def test_what_is_written_for_review_publishes_behind_cloudfront(lab: Lab, play: Play, tmp_path: Path) -> None:
+    options: dict[str, object] = {
+        "irsa_issuer_publisher": "cloudfront",
+        "irsa_issuer_url": "https://oidc.example.com",
+        "irsa_issuer_certificate_arn": f"arn:aws:acm:us-east-1:123456789012:certificate/{'0' * 8}",
+    }
+    lab.admin("/calls/reset", {})
+    for changed in (True, False):
+        code, output = play("main", irsa_issuer_render=str(tmp_path / "review"), **options)
+        assert (code, "changed=0" in output) == (0, not changed), output
+    assert lab.admin("/calls")["writes"] == 0
+    ran = run_script(tmp_path / "review/publish.sh", lab.client, tmp_path / "bin")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    code, output = play("main", **options)
+    assert (code, "changed=0" in output) == (0, True), output
+
+
 def test_the_role_binding_is_written_for_review(lab: Lab, play: Play, tmp_path: Path) -> None:
     options = {"irsa_issuer_publisher": "apiserver", "irsa_issuer_url": "https://oidc.example.com"}
     code, output = play("main", irsa_issuer_render=str(tmp_path / "review"), **options)
@@ -113,8 +131,8 @@ def test_published_read_back_and_unchanged_by_the_second_run(lab: Lab, play: Pla
             "no certificate is given",
         ),
         (
-            {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_render": "/nowhere"},
-            "cannot be written for review",
+            {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_render": "/nowhere/review"},
+            "a name that AWS gives",
         ),
     ],
 )
@@ -125,6 +143,7 @@ def test_what_is_refused_is_neither_written_nor_called(
     code, output = play("main", **variables)
     assert (code, says in output) == (2, True), output
     assert lab.admin("/calls")["writes"] == 0
+    assert not Path("/nowhere").exists()
 
 
 def test_files_that_nobody_serves_yet_stop_the_play_at_the_comparison(lab: Lab, play: Play, tmp_path: Path) -> None:

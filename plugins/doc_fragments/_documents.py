@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of what publishes an issuer's documents. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  discovery_document:
+    description: The text of the discovery document, as M(onprem.irsa.jwks) returns it.
+    type: str
+  jwks:
+    description: The text of the key set, as M(onprem.irsa.jwks) returns it.
+    type: str
+  retired_kids:
+    description:
+      - Key ids that are to be published no more. Tokens that such a key signed are worth nothing on AWS from then on.
+      - A key that is in O(jwks), too, is refused.
+    type: list
+    elements: str
+    default: []
+requirements:
+  - boto3 >= 1.35.69
+  - botocore >= 1.35.69
+  - jwcrypto >= 1.5.6
+"""

@@ -1,0 +1,56 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Publishes the documents of an issuer for a module. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import FAULT_SECONDS, read_back, seen
+
+if t.TYPE_CHECKING:
+    from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+
+def require_libraries(module: AnsibleAWSModule) -> None:
+    """Fail where a library is missing or too old."""
+    module.require_boto3_at_least("1.35.69", reason="to write on condition")
+    if IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+
+
+def publish(
+    module: AnsibleAWSModule, wanted: _publication.Target, *, spreading_seconds: float, changed: bool = False
+) -> dict[str, t.Any]:
+    """Write the documents and read them back; return what the module says of them.
+
+    Until a change, in the bucket or by the module before, is there for everybody takes up to so many seconds.
+    """
+    change = s3.reach(s3.s3_client(module), wanted, _publication.after_publishing, check_mode=module.check_mode)
+    changed = changed or change.changed
+    result = _publication.outcome(change.target, change.before, t.cast("_bucket.Bucket", change.after))
+    options: t.Any = {
+        "jwks_uri": result["jwks_uri"],
+        "ca_file": module.params["aws_ca_bundle"],
+        "seconds": spreading_seconds if changed else FAULT_SECONDS,
+    }
+    served = [] if module.check_mode else read_back(wanted.issuer, result["kids"], **options)
+    return {**result, "changed": changed, "read_back": [seen(document) for document in served]}
+
+
+def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
+    """Remove the documents, and the bucket when nothing else is in it, unless the account still trusts the issuer."""
+    if not wanted.endpoint:
+        refuse_trusted(module, wanted.issuer)
+    change = s3.reach(s3.s3_client(module), wanted, _publication.after_removing, check_mode=module.check_mode)
+    diff = _bucket.diff(wanted.bucket, change.before, change.after)
+    return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}
+
+
+__all__: t.Final = ("publish", "remove", "require_libraries")

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A control plane of which each host is a file: the roles and actions are the real ones, the modules on hosts are not.
+
+Each host's file has its manifest and the flags that its API server runs with; C(log) says when each change of one began
+and ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+Json = dict[str, t.Any]
+
+# What stands in the place of each module's own main(); HOST is set by the host's interpreter.
+_MAINS = {
+    "control_plane_info": """
+def main():
+    import json, os, time
+    from pathlib import Path
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    state = json.loads(Path(os.environ["HOST"]).read_text())
+    module.exit_json(changed=False, **{**state, "clock": time.time()})
+""",
+    "static_pod": """
+def main():
+    import json, os, time
+    from pathlib import Path
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    file, asked = Path(os.environ["HOST"]), module.params
+    def note(what):
+        with file.with_name("log").open("a") as log:
+            log.write(f"{what} {file.name}\\n")
+    note("begin")
+    time.sleep(0.2)  # long enough for another host's to begin, were there one
+    state = json.loads(file.read_text())
+    result = {"backup": None, "unavailable_seconds": 0.2, "put_back": False, "removed_sandboxes": [], "moved_away": []}
+    if file.with_name(f"{file.name}.broken").exists():
+        note("fail")
+        module.fail_json(msg="It did not come up.", reason="broken", recovered=True, log=[], changed=False, **result)
+    changed = asked["content"] != state["manifests"][asked["path"]]
+    state.update(manifests={asked["path"]: asked["content"]}, running_flags=asked["flags"], unconfirmed=False)
+    file.write_text(json.dumps(state))
+    note("end")
+    module.exit_json(changed=changed, **result)
+""",
+    "verify": """
+def main():
+    options = {name: {"type": "raw"} for name in ("issuer", "kids")}
+    AnsibleModule(argument_spec=options, supports_check_mode=True).exit_json(changed=False)
+""",
+}
+
+
+class Cluster:
+    """Hosts by their names."""
+
+    def __init__(self, directory: Path, hosts: t.Mapping[str, Json]) -> None:
+        """Take a directory for everything, and what is observed on each host."""
+        self.directory, self.hosts = directory, list(hosts)
+        self._collection(directory / "collections/ansible_collections/onprem/irsa")
+        for name, state in hosts.items():
+            (directory / name).write_text(json.dumps(state))
+            interpreter = directory / f"python-{name}"
+            interpreter.write_text(f'#!/bin/sh\nHOST={directory / name} exec {sys.executable} "$@"\n')
+            interpreter.chmod(0o755)
+
+    @staticmethod
+    def _collection(tree: Path) -> None:
+        modules = tree / "plugins/modules"
+        modules.mkdir(parents=True)
+        for source in [*ROOT.glob("[!.]*"), *(ROOT / "plugins").iterdir(), *(ROOT / "plugins/modules").glob("*.py")]:
+            link = tree / source.relative_to(ROOT)
+            if not link.exists():
+                link.symlink_to(source)
+        for name, main in _MAINS.items():
+            link = modules / f"{name}.py"
+            text = link.read_text()
+            link.unlink()
+            link.write_text(f'{text.partition("def main(")[0]}{main}\n\nif __name__ == "__main__":\n    main()\n')
+
+    def play(self, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
+        """Run an entry point of the role irsa_apiserver on all hosts; return the exit code and what was printed."""
+        role = {"name": "onprem.irsa.irsa_apiserver", "tasks_from": tasks_from}
+        tasks = [{"ansible.builtin.include_role": role}]
+        playbook, inventory = self.directory / "playbook.json", self.directory / "inventory.json"
+        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
+        hosts = {name: {"ansible_python_interpreter": str(self.directory / f"python-{name}")} for name in self.hosts}
+        local = {"ansible_connection": "local", "ansible_become": False}
+        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {**local, **variables}}}))
+        command = ["ansible-playbook", "--inventory", str(inventory), str(playbook)]
+        names = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        names["ANSIBLE_COLLECTIONS_PATH"] = str(self.directory / "collections")
+        done = subprocess.run(  # noqa: S603 -- our own
+            command, cwd=self.directory, env=names, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def log(self) -> list[tuple[str, str]]:
+        """Return what began and ended on which host, in order."""
+        file = self.directory / "log"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [(what, host) for what, _space, host in (line.partition(" ") for line in lines)]
+
+    def issuers(self) -> dict[str, list[str]]:
+        """Return the issuers of each host's API server."""
+        found = {name: json.loads((self.directory / name).read_text()) for name in self.hosts}
+        return {name: state["running_flags"]["service-account-issuer"] for name, state in found.items()}
+
+    def break_host(self, name: str) -> None:
+        """Let changes of a host fail."""
+        (self.directory / f"{name}.broken").touch()
