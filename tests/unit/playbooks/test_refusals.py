@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the playbooks refuse by the inventory alone: ansible-playbook itself, with hosts that note that they are asked."""
+"""What the playbooks refuse by the inventory alone: ansible-playbook itself, with hosts that note being asked."""
 
 from __future__ import annotations
 
@@ -75,6 +75,44 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
     assert "irsa_iam_rolls is a variable that no role knows. Did you mean irsa_iam_roles?\n" in run.output
     assert "irsa_webhook_mod is a variable that no role knows. Did you mean irsa_webhook_mode?\n" in run.output
     assert "irsa_own" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"irsa_cluster": None}, "missing required arguments: irsa_cluster"),
+        ({"irsa_region": None}, "missing required arguments: irsa_region"),
+        ({"irsa_issuer_max_age": "soon"}, "irsa_issuer_max_age"),
+        ({"irsa_issuer_bucket": None}, "irsa_issuer_publisher is s3. Set irsa_issuer_bucket"),
+        ({"irsa_issuer_bucket": "Acme"}, "The bucket name 'Acme' must consist of lower-case letters"),
+        ({"irsa_region": "eu-cental-1"}, "'eu-cental-1' is none that botocore knows. Did you mean eu-central-1?"),
+        ({"irsa_issuer_url": "https://oidc.example.com/"}, "must not end in a slash"),
+        (
+            {"irsa_iam_roles": [{"name": "a b", "service_accounts": ["apps"]}, {"name": "c"}]},
+            "irsa_iam_roles has them; nothing was touched.\nRole 'a b': 'a b' must be 1 to 64",
+        ),
+        ({"irsa_apiserver_extra_flags": {"v": "4"}}, "The flag v must have a list of values"),
+        ({"irsa_apiserver_retired_issuers": ["https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"]}, "be retired"),
+        ({"irsa_webhook_image": "webhook", "irsa_webhook_replicas": 0}, "has no tag and no digest"),
+        ({"irsa_verify_service_account": "reports"}, "irsa_verify_service_account is 'reports'"),
+    ],
+)
+def test_input_that_breaks_a_rule(play: Play, variables: dict[str, t.Any], says: str) -> None:
+    run = play(**variables)
+    assert (run.code, run.asked, says in run.output) == (2, False, True), run.output
+    assert "The filter plugin" not in run.output
+
+
+def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
+    url = "https://s3.example.com"
+    run = play(
+        irsa_issuer_endpoint_url=url,
+        irsa_issuer_url=f"{url}/acme-prod-oidc",
+        irsa_region="my-place-1",
+        irsa_iam_region="eu-central-1",
+        irsa_verify_region="eu-central-1",
+    )
+    assert run.asked, run.output
 
 
 @pytest.mark.parametrize("playbook", ["site", "verify", "teardown"])
