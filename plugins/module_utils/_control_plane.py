@@ -248,8 +248,8 @@ def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
     release = re.match(r"v([0-9]+)\.([0-9]+)", observed["version"] or "")
     if release is not None and tuple(map(int, release.groups())) < OLDEST_KUBERNETES:
         yield (
-            f"{host}: its Kubernetes is {observed['version']}, and {'.'.join(map(str, OLDEST_KUBERNETES))} is the oldest "
-            "that is supported. Upgrade the cluster first."
+            f"{host}: its Kubernetes is {observed['version']}, and {'.'.join(map(str, OLDEST_KUBERNETES))} is the "
+            "oldest that is supported. Upgrade the cluster first."
         )
     if abs(observed["clock_offset"]) > MAX_CLOCK_OFFSET:
         yield (
