@@ -80,7 +80,6 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"irsa_cluster": None}, "missing required arguments: irsa_cluster"),
         ({"irsa_region": None}, "missing required arguments: irsa_region"),
         ({"irsa_issuer_max_age": "soon"}, "irsa_issuer_max_age"),
         ({"irsa_issuer_bucket": None}, "irsa_issuer_publisher is s3. Set irsa_issuer_bucket"),
@@ -101,6 +100,13 @@ def test_input_that_breaks_a_rule(play: Play, variables: dict[str, t.Any], says:
     run = play(**variables)
     assert (run.code, run.asked, says in run.output) == (2, False, True), run.output
     assert "The filter plugin" not in run.output
+
+
+@pytest.mark.parametrize("playbook", ["verify", "teardown"])
+def test_input_of_the_other_playbooks(play: Play, playbook: str) -> None:
+    run = play(playbook=playbook, irsa_region="eu-cental-1")
+    assert (run.code, run.asked) == (2, False), run.output
+    assert "Did you mean eu-central-1?" in run.output
 
 
 def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
