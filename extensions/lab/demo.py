@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -18,15 +19,25 @@ from pathlib import Path
 LAB = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "onprem-irsa" / "lab"
 AWS_CALLS = "http://127.0.0.1:8118/calls"
-SITE = [str(LAB / "run"), "ansible-playbook", "--inventory", str(CACHE / "state" / "inventory.yml"), "onprem.irsa.site"]
+INVENTORY = CACHE / "state" / "inventory.yml"
+SITE = [str(LAB / "run"), "ansible-playbook", "--inventory", str(INVENTORY), "onprem.irsa.site"]
+
+
+PROOF = ("link", "checked", "result", "seconds")
+LOOK_AROUND = """
+Look around:
+  extensions/lab/bin/kubectl get pods --all-namespaces
+  extensions/lab/bin/kubectl --namespace demo get serviceaccount app --output yaml
+  extensions/lab/run ansible-playbook --inventory {inventory} onprem.irsa.verify
+Remove it all: make demo-down"""
 
 
 class Row(t.NamedTuple):
-    """A line of the closing table; result says what was seen, seconds how long it took."""
+    """A line of the closing table; result says what was seen, seconds how long it took, where that was measured."""
 
     what: str
     result: str
-    seconds: float
+    seconds: float | None
 
 
 def run(command: list[str]) -> tuple[str, float]:
@@ -59,6 +70,43 @@ def seen(output: str, pattern: str, what: str) -> str:
     return str(found[-1]) if found else sys.exit(f"The demo failed: the output shows no {what}.")
 
 
+def shown(output: str, columns: t.Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of the last table that a play has shown under these columns; none where it has shown none."""
+    # The debug module shows a list of lines as JSON, one on a line.
+    lines = [line.strip().rstrip(",") for line in re.sub(r"\x1b\[[\d;]*m", "", output).splitlines()]
+    texts = [json.loads(line) if re.fullmatch(r'"(?:[^"\\]|\\.)*"', line) else "" for line in lines]
+    heads = [number for number, text in enumerate(texts) if text.split() == list(columns)]
+    if not heads:
+        return []
+    starts = [texts[heads[-1]].index(name) for name in columns]
+    return [
+        {name: text[a:b].strip() for name, a, b in zip(columns, starts, [*starts[1:], None])}
+        for text in itertools.takewhile(bool, texts[heads[-1] + 1 :])
+    ]
+
+
+def proof(output: str) -> list[Row]:
+    """Return the links of the proof that a run has shown, or end the demo when it has shown none."""
+    found = [
+        Row(row["link"], row["result"], float(row["seconds"]) if row["seconds"] else None)
+        for row in shown(output, PROOF)
+    ]
+    return found or sys.exit("The demo failed: the output shows no proof.")
+
+
+def restart(output: str) -> Row:
+    """Return for how long an API server gave no answer while it was switched."""
+    found = re.findall(r"longest time without an answer: ([\d.]+) s", output)
+    result = "no answer, at the longest" if found else "not restarted: it signs as before"
+    return Row("API server, when switched", result, float(found[-1]) if found else None)
+
+
+def line(row: Row) -> str:
+    """Return a row as a line of the closing table."""
+    seconds = "" if row.seconds is None else f"{row.seconds:6.1f} s"
+    return f"  {row.what:<32} {row.result:<80} {seconds}".rstrip()
+
+
 def second_run(output: str, calls: dict[str, t.Any]) -> str:
     """Judge the second run by the play's recap and the calls that AWS counted."""
     changed = sum(int(number) for number in re.findall(r"changed=(\d+)", output))
@@ -81,14 +129,15 @@ def main() -> None:
     aws_calls(reset=True)
     second, second_seconds = run(SITE)
     rows = [
-        Row("a kubeadm cluster in containers", f"{nodes} control-plane node(s) ready", lab_seconds),
+        Row("a kubeadm cluster in containers", f"control-plane nodes: {nodes}", lab_seconds),
         Row("onprem.irsa.site", f"a pod is {arn}", first_seconds),
+        *proof(first),
+        restart(first),
         Row("onprem.irsa.site again", second_run(second, aws_calls()), second_seconds),
     ]
     print("\nThe demo, all of it seen on this machine:\n")
-    for row in rows:
-        print(f"  {row.what:<32} {row.result:<90} {row.seconds:6.1f} s")
-    print("\nLook around: extensions/lab/run kubectl get pods -A. Remove it all: make demo-down.")
+    print("\n".join(map(line, rows)))
+    print(LOOK_AROUND.format(inventory=INVENTORY))
 
 
 if __name__ == "__main__":

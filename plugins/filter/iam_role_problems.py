@@ -64,7 +64,7 @@ EXAMPLES = r"""
       region='eu-central-1') }}"
   ansible.builtin.assert:
     that: problems | length == 0
-    fail_msg: "{{ problems }}"
+    fail_msg: "{{ problems | join('\n') }}"
 """
 
 RETURN = r"""

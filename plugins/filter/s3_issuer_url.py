@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_url
 
 DOCUMENTATION = r"""
 name: s3_issuer_url
@@ -19,7 +16,8 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns the URL under which S3 serves the objects of a bucket over HTTPS, in virtual-hosted style at the regional
     endpoint, which makes it the issuer URL of a cluster that publishes its documents there.
-  - Fails for a bucket name or a region that breaks a rule, naming the value and the rule.
+  - Checks neither the bucket nor the region, so that it does for the default of a variable.
+    P(onprem.irsa.issuer_problems#filter) says what is wrong with them.
 positional: region
 options:
   _input:
@@ -29,11 +27,13 @@ options:
     type: str
     required: true
   region:
-    description: The code of the bucket's AWS region.
+    description: The code of the bucket's AWS region. Without one, or without a bucket, there is no URL.
     type: str
     required: true
 seealso:
   - plugin: onprem.irsa.issuer_host_path
+    plugin_type: filter
+  - plugin: onprem.irsa.issuer_problems
     plugin_type: filter
   - name: General purpose bucket naming rules
     description: The rules of S3 for bucket names.
@@ -49,17 +49,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The issuer URL, without a slash at its end.
+  description: The issuer URL, without a slash at its end; an empty text without a bucket or a region.
   type: str
   sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
 """
 
 
 def _filter(bucket: object, region: object) -> str:
-    try:
-        return s3_issuer_url(str(bucket), str(region))
-    except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+    return s3_url(str(bucket or ""), str(region or ""))
 
 
 class FilterModule:

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, Plan, given, instant, plan
 
@@ -23,7 +21,8 @@ description:
   - Judges the certificates of a webhook by the Secrets that hold them and by what API servers trust.
   - A certificate is to be made anew when less than a third of its life is left, when it is for another host, when its
     authority or its key is another. An authority is to be made anew when it would not outlive a new certificate.
-  - Fails when the key of an authority, or of a given certificate, is not that of its certificate.
+  - Nothing can be planned when the key of an authority, or of a given certificate, is not that of its certificate. Then
+    the result names the problem, and nothing is to be made anew.
   - Returns no private key.
 options:
   _input:
@@ -100,6 +99,10 @@ _value:
       description: The same end as seconds since 1970; V(0) when it is to be made anew.
       type: int
       sample: 1801483200
+    problem:
+      description: Why nothing can be planned, and what to do about it; empty when there is a plan.
+      type: str
+      sample: ""
     authority_expires:
       description: When the first of the authorities ends, as ISO 8601; empty when it is to be made anew.
       type: str
@@ -111,10 +114,13 @@ def _text(when: datetime | None) -> str:
     return "" if when is None else f"{when:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _result(made: Plan, now: datetime) -> dict[str, t.Any]:
+_NO_PLAN = Plan(False, False, [], trusted=True, expires=None, authority_expires=None)
+
+
+def _result(made: Plan, now: datetime, problem: str = "") -> dict[str, t.Any]:
     days = 0 if made.expires is None else (made.expires - now).days
     seconds = 0 if made.expires is None else int(made.expires.timestamp())
-    texts = {"expires": _text(made.expires), "authority_expires": _text(made.authority_expires)}
+    texts = {"expires": _text(made.expires), "authority_expires": _text(made.authority_expires), "problem": problem}
     return {**made._asdict(), **texts, "days_left": days, "timestamp": seconds}
 
 
@@ -129,16 +135,16 @@ def _filter(  # noqa: PLR0913 -- its options
     name: str = "pod-identity-webhook-tls",
     authority_name: str = "pod-identity-webhook-ca",
 ) -> dict[str, t.Any]:
-    if IMPORT_ERROR is not None:
-        raise AnsibleFilterError("webhook_certificates needs Python's cryptography, 42 or newer, on the controller.")
     at = instant(now)
+    if IMPORT_ERROR is not None:
+        return _result(_NO_PLAN, at, "The controller's Python lacks cryptography. Install version 42 or newer.")
     try:
         if authority is None:
             return _result(given(certificate, bundle, host=host, now=at, name=name), at)
         names = (authority_name, name)
         return _result(plan(authority, certificate, bundle, host=host, days=int(days), now=at, names=names), at)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        return _result(_NO_PLAN, at, str(error))
 
 
 class FilterModule:

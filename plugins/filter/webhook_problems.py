@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._webhook import problems
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import input_problems, problems
 
 DOCUMENTATION = r"""
 name: webhook_problems
@@ -14,8 +14,8 @@ short_description: Why pods cannot be injected as asked for
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - Returns a sentence for everything that is wrong with the options of the role P(onprem.irsa.irsa_webhook#role) in a
-    cluster, each with the value, the rule and the fix.
+  - Returns a sentence for everything that is wrong with the options of the role P(onprem.irsa.irsa_webhook#role), each
+    with the value, the rule and the fix; or, with O(seen), for everything in a cluster that is in their way.
 positional: seen
 options:
   _input:
@@ -29,14 +29,15 @@ options:
         are, C(apis) of M(kubernetes.core.k8s_cluster_info), C(minor), the release such as V(1.34), and C(rules), the
         C(status) of a C(SelfSubjectRulesReview).
     type: dict
-    required: true
 """
 
 EXAMPLES = r"""
 - name: Refuse what cannot be run
+  vars:
+    problems: "{{ options | onprem.irsa.webhook_problems + options | onprem.irsa.webhook_problems(seen) }}"
   ansible.builtin.assert:
-    that: options | onprem.irsa.webhook_problems(seen) | length == 0
-    fail_msg: "{{ options | onprem.irsa.webhook_problems(seen) }}"
+    that: problems | length == 0
+    fail_msg: "{{ problems | join('\n') }}"
 """
 
 RETURN = r"""
@@ -47,9 +48,13 @@ _value:
 """
 
 
+def _filter(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any] | None = None) -> list[str]:
+    return [*input_problems(given)] if seen is None else problems(given, seen)
+
+
 class FilterModule:
     """Filters of this file, as Ansible looks them up."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Return the filters by their names."""
-        return {"webhook_problems": problems}
+        return {"webhook_problems": _filter}

@@ -8,6 +8,7 @@ Pure, and for the controller alone: a manifest takes a YAML library.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,9 @@ if t.TYPE_CHECKING:
 
 # STS takes tokens whose times are up to 5 minutes off; half of that is left to AWS's own clocks and to the run.
 MAX_CLOCK_OFFSET: t.Final = 150.0
+
+# What the collection is tried on; the README promises no older one.
+OLDEST_KUBERNETES: t.Final = (1, 30)
 
 # Its value follows from the content of the files for which the component is restarted.
 _RESTART_FOR = "onprem.irsa/restart-for-sha256"
@@ -253,6 +257,12 @@ def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
             f"{host}: its Kubernetes distribution is not supported: {manifest} is no manifest that kubeadm wrote. "
             "Run it on a cluster made by kubeadm or kubespray."
         )
+    release = re.match(r"v([0-9]+)\.([0-9]+)", observed["version"] or "")
+    if release is not None and tuple(map(int, release.groups())) < OLDEST_KUBERNETES:
+        yield (
+            f"{host}: its Kubernetes is {observed['version']}, and {'.'.join(map(str, OLDEST_KUBERNETES))} is the "
+            "oldest that is supported. Upgrade the cluster first."
+        )
     if abs(observed["clock_offset"]) > MAX_CLOCK_OFFSET:
         yield (
             f"{host}: its clock is {observed['clock_offset']:+.0f} s off the controller's, and at most "
@@ -311,6 +321,7 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
 
 __all__: t.Final = (
     "MAX_CLOCK_OFFSET",
+    "OLDEST_KUBERNETES",
     "FlagsPlan",
     "Observation",
     "described",

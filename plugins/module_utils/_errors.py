@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 class IrsaError(Exception):
@@ -24,6 +25,11 @@ class InputError(IrsaError):
 
 class PublicAccessError(IrsaError):
     """Documents are not public although their bucket lets everybody read them."""
+
+
+def nearest(value: str, known: t.Iterable[str]) -> str:
+    """Return a question that names what was probably meant; an empty text when nothing known is near."""
+    return "".join(f"Did you mean {name}?" for name in get_close_matches(value, sorted(known), n=1, cutoff=0.75))
 
 
 class _Module(t.Protocol):

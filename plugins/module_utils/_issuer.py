@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.regions import known_regions
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
 
 # IAM, CreateOpenIDConnectProvider, Url: 1 to 255 characters.
 MAX_ISSUER_LENGTH = 255
@@ -22,6 +23,8 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
 _BUCKET = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+# A host of S3 in virtual-hosted style whose bucket has dots.
+_DOTTED_BUCKET_HOST = re.compile(r"[^.]+\..+\.s3[.-].*\bamazonaws\.")
 
 # S3 user guide, "General purpose bucket naming rules": what S3 keeps for itself.
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -65,6 +68,7 @@ def _path(url: str) -> str:
 
 
 # In the order in which a reader would look: the first broken rule is the one reported.
+_CERTIFICATE = "the certificate of *.s3.REGION.amazonaws.com covers one label, so HTTPS would fail"
 _ISSUER_RULES = (
     _Rule(
         lambda url: not url.isascii() or not url.isprintable() or " " in url or url == "",
@@ -126,6 +130,11 @@ _ISSUER_RULES = (
         f"must have at most {MAX_ISSUER_LENGTH} characters (IAM, CreateOpenIDConnectProvider)",
         "Choose a shorter host or path.",
     ),
+    _Rule(
+        lambda url: _DOTTED_BUCKET_HOST.match(_host(url)) is not None,
+        f"must name a bucket without dots: {_CERTIFICATE}",
+        "Choose a bucket with hyphens instead of dots.",
+    ),
 )
 
 _BUCKET_RULES = (
@@ -150,7 +159,7 @@ _BUCKET_RULES = (
 
 _NO_DOTS = _Rule(
     lambda name: "." in name,
-    "must have no dots: the certificate of *.s3.REGION.amazonaws.com covers one label, so HTTPS would fail",
+    f"must have no dots: {_CERTIFICATE}",
     "Use hyphens instead of dots.",
 )
 
@@ -181,11 +190,22 @@ def check_bucket_name(name: str, *, as_host: bool = True) -> str:
 
 def partition(region: str) -> Partition:
     """Return the partition of a region, or raise InputError for what is no region's code."""
+    known = known_regions()
     if _REGION.fullmatch(region) is None:
         raise InputError(
             f"The region {region!r} must look like eu-central-1.",
             fix="Give the code of an AWS region, as `aws ec2 describe-regions` lists them.",
         )
+    if known and region not in known:
+        raise InputError(
+            f"The region {region!r} is none that botocore knows. {nearest(region, known)}".rstrip(),
+            fix="Give the code of an AWS region, as `aws ec2 describe-regions` lists them; a new one may take a newer "
+            "botocore.",
+        )
+    return _partition_of(region)
+
+
+def _partition_of(region: str) -> Partition:
     return next((found for prefix, found in _PARTITIONS.items() if region.startswith(prefix)), _AWS)
 
 
@@ -205,9 +225,40 @@ def s3_hosts(region: str) -> list[str]:
     return [*hosts, f"s3-{region}.{found.dns_suffix}", "s3.amazonaws.com"] if found is _AWS else hosts
 
 
+def s3_url(bucket: str, region: str) -> str:
+    """Return the URL under which S3 itself serves a bucket's objects over HTTPS (virtual-hosted style, regional).
+
+    It is not checked, and empty without a bucket or a region.
+    """
+    return f"https://{bucket}.s3.{region}.{_partition_of(region).dns_suffix}" if bucket and region else ""
+
+
 def s3_issuer_url(bucket: str, region: str) -> str:
-    """Return the URL under which S3 itself serves a bucket's objects over HTTPS (virtual-hosted style, regional)."""
-    return check_issuer_url(f"https://{check_bucket_name(bucket)}.{s3_host(region)}")
+    """Return the URL of a bucket as C(s3_url) does, or raise InputError where bucket or region breaks a rule."""
+    check_bucket_name(bucket)
+    partition(region)
+    return check_issuer_url(s3_url(bucket, region))
+
+
+def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str]:
+    """Say what is wrong with an issuer and, where they are given, with the bucket and the region of its documents.
+
+    A URL that is made of a wrong bucket or region is not named beside them.
+    """
+    as_host = _host(url).startswith(f"{bucket}.")
+    found = _problems(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []
+    found += _problems(lambda: partition(region)) if region else []
+    if not found and not url:
+        return ["There is no issuer. Set irsa_issuer_bucket, whose URL it is by default, or irsa_issuer_url."]
+    return found or _problems(lambda: check_issuer_url(url))
+
+
+def _problems(check: t.Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def issuer_host_path(url: str) -> str:
@@ -224,8 +275,10 @@ __all__: t.Final = (
     "check_bucket_name",
     "check_issuer_url",
     "issuer_host_path",
+    "issuer_problems",
     "partition",
     "s3_host",
     "s3_hosts",
     "s3_issuer_url",
+    "s3_url",
 )

@@ -160,9 +160,40 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
         yield from run(params["finished_pod"], role_arn)
 
 
+def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool) -> dict[str, str]:
+    """Say why links that a proof can have are not among those that were tried, by their names, in their order.
+
+    ROLE is the role that the service account has, or empty; IMAGE what a pod was to run, or empty; CHECKING whether it
+    was check mode.
+    """
+    names = {row["link"] for row in links}
+    no_exchange = "no API server gave a token"
+    why = {
+        "STS": no_exchange,
+        "refusal: service account": "the role trusts every service account that could be refused",
+        "refusal: audience": no_exchange,
+        "refusal: foreign key": no_exchange,
+        "webhook": "what injects pods would be changed first",
+        "pod": "check mode runs no pod" if image and checking else "irsa_verify_image is not set",
+    }
+    if "STS" not in names:
+        why["refusal: service account"] = no_exchange
+    no_role = "irsa_iam_roles has no service account"
+    return {name: reason if role else no_role for name, reason in why.items() if name not in names}
+
+
+def outcome(links: t.Sequence[Row], left: t.Mapping[str, str]) -> str:
+    """Say in one line how many links hold, and which were not tried (LEFT, as C(untried) returns it)."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for name, reason in left.items():
+        by_reason.setdefault(reason, {})[name.partition(":")[0]] = None
+    words = [f"not tried, because {reason}: {', '.join(names)}" for reason, names in by_reason.items()]
+    return "; ".join([f"{sum(row['ok'] for row in links)} of {len(links)} links hold", *words])
+
+
 def _must_be_had(seen: Seen, problem: str, fix: str) -> None:
     if seen["error"]:
         raise LinkError(f"{problem}: {seen['error']}.", fix=fix)
 
 
-__all__: t.Final = ("Row", "prove")
+__all__: t.Final = ("Row", "outcome", "prove", "untried")

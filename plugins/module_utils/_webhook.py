@@ -83,8 +83,11 @@ def foreign(configurations: t.Iterable[Manifest], own: str) -> list[dict[str, t.
     return found
 
 
-def _input_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    """Say what is wrong with what a cluster was asked to run."""
+def input_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Say what is wrong with what a cluster is asked to run, whatever the cluster: the value, the rule and the fix.
+
+    GIVEN are the role's options without their prefix.
+    """
     name = given["namespace"]
     if _LABEL.fullmatch(name) is None or name == "default" or name.startswith("kube-"):
         yield (
@@ -130,9 +133,10 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
             "injects pods. Choose another irsa_webhook_namespace."
         )
     if mode == "webhook" and given["host_network"] and given["replicas"] > seen["nodes"]:
+        nodes = "the one node" if seen["nodes"] == 1 else f"each of the {seen['nodes']} nodes"
         yield (
-            f"irsa_webhook_replicas is {given['replicas']}, but in the network of their hosts only one fits on each of "
-            f"the {seen['nodes']} nodes. Set irsa_webhook_replicas to {max(1, seen['nodes'])}."
+            f"irsa_webhook_replicas is {given['replicas']}, but in the network of their hosts only one fits on "
+            f"{nodes}. Set irsa_webhook_replicas to {max(1, seen['nodes'])}."
         )
     for option, group, kind in (
         ("tls", "cert-manager.io/v1", "Certificate"),
@@ -165,15 +169,14 @@ def _policy_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) 
 
 
 def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[str]:
-    """Return a sentence for everything that is wrong: the value, the rule and the fix.
+    """Return a sentence for everything in a cluster that is in the way: the value, the rule and the fix.
 
-    GIVEN are the role's options without their prefix. SEEN is C(foreign) as of that function, C(namespace_owner) (None
-    where the namespace is not there, else the value of its label C(app.kubernetes.io/managed-by)), C(nodes), how many
-    nodes there are, C(apis) as the module k8s_cluster_info returns it, C(minor), the release such as C(1.34), and
-    C(rules), the C(status) of a SelfSubjectRulesReview.
+    GIVEN are the role's options, as C(input_problems) takes them. SEEN is C(foreign) as of that function,
+    C(namespace_owner) (None where the namespace is not there, else the value of its label
+    C(app.kubernetes.io/managed-by)), C(nodes), how many nodes there are, C(apis) as the module k8s_cluster_info returns
+    it, C(minor), the release such as C(1.34), and C(rules), the C(status) of a SelfSubjectRulesReview.
     """
     return [
-        *_input_problems(given),
         *_cluster_problems(given, seen),
         *_policy_problems(given, seen),
         *missing_permissions(given["mode"], seen["rules"]),
@@ -281,4 +284,4 @@ def missed(
     return {"pods": rows, "owners": list(owners.values()), "left": left}
 
 
-__all__: t.Final = ("Image", "foreign", "image", "missed", "missing_permissions", "problems")
+__all__: t.Final = ("Image", "foreign", "image", "input_problems", "missed", "missing_permissions", "problems")

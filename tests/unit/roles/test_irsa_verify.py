@@ -51,3 +51,11 @@ def test_nothing_is_proved_of_what_would_be_changed_before(role: str) -> None:
 def test_nothing_is_proved_of_a_cluster_that_has_another_issuer() -> None:
     observed = {"results": [{"running_flags": {"service-account-issuer": ["https://old"]}}]}
     assert tried(__irsa_verify_observed=observed)[0] is False
+
+
+def test_what_was_not_tried_is_said() -> None:
+    links = [{"link": name, "ok": True} for name in ("API server cp1", "documents")]
+    bare = {"irsa_verify_role_arn": "", "irsa_verify_links": links, "__irsa_verify_iam": {}}
+    found = rendered("irsa_verify", ["__irsa_verify_outcome"], {**SET_UP, **bare})["__irsa_verify_outcome"]
+    reason = "because irsa_iam_roles has no service account"
+    assert found["says"] == f"2 of 2 links hold; not tried, {reason}: STS, refusal, webhook, pod"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import (
+    OLDEST_KUBERNETES,
     described,
     differing,
     explained,
@@ -32,6 +34,7 @@ def observed(**changes: object) -> dict[str, t.Any]:
     return {
         "component": "kube-apiserver",
         "distribution": "kubeadm",
+        "version": "v1.34.4",
         "manifest": PATH,
         "manifests": {PATH: KUBEADM},
         "unconfirmed": False,
@@ -59,6 +62,16 @@ def test_a_healthy_host() -> None:
     assert "manifests" not in host
     assert problems({"cp1": host}) == []
     assert [(server.host, server.issuers) for server in servers({"cp1": host})] == [("cp1", [OLD])]
+
+
+@pytest.mark.parametrize("version", ["v1.30.0", "v1.34.4-rc.1", "v1.100.0", "v2.0.0+k3s1", None])
+def test_a_release_that_is_supported_or_unknown(version: str | None) -> None:
+    assert problems({"cp1": seen(version=version)}) == []
+
+
+def test_the_oldest_release_is_the_one_that_is_promised() -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
+    assert f"Kubernetes {'.'.join(map(str, OLDEST_KUBERNETES))} or newer" in readme
 
 
 def test_a_host_without_a_manifest_has_no_configured_flags() -> None:
@@ -94,6 +107,9 @@ NOTHING: dict[str, t.Any] = {"pid": None, "running_flags": {}, "ready": False, "
             {"manifests": {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}},
             ["cp1: The files", f"{PATH}, {PATH}.bak hold the same pod", "Move all but the right one out"],
             id="duplicates",
+        ),
+        pytest.param(
+            {"version": "v1.29.15"}, ["cp1: its Kubernetes is v1.29.15, and 1.30 is the oldest"], id="release"
         ),
         pytest.param({"clock": 1200.4}, ["cp1: its clock is +200 s off the controller's", "NTP"], id="clock ahead"),
         pytest.param({"clock": 700.0}, ["cp1: its clock is -300 s off the controller's"], id="clock behind"),

@@ -154,6 +154,20 @@ def test_what_is_no_region_is_refused(region: str) -> None:
     assert repr(region) in refused.value.problem
 
 
+def test_an_unknown_region_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(InputError, match=r"'eu-cental-1' is none that botocore knows. Did you mean eu-central-1\?"):
+        partition("eu-cental-1")
+    with pytest.raises(InputError, match="none that botocore knows") as refused:
+        partition("aws-global-1")
+    assert "botocore" in refused.value.fix
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"])
+def test_regions_of_an_endpoint_of_ones_own_are_free(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "https://s3.example.com")
+    assert partition("my-place-1").name == "aws"
+
+
 @given(st.from_regex(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", fullmatch=True))
 def test_every_good_bucket_makes_a_good_issuer(name: str) -> None:
     try:

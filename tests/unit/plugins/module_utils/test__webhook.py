@@ -6,7 +6,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._webhook import foreign, image, missed, problems
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import (
+    foreign,
+    image,
+    input_problems,
+    missed,
+    problems,
+)
 
 Json = dict[str, t.Any]
 UPSTREAM = "amazon/amazon-eks-pod-identity-webhook"
@@ -103,29 +109,41 @@ SEEN: Json = {
 
 @pytest.mark.parametrize("mode", ["webhook", "policy", "none"])
 def test_nothing_stands_in_the_way(mode: str) -> None:
+    assert list(input_problems({**GIVEN, "mode": mode})) == []
     assert problems({**GIVEN, "mode": mode}, SEEN) == []
     assert problems({**GIVEN, "mode": mode}, {**SEEN, "namespace_owner": "onprem.irsa"}) == []
 
 
 @pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"image": UPSTREAM}, ["no tag and no digest", "v0.6.17"]),
+        ({"image": f"registry:5000/{UPSTREAM}"}, ["no tag and no digest"]),
+        ({"image": f"{UPSTREAM}@sha256:abc"}, ["no tag and no digest"]),
+        ({"namespace": "kube-system"}, ["kube-system", "Choose"]),
+        ({"namespace": "default"}, ["default"]),
+        ({"namespace": "Upper"}, ["RFC 1123"]),
+        ({"replicas": 0}, ["irsa_webhook_replicas is 0", "default is 2"]),
+        ({"certificate_days": 0}, ["irsa_webhook_certificate_days is 0"]),
+        ({"timeout": 31}, ["30 seconds at most"]),
+        ({"tls": "secret"}, ["irsa_webhook_tls_secret"]),
+        ({"tls_secret": "name"}, ["namespace/name"]),
+        ({"pull_secret": "name"}, ["namespace/name"]),
+    ],
+)
+def test_what_is_wrong_whatever_the_cluster(given: Json, says: list[str]) -> None:
+    (found,) = input_problems({**GIVEN, **given})
+    assert all(words in found for words in says)
+
+
+@pytest.mark.parametrize(
     ("given", "seen", "says"),
     [
-        ({"image": UPSTREAM}, {}, ["no tag and no digest", "v0.6.17"]),
-        ({"image": f"registry:5000/{UPSTREAM}"}, {}, ["no tag and no digest"]),
-        ({"image": f"{UPSTREAM}@sha256:abc"}, {}, ["no tag and no digest"]),
-        ({"namespace": "kube-system"}, {}, ["kube-system", "Choose"]),
-        ({"namespace": "default"}, {}, ["default"]),
-        ({"namespace": "Upper"}, {}, ["RFC 1123"]),
-        ({"replicas": 0}, {}, ["irsa_webhook_replicas is 0", "default is 2"]),
-        ({"certificate_days": 0}, {}, ["irsa_webhook_certificate_days is 0"]),
-        ({"timeout": 31}, {}, ["30 seconds at most"]),
-        ({"tls": "secret"}, {}, ["irsa_webhook_tls_secret"]),
-        ({"tls_secret": "name"}, {}, ["namespace/name"]),
-        ({"pull_secret": "name"}, {}, ["namespace/name"]),
         ({"tls": "cert-manager"}, {}, ["Certificate", "Install it"]),
         ({"service_monitor": True}, {}, ["ServiceMonitor", "monitoring.coreos.com"]),
         ({"prometheus_rule": True}, {}, ["PrometheusRule"]),
-        ({"host_network": True}, {}, ["1 nodes", "irsa_webhook_replicas to 1"]),
+        ({"host_network": True}, {}, ["the one node.", "irsa_webhook_replicas to 1"]),
+        ({"host_network": True, "replicas": 3}, {"nodes": 2}, ["each of the 2 nodes.", "irsa_webhook_replicas to 2"]),
         ({}, {"foreign": OTHER}, ["other", "irsa_webhook_adopt", "foreign"]),
         ({"mode": "policy"}, {"foreign": OTHER}, ["other", "irsa_webhook_adopt"]),
         ({"mode": "foreign"}, {}, ["no other", "Install one"]),
@@ -142,14 +160,15 @@ def test_what_is_wrong_is_named_with_its_fix(given: Json, seen: Json, says: list
 
 
 def test_everything_wrong_is_said_at_once() -> None:
-    assert len(problems({**GIVEN, "image": "x", "replicas": 0}, {**SEEN, "foreign": OTHER})) == 3
+    assert len(list(input_problems({**GIVEN, "image": "x", "replicas": 0}))) == 2
+    assert len(problems({**GIVEN, "service_monitor": True}, {**SEEN, "foreign": OTHER})) == 2
 
 
 def test_what_was_asked_for() -> None:
     assert problems({**GIVEN, "adopt": True}, {**SEEN, "foreign": OTHER}) == []
     assert problems({**GIVEN, "mode": "foreign"}, {**SEEN, "foreign": OTHER}) == []
     assert problems({**GIVEN, "mode": "policy", "set_flags": True}, {**SEEN, "apis": {}}) == []
-    assert problems({**GIVEN, "mode": "none", "image": "x"}, SEEN) == []
+    assert list(input_problems({**GIVEN, "mode": "none", "image": "x"})) == []
     assert problems({**GIVEN, "host_network": True, "replicas": 1}, SEEN) == []
 
 

@@ -282,7 +282,7 @@ def test_a_path_of_the_issuer_is_the_prefix_of_the_keys(run: Run, s3: S3Client) 
     [
         (
             {"bucket": "acme.prod", "issuer": HOST.replace("acme-prod-oidc", "acme.prod")},
-            "'acme.prod' must have no dots",
+            "must name a bucket without dots",
         ),
         ({"bucket": "10.0.0.1"}, "'10.0.0.1' must consist"),
         ({"tags": {"aws:x": "y"}}, "tag key 'aws:x' is reserved"),

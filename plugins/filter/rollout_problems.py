@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal
+
+DOCUMENTATION = r"""
+name: rollout_problems
+short_description: Say why API servers cannot be given an issuer and flags
+version_added: 1.0.0
+author: The onprem.irsa authors (@onprem)
+description:
+  - Returns why P(onprem.irsa.rollout_steps#filter) would fail for these options, whatever the API servers run with. So
+    a playbook can refuse them before it looks at a host.
+options:
+  _input:
+    description: The issuer that is to sign.
+    type: str
+    required: true
+  flags:
+    description: Further flags, named without dashes in front; each with the list of its values.
+    type: dict
+    default: {}
+  retired:
+    description: Issuers to be accepted no more.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - plugin: onprem.irsa.rollout_steps
+    plugin_type: filter
+"""
+
+EXAMPLES = r"""
+- name: Check the flags
+  vars:
+    problems: "{{ 'https://oidc.example.com' | onprem.irsa.rollout_problems(flags={'v': ['4']}) }}"
+  ansible.builtin.assert:
+    that: problems | length == 0
+    fail_msg: "{{ problems | join('\n') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The first thing that is wrong, as the one line of a list; empty when nothing is.
+  type: list
+  elements: str
+  sample: ["The issuer https://oidc.example.com can't sign and be retired. Retire another one."]
+"""
+
+
+def _filter(issuer: str, *, flags: t.Mapping[str, object] | None = None, retired: t.Sequence[str] = ()) -> list[str]:
+    try:
+        goal(issuer, flags=flags, retired=retired)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+class FilterModule:
+    """Filters of this file, as Ansible looks them up."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by their names."""
+        return {"rollout_problems": _filter}

@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which variables the roles know. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
+
+Json = t.Mapping[str, t.Any]
+
+# What the roles set for each other and for their users; the documentation of each role names its own.
+FACTS: t.Final = frozenset(
+    {
+        "irsa_apiserver_report",
+        "irsa_iam_made_roles",
+        "irsa_iam_report",
+        "irsa_issuer_published_jwks_uri",
+        "irsa_issuer_report",
+        "irsa_kubeconfig_content",
+        "irsa_kubeconfig_environment",
+        "irsa_verify_links",
+        "irsa_verify_report",
+        "irsa_webhook_certificate",
+        "irsa_webhook_missed",
+        "irsa_webhook_report",
+    }
+)
+
+
+def options_of(specs: Json) -> set[str]:
+    """Return the variables that a role takes, by the content of its C(meta/argument_specs.yml)."""
+    return {name for entry_point in specs["argument_specs"].values() for name in entry_point.get("options", {})}
+
+
+def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) -> list[str]:
+    """Return a sentence for each name that begins as a role's variables do and that no role knows.
+
+    ROLES has the names of the roles, with the variables that they take.
+    """
+    known = FACTS.union(*roles.values())
+    found = []
+    for name in sorted(set(names)):
+        role = next((role for role in roles if name.startswith(f"{role}_")), None)
+        if role is not None and name not in known:
+            fix = nearest(name, known) or f"`ansible-doc --type role onprem.irsa.{role}` lists the names."
+            found.append(f"{name} is a variable that no role knows. {fix}")
+    return found
+
+
+__all__: t.Final = ("FACTS", "options_of", "unknown")

@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the playbooks refuse by the inventory alone: ansible-playbook itself, with hosts that note being asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[3]
+HOSTS = ["cp1.invalid", "cp2.invalid"]
+VARIABLES: dict[str, object] = {
+    "irsa_cluster": "prod",
+    "irsa_region": "eu-central-1",
+    "irsa_issuer_bucket": "acme-prod-oidc",
+    "irsa_iam_roles": [{"name": "prod-reports", "service_accounts": ["apps/reports"]}],
+}
+
+
+@dataclass
+class Run:
+    """What a run of ansible-playbook came to."""
+
+    code: int
+    output: str
+    asked: bool
+    """Whether anything was started on a host, or a module on the controller, from where AWS is asked."""
+
+
+class Play(t.Protocol):
+    def __call__(self, *options: str, playbook: str = "site", group: str | None = ..., **variables: object) -> Run: ...
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    asked = tmp_path / "asked"
+    witness = tmp_path / "witness"
+    witness.write_text(f"#!/bin/sh\n: >{asked}\nexit 255\n")
+    witness.chmod(0o700)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
+    environment = {**inherited, "ANSIBLE_SSH_EXECUTABLE": str(witness)}
+
+    def run(
+        *options: str, playbook: str = "site", group: str | None = "kube_control_plane", **variables: object
+    ) -> Run:
+        given = {name: value for name, value in {**VARIABLES, **variables}.items() if value is not None}
+        inventory = tmp_path / "inventory.json"
+        hosts = {"hosts": {name: {} for name in HOSTS}, "vars": given}
+        inventory.write_text(json.dumps({group: hosts} if group else {}))
+        interpreter = f"ansible_python_interpreter={witness}"
+        command = ["ansible-playbook", "-i", str(inventory), "-e", interpreter, *options, f"onprem.irsa.{playbook}"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
+        return Run(done.returncode, done.stdout + done.stderr, asked.exists())
+
+    return run
+
+
+def test_good_input_goes_on_to_the_hosts(play: Play) -> None:
+    run = play()
+    assert run.asked, run.output
+
+
+@pytest.mark.parametrize("playbook", ["site", "verify", "teardown"])
+def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> None:
+    run = play("-e", "irsa_webhook_mod=policy", playbook=playbook, irsa_iam_rolls=[], irsa_own=1)
+    assert (run.code, run.asked) == (2, False), run.output
+    assert "irsa_iam_rolls is a variable that no role knows. Did you mean irsa_iam_roles?\n" in run.output
+    assert "irsa_webhook_mod is a variable that no role knows. Did you mean irsa_webhook_mode?\n" in run.output
+    assert "irsa_own" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"irsa_region": None}, "missing required arguments: irsa_region"),
+        ({"irsa_issuer_max_age": "soon"}, "irsa_issuer_max_age"),
+        ({"irsa_issuer_bucket": None}, "irsa_issuer_publisher is s3. Set irsa_issuer_bucket"),
+        ({"irsa_issuer_bucket": "Acme"}, "The bucket name 'Acme' must consist of lower-case letters"),
+        ({"irsa_region": "eu-cental-1"}, "'eu-cental-1' is none that botocore knows. Did you mean eu-central-1?"),
+        ({"irsa_issuer_url": "https://oidc.example.com/"}, "must not end in a slash"),
+        (
+            {"irsa_iam_roles": [{"name": "a b", "service_accounts": ["apps"]}, {"name": "c"}]},
+            "irsa_iam_roles has them; nothing was touched.\nRole 'a b': 'a b' must be 1 to 64",
+        ),
+        ({"irsa_apiserver_extra_flags": {"v": "4"}}, "The flag v must have a list of values"),
+        ({"irsa_apiserver_retired_issuers": ["https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"]}, "be retired"),
+        ({"irsa_webhook_image": "webhook", "irsa_webhook_replicas": 0}, "has no tag and no digest"),
+        ({"irsa_verify_service_account": "reports"}, "irsa_verify_service_account is 'reports'"),
+    ],
+)
+def test_input_that_breaks_a_rule(play: Play, variables: dict[str, t.Any], says: str) -> None:
+    run = play(**variables)
+    assert (run.code, run.asked, says in run.output) == (2, False, True), run.output
+    assert "The filter plugin" not in run.output
+
+
+@pytest.mark.parametrize("playbook", ["verify", "teardown"])
+def test_input_of_the_other_playbooks(play: Play, playbook: str) -> None:
+    run = play(playbook=playbook, irsa_region="eu-cental-1")
+    assert (run.code, run.asked) == (2, False), run.output
+    assert "Did you mean eu-central-1?" in run.output
+
+
+def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
+    url = "https://s3.example.com"
+    run = play(
+        irsa_issuer_endpoint_url=url,
+        irsa_issuer_url=f"{url}/acme-prod-oidc",
+        irsa_region="my-place-1",
+        irsa_iam_region="eu-central-1",
+        irsa_verify_region="eu-central-1",
+    )
+    assert run.asked, run.output
+
+
+@pytest.mark.parametrize("playbook", ["site", "verify", "teardown"])
+def test_a_part_of_the_control_plane(play: Play, playbook: str) -> None:
+    run = play("--limit", HOSTS[1], playbook=playbook)
+    assert (run.code, run.asked) == (2, False), run.output
+    assert f"{HOSTS[0]} of the control plane is not in this play." in run.output
+
+
+@pytest.mark.parametrize("group", ["masters", None])
+def test_an_inventory_without_the_group(play: Play, group: str | None) -> None:
+    run = play(group=group)
+    assert (run.code, run.asked) == (2, False), run.output
+    assert "The inventory has no host in the group kube_control_plane." in run.output
+    assert "kube_control_plane: {hosts: {cp1.example.com:" in run.output

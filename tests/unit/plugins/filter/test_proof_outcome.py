@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.filter.proof_outcome import FilterModule
+
+ROLE = "arn:aws:iam::123456789012:role/prod-reports"
+REFUSALS = ["refusal: service account", "refusal: audience", "refusal: foreign key"]
+ALL = ["API server cp1", "documents", "STS", *REFUSALS, "webhook", "pod"]
+
+
+def outcome(names: t.Sequence[str], **changed: object) -> dict[str, t.Any]:
+    options = {"role": ROLE, "image": "aws-caller:1", "checking": False, **changed}
+    links = [{"link": name, "ok": name != "broken"} for name in names]
+    found: dict[str, t.Any] = FilterModule().filters()["proof_outcome"](links, **options)
+    return found
+
+
+def test_everything_was_tried() -> None:
+    assert outcome(ALL) == {"says": "8 of 8 links hold", "untried": []}
+    assert outcome([*ALL, "broken"])["says"] == "8 of 9 links hold"
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "says"),
+    [
+        (ALL[:2], {"role": ""}, "irsa_iam_roles has no service account: STS, refusal, webhook, pod"),
+        (ALL[:-1], {"image": ""}, "irsa_verify_image is not set: pod"),
+        (ALL[:-1], {"checking": True}, "check mode runs no pod: pod"),
+        ([*ALL[:-2], "pod"], {"checking": True}, "what injects pods would be changed first: webhook"),
+        ([*ALL[:3], *ALL[4:]], {}, "the role trusts every service account that could be refused: refusal"),
+    ],
+)
+def test_what_was_not_tried_is_named_with_its_reason(names: list[str], options: dict[str, object], says: str) -> None:
+    found = outcome(names, **options)
+    assert found["says"] == f"{len(names)} of {len(names)} links hold; not tried, because {says}"
+    assert {row["link"] for row in found["untried"]} == set(ALL) - set(names)
+    assert all(row["result"].startswith("not tried, because ") for row in found["untried"])
+
+
+def test_several_reasons_stand_side_by_side() -> None:
+    found = outcome(["API server cp1", "webhook"], image="")
+    assert found["says"].count("not tried") == 2
+    assert "no API server gave a token: STS, refusal" in found["says"]

@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.filter.rollout_problems import FilterModule
+
+rollout_problems = FilterModule().filters()["rollout_problems"]
+ISSUER = "https://oidc.example.com"
+
+
+def test_nothing_is_wrong() -> None:
+    assert rollout_problems(ISSUER) == []
+    assert rollout_problems(ISSUER, flags={"v": ["4"]}, retired=["https://old.example.com"]) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"retired": [ISSUER]}, "can't sign and be retired"),
+        ({"flags": {"service-account-issuer": [ISSUER]}}, "must not be among the further flags"),
+        ({"flags": {"--v": ["4"]}}, "--v"),
+        ({"flags": {"v": "4"}}, "The flag v must have a list"),
+    ],
+)
+def test_what_contradicts_itself(options: dict[str, t.Any], says: str) -> None:
+    (line,) = rollout_problems(ISSUER, **options)
+    assert says in line
