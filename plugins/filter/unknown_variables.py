@@ -47,7 +47,7 @@ _value:
   description: A line for each misspelt variable; empty when there are none.
   type: list
   elements: str
-  sample: [irsa_iam_rolls is a variable that no role knows. Did you mean irsa_iam_roles?]
+  sample: ["irsa_iam_rolls is a variable that no role knows. Did you mean irsa_iam_roles?"]
 """
 
 _ROLES = Path(__file__).parents[2] / "roles"

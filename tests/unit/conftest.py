@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import threading
 import typing as t
 
 import botocore.session
 import pytest
+from moto.core.botocore_stubber import BotocoreStubber
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,4 +16,18 @@ def service_models() -> t.Iterator[None]:
     """Let all botocore sessions of a test run share one loader: reading the models anew is half of a test's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_call_at_a_time() -> t.Iterator[None]:
+    """Let moto answer one call at a time: it is not made for threads, and fails when a role comes while it looks."""
+    lock, answer = threading.Lock(), BotocoreStubber.__call__
+
+    def answer_alone(self: BotocoreStubber, *args: t.Any, **options: t.Any) -> t.Any:  # noqa: ANN401 -- passed on
+        with lock:
+            return answer(self, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BotocoreStubber, "__call__", answer_alone)
         yield
