@@ -22,7 +22,7 @@ def service_models() -> t.Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def one_call_at_a_time() -> t.Iterator[None]:
     """Let moto answer one call at a time: it is not made for threads, and fails when a role comes while it looks."""
-    lock, answer = threading.Lock(), BotocoreStubber.__call__
+    lock, answer = threading.RLock(), BotocoreStubber.__call__
 
     def answer_alone(self: BotocoreStubber, *args: t.Any, **options: t.Any) -> t.Any:  # noqa: ANN401 -- passed on
         with lock:
