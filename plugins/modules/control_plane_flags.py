@@ -20,7 +20,8 @@ description:
   - A change takes about 10 seconds. The old process of the API server is ended as soon as it has answered its last
     request; where that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it,
     the kubelet ends it after 30 seconds.
-  - Everything in the manifest but these flags stays as it is, to the byte. The old manifest is kept in
+  - Everything in the manifest but these flags stays as it is, to the byte; but where the old process took longer than
+    10 seconds, the annotation C(onprem.irsa/forerunner-of) stays there, and means nothing. The old manifest is kept in
     O(backup_directory), because the kubelet runs every file in the manifests directory.
   - Changes one host. For several API servers, change them one after the other, as the role
     P(onprem.irsa.irsa_apiserver#role) does.

@@ -53,7 +53,7 @@ options:
     description:
       - A manifest that means the same as O(content) and differs from it, in an annotation. It stands there until the
         old process is gone, because the kubelet tries a pod that it sees for the first time at once, and one that has
-        to wait for another only every 10 to 15 seconds.
+        to wait for another only every 10 to 15 seconds. Where the old process takes longer than that, it stays.
       - Without it, a change takes these seconds longer.
     type: str
     default: ""

@@ -89,6 +89,8 @@ def apply(change: Change, watch: Watch) -> Outcome:
     """
     with change.backups.locked(), _undisturbed():
         before = current(change.path)
+        if before == change.forerunner:  # left by a run that was cut off, and it means the same
+            change = replace(change, content=before, forerunner="")
         changed = before != change.content
         if changed and change.planned_on and digest(before) != change.planned_on:
             raise IrsaError(
@@ -123,7 +125,17 @@ def _written(change: Change, good: str, replaced: Process | None, watch: Watch) 
         return []
     change.backups.keep(good, replaced_by=change.forerunner)
     _replace(change.path, change.forerunner)
-    return [Handover(watch.component, replaced, lambda: _replace(change.path, change.content), watch.proc).go_on]
+
+    def hand_over() -> None:
+        if _stands(change.path, change.forerunner):
+            _replace(change.path, change.content)
+
+    return [Handover(watch.component, replaced, hand_over, watch.proc).go_on]
+
+
+def _stands(path: Path, *texts: str) -> bool:
+    """Return whether one of these manifests stands there, and not that of somebody else, who may remove it, too."""
+    return path.exists() and current(path) in texts
 
 
 def _is_older(process: Process | None, seconds: float | None) -> bool:
@@ -166,6 +178,8 @@ def _aftermath(outcome: Outcome, recovered: bool) -> str:
         return "The old manifest was put back, and it is ready again."
     if outcome.put_back_failure is not None:
         return f"The old manifest was put back, but it did not come up either: {outcome.put_back_failure.reason}"
+    if outcome.changed:
+        return "Somebody else changed the manifest meanwhile; it was left as it is."
     return "The manifest was there before, and no older one is known to work."
 
 
@@ -173,6 +187,8 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replace
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
+    if not _stands(change.path, change.content, change.forerunner):
+        return Outcome(changed=True, failure=failure)
     bad = watch.seen - {replaced.identity if replaced is not None else None}
     meanwhile = _meanwhile(watch, change.sandboxes, None)
     _replace(change.path, good)

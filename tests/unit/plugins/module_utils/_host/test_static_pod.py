@@ -424,3 +424,32 @@ def test_a_refused_flag_is_put_back_from_a_forerunner(kubelet: FakeKubelet) -> N
     assert (outcome.put_back, outcome.put_back_failure) == (True, None)
     assert kubelet.manifest.read_text() == kubelet.content(OLD)
     assert backups(kubelet) == []
+
+
+def test_a_manifest_that_came_in_between_is_left_as_it_is(kubelet: FakeKubelet) -> None:
+    kubelet.retry, kubelet.frozen = 30.0, True
+    wanted, others = forerun(kubelet, "--issuer=new"), kubelet.content("--issuer=others")
+
+    def write_another() -> None:
+        while kubelet.manifest.read_text() != wanted.forerunner:
+            time.sleep(0.01)
+        kubelet.manifest.write_text(others)
+        kubelet.frozen = False
+
+    somebody = threading.Thread(target=write_another)
+    somebody.start()
+    watch = watch_of(kubelet)
+    outcome = apply(replace(wanted, timeout=8.0), watch)
+    somebody.join()
+    assert (outcome.failure is None, outcome.put_back) == (False, False)
+    assert kubelet.manifest.read_text() == others
+    assert "Somebody else changed the manifest" in reported_outcome(outcome, watch)["msg"]
+
+
+def test_a_forerunner_that_a_killed_run_left_is_taken_for_the_manifest(kubelet: FakeKubelet) -> None:
+    wanted = forerun(kubelet, "--issuer=new")
+    kubelet.manifest.write_text(wanted.forerunner)
+    outcome = apply(wanted, watch_of(kubelet))
+    assert (outcome.failure, outcome.put_back) == (None, False)
+    assert kubelet.manifest.read_text() == wanted.forerunner
+    assert running(kubelet) == kubelet.flags("--issuer=new")
