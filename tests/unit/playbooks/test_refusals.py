@@ -94,6 +94,14 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
         ({"irsa_apiserver_retired_issuers": ["https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"]}, "be retired"),
         ({"irsa_webhook_image": "webhook", "irsa_webhook_replicas": 0}, "has no tag and no digest"),
         ({"irsa_verify_service_account": "reports"}, "irsa_verify_service_account is 'reports'"),
+        (
+            {
+                "irsa_webhook_mode": "policy",
+                "irsa_webhook_set_flags": True,
+                "irsa_apiserver_extra_flags": {"feature-gates": ["A=true"]},
+            },
+            "irsa_apiserver_extra_flags has feature-gates, which irsa_webhook_set_flags sets, too",
+        ),
     ],
 )
 def test_input_that_breaks_a_rule(play: Play, variables: dict[str, t.Any], says: str) -> None:
