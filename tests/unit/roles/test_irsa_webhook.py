@@ -84,7 +84,7 @@ def test_the_webhook_by_default() -> None:
     assert deployment["replicas"] == 2
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert container["image"] == "amazon/amazon-eks-pod-identity-webhook:v0.6.17"
-    assert "--service-account-lookup-grace-period=500ms" in container["args"]
+    assert "--service-account-lookup-grace-period=2000ms" in container["args"]
     assert "--port=8443" in container["args"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["securityContext"]["runAsNonRoot"] is True
