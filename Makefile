@@ -79,7 +79,7 @@ lint: setup ## Formats, linters, changelog and documentation rules
 	ruff check
 	yamllint --strict .
 	ansible-lint
-	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/bin/kubectl extensions/lab/node/prepare-node | xargs -0 shellcheck
+	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/bin/kubectl extensions/lab/node/prepare-node | xargs -0 shellcheck
 	antsibull-changelog lint
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
 
@@ -134,7 +134,7 @@ lab-up: lab-build ## A kubeadm cluster in containers and the AWS on the machine 
 lab-down: setup ## Remove the cluster and the AWS; the built binaries and images stay
 	ansible-playbook extensions/lab/down.yml
 
-MOLECULE := extensions/lab/run molecule test --report --no-command-borders
+SCENARIOS := extensions/lab/scenarios
 
 .PHONY: molecule
 molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on the lab
@@ -143,32 +143,32 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
-	$(MOLECULE) $(addprefix --scenario-name ,fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
-	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge)
+	$(SCENARIOS) fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
+	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-three
 molecule-three: lab-build ## The whole, on three nodes with a key pair made before kubeadm init
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/nodes.yml --extra-vars lab_nodes=3
-	$(MOLECULE) --scenario-name generate_key
+	$(SCENARIOS) generate_key
 	ansible-playbook extensions/lab/cluster.yml --extra-vars lab_nodes=3
-	$(MOLECULE) $(addprefix --scenario-name ,site refused_flag refused_input)
+	$(SCENARIOS) site refused_flag refused_input
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-more
 molecule-more: lab-build ## What make test has no time for: guides' clusters, other publishers, restarts for key files
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
-	$(MOLECULE) --scenario-name adopt  # first: it is to find the cluster as a guide leaves it
-	$(MOLECULE) $(addprefix --scenario-name ,control_plane_flags publishers)
+	$(SCENARIOS) adopt  # first: it is to find the cluster as a guide leaves it
+	$(SCENARIOS) control_plane_flags publishers
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-upgrade
 molecule-upgrade: lab-build ## kubeadm upgrade on three nodes, and a fourth that joins
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
-	$(MOLECULE) --scenario-name upgrade
+	$(SCENARIOS) upgrade
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-roll
