@@ -20,6 +20,7 @@ description:
   - Returns a line for each name that begins as the variables of one of the collection's roles do, such as
     C(irsa_iam_), and that no role knows, with the known name that is nearest. Ansible itself takes such a variable for
     one of yours and says nothing.
+  - The same for any other name that begins with C(irsa_) and is near to a known one that is not given.
   - Known are the options of all roles, by their argument specs, and what roles set.
 options:
   _input:

@@ -28,6 +28,9 @@ FACTS: t.Final = frozenset(
     }
 )
 
+# Defaults of the roles and the playbooks read them; no role has them among its options.
+SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group"})
+
 
 def options_of(specs: Json) -> set[str]:
     """Return the variables that a role takes, by the content of its C(meta/argument_specs.yml)."""
@@ -35,18 +38,23 @@ def options_of(specs: Json) -> set[str]:
 
 
 def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) -> list[str]:
-    """Return a sentence for each name that begins as a role's variables do and that no role knows.
+    """Return a sentence for each name that is one of the roles' variables misspelt.
 
-    ROLES has the names of the roles, with the variables that they take.
+    ROLES has the names of the roles, with the variables that they take. What begins as a role's variables do has to be
+    one; any other name with C(irsa_) may be the user's own, unless it is near to a variable that is not given.
     """
-    known = FACTS.union(*roles.values())
+    given, known = set(names), FACTS.union(SHARED, *roles.values())
     found = []
-    for name in sorted(set(names)):
+    for name in sorted(given - known):
         role = next((role for role in roles if name.startswith(f"{role}_")), None)
-        if role is not None and name not in known:
+        fix = ""
+        if role is not None:
             fix = nearest(name, known) or f"`ansible-doc --type role onprem.irsa.{role}` lists the names."
+        elif name.startswith("irsa_"):
+            fix = nearest(name, known - given)
+        if fix:
             found.append(f"{name} is a variable that no role knows. {fix}")
     return found
 
 
-__all__: t.Final = ("FACTS", "options_of", "unknown")
+__all__: t.Final = ("FACTS", "SHARED", "options_of", "unknown")

@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import SKIP_LABEL, lacks_role, service_account_of
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import api
 
 if t.TYPE_CHECKING:
@@ -94,8 +95,17 @@ def input_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
             f"irsa_webhook_namespace is {name}. It must be an RFC 1123 label and a namespace of the webhook's own, "
             "neither default nor kube-*, because it is removed with the webhook. Choose another, or leave the default."
         )
-    if given["mode"] != "webhook":
-        return
+    if given["mode"] in ("webhook", "policy") and given["region"]:  # without one, pods are given none
+        try:
+            partition(given["region"])
+        except InputError as error:
+            yield f"irsa_webhook_region: {error}"
+    if given["mode"] == "webhook":
+        yield from _deployment_problems(given)
+
+
+def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Say what no webhook could be run with."""
     if _IMAGE.fullmatch(given["image"]) is None:
         yield (
             f"irsa_webhook_image is {given['image']}, which has no tag and no digest: nobody could say which webhook "

@@ -266,3 +266,8 @@ def test_an_old_cluster_has_no_policy_to_take_away() -> None:
     cluster = {"apis": {}, "version": {"server": {"kubernetes": {"gitVersion": "v1.30.1"}}}}
     found = render("__irsa_webhook_stubs_of_policy", __irsa_webhook_cluster=cluster)
     assert found["__irsa_webhook_stubs_of_policy"][0]["kind"] == "MutatingAdmissionPolicyBinding"
+
+
+def test_a_mode_that_sets_no_region_needs_none() -> None:
+    found = rendered("irsa_webhook", ("__irsa_webhook_options",), {"irsa_webhook_mode": "none"})
+    assert found["__irsa_webhook_options"]["region"] == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._variables import FACTS, options_of, unknown
+from ansible_collections.onprem.irsa.plugins.module_utils._variables import FACTS, SHARED, options_of, unknown
 
 ROLES = {"irsa_iam": {"irsa_iam_roles", "irsa_iam_region"}, "irsa_issuer": {"irsa_cluster", "irsa_issuer_url"}}
 
@@ -23,6 +23,8 @@ ROLES = {"irsa_iam": {"irsa_iam_roles", "irsa_iam_region"}, "irsa_issuer": {"irs
             "irsa_iam_something_else_altogether is a variable that no role knows. "
             "`ansible-doc --type role onprem.irsa.irsa_iam` lists the names.",
         ),
+        ("irsa_aim_region", "irsa_aim_region is a variable that no role knows. Did you mean irsa_iam_region?"),
+        ("irsa_audiense", "irsa_audiense is a variable that no role knows. Did you mean irsa_audience?"),
     ],
 )
 def test_a_name_that_no_role_knows(name: str, says: str) -> None:
@@ -31,10 +33,14 @@ def test_a_name_that_no_role_knows(name: str, says: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["irsa_iam_roles", "irsa_cluster", "irsa_issuer_report", "irsa_clusters", "irsa_iam", "__irsa_iam_x", "other"],
+    ["irsa_iam_roles", "irsa_cluster", "irsa_issuer_report", "irsa_node_pools", "__irsa_iam_x", "audiense", "other"],
 )
 def test_names_that_are_known_or_of_somebody_else(name: str) -> None:
     assert unknown([name], ROLES) == []
+
+
+def test_a_name_beside_the_known_one_is_the_users_own() -> None:
+    assert unknown(["irsa_clusters", "irsa_cluster"], ROLES) == []
 
 
 def test_options_are_those_of_all_entry_points() -> None:
@@ -53,3 +59,9 @@ def test_facts_are_what_the_roles_set() -> None:
     files = (Path(__file__).parents[4] / "roles").glob("*/tasks/*.yml")
     names = [name for path in files for name in _set_facts(yaml.safe_load(path.read_text()))]
     assert {name for name in names if name.startswith("irsa_")} == FACTS
+
+
+def test_shared_names_are_read_somewhere() -> None:
+    root = Path(__file__).parents[4]
+    texts = [path.read_text() for folder in ("roles", "playbooks") for path in (root / folder).rglob("*.yml")]
+    assert all(any(name in text for text in texts) for name in SHARED)

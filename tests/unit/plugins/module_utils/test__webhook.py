@@ -81,6 +81,7 @@ def test_webhooks_of_others() -> None:
 GIVEN: Json = {
     "mode": "webhook",
     "namespace": "pod-identity-webhook",
+    "region": "eu-central-1",
     "image": f"{UPSTREAM}:v0.6.17",
     "replicas": 2,
     "certificate_days": 365,
@@ -107,6 +108,11 @@ SEEN: Json = {
 }
 
 
+@pytest.mark.parametrize("given", [{"region": ""}, {"region": "here", "mode": "none"}])
+def test_regions_that_no_pod_is_given(given: Json) -> None:
+    assert list(input_problems({**GIVEN, **given})) == []
+
+
 @pytest.mark.parametrize("mode", ["webhook", "policy", "none"])
 def test_nothing_stands_in_the_way(mode: str) -> None:
     assert list(input_problems({**GIVEN, "mode": mode})) == []
@@ -123,6 +129,8 @@ def test_nothing_stands_in_the_way(mode: str) -> None:
         ({"namespace": "kube-system"}, ["kube-system", "Choose"]),
         ({"namespace": "default"}, ["default"]),
         ({"namespace": "Upper"}, ["RFC 1123"]),
+        ({"region": "eu-centrall-1"}, ["irsa_webhook_region", "Did you mean eu-central-1?"]),
+        ({"region": "here", "mode": "policy"}, ["irsa_webhook_region", "eu-central-1"]),
         ({"replicas": 0}, ["irsa_webhook_replicas is 0", "default is 2"]),
         ({"certificate_days": 0}, ["irsa_webhook_certificate_days is 0"]),
         ({"timeout": 31}, ["30 seconds at most"]),
