@@ -3,12 +3,12 @@
 """What injection costs, and how many pods miss it while the webhook is disturbed: ours, and the upstream manifests.
 
 On the lab that is up, of three nodes: pods are created that no scheduler takes, so that admission alone is measured.
-Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the API server
-admitted without the token, of 20 a second, while each webhook pod is killed, its node is drained, the Deployment is
-rolled and the authority is changed; counted apart, while each webhook's process is killed without notice (SIGKILL). The
-upstream manifests are those of the release, changed where the lab cannot take them: the image is the lab's and is not
-pulled, and what cert-manager would do, a new self-signed certificate in the Secret and in caBundle, is done here, both
-within the same second.
+Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the API
+server admitted without the token, of 20 a second, while each webhook pod is killed, its node is drained, the
+Deployment is rolled, the webhook is configured anew and the authority is changed; counted apart, while each webhook's
+process is killed without notice (SIGKILL). The upstream manifests are those of the release, changed where the lab
+cannot take them: the image is the lab's and is not pulled, and what cert-manager would do, a new self-signed
+certificate in the Secret and in caBundle, is done here, both within the same second.
 
 The last line is a JSON object: milliseconds, and how many pods were missed.
 """
@@ -50,13 +50,15 @@ ARN = "arn:aws:iam::123456789012:role/bench"
 RATE = 20  # pods a second
 SETTLED = 10  # seconds between two disturbances
 CRASH = "crash"
+OTHER_REGION = "us-west-2"
 
 
 class Webhook(t.NamedTuple):
-    """Where a webhook runs, and how its authority is changed."""
+    """Where a webhook runs, and how its settings and its authority are changed."""
 
     namespace: str
     selector: str
+    configure: t.Callable[[], None]
     rotate: t.Callable[[], None]
 
 
@@ -209,6 +211,7 @@ def disturb(webhook: Webhook, load: Load) -> None:
         "kill": lambda: one_by_one(webhook, kill),
         "drain": lambda: one_by_one(webhook, drain),
         "roll": lambda: roll(webhook),
+        "settings": webhook.configure,
         "authority": webhook.rotate,
         CRASH: lambda: one_by_one(webhook, crash),
     }
@@ -240,6 +243,11 @@ def missed(webhook: Webhook, title: str) -> tuple[int, int]:
         print(f"  {name:10} {counts[0]:6} {counts[1]:6} {counts[2]:6}", flush=True)
     in_crash = load.missed.get(CRASH, 0)
     return sum(load.missed.values()) - in_crash, in_crash
+
+
+def configure_ours() -> None:
+    """Have the role give pods another region."""
+    role(irsa_webhook_region=OTHER_REGION)
 
 
 def rotate_ours() -> None:
@@ -287,6 +295,14 @@ def upstream() -> list[dict[str, t.Any]]:
     return [secret, *objects]
 
 
+def configure_upstream() -> None:
+    """Apply the upstream Deployment with another region."""
+    (deployment,) = (one for one in upstream() if one["kind"] == "Deployment")
+    command = deployment["spec"]["template"]["spec"]["containers"][0]["command"]
+    command.append(f"--aws-default-region={OTHER_REGION}")
+    kubectl("apply", "-f", "-", objects=[deployment])
+
+
 def rotate_upstream() -> None:
     """Renew the upstream certificate as cert-manager and its injector do."""
     wanted = ("Secret", "MutatingWebhookConfiguration")
@@ -300,7 +316,7 @@ def upstream_missed() -> tuple[int, int]:
     objects = upstream()
     kubectl("apply", "-f", "-", objects=objects)
     try:
-        webhook = Webhook("default", "app=pod-identity-webhook", rotate_upstream)
+        webhook = Webhook("default", "app=pod-identity-webhook", configure_upstream, rotate_upstream)
         rolled_out(webhook)
         time.sleep(SETTLED)
         return missed(webhook, "upstream")
@@ -336,9 +352,8 @@ def main() -> None:
         by_policy = latencies(core, pods)
         role()
         by_webhook = latencies(core, pods)
-        ours = missed(
-            Webhook("pod-identity-webhook", "app.kubernetes.io/name=pod-identity-webhook", rotate_ours), "ours"
-        )
+        name = "pod-identity-webhook"
+        ours = missed(Webhook(name, f"app.kubernetes.io/name={name}", configure_ours, rotate_ours), "ours")
         theirs = upstream_missed()
         role()
     measured = {
