@@ -24,8 +24,9 @@ options:
     elements: dict
     required: true
   own:
-    description: The name of the one that is not somebody else's.
-    type: str
+    description: The names of those that are not somebody else's.
+    type: list
+    elements: str
     required: true
 """
 
@@ -38,7 +39,7 @@ EXAMPLES = r"""
 
 - name: Name those of others
   ansible.builtin.debug:
-    msg: "{{ found.resources | onprem.irsa.foreign_webhooks('onprem-irsa-pod-identity-webhook') }}"
+    msg: "{{ found.resources | onprem.irsa.foreign_webhooks(['onprem-irsa-pod-identity-webhook']) }}"
 """
 
 RETURN = r"""

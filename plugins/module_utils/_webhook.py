@@ -60,17 +60,17 @@ def _is_injector(webhook: t.Mapping[str, t.Any]) -> bool:
     return webhook.get("name") in _HOOKS or str(service.get("name", "")).endswith(_SERVICE)
 
 
-def foreign(configurations: t.Iterable[Manifest], own: str) -> list[dict[str, t.Any]]:
+def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> list[dict[str, t.Any]]:
     """Find other pod-identity webhooks among the C(MutatingWebhookConfiguration) of a cluster.
 
-    OWN is the name of the role's. Returns for each configuration C(name), C(namespace) and C(service) of what it
+    OWN are the names of the role's. Returns for each configuration C(name), C(namespace) and C(service) of what it
     calls (empty for a URL), and C(release), the Helm release that made it, or empty.
     """
     found = []
     for configuration in configurations:
         metadata = configuration["metadata"]
         hooks = [hook for hook in configuration.get("webhooks") or [] if _is_injector(hook)]
-        if hooks and metadata["name"] != own:
+        if hooks and metadata["name"] not in own:
             service = (hooks[0].get("clientConfig") or {}).get("service") or {}
             annotations = metadata.get("annotations") or {}
             found.append(
@@ -194,9 +194,11 @@ def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[
 
 
 _READ_WRITE: t.Final = ("get", "create", "patch", "delete")
+_DRY_RUN: t.Final = ("get", "create", "patch")  # of a server-side apply: it is tried whether a pod is injected
 _NEEDED: t.Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "webhook": (
         ("", "namespaces"),
+        ("", "pods"),
         ("", "secrets"),
         ("", "serviceaccounts"),
         ("", "services"),
@@ -208,6 +210,7 @@ _NEEDED: t.Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "policy": (
         ("", "namespaces"),
+        ("", "pods"),
         ("", "configmaps"),
         ("", "serviceaccounts"),
         ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
@@ -230,7 +233,8 @@ def missing_permissions(mode: str, rules: t.Mapping[str, t.Any]) -> list[str]:
     granted = rules.get("resourceRules") or []
     missing = []
     for group, resource in _NEEDED.get(mode, ()):
-        verbs = [verb for verb in _READ_WRITE if not any(_allows(rule, verb, group, resource) for rule in granted)]
+        needed = _DRY_RUN if resource == "pods" else _READ_WRITE
+        verbs = [verb for verb in needed if not any(_allows(rule, verb, group, resource) for rule in granted)]
         if verbs:
             missing.append(f"{', '.join(verbs)} {resource}{group and f' ({group})'}")
     if not missing:

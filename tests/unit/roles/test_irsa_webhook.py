@@ -100,6 +100,34 @@ def test_the_webhook_by_default() -> None:
     ]
 
 
+def test_a_pod_that_shows_whether_the_webhook_is_reached() -> None:
+    found = render(
+        "__irsa_webhook_probe_account",
+        "__irsa_webhook_probe_pod",
+        "__irsa_webhook_probe_configuration",
+        "__irsa_webhook_configuration",
+        "__irsa_webhook_foreign",
+        __irsa_webhook_configurations={
+            "resources": [
+                {
+                    "metadata": {"name": "onprem-irsa-pod-identity-probe"},
+                    "webhooks": [{"clientConfig": {"service": {"name": "pod-identity-webhook"}}}],
+                }
+            ]
+        },
+    )
+    pod, account = found["__irsa_webhook_probe_pod"], found["__irsa_webhook_probe_account"]
+    assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
+    assert "eks.amazonaws.com/role-arn" in account["metadata"]["annotations"]
+    (probing,) = found["__irsa_webhook_probe_configuration"]["webhooks"]
+    (calling,) = found["__irsa_webhook_configuration"]["webhooks"]
+    assert probing["failurePolicy"] == "Fail"
+    assert probing["clientConfig"] == calling["clientConfig"]
+    assert probing["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": pod["metadata"]["namespace"]}
+    assert probing["objectSelector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert found["__irsa_webhook_foreign"] == []
+
+
 def test_everything_on_request() -> None:
     found = render(
         "__irsa_webhook_objects",

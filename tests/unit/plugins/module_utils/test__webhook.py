@@ -69,7 +69,7 @@ def test_webhooks_of_others() -> None:
             configuration("azure", "mutation.azure-workload-identity.io", service("azure-wi-webhook-webhook-service")),
             {"metadata": {"name": "empty"}},
         ],
-        "own",
+        ["own"],
     )
     assert [(one["name"], one["namespace"], one["service"], one["release"]) for one in found] == [
         ("upstream", "kube-system", "pod-identity-webhook", ""),
@@ -197,6 +197,23 @@ def test_missing_permissions() -> None:
     assert "create, patch, delete clusterrolebindings (rbac.authorization.k8s.io)." in found
     assert problems(GIVEN, {**SEEN, "rules": {"resourceRules": [], "incomplete": True}}) == []
     assert problems({**GIVEN, "mode": "none"}, {**SEEN, "rules": {"resourceRules": []}}) == []
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("webhook", True), ("policy", True), ("none", False)])
+def test_who_may_not_try_a_pod(mode: str, refused: bool) -> None:
+    every = ["namespaces", "secrets", "serviceaccounts", "services", "configmaps"]
+    rules = [
+        {"verbs": ["*"], "apiGroups": [""], "resources": every},
+        {"verbs": ["get", "list", "delete"], "apiGroups": [""], "resources": ["pods"]},
+        {
+            "verbs": ["*"],
+            "apiGroups": ["apps", "policy", "rbac.authorization.k8s.io", "admissionregistration.k8s.io"],
+            "resources": ["*"],
+        },
+    ]
+    found = problems({**GIVEN, "mode": mode}, {**SEEN, "rules": {"resourceRules": rules}})
+    assert [line for line in found if "may not create, patch pods." in line] == (found if refused else [])
+    assert bool(found) == refused
 
 
 def pod(name: str = "p", metadata: Json | None = None, spec: Json | None = None, phase: str = "Running") -> Json:
