@@ -168,11 +168,9 @@ class Load(threading.Thread):
 
 def one_by_one(webhook: Webhook, act: t.Callable[[Webhook, str, str], None]) -> None:
     """Do something to each of the webhook's pods in turn, by its name and node, so that none is spared by chance."""
-    listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
-    for found in json.loads(listed)["items"]:
+    for found in pods_of(webhook):
         act(webhook, found["metadata"]["name"], found["spec"]["nodeName"])
-        rolled_out(webhook)
-        time.sleep(SETTLED)
+        settled(webhook)
 
 
 def kill(webhook: Webhook, name: str, _node: str) -> None:
@@ -200,9 +198,18 @@ def roll(webhook: Webhook) -> None:
     kubectl("rollout", "restart", "deployment/pod-identity-webhook", "-n", webhook.namespace)
 
 
-def rolled_out(webhook: Webhook) -> None:
-    """Wait until every pod of the Deployment is there."""
+def pods_of(webhook: Webhook) -> list[dict[str, t.Any]]:
+    """Return the webhook's pods, those that end among them."""
+    listed = kubectl("get", "pods", "-n", webhook.namespace, "-l", webhook.selector, "-o", "json")
+    return t.cast("list[dict[str, t.Any]]", json.loads(listed)["items"])
+
+
+def settled(webhook: Webhook) -> None:
+    """Wait until every pod of the Deployment is there, and those from before are gone: they still serve."""
     kubectl("rollout", "status", "deployment/pod-identity-webhook", "-n", webhook.namespace, "--timeout=180s")
+    while any("deletionTimestamp" in one["metadata"] for one in pods_of(webhook)):
+        time.sleep(1)
+    time.sleep(SETTLED)
 
 
 def disturb(webhook: Webhook, load: Load) -> None:
@@ -223,8 +230,7 @@ def disturb(webhook: Webhook, load: Load) -> None:
         for name, way in ways.items():
             load.during = name
             way()
-            rolled_out(webhook)
-            time.sleep(SETTLED)
+            settled(webhook)
             clear(cleaner, INJECTED)
     finally:
         load.ended.set()
@@ -317,8 +323,7 @@ def upstream_missed() -> tuple[int, int]:
     kubectl("apply", "-f", "-", objects=objects)
     try:
         webhook = Webhook("default", "app=pod-identity-webhook", configure_upstream, rotate_upstream)
-        rolled_out(webhook)
-        time.sleep(SETTLED)
+        settled(webhook)
         return missed(webhook, "upstream")
     finally:
         kubectl("delete", "-f", "-", "--ignore-not-found", objects=objects)
