@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import yaml
 
-from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, secret
+from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
 from .rendered import ROLES, Json, rendered
 
 ROLE = ROLES / "irsa_webhook"
@@ -180,7 +180,7 @@ def test_everything_on_request() -> None:
     rules = found["__irsa_webhook_rules"]["groups"][0]["rules"]
     assert rules[0]["expr"] == f"vector({int(NOW.timestamp()) + 365 * 86400})"
     assert rules[2]["expr"].count('name="pod-identity-webhook.amazonaws.com"') == 1
-    assert found["__irsa_webhook_unrequested"] == []
+    assert {one["kind"] for one in found["__irsa_webhook_unrequested"]} == {"Secret"}  # cert-manager's
 
 
 def test_what_is_not_requested_is_taken_away_where_it_can_be() -> None:
@@ -191,6 +191,31 @@ def test_what_is_not_requested_is_taken_away_where_it_can_be() -> None:
         ("NetworkPolicy", "pod-identity-webhook"),
         ("Service", "pod-identity-webhook-metrics"),
         ("ServiceMonitor", "pod-identity-webhook"),
+        ("Secret", "pod-identity-webhook-cert-manager-tls"),
+        ("Secret", "pod-identity-webhook-cert-manager-ca"),
+    ]
+
+
+def test_certificates_of_another_origin_are_taken_away() -> None:
+    apis = {**SERVED, "cert-manager.io/v1": {"Certificate": {}, "Issuer": {}}}
+    cluster = {**SEEN["__irsa_webhook_cluster"], "apis": apis}
+    kinds = ["Certificate", "Certificate", "Issuer", "Issuer", "Secret", "Secret"]
+    for origin in ("own", "secret"):
+        found = render("__irsa_webhook_unrequested", irsa_webhook_tls=origin, __irsa_webhook_cluster=cluster)
+        issued = [one for one in found["__irsa_webhook_unrequested"] if one["kind"] != "Service"]
+        # A Secret that is taken away before its Certificate is made anew.
+        assert [one["kind"] for one in issued] == kinds
+    asked = render("__irsa_webhook_cert_manager_objects")["__irsa_webhook_cert_manager_objects"]
+    assert {(one["kind"], one["metadata"]["name"]) for one in issued[:4]} == {
+        (one["kind"], one["metadata"]["name"]) for one in asked
+    }
+    assert {one["metadata"]["name"] for one in issued[4:]} == {
+        one["spec"]["secretName"] for one in asked if one["kind"] == "Certificate"
+    }
+    found = render("__irsa_webhook_unrequested", irsa_webhook_tls="cert-manager", __irsa_webhook_cluster=cluster)
+    assert [one["metadata"]["name"] for one in found["__irsa_webhook_unrequested"] if one["kind"] != "Service"] == [
+        "pod-identity-webhook-ca",
+        "pod-identity-webhook-tls",
     ]
 
 
@@ -230,19 +255,16 @@ def test_cert_manager() -> None:
     issued = {"resources": [{"data": secret(leaf(), 11, authority())}]}
     found = render(
         "__irsa_webhook_objects",
-        "__irsa_webhook_requested",
+        "__irsa_webhook_cert_manager_objects",
         "__irsa_webhook_configuration",
         "__irsa_webhook_tls_state",
+        "__irsa_webhook_rules",
         irsa_webhook_tls="cert-manager",
         __irsa_webhook_issued_secrets=issued,
     )
-    assert [one["kind"] for one in found["__irsa_webhook_requested"]] == [
-        "Issuer",
-        "Certificate",
-        "Issuer",
-        "Certificate",
-    ]
-    self_signed, authority_wanted, signer, wanted = found["__irsa_webhook_requested"]
+    asked = found["__irsa_webhook_cert_manager_objects"]
+    assert [one["kind"] for one in asked] == ["Issuer", "Certificate", "Issuer", "Certificate"]
+    self_signed, authority_wanted, signer, wanted = asked
     assert self_signed["spec"] == {"selfSigned": {}}
     assert authority_wanted["spec"]["isCA"] is True
     assert authority_wanted["spec"]["issuerRef"]["name"] == self_signed["metadata"]["name"]
@@ -259,6 +281,61 @@ def test_cert_manager() -> None:
         "cert-manager.io/inject-ca-from": "pod-identity-webhook/pod-identity-webhook"
     }
     assert configuration["webhooks"][0]["clientConfig"]["caBundle"] == encoded(authority())
+    # No run takes part in a renewal, and so none writes its end.
+    expired = found["__irsa_webhook_rules"]["groups"][0]["rules"][0]["expr"]
+    metric = "certmanager_certificate_expiration_timestamp_seconds"
+    labels = f'="pod-identity-webhook",name="{wanted["metadata"]["name"]}"}}'
+    assert expired == f"max({metric}{{namespace{labels} or {metric}{{exported_namespace{labels})"
+
+
+def test_cert_manager_does_not_write_into_what_is_served() -> None:
+    names = ("__irsa_webhook_cert_manager_objects", "__irsa_webhook_objects")
+    own = {one["metadata"]["name"] for one in SEEN["__irsa_webhook_secrets"]["resources"]}
+    found = render(*names, irsa_webhook_tls="cert-manager")
+    written = [one["spec"].get("secretName") for one in found["__irsa_webhook_cert_manager_objects"]]
+    assert own.isdisjoint(written)
+    for origin in ("own", "secret"):
+        pod = render(*names, irsa_webhook_tls=origin)["__irsa_webhook_objects"][-1]["spec"]["template"]["spec"]
+        assert pod["volumes"][0]["secret"]["secretName"] in own
+
+
+def test_pods_go_over_to_cert_manager_while_both_authorities_are_trusted() -> None:
+    called = {
+        "metadata": {"name": "onprem-irsa-pod-identity-webhook"},
+        "webhooks": [{"clientConfig": {"caBundle": encoded(authority())}}],
+    }
+    names = ("__irsa_webhook_tls_state", "__irsa_webhook_must_trust_both", "__irsa_webhook_objects")
+    options: Json = {
+        "irsa_webhook_tls": "cert-manager",
+        "__irsa_webhook_configurations": {"resources": [called]},
+        "__irsa_webhook_issued_secrets": {"resources": [{"data": secret(leaf(2), 11, authority(2))}]},
+    }
+    found = render(*names, **options)
+    assert found["__irsa_webhook_must_trust_both"] is True
+    assert found["__irsa_webhook_tls_state"]["kept"] == [pem(authority())]
+    options["__irsa_webhook_plan"] = found["__irsa_webhook_tls_state"]
+    configuration = "__irsa_webhook_configuration"
+    both = render("__irsa_webhook_both", configuration, __irsa_webhook_injected=False, **options)
+    assert both["__irsa_webhook_both"] == encoded(authority(2), authority())
+    # Some versions of cert-manager's injector would put the new authority in the place of both.
+    assert "annotations" not in both[configuration]["metadata"]
+    digest = "onprem.irsa/ca-sha256"
+    of_own = render("__irsa_webhook_objects")["__irsa_webhook_objects"][-1]["spec"]["template"]["metadata"]
+    of_issued = found["__irsa_webhook_objects"][-1]["spec"]["template"]["metadata"]
+    assert of_own["annotations"][digest] != of_issued["annotations"][digest]
+
+
+def test_what_cert_manager_has_not_issued_is_no_state() -> None:
+    names = ("__irsa_webhook_tls_state", "__irsa_webhook_must_trust_both")
+    found = render(*names, irsa_webhook_tls="cert-manager")
+    assert found["__irsa_webhook_tls_state"]["expires"] == ""
+    kept = {
+        "resources": [
+            {"metadata": {"name": "pod-identity-webhook-cert-manager-tls"}, "data": secret(leaf(), 11, authority())}
+        ]
+    }
+    found = render(*names, irsa_webhook_tls="cert-manager", __irsa_webhook_secrets=kept)
+    assert found["__irsa_webhook_tls_state"]["days_left"] == 365
 
 
 def test_the_policy() -> None:
