@@ -91,7 +91,9 @@ def test_the_webhook_by_default() -> None:
     assert pod["priorityClassName"] == "system-cluster-critical"
     assert pod["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
     assert "hostNetwork" not in pod
-    (webhook,) = found["__irsa_webhook_configuration"]["webhooks"]
+    webhook, again = found["__irsa_webhook_configuration"]["webhooks"]
+    assert again.pop("matchConditions")[0]["expression"].startswith("!object.spec")
+    assert again == {**webhook, "name": f"again.{webhook['name']}"}
     assert webhook["admissionReviewVersions"] == ["v1beta1"]
     assert (webhook["failurePolicy"], webhook["timeoutSeconds"]) == ("Ignore", 5)
     assert webhook["clientConfig"]["caBundle"] == encoded(authority())
@@ -120,7 +122,7 @@ def test_a_pod_that_shows_whether_the_webhook_is_reached() -> None:
     assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
     assert "eks.amazonaws.com/role-arn" in account["metadata"]["annotations"]
     (probing,) = found["__irsa_webhook_probe_configuration"]["webhooks"]
-    (calling,) = found["__irsa_webhook_configuration"]["webhooks"]
+    calling, _again = found["__irsa_webhook_configuration"]["webhooks"]
     assert probing["failurePolicy"] == "Fail"
     assert probing["clientConfig"] == calling["clientConfig"]
     assert probing["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": pod["metadata"]["namespace"]}
@@ -179,7 +181,7 @@ def test_everything_on_request() -> None:
     ]
     rules = found["__irsa_webhook_rules"]["groups"][0]["rules"]
     assert rules[0]["expr"] == f"vector({int(NOW.timestamp()) + 365 * 86400})"
-    assert rules[2]["expr"].count('name="pod-identity-webhook.amazonaws.com"') == 1
+    assert rules[2]["expr"].count('name="again.pod-identity-webhook.amazonaws.com"') == 1
     assert {one["kind"] for one in found["__irsa_webhook_unrequested"]} == {"Secret"}  # cert-manager's
 
 
@@ -221,7 +223,7 @@ def test_certificates_of_another_origin_are_taken_away() -> None:
 
 def test_strict_mode_cannot_wait_for_itself() -> None:
     found = render("__irsa_webhook_configuration", irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni"])
-    ignoring, requiring = found["__irsa_webhook_configuration"]["webhooks"]
+    ignoring, _again, requiring = found["__irsa_webhook_configuration"]["webhooks"]
     assert (ignoring["failurePolicy"], requiring["failurePolicy"]) == ("Ignore", "Fail")
     assert ignoring["name"] != requiring["name"]
     out, asked = requiring["namespaceSelector"]["matchExpressions"]
