@@ -124,6 +124,7 @@ def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
         irsa_issuer_url=f"{url}/acme-prod-oidc",
         irsa_region="my-place-1",
         irsa_iam_region="eu-central-1",
+        irsa_webhook_region="eu-central-1",
         irsa_verify_region="eu-central-1",
     )
     assert run.asked, run.output
