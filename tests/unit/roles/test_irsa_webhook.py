@@ -195,29 +195,32 @@ def test_what_is_not_requested_is_taken_away_where_it_can_be() -> None:
         ("ServiceMonitor", "pod-identity-webhook"),
         ("Secret", "pod-identity-webhook-cert-manager-tls"),
         ("Secret", "pod-identity-webhook-cert-manager-ca"),
+        ("Secret", "pod-identity-webhook-pull"),
     ]
 
 
 def test_certificates_of_another_origin_are_taken_away() -> None:
     apis = {**SERVED, "cert-manager.io/v1": {"Certificate": {}, "Issuer": {}}}
     cluster = {**SEEN["__irsa_webhook_cluster"], "apis": apis}
-    kinds = ["Certificate", "Certificate", "Issuer", "Issuer", "Secret", "Secret"]
-    for origin in ("own", "secret"):
-        found = render("__irsa_webhook_unrequested", irsa_webhook_tls=origin, __irsa_webhook_cluster=cluster)
-        issued = [one for one in found["__irsa_webhook_unrequested"] if one["kind"] != "Service"]
-        # A Secret that is taken away before its Certificate is made anew.
-        assert [one["kind"] for one in issued] == kinds
+
+    def taken_away(origin: str) -> list[tuple[str, str]]:
+        options = {"irsa_webhook_tls": origin, "irsa_webhook_pull_secret": "apps/pull"}
+        found = render("__irsa_webhook_unrequested", **options, __irsa_webhook_cluster=cluster)
+        objects = found["__irsa_webhook_unrequested"]
+        return [(one["kind"], one["metadata"]["name"]) for one in objects if one["kind"] != "Service"]
+
     asked = render("__irsa_webhook_cert_manager_objects")["__irsa_webhook_cert_manager_objects"]
-    assert {(one["kind"], one["metadata"]["name"]) for one in issued[:4]} == {
-        (one["kind"], one["metadata"]["name"]) for one in asked
-    }
-    assert {one["metadata"]["name"] for one in issued[4:]} == {
-        one["spec"]["secretName"] for one in asked if one["kind"] == "Certificate"
-    }
-    found = render("__irsa_webhook_unrequested", irsa_webhook_tls="cert-manager", __irsa_webhook_cluster=cluster)
-    assert [one["metadata"]["name"] for one in found["__irsa_webhook_unrequested"] if one["kind"] != "Service"] == [
-        "pod-identity-webhook-ca",
-        "pod-identity-webhook-tls",
+    secrets = {one["spec"]["secretName"] for one in asked if one["kind"] == "Certificate"}
+    of_cert_manager = taken_away("own")
+    # A Secret that is taken away before its Certificate is made anew.
+    assert [kind for kind, _name in of_cert_manager] == [*["Certificate"] * 2, *["Issuer"] * 2, *["Secret"] * 2]
+    assert {*of_cert_manager[:4]} == {(one["kind"], one["metadata"]["name"]) for one in asked}
+    assert {name for _kind, name in of_cert_manager[4:]} == secrets
+    # What is given is served from where the role's own is.
+    assert taken_away("secret") == [*of_cert_manager, ("Secret", "pod-identity-webhook-ca")]
+    assert taken_away("cert-manager") == [
+        ("Secret", "pod-identity-webhook-ca"),
+        ("Secret", "pod-identity-webhook-tls"),
     ]
 
 
