@@ -31,6 +31,9 @@ _SERVICE: t.Final = "pod-identity-webhook"
 # How an owner's pods are replaced by changing its template (apps/v1). Others have to be made anew by hand.
 _RESTARTABLE: t.Final = ("DaemonSet", "Deployment", "StatefulSet")
 
+Apis = t.Mapping[str, t.Mapping[str, t.Any]]
+"""The kinds that a cluster serves, by group and version."""
+
 
 class Image(t.NamedTuple):
     """An image reference, from a mirror if one was given, and the admission reviews that its program answers."""
@@ -189,7 +192,7 @@ def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[
     return [
         *_cluster_problems(given, seen),
         *_policy_problems(given, seen),
-        *missing_permissions(given["mode"], seen["rules"]),
+        *missing_permissions(given, seen["apis"], seen["rules"]),
     ]
 
 
@@ -218,6 +221,16 @@ _NEEDED: t.Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
 }
 
+# What mode webhook makes on request, by the option and its value that ask for it. In the modes that inject, what is not
+# asked for is looked for where it is served, and taken away.
+_ON_REQUEST: t.Final = (
+    ("tls", "cert-manager", "cert-manager.io", "Issuer", "issuers"),
+    ("tls", "cert-manager", "cert-manager.io", "Certificate", "certificates"),
+    ("network_policy", True, "networking.k8s.io", "NetworkPolicy", "networkpolicies"),
+    ("service_monitor", True, "monitoring.coreos.com", "ServiceMonitor", "servicemonitors"),
+    ("prometheus_rule", True, "monitoring.coreos.com", "PrometheusRule", "prometheusrules"),
+)
+
 
 def _allows(rule: t.Mapping[str, t.Any], verb: str, group: str, resource: str) -> bool:
     wanted = {"verbs": verb, "apiGroups": group, "resources": resource}
@@ -226,14 +239,28 @@ def _allows(rule: t.Mapping[str, t.Any], verb: str, group: str, resource: str) -
     )
 
 
-def missing_permissions(mode: str, rules: t.Mapping[str, t.Any]) -> list[str]:
-    """Say what the user of the kubeconfig may not do but has to, by the C(status) of a SelfSubjectRulesReview."""
+def _needed(given: t.Mapping[str, t.Any], apis: Apis) -> t.Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Return the API group, the resource and the verbs of all that a run asks the API server for."""
+    mode = given["mode"]
+    for group, resource in _NEEDED.get(mode, ()):
+        yield group, resource, _DRY_RUN if resource == "pods" else _READ_WRITE
+    for option, value, group, kind, resource in _ON_REQUEST:
+        if mode == "webhook" and given[option] == value:
+            yield group, resource, _READ_WRITE
+        elif mode in _NEEDED and any(kind in kinds for name, kinds in apis.items() if name.split("/")[0] == group):
+            yield group, resource, ("get",)
+
+
+def missing_permissions(given: t.Mapping[str, t.Any], apis: Apis, rules: t.Mapping[str, t.Any]) -> list[str]:
+    """Say what the user of the kubeconfig may not do but has to, by the C(status) of a SelfSubjectRulesReview.
+
+    GIVEN and APIS are as C(problems) takes them.
+    """
     if not rules or rules.get("incomplete"):
         return []  # an authorizer that does not list its rules: the first task that is refused will say so
     granted = rules.get("resourceRules") or []
     missing = []
-    for group, resource in _NEEDED.get(mode, ()):
-        needed = _DRY_RUN if resource == "pods" else _READ_WRITE
+    for group, resource, needed in _needed(given, apis):
         verbs = [verb for verb in needed if not any(_allows(rule, verb, group, resource) for rule in granted)]
         if verbs:
             missing.append(f"{', '.join(verbs)} {resource}{group and f' ({group})'}")

@@ -11,6 +11,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._webhook import (
     image,
     input_problems,
     missed,
+    missing_permissions,
     problems,
 )
 
@@ -90,6 +91,7 @@ GIVEN: Json = {
     "tls_secret": "",
     "pull_secret": "",
     "host_network": False,
+    "network_policy": False,
     "service_monitor": False,
     "prometheus_rule": False,
     "adopt": False,
@@ -197,6 +199,37 @@ def test_missing_permissions() -> None:
     assert "create, patch, delete clusterrolebindings (rbac.authorization.k8s.io)." in found
     assert problems(GIVEN, {**SEEN, "rules": {"resourceRules": [], "incomplete": True}}) == []
     assert problems({**GIVEN, "mode": "none"}, {**SEEN, "rules": {"resourceRules": []}}) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        # What is not asked for is looked for, to be taken away.
+        ({}, "get issuers (cert-manager.io); get certificates (cert-manager.io)"),
+        ({"mode": "policy"}, "get issuers (cert-manager.io); get certificates (cert-manager.io)"),
+        (
+            {"tls": "cert-manager"},
+            "get, create, patch, delete issuers (cert-manager.io); "
+            "get, create, patch, delete certificates (cert-manager.io)",
+        ),
+        # A kind that is not served is refused for that.
+        (
+            {"network_policy": True, "tls": "cert-manager", "apis": {}},
+            "get, create, patch, delete issuers (cert-manager.io); "
+            "get, create, patch, delete certificates (cert-manager.io); "
+            "get, create, patch, delete networkpolicies (networking.k8s.io)",
+        ),
+        ({"mode": "none"}, ""),
+    ],
+)
+def test_permissions_on_request(given: Json, missing: str) -> None:
+    groups = ["", "apps", "policy", "rbac.authorization.k8s.io", "admissionregistration.k8s.io"]
+    rules = {"resourceRules": [{"verbs": ["*"], "apiGroups": groups, "resources": ["*"]}]}
+    apis = given.get("apis", {"cert-manager.io/v1": {"Issuer": {}, "Certificate": {}}})
+    found = missing_permissions({**GIVEN, **given}, apis, rules)
+    assert [line.partition(". Use")[0] for line in found] == (
+        [f"The user of the kubeconfig may not {missing}"] if missing else []
+    )
 
 
 @pytest.mark.parametrize(("mode", "refused"), [("webhook", True), ("policy", True), ("none", False)])
