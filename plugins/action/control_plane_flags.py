@@ -30,7 +30,11 @@ class ActionModule(ControlPlaneAction):
         arguments = self.arguments(ARGUMENT_SPEC)
         host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", ""))
         try:
-            look = {**{name: arguments[name] for name in _OBSERVED}, "files": arguments["restart_for"]}
+            look = {
+                **{name: arguments[name] for name in _OBSERVED},
+                "files": arguments["restart_for"],
+                "wait_for_change": True,
+            }
             observed, texts = self.observe(look, task_vars or {})
             plan = planned(observed, texts, arguments["flags"], move_duplicates=arguments["move_duplicates"])
         except HostModuleFailed as failure:

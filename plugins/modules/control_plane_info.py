@@ -52,6 +52,12 @@ options:
       - The last observation is returned, whatever it shows. On an unknown distribution there is nothing to wait for.
     type: int
     default: 0
+  wait_for_change:
+    description:
+      - Whether to look only when no other run changes the manifest with M(onprem.irsa.control_plane_flags), which ends
+        its change within its own timeouts. Until then there is what may not stay.
+    type: bool
+    default: false
 seealso:
   - module: onprem.irsa.control_plane_flags
   - module: onprem.irsa.jwks
@@ -225,6 +231,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
 
 ARGUMENT_SPEC = {
@@ -233,6 +240,7 @@ ARGUMENT_SPEC = {
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
     "files": {"type": "list", "elements": "path", "default": []},
     "settle_timeout": {"type": "int", "default": 0},
+    "wait_for_change": {"type": "bool", "default": False},
 }
 
 
@@ -247,6 +255,8 @@ def main() -> t.NoReturn:
         files=tuple(module.params["files"]),
     )
     with reported(module):
+        if module.params["wait_for_change"]:
+            Backups(host.backup_directory, host.manifest).wait()
         observed = observe(host)
     module.exit_json(changed=False, **observed)
 

@@ -14,7 +14,7 @@ import hashlib
 import os
 import time
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
@@ -102,6 +102,15 @@ class Backups:
             yield
         finally:
             os.close(descriptor)
+
+    def wait(self) -> None:
+        """Wait until no run changes the manifest: what stands there meanwhile is not what will stay. Writes nothing."""
+        with suppress(FileNotFoundError):  # nothing was changed on this host yet
+            descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+            finally:
+                os.close(descriptor)
 
 
 def read_text(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import described
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host
 from ansible_collections.onprem.irsa.plugins.modules import control_plane_flags, control_plane_info
 
@@ -29,6 +31,34 @@ def test_a_host_without_a_control_plane(
     documented = set(yaml.safe_load(control_plane_info.RETURN))
     returned = set(described(result, now=0)) - {"changed", "invocation"}
     assert returned == documented
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_what_another_run_leaves_there(
+    waits: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(control_plane_info, "Host", functools.partial(Host, proc=tmp_path))
+    manifest = tmp_path / "manifests/kube-apiserver.yaml"
+    manifest.parent.mkdir()
+    manifest.write_text("kube-apiserver: forerunner")
+    held, looked = threading.Event(), threading.Event()
+
+    def change() -> None:
+        with Backups(tmp_path / "backup", manifest).locked():
+            held.set()
+            looked.wait(0.5)
+            manifest.write_text("kube-apiserver: wanted")
+
+    other = threading.Thread(target=change)
+    other.start()
+    held.wait()
+    arguments = {"manifests_directory": str(manifest.parent), "backup_directory": str(tmp_path / "backup")}
+    with patch_module_args({**arguments, "wait_for_change": waits}), pytest.raises(SystemExit):
+        control_plane_info.main()
+    looked.set()
+    other.join()
+    seen = json.loads(capsys.readouterr().out)["manifests"]
+    assert seen == {str(manifest): f"kube-apiserver: {'wanted' if waits else 'forerunner'}"}
 
 
 def test_flags_are_planned_on_the_controller_alone(capsys: pytest.CaptureFixture[str]) -> None:
