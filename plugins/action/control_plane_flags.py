@@ -36,7 +36,8 @@ class ActionModule(ControlPlaneAction):
                 "wait_for_change": True,
             }
             observed, texts = self.observe(look, task_vars or {})
-            plan = planned(observed, texts, arguments["flags"], move_duplicates=arguments["move_duplicates"])
+            how = {name: arguments[name] for name in ("expected", "move_duplicates")}
+            plan = planned(observed, texts, arguments["flags"], **how)
         except HostModuleFailed as failure:
             return failure.result
         except IrsaError as error:

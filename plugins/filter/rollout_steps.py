@@ -119,6 +119,9 @@ _value:
     flags:
       description: The flags to set with M(onprem.irsa.control_plane_flags).
       type: dict
+    before:
+      description: What they are as the step is planned, for O(onprem.irsa.control_plane_flags#module:expected).
+      type: dict
 """
 
 

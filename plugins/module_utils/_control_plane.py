@@ -108,10 +108,12 @@ def planned(
     manifests: t.Mapping[str, str],
     flags: t.Mapping[str, object],
     *,
+    expected: t.Mapping[str, object] | None = None,
     move_duplicates: bool = False,
 ) -> FlagsPlan:
     """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
 
+    expected: the values of flags by which the change was thought out; another one is refused.
     move_duplicates: whether to move other files with the same pod away, where the right one of them runs.
     Where the observation has digests of files, the process is to have read these contents.
 
@@ -126,6 +128,7 @@ def planned(
     if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
+    _refuse_unexpected(pod, expected or {})
     content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
@@ -141,6 +144,16 @@ def planned(
         move_away=tuple(duplicates),
         reached=content == pod.text and not duplicates and observed["settled"] and not observed["unconfirmed"],
     )
+
+
+def _refuse_unexpected(pod: StaticPod, expected: t.Mapping[str, object]) -> None:
+    for name, values in expected.items():
+        found = pod.flags.get(name, [])
+        if found != values:
+            raise InputError(
+                f"{pod.source}: --{name} is {found} and was {values} when the change was planned; nothing was touched.",
+                fix="Another run, or somebody by hand, has changed it. Run the play again: it plans on what is there.",
+            )
 
 
 def _content(pod: StaticPod, flags: t.Mapping[str, object], digests: t.Mapping[str, str], *, restart: bool) -> str:

@@ -70,6 +70,8 @@ class Step:
     """The key that signs after the step."""
     published: tuple[str, ...] = ()
     """The keys that the documents are to hold, no more and no fewer, before the step is taken."""
+    before: Flags = field(default_factory=dict)
+    """What the flags to change are as the step is planned; an empty list for one that is not given."""
 
 
 def goal(  # noqa: PLR0913 -- what a user describes
@@ -143,7 +145,9 @@ def _phase(
         keys = wanted.kids, wanted.signing_kid
         moved = ISSUER in flags or keys != (server.kids, server.signing_kid)
         if flags or moved:
-            yield Step(server.host, phase if moved else "set", flags, *keys, tuple(_live_kids(now.values(), goal)))
+            before = {name: server.flags.get(name, []) for name in flags}
+            published = tuple(_live_kids(now.values(), goal))
+            yield Step(server.host, phase if moved else "set", flags, *keys, published, before)
             now[server.host] = wanted
 
 

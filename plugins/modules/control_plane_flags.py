@@ -48,6 +48,11 @@ options:
       - Without any flag, nothing is changed, and a change that was cut off is waited for, or put back.
     type: dict
     required: true
+  expected:
+    description:
+      - The values of flags by which the change was thought out, as O(flags) has them. Where the manifest has other ones
+        by now, nothing is touched and the task fails, so that what another run has set in the meantime is not lost.
+    type: dict
   restart_for:
     description:
       - Files on the host that the component reads once, as it starts, such as its key files. It is restarted when their
@@ -181,6 +186,7 @@ from ansible.module_utils.basic import AnsibleModule
 ARGUMENT_SPEC = {
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "flags": {"type": "dict", "required": True},
+    "expected": {"type": "dict"},
     "restart_for": {"type": "list", "elements": "path", "default": []},
     "timeout": {"type": "int", "default": 300},
     "stale_sandbox_seconds": {"type": "int", "default": 0},

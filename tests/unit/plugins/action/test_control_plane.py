@@ -112,6 +112,13 @@ def test_flags_take_two_round_trips() -> None:
     }
 
 
+def test_what_another_one_has_changed_meanwhile_is_left_alone() -> None:
+    host = Host(healthy())
+    result = host.run(control_plane_flags.ActionModule, flags=ISSUERS, expected={"service-account-issuer": [NEW]})
+    assert (result["failed"], len(host.told)) == (True, 1)
+    assert "cp2" in result["msg"]
+
+
 def test_files_are_digested_on_the_host() -> None:
     host = Host(healthy(digests={"/sa.pub": "d1"}), {"changed": True})
     assert host.run(control_plane_flags.ActionModule, flags={}, restart_for=["/sa.pub"])["changed"]

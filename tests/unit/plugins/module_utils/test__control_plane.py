@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,23 @@ def test_nothing_is_left_to_do_only_when_the_process_shows_it(changes: dict[str,
 def test_a_change_without_a_certain_manifest_is_refused(manifests: dict[str, str], problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         planned(seen(manifests=manifests), manifests, {})
+
+
+@pytest.mark.parametrize(
+    ("expected", "refused"),
+    [
+        ({"service-account-issuer": [OLD], "absent": []}, False),
+        ({}, False),
+        ({"service-account-issuer": [NEW, OLD]}, True),
+        ({"service-account-issuer": []}, True),
+        ({"absent": ["x"]}, True),
+    ],
+)
+def test_what_another_one_has_changed_meanwhile_is_not_overwritten(
+    expected: dict[str, list[str]], refused: bool
+) -> None:
+    with pytest.raises(InputError, match=r"nothing was touched.*Run the play again") if refused else nullcontext():
+        planned(seen(), {PATH: KUBEADM}, {"service-account-issuer": [NEW, OLD]}, expected=expected)
 
 
 SA_PUB = "/etc/kubernetes/pki/sa.pub"

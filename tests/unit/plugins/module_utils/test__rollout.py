@@ -181,6 +181,8 @@ def require_a_safe_step(before: list[Server], after: list[Server], step: Step, a
     for published in ({*step.published}, {*step.published, "stranger"}):
         assert refused(after, published) <= refused(before, published), "a step made somebody refuse a token"
     assert all(server.issuers for server in after)
+    (changed,) = (server for server in before if server.host == step.host)
+    assert step.before == {name: changed.flags.get(name, []) for name in step.flags}
     for one, other in zip(before, after):
         assert {*one.issuers} - {*other.issuers} <= aim.retired, "a step dropped an issuer that nobody retired"
         assert {*one.kids} - {*other.kids} <= aim.retired_kids, "a step dropped a key that nobody retired"
