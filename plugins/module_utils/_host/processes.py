@@ -54,14 +54,16 @@ class Process:
 def find(component: str, proc: Path = PROC) -> Process | None:
     """Return the newest process of this host's own component; None when none runs.
 
-    Components of other clusters, which run in pods on this host, have a network of their own: they are passed over.
+    Components of other clusters, which run in pods on this host, have a network of their own: they are passed over. So
+    is what another user has started: anybody may give a process that name, and flags that name a key file.
     """
     found = [
         _read(directory, arguments)
         for directory in proc.iterdir()
         if directory.name.isdigit()
         for arguments in [_arguments(directory)]
-        if arguments and PurePath(arguments[0]).name == component and _on_host_network(directory)
+        if arguments and PurePath(arguments[0]).name == component
+        if _on_host_network(directory) and _is_trusted(directory)
     ]
     return max(filter(None, found), key=lambda process: process.start_ticks, default=None)
 
@@ -93,6 +95,20 @@ def _on_host_network(directory: Path) -> bool:
         return (directory / "ns" / "net").readlink() == own.readlink()
     except OSError:
         return False
+
+
+def _is_trusted(directory: Path) -> bool:
+    """Return whether root, who looks here, or the kubelet has started it, whose pods may run as another user.
+
+    The real user counts, because a program with the set-user-ID bit has root as its effective one.
+    """
+    try:
+        status = (directory / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+        in_pod = "kubepods" in (directory / "cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    real = next(int(line.split()[1]) for line in status if line.startswith("Uid:"))
+    return in_pod or real in (0, os.getuid())
 
 
 __all__: t.Final = ("PROC", "Process", "find", "process_of")

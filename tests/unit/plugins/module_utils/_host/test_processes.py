@@ -13,13 +13,24 @@ if TYPE_CHECKING:
     from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet
 
 
-def fake(proc: Path, pid: int, arguments: list[str], *, ticks: int = 0, network: str = "net:[1]") -> None:
+def fake(  # noqa: PLR0913 -- what tells processes apart
+    proc: Path,
+    pid: int,
+    arguments: list[str],
+    *,
+    ticks: int = 0,
+    network: str = "net:[1]",
+    users: str = "0 0 0 0",
+    cgroup: str = "user.slice/session-1.scope",
+) -> None:
     """Make a process in a fake /proc; its command's name has a blank and a bracket, as any user may choose."""
     directory = proc / str(pid)
     (directory / "ns").mkdir(parents=True)
     (directory / "ns" / "net").symlink_to(network)
     (directory / "cmdline").write_bytes(b"".join(argument.encode() + b"\0" for argument in arguments))
     (directory / "stat").write_text(f"{pid} (a) b) S {' '.join(['0'] * 18)} {ticks} 0 0\n")
+    (directory / "status").write_text(f"Name:\ta\nUid:\t{users}\n")
+    (directory / "cgroup").write_text(f"0::/{cgroup}\n")
 
 
 def host(proc: Path) -> None:
@@ -43,6 +54,21 @@ def test_the_newest_process_of_the_hosts_own_component_is_found(tmp_path: Path) 
     assert (process.pid, process.start_ticks, process.flags) == (4, 200, {"a": ["new"]})
     assert process.started(tmp_path) > 1000
     assert find("etcd", tmp_path) is None
+
+
+def test_a_process_of_another_user_is_not_the_component(tmp_path: Path) -> None:
+    host(tmp_path)
+    pod = "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-2.scope"
+    fake(tmp_path, 1, ["kube-apiserver", "--a=root"], ticks=100)
+    fake(tmp_path, 2, ["kube-apiserver", "--a=other"], ticks=200, users="1000 1000 1000 1000")
+    fake(tmp_path, 3, ["kube-apiserver", "--a=passwd"], ticks=300, users="1000 0 0 0")
+    found = find("kube-apiserver", tmp_path)
+    assert found is not None
+    assert found.pid == 1
+    fake(tmp_path, 4, ["kube-apiserver", "--a=rootless"], ticks=400, users="1000 1000 1000 1000", cgroup=pod)
+    found = find("kube-apiserver", tmp_path)
+    assert found is not None
+    assert found.pid == 4
 
 
 def test_a_real_process(kubelet: FakeKubelet) -> None:
