@@ -197,4 +197,4 @@ bench-injection: lab-build ## Admission with and without injection, and missed p
 
 .PHONY: clean
 clean: ## Remove what was made inside of the checkout
-	rm -rf .build .cache .ansible
+	rm -rf .build .cache .ansible .hypothesis

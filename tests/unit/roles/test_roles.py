@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from .rendered import rendered
+
 ROOT = Path(__file__).parents[3]
 FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 HERE = "{{ role_path }}/tasks/"
@@ -34,26 +36,50 @@ def test_imports_name_the_role(file: Path) -> None:
         assert (file.parent / name.removeprefix(HERE)).exists()
 
 
-def test_tasks_of_the_user_do_not_run_in_place_of_the_roles(tmp_path: Path) -> None:
-    (tmp_path / "tasks").mkdir()
-    for name in {file.name for file in FILES}:
-        (tmp_path / "tasks" / name).write_text(json.dumps([{"ansible.builtin.fail": {"msg": "the user's own"}}]))
-    issuer = {"irsa_iam_issuer_url": "https://oidc.example.org", "irsa_iam_region": "eu-central-1"}
-    bad = {
-        "irsa_iam_cluster": "prod",
-        **issuer,
-        "irsa_iam_roles": [{"name": "!", "service_accounts": ["apps/reports"]}],
-    }
-    role = {"role": "onprem.irsa.irsa_iam", "vars": bad}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "roles": [role]}
-    (tmp_path / "playbook.json").write_text(json.dumps([play]))
-    done = subprocess.run(
-        ["ansible-playbook", "playbook.json"],  # noqa: S607 -- the one of the environment
-        cwd=tmp_path,
+def played(directory: Path, role: str, *tasks: object, **variables: object) -> str:
+    """Run a role in a directory, by a playbook that is elsewhere, and then some tasks; return what was printed."""
+    playbook = directory / "elsewhere/playbook.json"
+    playbook.parent.mkdir()
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
+    playbook.write_text(json.dumps([{**play, "roles": [{"role": f"onprem.irsa.{role}", "vars": variables}]}]))
+    done = subprocess.run(  # noqa: S603 -- our own
+        ["ansible-playbook", str(playbook)],  # noqa: S607 -- the one of the environment
+        cwd=directory,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build")},
         capture_output=True,
         text=True,
         check=False,
     )
-    output = done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_tasks_of_the_user_do_not_run_in_place_of_the_roles(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    for name in {file.name for file in FILES}:
+        (tmp_path / "tasks" / name).write_text(json.dumps([{"ansible.builtin.fail": {"msg": "the user's own"}}]))
+    issuer = {"irsa_iam_issuer_url": "https://oidc.example.org", "irsa_iam_region": "eu-central-1"}
+    bad = [{"name": "!", "service_accounts": ["apps/reports"]}]
+    output = played(tmp_path, "irsa_iam", irsa_iam_cluster="prod", irsa_iam_roles=bad, **issuer)
     assert ("nothing was touched" in output, "the user's own" in output) == (True, False), output
+
+
+def test_a_kubeconfig_is_found_from_where_the_user_is(tmp_path: Path) -> None:
+    user = {"name": "me", "user": {"token": "t"}}
+    cluster = {"name": "prod", "cluster": {"server": "https://192.0.2.1:6443"}}
+    context = {"name": "it", "context": {"user": "me", "cluster": "prod"}}
+    content = {"current-context": "it", "users": [user], "clusters": [cluster], "contexts": [context]}
+    (tmp_path / "kubeconfig.yml").write_text(json.dumps(content))
+    show = {"ansible.builtin.debug": {"msg": "{{ irsa_kubeconfig_content.clusters[0].cluster.server }}"}}
+    assert "https://192.0.2.1:6443" in played(tmp_path, "irsa_kubeconfig", show, irsa_kubeconfig_path="kubeconfig.yml")
+
+
+@pytest.mark.parametrize(
+    ("role", "option", "path"),
+    [
+        ("irsa_webhook", "irsa_webhook_alert_rules_file", "__irsa_webhook_alert_rules_path"),
+        ("irsa_apiserver", "irsa_apiserver_kubespray_file", "__irsa_apiserver_kubespray_path"),
+    ],
+)
+def test_files_are_written_where_the_user_is(role: str, option: str, path: str) -> None:
+    for given, written in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
+        assert rendered(role, [path], {option: given}) == {path: str(written)}
