@@ -234,9 +234,12 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
             f"{host}: --{_AUDIENCES} has {_STS} in it, so that every token that is made for AWS is valid for the API "
             "server, too. It is left alone. Take it out once no client needs it."
         )
-    if observed["stale_key_files"]:
+    told = observed["loaded_kids"] is not None  # of the public keys
+    certain = [key["file"] for key in observed["public_keys"]] if told else []
+    stale = [file for file in observed["stale_key_files"] if file not in certain]
+    if stale:
         yield (
-            f"{host}: {', '.join(observed['stale_key_files'])} was written after {observed['component']} started, "
+            f"{host}: {', '.join(stale)} was written after {observed['component']} started, "
             "which reads key files once. Restart it if the keys in it have changed."
         )
 
@@ -318,6 +321,14 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
         for host, observed in hosts.items()
         for key in [observed["signing_key"]]
         if key is not None and key["kid"] not in observed["kids"]
+    ]
+    found += [
+        f"{host}: accepts tokens by {', '.join(loaded)}, the keys that it has read as it started, but its key files "
+        f"hold {', '.join(observed['kids'])} by now: a restart would change the keys, and refuse tokens in use. Put "
+        "the files back; or restart kube-apiserver there first, once the others accept these keys, too."
+        for host, observed in hosts.items()
+        for loaded in [observed["loaded_kids"]]
+        if loaded is not None and observed["kids"] and {*loaded} != {*observed["kids"]}
     ]
     by_kids: dict[tuple[str, ...], list[str]] = {}
     for host, observed in hosts.items():

@@ -185,6 +185,15 @@ kids:
   type: list
   elements: str
   sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+loaded_kids:
+  description:
+    - The key ids that an API server itself publishes (C(/openid/v1/jwks)), of the keys that it has read as it started.
+      Its key files may hold other ones by now.
+    - V(null) where it does not tell.
+  returned: success
+  type: list
+  elements: str
+  sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
 signing_key:
   description:
     - The key that signs; for C(kube-controller-manager) the one of C(--service-account-private-key-file), which signs

@@ -60,6 +60,14 @@ class Api:
         answer = self._get("/version")
         return str(json.loads(answer)["gitVersion"]) if answer else None
 
+    def kids(self) -> list[str] | None:
+        """Return the ids of the keys by which an API server accepts tokens; None where it does not tell.
+
+        It reads key files once, as it starts: they may hold other keys by now.
+        """
+        answer = self._get("/openid/v1/jwks")
+        return [str(key["kid"]) for key in json.loads(answer)["keys"]] if answer else None
+
     def listens(self) -> bool:
         """Return whether it takes new connections."""
         parts = urlsplit(self.url)

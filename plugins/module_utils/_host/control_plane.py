@@ -74,6 +74,7 @@ def observe(host: Host) -> dict[str, t.Any]:
         "ready": api.ready() if api else False,
         "version": api.version() if api else None,
         **_keys(host, flags),
+        "loaded_kids": api.kids() if api else None,
         "stale_key_files": _stale_key_files(process) if process else [],
         "digests": {file: _digest(Path(file)) for file in host.files},
         "clock": time.time(),

@@ -43,7 +43,9 @@ def observed(**changes: object) -> dict[str, t.Any]:
         "running_flags": FLAGS,
         "api": {"url": "https://10.0.0.1:6443", "client_cert": "", "client_key": "", "health": "/readyz"},
         "ready": True,
+        "public_keys": [{"file": "/etc/kubernetes/pki/sa.pub", "pem": ""}],
         "kids": ["one"],
+        "loaded_kids": changes.get("kids", ["one"]),
         "signing_key": {"file": "/etc/kubernetes/pki/sa.key", "kid": "one"},
         "stale_key_files": [],
         "digests": {},
@@ -179,6 +181,25 @@ def test_keys_that_differ_between_hosts() -> None:
 
 def test_the_order_of_keys_does_not_matter() -> None:
     assert problems({"cp1": seen(kids=["one", "two"]), "cp2": seen(kids=["two", "one"])}) == []
+
+
+def test_key_files_that_the_process_has_not_read_are_not_rolled_out_by_the_way() -> None:
+    replaced = seen(kids=["two"], loaded_kids=["one"], signing_key={"file": "/etc/kubernetes/pki/sa.key", "kid": "two"})
+    [problem] = problems({"cp1": replaced})
+    assert "cp1: accepts tokens by one, the keys" in problem
+    assert "hold two by now" in problem
+    assert problems({"cp1": seen(loaded_kids=None)}) == []  # it does not tell
+    assert problems({"cp1": seen(kids=[], loaded_kids=["external"], signing_key=None)}) == []  # of an external signer
+
+
+def test_only_what_is_not_certain_is_warned_of() -> None:
+    public, private = "/etc/kubernetes/pki/sa.pub", "/etc/kubernetes/pki/sa.key"
+    stale = [public, private]
+    [warning] = warnings({"cp1": seen(stale_key_files=stale)})
+    assert warning.startswith(f"cp1: {private} was written after")
+    [warning] = warnings({"cp1": seen(stale_key_files=stale, loaded_kids=None)})
+    assert warning.startswith(f"cp1: {public}, {private} was written after")
+    assert warnings({"cp1": seen(stale_key_files=[public])}) == []
 
 
 def test_a_host_with_a_change_that_was_cut_off_is_judged_by_the_rest_alone() -> None:

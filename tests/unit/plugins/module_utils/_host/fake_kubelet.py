@@ -35,7 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         state["in flight"] += 1
         if self.path == "/slow":
             time.sleep(1)
-        body = b'{"gitVersion": "v1.34.4"}' if self.path == "/version" else b"ok"
+        bodies = {"/version": b'{"gitVersion": "v1.34.4"}', "/openid/v1/jwks": b'{"keys": [{"kid": "one"}]}'}
+        body = bodies.get(self.path, b"ok")
         self.answer(500 if "unready" in flags else 200, body)
         state["in flight"] -= 1
     def do_POST(self):

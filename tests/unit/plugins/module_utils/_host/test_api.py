@@ -49,12 +49,14 @@ def test_a_server_is_asked(kubelet: FakeKubelet) -> None:
     assert Api(kubelet.url).ready()
     assert Api(kubelet.url, client_cert="/none", client_key="/none").ready()
     assert Api(kubelet.url).version() == "v1.34.4"
+    assert Api(kubelet.url).kids() == ["one"]
 
 
 def test_no_answer_is_no_error() -> None:
     nobody = Api(f"https://127.0.0.1:{free_port()}")
     assert not nobody.ready()
     assert nobody.version() is None
+    assert nobody.kids() is None
 
 
 def test_the_client_certificate_is_shown(certificate: Path) -> None:
