@@ -19,6 +19,20 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments impor
 ISSUER: t.Final = "service-account-issuer"
 JWKS_URI: t.Final = "service-account-jwks-uri"
 
+# What further flags must not be: each reason, and what to do in place of it.
+_OF_ISSUER = "it is set together with the issuer", "give the issuer's URL instead"
+_OF_KEYS = (
+    "other keys would sign before all servers accept them and before they are published",
+    "leave the keys as they are",
+)
+_NOT_FURTHER: t.Final = {
+    ISSUER: _OF_ISSUER,
+    JWKS_URI: _OF_ISSUER,
+    "service-account-key-file": _OF_KEYS,
+    "service-account-signing-key-file": _OF_KEYS,
+    "service-account-signing-endpoint": _OF_KEYS,
+}
+
 Phase = t.Literal["accept", "switch", "retire", "set"]
 
 
@@ -83,11 +97,10 @@ def goal(  # noqa: PLR0913 -- what a user describes
 ) -> Goal:
     """Return the goal that a user describes, or raise InputError for one that contradicts itself."""
     further = check_flags(flags or {})
-    for name in (ISSUER, JWKS_URI):
+    for name, (reason, instead) in _NOT_FURTHER.items():
         if name in further:
             raise InputError(
-                f"The flag {name} must not be among the further flags: it is set together with the issuer.",
-                fix="Remove it, and give the issuer's URL instead.",
+                f"The flag {name} must not be among the further flags: {reason}.", fix=f"Remove it, and {instead}."
             )
     gone_issuers, gone_kids = frozenset(retired), frozenset(retired_kids)
     if issuer in gone_issuers:

@@ -22,6 +22,7 @@ def test_nothing_is_wrong() -> None:
     [
         ({"retired": [ISSUER]}, "can't sign and be retired"),
         ({"flags": {"service-account-issuer": [ISSUER]}}, "must not be among the further flags"),
+        ({"flags": {"service-account-key-file": ["/etc/kubernetes/pki/new.pub"]}}, "leave the keys as they are"),
         ({"flags": {"--v": ["4"]}}, "--v"),
         ({"flags": {"v": "4"}}, "The flag v must have a list"),
     ],

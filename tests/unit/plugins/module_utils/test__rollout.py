@@ -101,10 +101,20 @@ def test_going_back_takes_the_jwks_uri_away_and_keeps_what_is_not_retired() -> N
     assert shown(rollout(servers([NEW, OLD]), goal(OLD, retired=[NEW]))) == [("switch", "cp1", [OLD])]
 
 
-@pytest.mark.parametrize("name", [ISSUER, JWKS_URI])
-def test_flags_of_the_issuer_are_no_further_flags(name: str) -> None:
-    with pytest.raises(InputError, match="must not be among the further flags"):
-        goal(NEW, flags={name: ["x"]})
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        (ISSUER, "give the issuer's URL instead"),
+        (JWKS_URI, "give the issuer's URL instead"),
+        ("service-account-key-file", "leave the keys as they are"),
+        ("service-account-signing-key-file", "leave the keys as they are"),
+        ("service-account-signing-endpoint", "leave the keys as they are"),
+    ],
+)
+@pytest.mark.parametrize("values", [["x"], []])
+def test_flags_of_the_issuer_and_of_the_keys_are_no_further_flags(name: str, fix: str, values: list[str]) -> None:
+    with pytest.raises(InputError, match=f"The flag {name} must not be among the further flags: .*{fix}"):
+        goal(NEW, flags={name: values})
 
 
 def test_the_issuer_that_signs_is_not_retired() -> None:
