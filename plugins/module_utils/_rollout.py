@@ -63,7 +63,7 @@ class Goal:
     flags: Flags = field(default_factory=dict)
     """Further flags, set in the first restart of each server."""
     retired: frozenset[str] = frozenset()
-    """Issuers to be accepted no more, once no server signs with them."""
+    """Issuers to be accepted no more; none that a server still signs with."""
     signing_kid: str = ""
     """The key that is to sign; empty: keys stay as they are."""
     retired_kids: frozenset[str] = frozenset()
@@ -119,7 +119,10 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     The steps follow from the observation alone: after any of them, and after one that was put back, what is left is
     planned the same way. Where servers differ at the start (a change made by hand on some of them), each learns first
     what the others sign. A single server needs no step to accept: no other can meet its tokens in between.
+
+    Raises InputError for an issuer that is to be retired and still signs somewhere: tokens in use would be refused.
     """
+    _refuse_retiring_what_signs(servers, goal)
     alone = len(servers) == 1
     steps: list[Step] = []
     steps += _phase("accept", [] if alone else servers, goal, lambda server: _accepting(server, servers, goal))
@@ -128,6 +131,17 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     signing = [applied(server, steps) for server in servers]
     steps += _phase("retire", signing, goal, lambda server: _retiring(server, goal))
     return steps
+
+
+def _refuse_retiring_what_signs(servers: t.Iterable[Server], goal: Goal) -> None:
+    signing = {server.host: server.issuers[0] for server in servers if server.issuers}
+    for issuer in sorted(goal.retired.intersection(signing.values())):
+        hosts = [host for host, own in signing.items() if own == issuer]
+        raise InputError(
+            f"The issuer {issuer} can't be retired while it signs, as it does on {', '.join(hosts)}: the tokens that "
+            "pods have of it would be refused at once.",
+            fix="Run without retiring it, so that another one signs; retire it a day later, when pods have new tokens.",
+        )
 
 
 def reached(servers: t.Sequence[Server], goal: Goal) -> Flags:
