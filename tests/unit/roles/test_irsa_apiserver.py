@@ -15,7 +15,7 @@ from .cluster_of_files import Cluster
 ROLE = Path(__file__).parents[3] / "roles/irsa_apiserver"
 
 
-@pytest.mark.parametrize("entry_point", ["main", "preflight", "teardown"])
+@pytest.mark.parametrize("entry_point", ["main", "input", "preflight", "teardown"])
 def test_specifications_and_defaults_name_the_same_options(entry_point: str) -> None:
     options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry_point]["options"]
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
@@ -107,3 +107,23 @@ def test_a_second_teardown_retires_the_issuer(tmp_path: Path) -> None:
     assert code == 0, output
     assert changed_one_after_the_other(hosts.log()) == NAMES
     assert hosts.issuers() == {name: [OLD] for name in NAMES}
+
+
+SITE = {
+    "irsa_cluster": "prod",
+    "irsa_region": "eu-central-1",
+    "irsa_issuer_publisher": "apiserver",
+    "irsa_issuer_url": NEW,
+    "irsa_apiserver_kept_by": "none",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("playbook", ["site"])
+def test_a_change_that_was_cut_off_is_ended_before_anybody_asks_the_api(tmp_path: Path, playbook: str) -> None:
+    """No API can be reached here, as none can while a manifest that never runs stands on the one host there is."""
+    hosts = Cluster(tmp_path, {"cp1": observed(unconfirmed=True)})
+    code, output = hosts.run(f"onprem.irsa.{playbook}", SITE, "--check")
+    assert (code != 0, hosts.log()) == (True, []), output
+    code, output = hosts.run(f"onprem.irsa.{playbook}", SITE)
+    assert (code != 0, hosts.log()) == (True, [("begin", "cp1"), ("end", "cp1")]), output
