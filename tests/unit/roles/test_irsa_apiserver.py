@@ -15,7 +15,7 @@ from .cluster_of_files import Cluster
 ROLE = Path(__file__).parents[3] / "roles/irsa_apiserver"
 
 
-@pytest.mark.parametrize("entry_point", ["main", "input", "preflight", "teardown"])
+@pytest.mark.parametrize("entry_point", ["main", "input", "preflight", "teardown_preflight", "teardown"])
 def test_specifications_and_defaults_name_the_same_options(entry_point: str) -> None:
     options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry_point]["options"]
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
@@ -119,7 +119,7 @@ SITE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("playbook", ["site"])
+@pytest.mark.parametrize("playbook", ["site", "teardown"])
 def test_a_change_that_was_cut_off_is_ended_before_anybody_asks_the_api(tmp_path: Path, playbook: str) -> None:
     """No API can be reached here, as none can while a manifest that never runs stands on the one host there is."""
     hosts = Cluster(tmp_path, {"cp1": observed(unconfirmed=True)})
@@ -127,3 +127,11 @@ def test_a_change_that_was_cut_off_is_ended_before_anybody_asks_the_api(tmp_path
     assert (code != 0, hosts.log()) == (True, []), output
     code, output = hosts.run(f"onprem.irsa.{playbook}", SITE)
     assert (code != 0, hosts.log()) == (True, [("begin", "cp1"), ("end", "cp1")]), output
+
+
+@pytest.mark.slow
+def test_a_teardown_that_has_no_way_back_removes_nothing(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, **signing(NEW))
+    code, output = hosts.run("onprem.irsa.teardown", SITE)
+    assert (code != 0, f"{NEW} is the one issuer of cp1, cp2, cp3" in output) == (True, True), output
+    assert "Remove the webhook" not in output
