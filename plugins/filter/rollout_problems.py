@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, rollout
 
 DOCUMENTATION = r"""
 name: rollout_problems
@@ -15,8 +16,8 @@ short_description: Say why API servers cannot be given an issuer and flags
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - Returns why P(onprem.irsa.rollout_steps#filter) would fail for these options, whatever the API servers run with. So
-    a playbook can refuse them before it looks at a host.
+  - Returns why P(onprem.irsa.rollout_steps#filter) would fail for these options. So a playbook can refuse them before
+    it changes anything and, as far as they contradict themselves, before it looks at a host.
 options:
   _input:
     description: The issuer that is to sign.
@@ -30,6 +31,13 @@ options:
     description: Issuers to be accepted no more.
     type: list
     elements: str
+    default: []
+  observed:
+    description:
+      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
+      - Without them, the options are judged whatever the API servers run with.
+    type: list
+    elements: dict
     default: []
 seealso:
   - plugin: onprem.irsa.rollout_steps
@@ -54,9 +62,15 @@ _value:
 """
 
 
-def _filter(issuer: str, *, flags: t.Mapping[str, object] | None = None, retired: t.Sequence[str] = ()) -> list[str]:
+def _filter(
+    issuer: str,
+    *,
+    flags: t.Mapping[str, object] | None = None,
+    retired: t.Sequence[str] = (),
+    observed: t.Sequence[t.Mapping[str, t.Any]] = (),
+) -> list[str]:
     try:
-        goal(issuer, flags=flags, retired=retired)
+        rollout(servers({result["item"]: result for result in observed}), goal(issuer, flags=flags, retired=retired))
     except InputError as error:
         return [str(error)]
     return []

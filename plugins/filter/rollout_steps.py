@@ -45,7 +45,9 @@ options:
     type: dict
     default: {}
   retired:
-    description: Issuers to be accepted no more, once no server signs with them.
+    description:
+      - Issuers to be accepted no more.
+      - One with which a server still signs is refused. Name it in a later run, when the tokens of it have expired.
     type: list
     elements: str
     default: []
@@ -139,10 +141,10 @@ def _filter(  # noqa: PLR0913 -- the options
         aim = goal(
             issuer, jwks_uri=jwks_uri, flags=flags, retired=retired, signing_kid=signing_kid, retired_kids=retired_kids
         )
+        observed = servers({result["item"]: result for result in results})
+        steps = rollout(observed, aim)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
-    observed = servers({result["item"]: result for result in results})
-    steps = rollout(observed, aim)
     return [
         {**asdict(step), "kids": [*step.kids], "published": [*step.published], "says": says}
         for step, says in zip(steps, in_words(observed, steps))

@@ -19,6 +19,20 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments impor
 ISSUER: t.Final = "service-account-issuer"
 JWKS_URI: t.Final = "service-account-jwks-uri"
 
+# What further flags must not be: each reason, and what to do in place of it.
+_OF_ISSUER = "it is set together with the issuer", "give the issuer's URL instead"
+_OF_KEYS = (
+    "other keys would sign before all servers accept them and before they are published",
+    "leave the keys as they are",
+)
+_NOT_FURTHER: t.Final = {
+    ISSUER: _OF_ISSUER,
+    JWKS_URI: _OF_ISSUER,
+    "service-account-key-file": _OF_KEYS,
+    "service-account-signing-key-file": _OF_KEYS,
+    "service-account-signing-endpoint": _OF_KEYS,
+}
+
 Phase = t.Literal["accept", "switch", "retire", "set"]
 
 
@@ -49,7 +63,7 @@ class Goal:
     flags: Flags = field(default_factory=dict)
     """Further flags, set in the first restart of each server."""
     retired: frozenset[str] = frozenset()
-    """Issuers to be accepted no more, once no server signs with them."""
+    """Issuers to be accepted no more; none that a server still signs with."""
     signing_kid: str = ""
     """The key that is to sign; empty: keys stay as they are."""
     retired_kids: frozenset[str] = frozenset()
@@ -85,11 +99,10 @@ def goal(  # noqa: PLR0913 -- what a user describes
 ) -> Goal:
     """Return the goal that a user describes, or raise InputError for one that contradicts itself."""
     further = check_flags(flags or {})
-    for name in (ISSUER, JWKS_URI):
+    for name, (reason, instead) in _NOT_FURTHER.items():
         if name in further:
             raise InputError(
-                f"The flag {name} must not be among the further flags: it is set together with the issuer.",
-                fix="Remove it, and give the issuer's URL instead.",
+                f"The flag {name} must not be among the further flags: {reason}.", fix=f"Remove it, and {instead}."
             )
     gone_issuers, gone_kids = frozenset(retired), frozenset(retired_kids)
     if issuer in gone_issuers:
@@ -108,7 +121,10 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     The steps follow from the observation alone: after any of them, and after one that was put back, what is left is
     planned the same way. Where servers differ at the start (a change made by hand on some of them), each learns first
     what the others sign. A single server needs no step to accept: no other can meet its tokens in between.
+
+    Raises InputError for an issuer that is to be retired and still signs somewhere: tokens in use would be refused.
     """
+    _refuse_retiring_what_signs(servers, goal)
     alone = len(servers) == 1
     steps: list[Step] = []
     steps += _phase("accept", [] if alone else servers, goal, lambda server: _accepting(server, servers, goal))
@@ -117,6 +133,17 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     signing = [applied(server, steps) for server in servers]
     steps += _phase("retire", signing, goal, lambda server: _retiring(server, goal))
     return steps
+
+
+def _refuse_retiring_what_signs(servers: t.Iterable[Server], goal: Goal) -> None:
+    signing = {server.host: server.issuers[0] for server in servers if server.issuers}
+    for issuer in sorted(goal.retired.intersection(signing.values())):
+        hosts = [host for host, own in signing.items() if own == issuer]
+        raise InputError(
+            f"The issuer {issuer} can't be retired while it signs, as it does on {', '.join(hosts)}: the tokens that "
+            "pods have of it would be refused at once.",
+            fix="Run without retiring it, so that another one signs; retire it a day later, when pods have new tokens.",
+        )
 
 
 def reached(servers: t.Sequence[Server], goal: Goal) -> Flags:

@@ -89,12 +89,17 @@ class Cluster:
         """Run an entry point of the role irsa_apiserver on all hosts; return the exit code and what was printed."""
         role = {"name": "onprem.irsa.irsa_apiserver", "tasks_from": tasks_from}
         tasks = [{"ansible.builtin.include_role": role}]
-        playbook, inventory = self.directory / "playbook.json", self.directory / "inventory.json"
+        playbook = self.directory / "playbook.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
+        return self.run(str(playbook), variables)
+
+    def run(self, playbook: str, variables: t.Mapping[str, object], *options: str) -> tuple[int, str]:
+        """Run a playbook on the hosts as its control plane; return the exit code and what was printed."""
+        inventory = self.directory / "inventory.json"
         hosts = {name: {"ansible_python_interpreter": str(self.directory / f"python-{name}")} for name in self.hosts}
         local = {"ansible_connection": "local", "ansible_become": False}
-        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {**local, **variables}}}))
-        command = ["ansible-playbook", "--inventory", str(inventory), str(playbook)]
+        inventory.write_text(json.dumps({"kube_control_plane": {"hosts": hosts, "vars": {**local, **variables}}}))
+        command = ["ansible-playbook", "--inventory", str(inventory), *options, playbook]
         names = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         names["ANSIBLE_COLLECTIONS_PATH"] = str(self.directory / "collections")
         done = subprocess.run(  # noqa: S603 -- our own

@@ -15,12 +15,11 @@ from .cluster_of_files import Cluster
 ROLE = Path(__file__).parents[3] / "roles/irsa_apiserver"
 
 
-@pytest.mark.parametrize("entry_point", ["main", "preflight", "teardown"])
+@pytest.mark.parametrize("entry_point", ["main", "input", "preflight", "teardown_preflight", "teardown"])
 def test_specifications_and_defaults_name_the_same_options(entry_point: str) -> None:
     options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry_point]["options"]
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    only_for_teardown = {"irsa_apiserver_retire_issuer"} - ({*options} if entry_point == "teardown" else set())
-    assert {*options} == {*defaults} - only_for_teardown
+    assert {*options} == {*defaults}
     for name, option in options.items():
         if "default" in option:
             assert option["default"] == defaults[name]
@@ -55,12 +54,7 @@ def test_one_host_changes_at_a_time_whatever_the_strategy(tmp_path: Path, play: 
 
 @pytest.mark.slow
 def test_going_back_changes_one_host_at_a_time(tmp_path: Path) -> None:
-    flags = {**FLAGS, "service-account-issuer": [NEW, OLD]}
-    text = KUBEADM.replace(
-        f"    - --service-account-issuer={OLD}",
-        f"    - --service-account-issuer={NEW}\n    - --service-account-issuer={OLD}",
-    )
-    hosts = cluster(tmp_path, running_flags=flags, manifests={PATH: text})
+    hosts = cluster(tmp_path, **signing(NEW, OLD))
     code, output = hosts.play("teardown", VARIABLES, strategy="free")
     assert code == 0, output
     assert {*changed_one_after_the_other(hosts.log())} == {*NAMES}
@@ -75,3 +69,69 @@ def test_hosts_after_one_that_fails_are_left_alone(tmp_path: Path, *, cut_off: b
     code, output = hosts.play("main", VARIABLES, strategy="free")
     assert (code != 0, "It did not come up." in output) == (True, True), output
     assert hosts.log() == [("begin", "cp1"), ("end", "cp1"), ("begin", "cp2"), ("fail", "cp2")]
+
+
+def signing(*issuers: str) -> dict[str, object]:
+    """Return what is observed on a host whose API server has these issuers."""
+    lines = "\n".join(f"    - --service-account-issuer={issuer}" for issuer in issuers)
+    text = KUBEADM.replace(f"    - --service-account-issuer={OLD}", lines)
+    return {"running_flags": {**FLAGS, "service-account-issuer": [*issuers]}, "manifests": {PATH: text}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("entry_point", "issuers", "retired", "says"),
+    [
+        ("main", [OLD], [OLD], f"The issuer {OLD} can't be retired while it signs, as it does on cp1, cp2, cp3"),
+        (
+            "teardown",
+            [NEW, OLD],
+            [NEW],
+            f"The issuer {NEW} can't be retired while it signs, as it does on cp1, cp2, cp3",
+        ),
+        ("teardown", [NEW], [NEW], f"{NEW} is the one issuer of cp1, cp2, cp3"),
+    ],
+)
+def test_what_is_refused_before_a_host_is_touched(
+    tmp_path: Path, entry_point: str, issuers: list[str], retired: list[str], says: str
+) -> None:
+    hosts = cluster(tmp_path, **signing(*issuers))
+    code, output = hosts.play(entry_point, {**VARIABLES, "irsa_apiserver_retired_issuers": retired})
+    assert (code != 0, says in output, hosts.log()) == (True, True, []), output
+
+
+@pytest.mark.slow
+def test_a_second_teardown_retires_the_issuer(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, **signing(OLD, NEW))
+    code, output = hosts.play("teardown", {**VARIABLES, "irsa_apiserver_retired_issuers": [NEW]})
+    assert code == 0, output
+    assert changed_one_after_the_other(hosts.log()) == NAMES
+    assert hosts.issuers() == {name: [OLD] for name in NAMES}
+
+
+SITE = {
+    "irsa_cluster": "prod",
+    "irsa_region": "eu-central-1",
+    "irsa_issuer_publisher": "apiserver",
+    "irsa_issuer_url": NEW,
+    "irsa_apiserver_kept_by": "none",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("playbook", ["site", "teardown"])
+def test_a_change_that_was_cut_off_is_ended_before_anybody_asks_the_api(tmp_path: Path, playbook: str) -> None:
+    """No API can be reached here, as none can while a manifest that never runs stands on the one host there is."""
+    hosts = Cluster(tmp_path, {"cp1": observed(unconfirmed=True)})
+    code, output = hosts.run(f"onprem.irsa.{playbook}", SITE, "--check")
+    assert (code != 0, hosts.log()) == (True, []), output
+    code, output = hosts.run(f"onprem.irsa.{playbook}", SITE)
+    assert (code != 0, hosts.log()) == (True, [("begin", "cp1"), ("end", "cp1")]), output
+
+
+@pytest.mark.slow
+def test_a_teardown_that_has_no_way_back_removes_nothing(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, **signing(NEW))
+    code, output = hosts.run("onprem.irsa.teardown", SITE)
+    assert (code != 0, f"{NEW} is the one issuer of cp1, cp2, cp3" in output) == (True, True), output
+    assert "Remove the webhook" not in output

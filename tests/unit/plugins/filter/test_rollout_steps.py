@@ -44,9 +44,10 @@ def test_a_plan_in_words() -> None:
             for host in ("cp1", "cp2")
         ],
     ]
-    steps = rollout_steps(OBSERVED[:1], "https://new", retired=["https://old"], signing_kid="k2", flags={"v": ["2"]})
+    both = [{**OBSERVED[0], "running_flags": {"service-account-issuer": ["https://mid", "https://old"]}}]
+    steps = rollout_steps(both, "https://new", retired=["https://old"], signing_kid="k2", flags={"v": ["2"]})
     assert [step["says"] for step in steps] == [
-        "cp1: accepts https://new; accepts https://old no more; signs with https://new; "
+        "cp1: accepts https://new beside https://mid; accepts https://old no more; signs with https://new; "
         "accepts the key k2 beside the key k1; signs with the key k2; runs with --v=2"
     ]
     assert steps[0]["published"] == ["k1", "k2"]
@@ -58,7 +59,10 @@ def test_nothing_left_to_do() -> None:
     assert rollout_steps(OBSERVED, "https://old") == []
 
 
-@pytest.mark.parametrize("options", [{"flags": {"--v": ["2"]}}, {"flags": {"v": "2"}}, {"retired": ["https://new"]}])
+@pytest.mark.parametrize(
+    "options",
+    [{"flags": {"--v": ["2"]}}, {"flags": {"v": "2"}}, {"retired": ["https://new"]}, {"retired": ["https://old"]}],
+)
 def test_bad_input_fails_with_its_message(options: dict[str, object]) -> None:
     with pytest.raises(AnsibleFilterError):
         rollout_steps(OBSERVED, "https://new", **options)

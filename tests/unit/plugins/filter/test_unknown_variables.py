@@ -12,7 +12,7 @@ unknown_variables = FilterModule().filters()["unknown_variables"]
 def test_options_of_all_roles_are_known() -> None:
     names = [
         "irsa_iam_roles",
-        "irsa_apiserver_retire_issuer",
+        "irsa_apiserver_retired_issuers",
         "irsa_kubeconfig_path",
         "irsa_verify_image",
         "irsa_region",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import typing as t
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -91,20 +92,34 @@ def test_further_flags_alone_take_one_restart_a_server() -> None:
 def test_going_back_takes_the_jwks_uri_away_and_keeps_what_is_not_retired() -> None:
     running = servers([NEW, OLD], [NEW, OLD], **{JWKS_URI: [URI]})
     assert [step.flags for step in rollout(running, goal(OLD))] == [{ISSUER: [OLD, NEW], JWKS_URI: []}] * 2
-    retiring = rollout(running, goal(OLD, retired=[NEW]))
-    assert shown(retiring) == [
-        ("switch", "cp1", [OLD, NEW]),
-        ("switch", "cp2", [OLD, NEW]),
-        ("retire", "cp1", [OLD]),
-        ("retire", "cp2", [OLD]),
-    ]
-    assert shown(rollout(servers([NEW, OLD]), goal(OLD, retired=[NEW]))) == [("switch", "cp1", [OLD])]
+    back = servers([OLD, NEW], [OLD, NEW])
+    assert shown(rollout(back, goal(OLD, retired=[NEW]))) == [("retire", "cp1", [OLD]), ("retire", "cp2", [OLD])]
+    assert shown(rollout(servers([OTHER, NEW]), goal(OLD, retired=[NEW]))) == [("switch", "cp1", [OLD, OTHER])]
 
 
-@pytest.mark.parametrize("name", [ISSUER, JWKS_URI])
-def test_flags_of_the_issuer_are_no_further_flags(name: str) -> None:
-    with pytest.raises(InputError, match="must not be among the further flags"):
-        goal(NEW, flags={name: ["x"]})
+@pytest.mark.parametrize(
+    ("observed", "hosts"),
+    [([[OLD]], "cp1"), ([[NEW, OLD], [OLD, NEW], [NEW, OLD]], "cp2"), ([[OLD], [OLD]], "cp1, cp2")],
+)
+def test_an_issuer_is_not_retired_while_it_signs_anywhere(observed: list[list[str]], hosts: str) -> None:
+    with pytest.raises(InputError, match=f"The issuer {OLD} can't be retired while it signs, as it does on {hosts}: "):
+        rollout(servers(*observed), goal(NEW, retired=[OLD, OTHER]))
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        (ISSUER, "give the issuer's URL instead"),
+        (JWKS_URI, "give the issuer's URL instead"),
+        ("service-account-key-file", "leave the keys as they are"),
+        ("service-account-signing-key-file", "leave the keys as they are"),
+        ("service-account-signing-endpoint", "leave the keys as they are"),
+    ],
+)
+@pytest.mark.parametrize("values", [["x"], []])
+def test_flags_of_the_issuer_and_of_the_keys_are_no_further_flags(name: str, fix: str, values: list[str]) -> None:
+    with pytest.raises(InputError, match=f"The flag {name} must not be among the further flags: .*{fix}"):
+        goal(NEW, flags={name: values})
 
 
 def test_the_issuer_that_signs_is_not_retired() -> None:
@@ -185,6 +200,7 @@ def require_a_safe_step(before: list[Server], after: list[Server], step: Step, a
     assert step.before == {name: changed.flags.get(name, []) for name in step.flags}
     for one, other in zip(before, after):
         assert {*one.issuers} - {*other.issuers} <= aim.retired, "a step dropped an issuer that nobody retired"
+        assert not ({*one.issuers} - {*other.issuers}) & live(before)[0], "a step dropped an issuer of tokens in use"
         assert {*one.kids} - {*other.kids} <= aim.retired_kids, "a step dropped a key that nobody retired"
         assert len(set(other.issuers)) == len(other.issuers), "kube-apiserver exits on an issuer given twice"
     (issuers, kids), (issuers_before, kids_before) = live(after), live(before)
@@ -196,8 +212,17 @@ def require_a_safe_step(before: list[Server], after: list[Server], step: Step, a
 
 
 def explore(start: list[Server], aim: Goal, met: set[State], published: t.Collection[str] = ()) -> None:
-    """Take the way from a start to the goal through states not met yet, with an interruption at every step."""
+    """Take the way from a start to the goal through states not met yet, with an interruption at every step.
+
+    Where an issuer that is to be retired still signs, that is refused, and comes after another run without it.
+    """
     before = start
+    if aim.retired & live(start)[0]:
+        met.add(frozen(start, published))
+        with pytest.raises(InputError, match="can't be retired while it signs"):
+            rollout(start, aim)
+        steps = rollout(start, replace(aim, retired=frozenset()))
+        before, published = [applied(server, steps) for server in start], steps[-1].published
     while frozen(before, published) not in met:
         met.add(frozen(before, published))
         steps = rollout(before, aim)
