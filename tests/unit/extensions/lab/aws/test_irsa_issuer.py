@@ -132,7 +132,7 @@ def test_published_read_back_and_unchanged_by_the_second_run(lab: Lab, play: Pla
         ),
         (
             {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_render": "/nowhere/review"},
-            "a name that AWS gives",
+            "the URL of the bucket, which is private then",
         ),
     ],
 )
