@@ -80,7 +80,6 @@ options:
   max_age:
     description:
       - How long readers may keep the documents, in seconds; the C(max-age) of their C(Cache-Control).
-      - A new key signs only after this time, so that everybody knows it.
     type: int
     default: 300
   render:
