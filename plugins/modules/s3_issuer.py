@@ -94,7 +94,8 @@ options:
       - V(absent) removes the two documents and the collection's statement of the bucket policy, and the bucket, too,
         when nothing else is in it. Tokens of the issuer are worth nothing on AWS from then on.
       - It refuses while the account has an identity provider for the issuer, because roles may trust its tokens. Those
-        of other accounts cannot be seen.
+        of other accounts cannot be seen. Delete them first, because whoever makes a bucket of the same name next could
+        sign for an issuer that is the bucket's URL.
     type: str
     choices: [present, absent]
     default: present
