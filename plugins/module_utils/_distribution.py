@@ -125,8 +125,7 @@ def documents(params: t.Mapping[str, t.Any], region: str, distribution: Distribu
     """
     there = distribution or Distribution()
     issuer = params["issuer"] or issuer_of(there).replace(NEW, "none")
-    not_asked = {"endpoint_url": None, "tags": None, "purge_tags": True, "versioning": None, "adopt": False}
-    given = {**params, **not_asked, "issuer": issuer}
+    given = {**params, "endpoint_url": None, "adopt": False, "issuer": issuer}
     return replace(_publication.target(given, region), distribution_arn=there.arn)
 
 

@@ -69,11 +69,17 @@ def api_servers(tokens: t.Iterable[Seen], wanted: Wanted) -> t.Iterator[Row]:
         yield judged(link, "issuer, audience, subject and key of a token", partial(prove, seen), seen["seconds"])
 
 
-def documents(issuer: str, kids: t.Iterable[str], tokens: t.Iterable[Seen]) -> t.Iterator[Row]:
-    """Prove that a relying party finds the documents, and that the published keys verify the tokens."""
+def documents(
+    issuer: str, kids: t.Iterable[str], tokens: t.Iterable[Seen], ca_file: str | None = None
+) -> t.Iterator[Row]:
+    """Prove that a relying party finds the documents, and that the published keys verify the tokens.
+
+    The certificate authorities of CA_FILE are trusted beside the system's.
+    """
 
     def prove() -> str:
-        keys = check_jwks(fetch(check_discovery(fetch(issuer + DISCOVERY_PATH), issuer)), kids)
+        jwks_uri = check_discovery(fetch(issuer + DISCOVERY_PATH, ca_file), issuer)
+        keys = check_jwks(fetch(jwks_uri, ca_file), kids)
         signed = [seen for seen in tokens if seen["token"]]
         for seen in signed:
             check_signature(seen["token"], keys, f"API server {seen['server']}")
@@ -149,7 +155,7 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
     wanted = Wanted(issuer, audience, params["service_account"] or "", tuple(params["kids"]))
     yield from api_servers(params["tokens"], wanted)
     if issuer and params["kids"]:
-        yield from documents(issuer, params["kids"], params["tokens"])
+        yield from documents(issuer, params["kids"], params["tokens"], params["ca_path"])
     token = next((seen["token"] for seen in params["tokens"] if seen["token"]), None)
     if role_arn and token:
         wrong = {name: params[name] for name in ("wrong_account_token", "wrong_audience_token")}

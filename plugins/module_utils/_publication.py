@@ -56,6 +56,9 @@ OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "discovery_document": {"type": "str"},
     "jwks": {"type": "str"},
     "retired_kids": {"type": "list", "elements": "str", "default": []},
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": True},
+    "versioning": {"type": "bool"},
     "max_age": {"type": "int", "default": 300},
     "render": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -327,7 +330,7 @@ def _belongs_to_another(bucket: Bucket, wanted: Target) -> InputError:
     whose = f"belongs to the cluster {name!r}" if name else f"holds {bucket.contents[0]!r} and belongs to no cluster"
     beside = (
         f"if it is to be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}"
-        if name and bucket.objects
+        if wanted.distribution_arn or (name and bucket.objects)
         else "set adopt to publish in it all the same"
     )
     return InputError(

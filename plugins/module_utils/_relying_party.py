@@ -10,6 +10,7 @@ import typing as t
 import urllib.error
 import urllib.request
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
     FETCH_SECONDS,
     SESSION_NAME,
@@ -50,11 +51,9 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
     The authorities of ca_file are trusted beside them.
 
     Raises LinkError when there is no answer: no such host, no trusted certificate, nobody listening, or no sign of
-    life for FETCH_SECONDS.
+    life for FETCH_SECONDS; IrsaError when ca_file has no certificate authorities.
     """
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
+    context = _trusting(ca_file)
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
     start = time.monotonic()
     try:
@@ -70,6 +69,19 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
             fix="It must be reachable from the Internet with a certificate of a public authority; a private authority "
             "must be in the system trust store, or in SSL_CERT_FILE.",
         ) from error
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            raise IrsaError(
+                f"The certificate authorities in {ca_file} cannot be read: {error}.",
+                fix="Name a file on this machine that has them in PEM.",
+            ) from error
+    return context
 
 
 def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN401 -- a response and an error alike

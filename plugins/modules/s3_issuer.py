@@ -67,21 +67,6 @@ options:
       - A path in it becomes the prefix of the objects' keys, so that several clusters can publish in one bucket.
     type: str
     required: true
-  tags:
-    description:
-      - Tags of the bucket. When not given, they stay as they are.
-    type: dict
-  purge_tags:
-    description:
-      - Whether to remove tags that are not among O(tags), when O(tags) is given. The collection's own stay, and so do
-        all in the bucket of another cluster.
-    type: bool
-    default: true
-  versioning:
-    description:
-      - Whether the bucket keeps older versions of its objects. When not given, that stays as it is.
-      - Older versions keep the bucket from being removed.
-    type: bool
   adopt:
     description:
       - Whether to publish in a bucket that holds something else, or that belongs to another cluster.
@@ -95,7 +80,6 @@ options:
   max_age:
     description:
       - How long readers may keep the documents, in seconds; the C(max-age) of their C(Cache-Control).
-      - A new key signs only after this time, so that everybody knows it.
     type: int
     default: 300
   render:
@@ -110,7 +94,8 @@ options:
       - V(absent) removes the two documents and the collection's statement of the bucket policy, and the bucket, too,
         when nothing else is in it. Tokens of the issuer are worth nothing on AWS from then on.
       - It refuses while the account has an identity provider for the issuer, because roles may trust its tokens. Those
-        of other accounts cannot be seen.
+        of other accounts cannot be seen. Delete them first, because whoever makes a bucket of the same name next could
+        sign for an issuer that is the bucket's URL.
     type: str
     choices: [present, absent]
     default: present
@@ -235,9 +220,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._read_back import SPRE
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     **_publication.OPTIONS,
     "issuer": {"type": "str", "required": True},
-    "tags": {"type": "dict"},
-    "purge_tags": {"type": "bool", "default": True},
-    "versioning": {"type": "bool"},
     "adopt": {"type": "bool", "default": False},
 }
 

@@ -45,6 +45,10 @@ options:
     type: list
     elements: str
     default: []
+  ca_path:
+    description:
+      - A file with certificate authorities to trust, too, in PEM, when the documents are fetched.
+    type: path
   tokens:
     description:
       - A token of the service account from each API server, as M(onprem.irsa.service_account_token) returns it.
@@ -119,7 +123,8 @@ requirements:
   - boto3 >= 1.34
   - jwcrypto >= 1.5.6
 notes:
-  - The documents are fetched with the certificate authorities of the system, or of E(SSL_CERT_FILE).
+  - The documents are fetched with the certificate authorities of the system, or those that E(SSL_CERT_FILE) names, and
+    beside them those of O(ca_path).
   - boto3's environment variables such as E(AWS_CA_BUNDLE) and E(AWS_ENDPOINT_URL_STS) apply to STS.
 seealso:
   - module: onprem.irsa.service_account_token
@@ -209,6 +214,7 @@ _ARGUMENTS = {
     "audience": {"type": "str", "default": "sts.amazonaws.com"},
     "service_account": {"type": "str"},
     "kids": {"type": "list", "elements": "str", "default": []},
+    "ca_path": {"type": "path"},
     "tokens": {"type": "list", "elements": "dict", "default": [], "options": _TOKEN, "no_log": False},
     "role_arn": {"type": "str"},
     "region": {"type": "str"},

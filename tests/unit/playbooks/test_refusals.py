@@ -83,6 +83,16 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
         ({"irsa_region": None}, "missing required arguments: irsa_region"),
         ({"irsa_issuer_max_age": "soon"}, "irsa_issuer_max_age"),
         ({"irsa_issuer_bucket": None}, "irsa_issuer_publisher is s3. Set irsa_issuer_bucket"),
+        ({"irsa_issuer_publisher": "cloudfront"}, "the URL of the bucket, which is private then. Set irsa_issuer_url"),
+        (
+            {
+                "irsa_issuer_publisher": "cloudfront",
+                "irsa_issuer_url": "https://oidc.example.com",
+                "irsa_issuer_adopt": True,
+                "irsa_issuer_endpoint_url": "https://s3.example.com",
+            },
+            "is cloudfront, which takes no irsa_issuer_endpoint_url and no irsa_issuer_adopt.",
+        ),
         ({"irsa_issuer_bucket": "Acme"}, "The bucket name 'Acme' must consist of lower-case letters"),
         ({"irsa_region": "eu-cental-1"}, "'eu-cental-1' is none that botocore knows. Did you mean eu-central-1?"),
         ({"irsa_issuer_url": "https://oidc.example.com/"}, "must not end in a slash"),

@@ -20,18 +20,18 @@ FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 HERE = "{{ role_path }}/tasks/"
 
 
-def imports(tasks: list[dict[str, t.Any]]) -> t.Iterator[str]:
+def each(action: str, tasks: list[dict[str, t.Any]]) -> t.Iterator[t.Any]:
     for task in tasks:
         for section in ("block", "rescue", "always"):
-            yield from imports(task.get(section, []))
-        if name := task.get("ansible.builtin.import_tasks"):
-            yield name
+            yield from each(action, task.get(section, []))
+        if action in task:
+            yield task[action]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: "/".join(file.parts[-3:]))
 def test_imports_name_the_role(file: Path) -> None:
     """Ansible looks for a bare name in tasks/ of the working directory before it looks beside the file."""
-    for name in imports(yaml.safe_load(file.read_text())):
+    for name in each("ansible.builtin.import_tasks", yaml.safe_load(file.read_text())):
         assert name.startswith(HERE)
         assert (file.parent / name.removeprefix(HERE)).exists()
 
@@ -83,3 +83,13 @@ def test_a_kubeconfig_is_found_from_where_the_user_is(tmp_path: Path) -> None:
 def test_files_are_written_where_the_user_is(role: str, option: str, path: str) -> None:
     for given, written in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
         assert rendered(role, [path], {option: given}) == {path: str(written)}
+
+
+@pytest.mark.parametrize("role", ["irsa_apiserver", "irsa_verify"])
+def test_who_fetches_the_documents_trusts_the_authority_of_the_issuer(role: str) -> None:
+    name = f"{role}_ca_path"
+    assert rendered(role, [name], {})[name] == ""
+    assert rendered(role, [name], {"irsa_issuer_ca_path": "/ca.pem"})[name] == "/ca.pem"
+    tasks = [task for file in FILES if file.parts[-3] == role for task in yaml.safe_load(file.read_text())]
+    fetching = [call for call in each("onprem.irsa.verify", tasks) if "issuer" in call]
+    assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]

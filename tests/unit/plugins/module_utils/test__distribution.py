@@ -188,7 +188,11 @@ def test_documents_go_where_the_distribution_alone_reads_them() -> None:
         "jwks": None,
         "max_age": 300,
         "retired_kids": [],
+        "tags": {"team": "a"},
+        "purge_tags": True,
+        "versioning": None,
     }
     target = documents(params, "eu-central-1", THERE)
     assert (target.issuer, target.distribution_arn) == ("https://d1.cloudfront.net", THERE.arn)
+    assert target.tags == {"team": "a"}
     assert documents({**params, "issuer": "https://oidc.example.com"}, "eu-central-1", THERE).issuer == OWN.issuer

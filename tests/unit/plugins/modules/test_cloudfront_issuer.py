@@ -347,6 +347,29 @@ def test_the_distribution_of_another_cluster_is_refused(run: Run, calls: list[st
     assert calls == []
 
 
+def test_tags_and_versioning_of_the_bucket_are_as_asked(run: Run, session: boto3.session.Session) -> None:
+    s3 = session.client("s3", region_name=REGION)
+    options = {**OWN_DOMAIN, **documents(1)}
+    for tags in ({"team": "a", "stage": "b"}, {"team": "c"}):
+        assert run(**options, tags=tags, versioning=True)["changed"] is True
+        found = {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"]}
+        assert found == {**tags, "onprem.irsa/cluster": "prod"}
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    assert run(**options)["changed"] is False
+
+
+def test_a_bucket_that_holds_something_else_is_refused_with_a_fix_that_there_is(
+    run: Run, session: boto3.session.Session, calls: list[str]
+) -> None:
+    s3 = session.client("s3", region_name=REGION)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=BUCKET, Key="website", Body=b"")
+    calls.clear()
+    says = run(**OWN_DOMAIN, **documents(1))["msg"]
+    assert "holds 'website' and belongs to no cluster" in says
+    assert ("set its tag onprem.irsa/cluster to prod" in says, "adopt" in says, calls) == (True, False, [])
+
+
 def test_all_of_it_is_removed(run: Run, session: boto3.session.Session, calls: list[str]) -> None:
     run(**OWN_DOMAIN, **documents(1))
     calls.clear()

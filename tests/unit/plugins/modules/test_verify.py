@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
 import pytest
@@ -220,3 +221,15 @@ def test_bad_options(capsys: pytest.CaptureFixture[str], args: Args, words: str)
     assert result["failed"] is True
     assert words in result["msg"]
     assert "links" not in result
+
+
+def test_documents_with_a_certificate_of_a_private_authority(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority = os.environ["SSL_CERT_FILE"]
+    monkeypatch.delenv("SSL_CERT_FILE")
+    options = {"issuer": world.issuer, "kids": ["k1"]}
+    assert "CERTIFICATE_VERIFY_FAILED" in run(options, capsys)["msg"]
+    assert links(run({**options, "ca_path": authority}, capsys)) == {"documents": True}
+    missing = str(tmp_path / "missing.pem")
+    assert f"authorities in {missing} cannot be read" in run({**options, "ca_path": missing}, capsys)["msg"]

@@ -59,6 +59,13 @@ def play(lab: Lab, tmp_path: Path) -> Play:
     return run
 
 
+def test_the_check_before_is_no_change(lab: Lab, play: Play) -> None:
+    lab.admin("/calls/reset", {})
+    code, output = play("preflight", "--diff")
+    assert (code, "changed=0" in output, "--- before" in output) == (0, True, False), output
+    assert lab.admin("/calls")["writes"] == 0
+
+
 def test_teardown_names_what_it_leaves_behind(lab: Lab, play: Play) -> None:
     assert play("main")[0] == 0
     assert "changed=0" in play("main")[1]

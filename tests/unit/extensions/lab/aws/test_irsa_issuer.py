@@ -69,7 +69,7 @@ def written(directory: Path) -> dict[str, t.Any]:
 def test_everything_is_written_for_review_and_nothing_called(lab: Lab, play: Play, tmp_path: Path) -> None:
     lab.admin("/calls/reset", {})
     review = tmp_path / "review"
-    code, output = play("main", irsa_issuer_render=str(review))
+    code, output = play("main", irsa_issuer_render=str(review), irsa_issuer_adopt=True)
     assert (code, "Nothing was called" in output) == (0, True), output
     files = written(review)
     calls = lab.admin("/calls")["by_operation"]
@@ -88,6 +88,7 @@ def test_what_is_written_for_review_publishes_behind_cloudfront(lab: Lab, play: 
         "irsa_issuer_publisher": "cloudfront",
         "irsa_issuer_url": "https://oidc.example.com",
         "irsa_issuer_certificate_arn": f"arn:aws:acm:us-east-1:123456789012:certificate/{'0' * 8}",
+        "irsa_issuer_bucket_tags": {"team": "a"},
     }
     lab.admin("/calls/reset", {})
     for changed in (True, False):
@@ -132,7 +133,7 @@ def test_published_read_back_and_unchanged_by_the_second_run(lab: Lab, play: Pla
         ),
         (
             {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_render": "/nowhere/review"},
-            "a name that AWS gives",
+            "the URL of the bucket, which is private then",
         ),
     ],
 )
