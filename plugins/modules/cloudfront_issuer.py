@@ -168,27 +168,12 @@ kept_kids:
   elements: str
   sample: []
 read_back:
-  description: What the public URLs answered, the key set first; empty in check mode and without documents.
+  description:
+    - What the public URLs answered, the key set first, as RV(onprem.irsa.issuer_info#module:read_back) has it.
+    - Empty in check mode and without documents.
   returned: success
   type: list
   elements: dict
-  contains:
-    url:
-      description: The URL that was fetched.
-      type: str
-      returned: success
-    status:
-      description: The HTTP status.
-      type: int
-      returned: success
-    content_type:
-      description: The content type.
-      type: str
-      returned: success
-    seconds:
-      description: The time until the last byte.
-      type: float
-      returned: success
 """
 
 import typing as t
