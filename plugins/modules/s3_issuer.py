@@ -210,13 +210,11 @@ def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, 
 
 
 def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
-    _render.check_state(module.params["state"])
-    after = _publication.after_publishing(None, wanted)
-    calls = _bucket.calls(wanted.bucket, wanted.region, None, after)
-    steps = [_render.Step("s3api", wanted.region, call) for call in calls]
-    changed = _render.bring(module.params["render"], steps, check_mode=module.check_mode)
-    result = _publication.outcome(wanted, None, after)
-    return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
+    def steps(bucket: _bucket.Bucket) -> list[_render.Step]:
+        calls = _bucket.calls(wanted.bucket, wanted.region, None, bucket)
+        return [_render.Step("s3api", wanted.region, call) for call in calls]
+
+    return documents.render(module, wanted, steps)
 
 
 def main() -> t.NoReturn:
