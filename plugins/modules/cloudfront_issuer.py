@@ -168,40 +168,20 @@ kept_kids:
   elements: str
   sample: []
 read_back:
-  description: What the public URLs answered, the key set first; empty in check mode and without documents.
+  description:
+    - What the public URLs answered, the key set first, as RV(onprem.irsa.issuer_info#module:read_back) has it.
+    - Empty in check mode and without documents.
   returned: success
   type: list
   elements: dict
-  contains:
-    url:
-      description: The URL that was fetched.
-      type: str
-      returned: success
-    status:
-      description: The HTTP status.
-      type: int
-      returned: success
-    content_type:
-      description: The content type.
-      type: str
-      returned: success
-    seconds:
-      description: The time until the last byte.
-      type: float
-      returned: success
 """
 
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import (
-    _distribution,
-    _distribution_steps,
-    _publication,
-    _render,
-)
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, documents, s3
+from ansible_collections.onprem.irsa.plugins.module_utils import _distribution, _publication
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import distribution, documents
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
@@ -211,51 +191,6 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "hosted_zone_id": {"type": "str"},
     "timeout": {"type": "int", "default": 900},
 }
-
-NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {"diff": [], "jwks_uri": "", "kids": [], "kept_kids": [], "read_back": []}
-
-
-def present(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
-    params = module.params
-    _distribution.check_names(wanted)
-    client, found = cloudfront.observe(module, wanted)
-    if wanted.issuer:
-        # Refuses what cannot be, in the input and in the bucket, before anything is changed.
-        checked = _distribution.documents(params, wanted.region, found)
-        if params["jwks"]:
-            s3.reach(s3.s3_client(module), checked, _publication.after_publishing, check_mode=True)
-    change = cloudfront.reach(client, found, wanted, check_mode=module.check_mode)
-    moved = cloudfront.lead_here(module, wanted, change.distribution.domain_name)
-    result = {**NO_DOCUMENTS, "changed": change.changed or moved}
-    if params["jwks"]:
-        target = _distribution.documents(params, wanted.region, change.distribution)
-        spreading: t.Any = {"spreading_seconds": params["timeout"], "changed": result["changed"]}
-        result = documents.publish(module, target, **spreading)
-    diff = [*change.diff, *result["diff"]]
-    return {**result, **_distribution.outcome(change.distribution, wanted), "diff": diff}
-
-
-def render(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
-    _render.check_state(module.params["state"])
-    _distribution.check_names(wanted, requested=True)
-    _distribution_steps.check_from_nothing(wanted)
-    target = _distribution.documents(module.params, wanted.region, None)
-    steps = _distribution_steps.steps(wanted, target)
-    changed = _render.bring(module.params["render"], steps, check_mode=module.check_mode)
-    result = _publication.outcome(target, None, _publication.after_publishing(None, target))
-    there = _distribution.outcome(_distribution.Distribution(), wanted)
-    return {**result, **there, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
-
-
-def absent(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
-    client, found = cloudfront.observe(module, wanted)
-    there = found or _distribution.Distribution()
-    nothing = {**module.params, "discovery_document": None, "jwks": None}
-    result = documents.remove(module, _distribution.documents(nothing, wanted.region, found))
-    if found is not None and not module.check_mode:
-        cloudfront.remove(client, found, wanted.bucket)
-    named = {**_distribution.outcome(there, wanted), "dns_records": []}
-    return {**NO_DOCUMENTS, **result, **named, "changed": result["changed"] or found is not None}
 
 
 def main() -> t.NoReturn:
@@ -267,7 +202,10 @@ def main() -> t.NoReturn:
     )
     documents.require_libraries(module)
     with reported(module):
-        act = render if module.params["render"] else present if module.params["state"] == "present" else absent
+        present = module.params["state"] == "present"
+        act = (
+            distribution.render if module.params["render"] else distribution.publish if present else distribution.remove
+        )
         result = act(module, _distribution.wanted(module.params, module.region or ""))
     module.exit_json(**result)
 

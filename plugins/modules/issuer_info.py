@@ -91,18 +91,22 @@ read_back:
       description: The URL that was fetched.
       type: str
       returned: success
+      sample: https://oidc.example.com/openid/v1/jwks
     status:
       description: The HTTP status.
       type: int
       returned: success
+      sample: 200
     content_type:
       description: The content type.
       type: str
       returned: success
+      sample: application/jwk-set+json
     seconds:
       description: The time until the last byte.
       type: float
       returned: success
+      sample: 0.12
 """
 
 import typing as t

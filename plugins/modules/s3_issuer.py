@@ -181,31 +181,12 @@ jwks_uri:
   type: str
   sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com/openid/v1/jwks
 read_back:
-  description: What the public URLs answered, the key set first; empty in check mode and for O(state=absent).
+  description:
+    - What the public URLs answered, the key set first, as RV(onprem.irsa.issuer_info#module:read_back) has it.
+    - Empty in check mode and for O(state=absent).
   returned: success
   type: list
   elements: dict
-  contains:
-    url:
-      description: The URL that was fetched.
-      type: str
-      returned: success
-      sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com/openid/v1/jwks
-    status:
-      description: The HTTP status.
-      type: int
-      returned: success
-      sample: 200
-    content_type:
-      description: The content type.
-      type: str
-      returned: success
-      sample: application/jwk-set+json
-    seconds:
-      description: The time until the last byte.
-      type: float
-      returned: success
-      sample: 0.12
 """
 
 import typing as t
@@ -229,13 +210,11 @@ def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, 
 
 
 def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
-    _render.check_state(module.params["state"])
-    after = _publication.after_publishing(None, wanted)
-    calls = _bucket.calls(wanted.bucket, wanted.region, None, after)
-    steps = [_render.Step("s3api", wanted.region, call) for call in calls]
-    changed = _render.bring(module.params["render"], steps, check_mode=module.check_mode)
-    result = _publication.outcome(wanted, None, after)
-    return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
+    def steps(bucket: _bucket.Bucket) -> list[_render.Step]:
+        calls = _bucket.calls(wanted.bucket, wanted.region, None, bucket)
+        return [_render.Step("s3api", wanted.region, call) for call in calls]
+
+    return documents.render(module, wanted, steps)
 
 
 def main() -> t.NoReturn:

@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication
+from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR
@@ -44,6 +44,17 @@ def publish(
     return {**result, "changed": changed, "read_back": [seen(document) for document in served]}
 
 
+def render(
+    module: AnsibleAWSModule, wanted: _publication.Target, steps: t.Callable[[_bucket.Bucket], t.Iterable[_render.Step]]
+) -> dict[str, t.Any]:
+    """Write the calls for review that bring a new bucket to where it is to be, in place of making them."""
+    _render.check_state(module.params["state"])
+    after = _publication.after_publishing(None, wanted)
+    changed = _render.bring(module.params["render"], steps(after), check_mode=module.check_mode)
+    result = _publication.outcome(wanted, None, after)
+    return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
+
+
 def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
     """Remove the documents, and the bucket when nothing else is in it, unless the account still trusts the issuer."""
     if not wanted.endpoint:
@@ -53,4 +64,4 @@ def remove(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t
     return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}
 
 
-__all__: t.Final = ("publish", "remove", "require_libraries")
+__all__: t.Final = ("publish", "remove", "render", "require_libraries")
