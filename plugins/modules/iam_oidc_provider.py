@@ -156,21 +156,13 @@ from dataclasses import replace
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
-    apply_provider_plan,
-    caller,
-    iam_client,
-    read_provider,
-    read_trusting_roles,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import caller, iam_client, reach_provider
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.thumbprint import issuer_thumbprint
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import (
     Provider,
     Wanted,
     check_wanted,
-    plan_absent,
-    plan_present,
     provider_arn,
     shown,
 )
@@ -201,16 +193,10 @@ def main() -> t.NoReturn:
         wanted = check_wanted(Wanted(**{name: module.params[name] for name in OPTIONS}))
         partition, account = caller(module)
         arn = provider_arn(wanted.url, partition=partition, account=account)
-        client = iam_client(module)
-        observed = read_provider(client, arn)
-        if module.params["state"] == "present":
-            if module.params["compute_thumbprint"]:
-                wanted = replace(wanted, thumbprints=[issuer_thumbprint(wanted.url)])
-            plan = plan_present(wanted, arn, observed)
-        else:
-            plan = plan_absent(wanted, observed, read_trusting_roles(client, arn) if observed else [])
-        if not module.check_mode:
-            plan = apply_provider_plan(client, plan, lambda found: plan_present(wanted, arn, found))
+        present = module.params["state"] == "present"
+        if present and module.params["compute_thumbprint"]:
+            wanted = replace(wanted, thumbprints=[issuer_thumbprint(wanted.url)])
+        plan = reach_provider(iam_client(module), wanted, arn, present=present, check_mode=module.check_mode)
     after = shown(plan.after or Provider(arn, ()))
     result = {key: after[key] for key in ("arn", "audiences", "thumbprints")}
     module.exit_json(changed=bool(plan.calls), diff=plan.diff(), **result)

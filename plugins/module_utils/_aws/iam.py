@@ -12,7 +12,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import Aws
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import owner
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.patience import Patience, may_pass
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import Provider, ProviderPlan, thumbprints_of
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import (
+    Provider,
+    ProviderPlan,
+    plan_absent,
+    plan_present,
+    thumbprints_of,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Role, RolePlan, Settings, plan_role
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import trusts
 
@@ -22,6 +28,7 @@ if t.TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import TagTypeDef
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
+    from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import Wanted
     from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 
 # botocore's retries instead of a decorator around each call: they reach the pages of a listing and hanging
@@ -72,7 +79,17 @@ def read_providers(client: IAMClient) -> list[Provider]:
     return [provider for provider in (read_provider(client, arn) for arn in arns) if provider]
 
 
-def apply_provider_plan(
+def reach_provider(client: IAMClient, wanted: Wanted, arn: str, *, present: bool, check_mode: bool) -> ProviderPlan:
+    """Bring the provider to where it is to be; return the plan that was carried out, or in check mode would be."""
+    observed = read_provider(client, arn)
+    if present:
+        plan = plan_present(wanted, arn, observed)
+    else:
+        plan = plan_absent(wanted, observed, _read_trusting_roles(client, arn) if observed else [])
+    return plan if check_mode else _apply_provider_plan(client, plan, lambda found: plan_present(wanted, arn, found))
+
+
+def _apply_provider_plan(
     client: IAMClient, plan: ProviderPlan, plan_anew: t.Callable[[Provider], ProviderPlan]
 ) -> ProviderPlan:
     """Carry out a plan, and wait until IAM shows a new provider; return the plan that was carried out.
@@ -162,7 +179,7 @@ def read_role(client: IAMClient, name: str) -> Role | None:
     return replace(_role_of_detail(detail), **_plain(entry))
 
 
-def read_trusting_roles(client: IAMClient, arn: str) -> list[Role]:
+def _read_trusting_roles(client: IAMClient, arn: str) -> list[Role]:
     """Return the roles whose trust policies name the provider; without tags where the operator may only list names."""
     try:
         return list(read_roles(client, lambda role: trusts(role.trust_policy or {}, arn)).values())
@@ -249,14 +266,13 @@ def _role_of_detail(detail: t.Mapping[str, t.Any]) -> Role:
 __all__: t.Final = (
     "apply_plan",
     "apply_plans",
-    "apply_provider_plan",
     "caller",
     "iam_client",
+    "reach_provider",
     "read_named_roles",
     "read_owned_roles",
     "read_provider",
     "read_providers",
     "read_role",
     "read_roles",
-    "read_trusting_roles",
 )
