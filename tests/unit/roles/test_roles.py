@@ -78,16 +78,29 @@ def test_a_kubeconfig_is_found_from_where_the_user_is(tmp_path: Path) -> None:
     [
         ("irsa_webhook", "irsa_webhook_alert_rules_file", "__irsa_webhook_alert_rules_path"),
         ("irsa_apiserver", "irsa_apiserver_kubespray_file", "__irsa_apiserver_kubespray_path"),
+        ("irsa_apiserver", "irsa_issuer_ca_path", "__irsa_apiserver_ca_path"),
+        ("irsa_verify", "irsa_issuer_ca_path", "__irsa_verify_ca_path"),
+        ("irsa_issuer", "irsa_issuer_ca_path", "__irsa_issuer_ca_path"),
+        ("irsa_issuer", "irsa_issuer_files_directory", "__irsa_issuer_files_directory"),
+        ("irsa_issuer", "irsa_issuer_render", "__irsa_issuer_render"),
     ],
 )
-def test_files_are_written_where_the_user_is(role: str, option: str, path: str) -> None:
+def test_files_are_where_the_user_is(role: str, option: str, path: str) -> None:
     for given, written in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
         assert rendered(role, [path], {option: given}) == {path: str(written)}
 
 
+def test_a_web_servers_directory_is_left_as_it_is_named() -> None:
+    name, options = (
+        "__irsa_issuer_files_directory",
+        {"irsa_issuer_files_directory": "www", "irsa_issuer_files_host": "web"},
+    )
+    assert rendered("irsa_issuer", [name], options) == {name: "www"}
+
+
 @pytest.mark.parametrize("role", ["irsa_apiserver", "irsa_verify"])
 def test_who_fetches_the_documents_trusts_the_authority_of_the_issuer(role: str) -> None:
-    name = f"{role}_ca_path"
+    name = f"__{role}_ca_path"
     assert rendered(role, [name], {})[name] == ""
     assert rendered(role, [name], {"irsa_issuer_ca_path": "/ca.pem"})[name] == "/ca.pem"
     tasks = [task for file in FILES if file.parts[-3] == role for task in yaml.safe_load(file.read_text())]
