@@ -114,6 +114,7 @@ SITE = {
     "irsa_region": "eu-central-1",
     "irsa_issuer_publisher": "apiserver",
     "irsa_issuer_url": NEW,
+    "irsa_kubeconfig_path": "/nonexistent/admin.conf",
     "irsa_apiserver_kept_by": "none",
 }
 
@@ -135,3 +136,23 @@ def test_a_teardown_that_has_no_way_back_removes_nothing(tmp_path: Path) -> None
     code, output = hosts.run("onprem.irsa.teardown", SITE)
     assert (code != 0, f"{NEW} is the one issuer of cp1, cp2, cp3" in output) == (True, True), output
     assert "Remove the webhook" not in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry_point", ["main", "teardown_preflight"])
+def test_an_api_server_that_is_not_in_the_inventory(tmp_path: Path, entry_point: str) -> None:
+    hosts = cluster(tmp_path)
+    hosts.serve("10.0.0.1", "10.0.0.4")
+    code, output = hosts.play(entry_point, VARIABLES)
+    says = "The cluster has an API server at 10.0.0.4 (EndpointSlices of default/kubernetes), which is the"
+    assert (code != 0, says in output, hosts.log()) == (True, True, []), output
+
+
+@pytest.mark.slow
+def test_an_api_server_that_is_not_in_the_inventory_is_seen_once_the_api_is_up(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, unconfirmed=True)
+    hosts.serve("10.0.0.1", "10.0.0.4")
+    code, output = hosts.play("main", VARIABLES)
+    assert (code != 0, "an API server at 10.0.0.4" in output) == (True, True), output
+    assert changed_one_after_the_other(hosts.log()) == NAMES  # each is ended, and no new change began
+    assert hosts.issuers() == {name: [OLD] for name in NAMES}
