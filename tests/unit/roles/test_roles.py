@@ -44,16 +44,37 @@ def test_tasks_of_the_user_do_not_run_in_place_of_the_roles(tmp_path: Path) -> N
         **issuer,
         "irsa_iam_roles": [{"name": "!", "service_accounts": ["apps/reports"]}],
     }
-    role = {"role": "onprem.irsa.irsa_iam", "vars": bad}
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "roles": [role]}
-    (tmp_path / "playbook.json").write_text(json.dumps([play]))
+    code, output = played(tmp_path, "irsa_iam", "main", bad)
+    assert (code, "nothing was touched" in output, "the user's own" in output) == (2, True, False), output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("role", "entry_point"),
+    [
+        ("irsa_apiserver", "preflight"),
+        ("irsa_apiserver", "teardown"),
+        ("irsa_iam", "preflight"),
+        ("irsa_verify", "preflight"),
+    ],
+)
+def test_without_an_issuer_the_variable_to_set_is_named(tmp_path: Path, role: str, entry_point: str) -> None:
+    code, output = played(tmp_path, role, entry_point, {"irsa_cluster": "prod", "irsa_region": "eu-central-1"})
+    assert (code, "There is no issuer. Set irsa_issuer_bucket and irsa_region, or" in output) == (2, True), output
+
+
+def played(directory: Path, role: str, entry_point: str, variables: dict[str, object]) -> tuple[int, str]:
+    """Include a role on the controller, with DIRECTORY as the working directory."""
+    include = {"name": f"onprem.irsa.{role}", "tasks_from": entry_point}
+    tasks = [{"ansible.builtin.include_role": include}]
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}
+    (directory / "playbook.json").write_text(json.dumps([play]))
     done = subprocess.run(
         ["ansible-playbook", "playbook.json"],  # noqa: S607 -- the one of the environment
-        cwd=tmp_path,
+        cwd=directory,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build")},
         capture_output=True,
         text=True,
         check=False,
     )
-    output = done.stdout + done.stderr
-    assert ("nothing was touched" in output, "the user's own" in output) == (True, False), output
+    return done.returncode, done.stdout + done.stderr
