@@ -58,17 +58,25 @@ def main():
 }
 
 
-# Stands in the place of the whole collection kubernetes.core; SLICES is set to a file.
+# Stand in the place of the whole collection kubernetes.core; SLICES is set to a file.
+_K8S_CLUSTER_INFO = """
+from ansible.module_utils.basic import AnsibleModule
+
+AnsibleModule(argument_spec={"kubeconfig": {"type": "raw"}}, supports_check_mode=True).exit_json(changed=False, apis={})
+"""
 _K8S_INFO = """
 import json
 from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 def main():
-    names = ("kubeconfig", "api_version", "kind", "namespace", "label_selectors")
+    names = ("kubeconfig", "api_version", "kind", "namespace", "name", "label_selectors")
     module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
-    assert (module.params["kind"], module.params["namespace"]) == ("EndpointSlice", "default")
-    module.exit_json(changed=False, resources=json.loads(Path(SLICES).read_text()))
+    found = {
+        ("EndpointSlice", "default"): json.loads(Path(SLICES).read_text()),
+        ("ConfigMap", "kube-system"): [{"data": {"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4"}}],
+    }
+    module.exit_json(changed=False, resources=found[module.params["kind"], module.params["namespace"]])
 
 main()
 """
@@ -106,6 +114,7 @@ class Cluster:
     def _api(self, modules: Path) -> None:
         modules.mkdir(parents=True)
         (modules / "k8s_info.py").write_text(f"SLICES = {str(self.directory / 'slices')!r}\n{_K8S_INFO}")
+        (modules / "k8s_cluster_info.py").write_text(_K8S_CLUSTER_INFO)
         context = {"cluster": "prod", "user": "admin"}
         kubeconfig = {
             "clusters": [{"name": "prod", "cluster": {"server": "https://10.0.0.1:6443"}}],
@@ -122,8 +131,11 @@ class Cluster:
 
     def play(self, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
         """Run an entry point of the role irsa_apiserver on all hosts; return the exit code and what was printed."""
-        role = {"name": "onprem.irsa.irsa_apiserver", "tasks_from": tasks_from}
-        tasks = [{"ansible.builtin.include_role": role}]
+        return self.include("irsa_apiserver", tasks_from, variables, **play)
+
+    def include(self, role: str, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
+        """Run tasks of a role on all hosts; return the exit code and what was printed."""
+        tasks = [{"ansible.builtin.include_role": {"name": f"onprem.irsa.{role}", "tasks_from": tasks_from}}]
         playbook = self.directory / "playbook.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
         return self.run(str(playbook), variables)

@@ -63,7 +63,7 @@ def test_without_an_issuer_the_variable_to_set_is_named(tmp_path: Path, role: st
     assert (code, "There is no issuer. Set irsa_issuer_bucket and irsa_region, or" in output) == (2, True), output
 
 
-def played(directory: Path, role: str, entry_point: str, variables: dict[str, object]) -> tuple[int, str]:
+def played(directory: Path, role: str, entry_point: str, variables: t.Mapping[str, object]) -> tuple[int, str]:
     """Include a role on the controller, with DIRECTORY as the working directory."""
     include = {"name": f"onprem.irsa.{role}", "tasks_from": entry_point}
     tasks = [{"ansible.builtin.include_role": include}]
