@@ -14,12 +14,14 @@ short_description: Flags of an API server with some key=value pairs added
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - Returns the flags to set so that an API server has each wanted pair beside those that it runs with. A pair with the
+  - Returns the flags to set so that an API server has each wanted pair beside those that it has. A pair with the
     same key is replaced. When nothing is missing there is nothing to set.
 positional: wanted
 options:
   _input:
-    description: The RV(onprem.irsa.control_plane_info#module:running_flags) of the API server.
+    description:
+      - The RV(onprem.irsa.control_plane_info#module:flags) of the API server. Those of its process are empty while none
+        runs.
     type: dict
     required: true
   wanted:
@@ -38,7 +40,7 @@ EXAMPLES = r"""
 
 - name: Turn a feature on, and leave the others as they are (about 10 seconds)
   onprem.irsa.control_plane_flags:
-    flags: "{{ observed.running_flags
+    flags: "{{ observed.flags
       | onprem.irsa.policy_flags({'feature-gates': 'MutatingAdmissionPolicy=true'}) }}"
   become: true
 """

@@ -249,7 +249,7 @@ def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str
     found = _problems(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []
     found += _problems(lambda: partition(region)) if region else []
     if not found and not url:
-        return ["There is no issuer. Set irsa_issuer_bucket, whose URL it is by default, or irsa_issuer_url."]
+        return ["There is no issuer. Set irsa_issuer_bucket and irsa_region, or irsa_issuer_url."]
     return found or _problems(lambda: check_issuer_url(url))
 
 

@@ -22,6 +22,8 @@ _ALPHA, _BETA, _STABLE = (1, 32), (1, 34), (1, 36)
 _KEY_LIMIT: t.Final = 253  # Kubernetes, "ConfigMaps": a key is a DNS subdomain name
 _DATA_LIMIT: t.Final = 1024 * 1024  # bytes
 
+_FLAGS: t.Final = ("feature-gates", "runtime-config")
+
 Flags = t.Mapping[str, t.Sequence[str]]
 
 
@@ -61,13 +63,22 @@ def _merged(values: t.Sequence[str], wanted: str) -> list[str]:
 
 
 def flag_changes(running: Flags, wanted: t.Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the flags to set on an API server that runs with RUNNING so that it has each WANTED pair, too."""
+    """Return the flags to set on an API server that has the flags RUNNING so that it has each WANTED pair, too."""
     changes = {}
     for name, pair in wanted.items():
         values = list(running.get(name, ()))
         if pair not in [one for value in values for one in value.split(",")]:
             changes[name] = _merged(values, pair)
     return changes
+
+
+def kept_flags(running: Flags) -> dict[str, list[str]]:
+    """Return those of an API server's flags that turn the policy's API on, each as the one value that it stands for.
+
+    Every version of kubeadm can hold one value of a flag. A flag that the server does not have is left out.
+    """
+    joined = {name: ",".join(filter(None, running.get(name, ()))) for name in _FLAGS}
+    return {name: [value] for name, value in joined.items() if value}
 
 
 def parameters(accounts: t.Mapping[str, Account], settings: Settings) -> dict[str, str]:
@@ -105,4 +116,4 @@ def parameters(accounts: t.Mapping[str, Account], settings: Settings) -> dict[st
     return data
 
 
-__all__: t.Final = ("Api", "api", "flag_changes", "parameters")
+__all__: t.Final = ("Api", "api", "flag_changes", "kept_flags", "parameters")

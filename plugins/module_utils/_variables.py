@@ -13,6 +13,7 @@ Json = t.Mapping[str, t.Any]
 # What the roles set for each other and for their users; the documentation of each role names its own.
 FACTS: t.Final = frozenset(
     {
+        "irsa_apiserver_kept_report",
         "irsa_apiserver_report",
         "irsa_iam_made_roles",
         "irsa_iam_report",

@@ -58,6 +58,30 @@ def main():
 }
 
 
+# Stand in the place of the whole collection kubernetes.core; SLICES is set to a file.
+_K8S_CLUSTER_INFO = """
+from ansible.module_utils.basic import AnsibleModule
+
+AnsibleModule(argument_spec={"kubeconfig": {"type": "raw"}}, supports_check_mode=True).exit_json(changed=False, apis={})
+"""
+_K8S_INFO = """
+import json
+from pathlib import Path
+from ansible.module_utils.basic import AnsibleModule
+
+def main():
+    names = ("kubeconfig", "api_version", "kind", "namespace", "name", "label_selectors")
+    module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+    found = {
+        ("EndpointSlice", "default"): json.loads(Path(SLICES).read_text()),
+        ("ConfigMap", "kube-system"): [{"data": {"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4"}}],
+    }
+    module.exit_json(changed=False, resources=found[module.params["kind"], module.params["namespace"]])
+
+main()
+"""
+
+
 class Cluster:
     """Hosts by their names."""
 
@@ -65,6 +89,8 @@ class Cluster:
         """Take a directory for everything, and what is observed on each host."""
         self.directory, self.hosts = directory, list(hosts)
         self._collection(directory / "collections/ansible_collections/onprem/irsa")
+        self._api(directory / "collections/ansible_collections/kubernetes/core/plugins/modules")
+        self.serve()
         for name, state in hosts.items():
             (directory / name).write_text(json.dumps(state))
             interpreter = directory / f"python-{name}"
@@ -85,10 +111,31 @@ class Cluster:
             link.unlink()
             link.write_text(f'{text.partition("def main(")[0]}{main}\n\nif __name__ == "__main__":\n    main()\n')
 
+    def _api(self, modules: Path) -> None:
+        modules.mkdir(parents=True)
+        (modules / "k8s_info.py").write_text(f"SLICES = {str(self.directory / 'slices')!r}\n{_K8S_INFO}")
+        (modules / "k8s_cluster_info.py").write_text(_K8S_CLUSTER_INFO)
+        context = {"cluster": "prod", "user": "admin"}
+        kubeconfig = {
+            "clusters": [{"name": "prod", "cluster": {"server": "https://10.0.0.1:6443"}}],
+            "users": [{"name": "admin", "user": {}}],
+            "contexts": [{"name": "admin@prod", "context": context}],
+            "current-context": "admin@prod",
+        }
+        (self.directory / "kubeconfig").write_text(json.dumps(kubeconfig))
+
+    def serve(self, *addresses: str) -> None:
+        """Let the cluster name these as the addresses of its API servers."""
+        endpoints = [{"addresses": [address]} for address in addresses]
+        (self.directory / "slices").write_text(json.dumps([{"endpoints": endpoints}]))
+
     def play(self, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
         """Run an entry point of the role irsa_apiserver on all hosts; return the exit code and what was printed."""
-        role = {"name": "onprem.irsa.irsa_apiserver", "tasks_from": tasks_from}
-        tasks = [{"ansible.builtin.include_role": role}]
+        return self.include("irsa_apiserver", tasks_from, variables, **play)
+
+    def include(self, role: str, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
+        """Run tasks of a role on all hosts; return the exit code and what was printed."""
+        tasks = [{"ansible.builtin.include_role": {"name": f"onprem.irsa.{role}", "tasks_from": tasks_from}}]
         playbook = self.directory / "playbook.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
         return self.run(str(playbook), variables)
@@ -98,6 +145,7 @@ class Cluster:
         inventory = self.directory / "inventory.json"
         hosts = {name: {"ansible_python_interpreter": str(self.directory / f"python-{name}")} for name in self.hosts}
         local = {"ansible_connection": "local", "ansible_become": False}
+        local["irsa_kubeconfig_path"] = str(self.directory / "kubeconfig")
         inventory.write_text(json.dumps({"kube_control_plane": {"hosts": hosts, "vars": {**local, **variables}}}))
         command = ["ansible-playbook", "--inventory", str(inventory), *options, playbook]
         names = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}

@@ -15,11 +15,11 @@ from .cluster_of_files import Cluster
 ROLE = Path(__file__).parents[3] / "roles/irsa_apiserver"
 
 
-@pytest.mark.parametrize("entry_point", ["main", "input", "preflight", "teardown_preflight", "teardown"])
+@pytest.mark.parametrize("entry_point", ["main", "input", "keep", "preflight", "teardown_preflight", "teardown"])
 def test_specifications_and_defaults_name_the_same_options(entry_point: str) -> None:
     options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry_point]["options"]
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    assert {*options} == {*defaults}
+    assert {*options} == {*defaults} | ({"irsa_apiserver_kept_flags"} if entry_point == "keep" else set())
     for name, option in options.items():
         if "default" in option:
             assert option["default"] == defaults[name]
@@ -114,6 +114,7 @@ SITE = {
     "irsa_region": "eu-central-1",
     "irsa_issuer_publisher": "apiserver",
     "irsa_issuer_url": NEW,
+    "irsa_kubeconfig_path": "/nonexistent/admin.conf",
     "irsa_apiserver_kept_by": "none",
 }
 
@@ -135,3 +136,40 @@ def test_a_teardown_that_has_no_way_back_removes_nothing(tmp_path: Path) -> None
     code, output = hosts.run("onprem.irsa.teardown", SITE)
     assert (code != 0, f"{NEW} is the one issuer of cp1, cp2, cp3" in output) == (True, True), output
     assert "Remove the webhook" not in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry_point", ["main", "teardown_preflight"])
+def test_an_api_server_that_is_not_in_the_inventory(tmp_path: Path, entry_point: str) -> None:
+    hosts = cluster(tmp_path)
+    hosts.serve("10.0.0.1", "10.0.0.4")
+    code, output = hosts.play(entry_point, VARIABLES)
+    says = "The cluster has an API server at 10.0.0.4 (EndpointSlices of default/kubernetes), which is the"
+    assert (code != 0, says in output, hosts.log()) == (True, True, []), output
+
+
+@pytest.mark.slow
+def test_an_api_server_that_is_not_in_the_inventory_is_seen_once_the_api_is_up(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, unconfirmed=True)
+    hosts.serve("10.0.0.1", "10.0.0.4")
+    code, output = hosts.play("main", VARIABLES)
+    assert (code != 0, "an API server at 10.0.0.4" in output) == (True, True), output
+    assert changed_one_after_the_other(hosts.log()) == NAMES  # each is ended, and no new change began
+    assert hosts.issuers() == {name: [OLD] for name in NAMES}
+
+
+@pytest.mark.slow
+def test_flags_that_another_role_has_set_are_kept_beside_the_issuers(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, **signing(NEW, OLD))
+    file = tmp_path / "kubespray.yml"
+    variables = {
+        "irsa_apiserver_kept_by": "kubespray",
+        "irsa_apiserver_kubespray_file": str(file),
+        "irsa_apiserver_extra_flags": {"v": ["4"]},
+        "irsa_apiserver_kept_flags": {"feature-gates": ["A=true"]},
+    }
+    code, output = hosts.play("keep", {**VARIABLES, **variables})
+    assert (code, hosts.log()) == (0, []), output
+    (patch,) = yaml.safe_load(file.read_text())["kubeadm_patches"]
+    values = {operation["value"] for operation in patch["patch"]}
+    assert values == {f"--service-account-issuer={NEW}", "--feature-gates=A=true", "--v=4"}

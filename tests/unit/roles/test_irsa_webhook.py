@@ -4,10 +4,20 @@
 
 from __future__ import annotations
 
+import json
+import typing as t
+
+import pytest
 import yaml
 
+from ..plugins.module_utils._flags.test_static_pod import KUBEADM
+from ..plugins.module_utils.test__control_plane import FLAGS, PATH, observed
 from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
+from .cluster_of_files import Cluster
 from .rendered import ROLES, Json, rendered
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 ROLE = ROLES / "irsa_webhook"
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
@@ -381,3 +391,26 @@ def test_an_old_cluster_has_no_policy_to_take_away() -> None:
 def test_a_mode_that_sets_no_region_needs_none() -> None:
     found = rendered("irsa_webhook", ("__irsa_webhook_options",), {"irsa_webhook_mode": "none"})
     assert found["__irsa_webhook_options"]["region"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("distribution", "changed"), [("kubeadm", ["cp1", "cp2"]), ("unknown", [])])
+def test_flags_are_planned_from_the_manifest_of_a_control_plane_that_is_as_it_must_be(
+    tmp_path: Path, distribution: str, changed: list[str]
+) -> None:
+    text = KUBEADM.replace("    - --tls", "    - --feature-gates=A=true\n    - --tls")
+    host = observed(
+        distribution=distribution,
+        manifests={PATH: text},
+        running_flags={**FLAGS, "feature-gates": ["A=true"]},
+    )
+    hosts = Cluster(tmp_path, {"cp1": host, "cp2": host})
+    looked = {"apis": {}, "version": {"server": {"kubernetes": {"gitVersion": "v1.34.4"}}}}
+    variables = {"__irsa_webhook_cluster": looked, "irsa_kubeconfig_content": {}, "irsa_kubeconfig_environment": {}}
+    code, output = hosts.include("irsa_webhook", "flags", variables, hosts="cp1")
+    assert (code == 0) == bool(changed), output
+    assert [name for what, name in hosts.log() if what == "end"] == changed
+    for name in changed:
+        flags = json.loads((tmp_path / name).read_text())["running_flags"]
+        assert flags["feature-gates"] == ["A=true,MutatingAdmissionPolicy=true"]
+        assert flags["runtime-config"] == ["admissionregistration.k8s.io/v1beta1=true"]

@@ -36,12 +36,13 @@ def test_imports_name_the_role(file: Path) -> None:
         assert (file.parent / name.removeprefix(HERE)).exists()
 
 
-def played(directory: Path, role: str, *tasks: object, **variables: object) -> str:
+def played(directory: Path, role: str, *tasks: object, entry_point: str = "main", **variables: object) -> str:
     """Run a role in a directory, by a playbook that is elsewhere, and then some tasks; return what was printed."""
     playbook = directory / "elsewhere/playbook.json"
     playbook.parent.mkdir()
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-    playbook.write_text(json.dumps([{**play, "roles": [{"role": f"onprem.irsa.{role}", "vars": variables}]}]))
+    include = {"ansible.builtin.include_role": {"name": f"onprem.irsa.{role}", "tasks_from": entry_point}}
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
+    playbook.write_text(json.dumps([{**play, "tasks": [include, *tasks]}]))
     done = subprocess.run(  # noqa: S603 -- our own
         ["ansible-playbook", str(playbook)],  # noqa: S607 -- the one of the environment
         cwd=directory,
@@ -106,3 +107,18 @@ def test_who_fetches_the_documents_trusts_the_authority_of_the_issuer(role: str)
     tasks = [task for file in FILES if file.parts[-3] == role for task in yaml.safe_load(file.read_text())]
     fetching = [call for call in each("onprem.irsa.verify", tasks) if "issuer" in call]
     assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("role", "entry_point"),
+    [
+        ("irsa_apiserver", "preflight"),
+        ("irsa_apiserver", "teardown"),
+        ("irsa_iam", "preflight"),
+        ("irsa_verify", "preflight"),
+    ],
+)
+def test_without_an_issuer_the_variable_to_set_is_named(tmp_path: Path, role: str, entry_point: str) -> None:
+    output = played(tmp_path, role, entry_point=entry_point, irsa_cluster="prod", irsa_region="eu-central-1")
+    assert "There is no issuer. Set irsa_issuer_bucket and irsa_region, or" in output

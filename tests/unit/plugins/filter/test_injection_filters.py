@@ -12,6 +12,7 @@ from ansible_collections.onprem.irsa.plugins.filter import (
     missed_pods,
     policy_api,
     policy_flags,
+    policy_kept_flags,
     policy_parameters,
     served_manifests,
     webhook_image,
@@ -25,6 +26,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         missed_pods,
         policy_api,
         policy_flags,
+        policy_kept_flags,
         policy_parameters,
         served_manifests,
         webhook_image,
@@ -47,6 +49,7 @@ def test_their_names() -> None:
         "missed_pods",
         "policy_api",
         "policy_flags",
+        "policy_kept_flags",
         "policy_parameters",
         "served_manifests",
         "webhook_image",
@@ -75,6 +78,11 @@ def test_policy_api() -> None:
     assert FILTERS["policy_api"]({}, "1.34")["flags"]["feature-gates"] == "MutatingAdmissionPolicy=true"
     with pytest.raises(AnsibleFilterError, match=r"1\.32"):
         FILTERS["policy_api"]({}, "1.30")
+
+
+def test_policy_kept_flags() -> None:
+    flags = {"feature-gates": ["A=true", "B=false"], "v": ["2"]}
+    assert FILTERS["policy_kept_flags"](flags) == {"feature-gates": ["A=true,B=false"]}
 
 
 def test_webhook_image() -> None:

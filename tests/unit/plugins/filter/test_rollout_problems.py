@@ -22,7 +22,7 @@ def test_nothing_is_wrong() -> None:
     options = {"flags": {"v": ["4"]}, "retired": ["https://old.example.com"]}
     assert rollout_problems(ISSUER, **options) == []
     assert rollout_problems(ISSUER, **options, observed=observed(ISSUER, "https://old.example.com")) == []
-    stopped = [{"item": "cp1", "running_flags": {}, "kids": [], "signing_key": None}]
+    stopped: list[dict[str, t.Any]] = [{"item": "cp1", "running_flags": {}, "kids": [], "signing_key": None}]
     assert rollout_problems(ISSUER, **options, observed=stopped) == []
 
 

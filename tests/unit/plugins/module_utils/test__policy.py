@@ -8,7 +8,13 @@ import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import Account, Settings
-from ansible_collections.onprem.irsa.plugins.module_utils._policy import Api, api, flag_changes, parameters
+from ansible_collections.onprem.irsa.plugins.module_utils._policy import (
+    Api,
+    api,
+    flag_changes,
+    kept_flags,
+    parameters,
+)
 
 GROUP = "admissionregistration.k8s.io"
 POLICY: dict[str, t.Any] = {"MutatingAdmissionPolicy": {}}
@@ -57,6 +63,22 @@ WANTED = {"feature-gates": "A=true", "runtime-config": "b/v1=true"}
 def test_pairs_are_added_beside_the_others(running: dict[str, list[str]], changes: dict[str, list[str]]) -> None:
     assert flag_changes(running, WANTED) == changes
     assert flag_changes({**running, **changes}, WANTED) == {}
+
+
+@pytest.mark.parametrize(
+    ("running", "kept"),
+    [
+        ({}, {}),
+        ({"feature-gates": [], "runtime-config": [""], "v": ["2"]}, {}),
+        ({"feature-gates": ["A=true"]}, {"feature-gates": ["A=true"]}),
+        (
+            {"feature-gates": ["A=true,B=false", "C=true"], "runtime-config": ["b/v1=true"]},
+            {"feature-gates": ["A=true,B=false,C=true"], "runtime-config": ["b/v1=true"]},
+        ),
+    ],
+)
+def test_flags_to_keep_have_one_value(running: dict[str, list[str]], kept: dict[str, list[str]]) -> None:
+    assert kept_flags(running) == kept
 
 
 SETTINGS = Settings("sts.amazonaws.com", "eu-central-1")

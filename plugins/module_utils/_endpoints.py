@@ -1,0 +1,43 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which API servers a cluster has by its own account. PRIVATE to the collection: it may change without notice.
+
+Pure. Every API server writes its C(--advertise-address) into the EndpointSlices of the service C(default/kubernetes),
+and holds it there by a lease (pkg/controlplane/reconcilers of Kubernetes).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from contextlib import suppress
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+
+_ADDRESS = "advertise-address"
+_RECONCILER = "endpoint-reconciler-type"
+
+
+def unlisted(running: t.Iterable[Flags], slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """Return the addresses in EndpointSlices that no API server with one of these flags has written; sorted.
+
+    None where that can't be told: a server without an address of its own writes one of its host's, and one without a
+    reconciler writes none, so that the slices are somebody else's.
+    """
+    servers = list(running)
+    own = {_plain(address) for flags in servers for address in flags.get(_ADDRESS, [])[-1:]}
+    comparable = all(_ADDRESS in flags and flags.get(_RECONCILER, [""])[-1] != "none" for flags in servers)
+    if not comparable or own & {"0.0.0.0", "::"}:  # noqa: S104 -- compared, not bound
+        return []
+    endpoints = [endpoint for one in slices for endpoint in one.get("endpoints") or []]
+    return sorted({_plain(address) for endpoint in endpoints for address in endpoint["addresses"]} - own)
+
+
+def _plain(address: str) -> str:
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(address))
+    return address
+
+
+__all__: t.Final = ("unlisted",)
