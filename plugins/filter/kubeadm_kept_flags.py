@@ -83,6 +83,12 @@ _value:
       type: list
       elements: dict
       sample: []
+    avoid:
+      description:
+        - Releases of the next minor version whose kubeadm would write the values of a flag in another order, so that
+          another issuer would sign. Upgrade to a later one. Mostly empty.
+      type: str
+      sample: 1.35.0 to 1.35.3
 """
 
 
@@ -108,7 +114,7 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and one more
     # As kubeadm writes it: keys in their order, no indentation of lists; and of plain strings, not of Ansible's own.
     plain = json.loads(json.dumps(after.configuration))
     text = configuration if plain == before else yaml.safe_dump(plain)
-    return {"configuration": text, "patch": list(after.patch)}
+    return {"configuration": text, "patch": list(after.patch), "avoid": after.avoid}
 
 
 class FilterModule:

@@ -46,16 +46,30 @@ class Kept:
     """The ClusterConfiguration as it is to be."""
     patch: tuple[Operation, ...]
     """The JSON patch of the manifest that every node needs beside it; mostly none."""
+    avoid: str = ""
+    """The first releases of the next minor one, which would write the values in another order; mostly none."""
 
 
 def keeps_order(version: str) -> bool:
     """Return whether this release of kubeadm keeps the order of repeated flags in C(extraArgs)."""
+    major, minor, patch = _numbers(version)
+    first = _KEEPS_ORDER.get((major, minor))
+    return (major, minor) >= _KEEPS_ORDER_FROM if first is None else patch >= first
+
+
+def _numbers(version: str) -> tuple[int, int, int]:
     match = _VERSION.fullmatch(version)
     if match is None:
         raise InputError(f"{version!r} is no version of Kubernetes.", fix="Write it like v1.34.4.")
     major, minor, patch = (int(number) for number in match.groups())
-    first = _KEEPS_ORDER.get((major, minor))
-    return (major, minor) >= _KEEPS_ORDER_FROM if first is None else patch >= first
+    return major, minor, patch
+
+
+def _sorting_after(version: str) -> str:
+    """Return the releases of the next minor one that sort repeated flags; kubeadm upgrades to no later one at once."""
+    major, minor, _patch = _numbers(version)
+    first = _KEEPS_ORDER.get((major, minor + 1))
+    return "" if first is None else f"{major}.{minor + 1}.0 to {major}.{minor + 1}.{first - 1}"
 
 
 def kept(configuration: Configuration, flags: Flags, version: str) -> Kept:
@@ -64,7 +78,8 @@ def kept(configuration: Configuration, flags: Flags, version: str) -> Kept:
     flags: values by name, in their order; an empty list stands for a flag that nobody sets.
     """
     if configuration.get("apiVersion") in _LIST_VERSIONS and keeps_order(version):
-        return Kept(_with_extra_args(configuration, flags), ())
+        in_order = all(values == sorted(values) for values in flags.values())
+        return Kept(_with_extra_args(configuration, flags), (), "" if in_order else _sorting_after(version))
     if configuration.get("apiVersion") not in _LIST_VERSIONS + _MAP_VERSIONS:
         raise InputError(
             f"The ClusterConfiguration has the unknown apiVersion {configuration.get('apiVersion')!r}.",

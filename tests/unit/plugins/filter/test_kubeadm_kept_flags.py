@@ -41,6 +41,11 @@ def test_a_configuration_that_says_so_already_stays_to_the_byte() -> None:
     assert kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=text)["configuration"] == text
 
 
+def test_releases_that_would_let_another_issuer_sign_are_named() -> None:
+    done = kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=CONFIGURATION)
+    assert done["avoid"] == "1.35.0 to 1.35.3"
+
+
 def test_for_kubespray_a_patch_does_it_all() -> None:
     done = kept_flags(observed("v1.34.4", DEFAULT), "https://new", configuration=CONFIGURATION, by_patch=True)
     assert done["configuration"] == CONFIGURATION

@@ -133,6 +133,32 @@ def test_kubeadm_writes_exactly_these_flags_and_a_second_look_changes_nothing(
     assert kept(outcome.configuration, flags, version) == outcome
 
 
+@pytest.mark.parametrize(
+    ("version", "issuers", "expected"),
+    [
+        ("v1.32.13", [C, B], "1.33.0 to 1.33.12"),
+        ("v1.33.13", [C, B], "1.34.0 to 1.34.3"),
+        ("v1.34.4", [C, B], "1.35.0 to 1.35.3"),
+        ("v1.34.4", [A, B], ""),  # sorted already
+        ("v1.34.4", [C], ""),
+        ("v1.35.4", [C, B], ""),
+        ("v1.34.3", [C, B], ""),  # the patch keeps them
+    ],
+)
+def test_releases_to_pass_over(version: str, issuers: list[str], expected: str) -> None:
+    assert kept(configuration(V1BETA4), {ISSUER: issuers}, version).avoid == expected
+
+
+@given(st.permutations([A, B, C]), st.integers(1, 3))
+def test_a_release_that_is_not_to_be_passed_over_writes_the_flags_in_their_order(
+    issuers: list[str], count: int
+) -> None:
+    flags = {ISSUER: issuers[:count]}
+    outcome = kept(configuration(V1BETA4), flags, "v1.34.4")
+    assert (generated(outcome, "v1.35.3")[ISSUER] == flags[ISSUER]) is (outcome.avoid == "")
+    assert generated(outcome, "v1.35.4")[ISSUER] == flags[ISSUER]
+
+
 @given(
     st.permutations([A, B, C]),
     st.integers(1, 3),
