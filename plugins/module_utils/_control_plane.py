@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import StaticPod, annotated, parse, same_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, Server
@@ -128,7 +129,7 @@ def planned(
     if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
-    _refuse_unexpected(pod, expected or {})
+    _refuse_unexpected(pod, check_flags(expected or {}))
     content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
@@ -146,7 +147,7 @@ def planned(
     )
 
 
-def _refuse_unexpected(pod: StaticPod, expected: t.Mapping[str, object]) -> None:
+def _refuse_unexpected(pod: StaticPod, expected: Flags) -> None:
     for name, values in expected.items():
         found = pod.flags.get(name, [])
         if found != values:
@@ -325,7 +326,8 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
     found += [
         f"{host}: accepts tokens by {', '.join(loaded)}, the keys that it has read as it started, but its key files "
         f"hold {', '.join(observed['kids'])} by now: a restart would change the keys, and refuse tokens in use. Put "
-        "the files back; or restart kube-apiserver there first, once the others accept these keys, too."
+        "the files back; or restart kube-apiserver there first, once the others accept these keys, too "
+        "(onprem.irsa.control_plane_flags with restart_for does)."
         for host, observed in hosts.items()
         for loaded in [observed["loaded_kids"]]
         if loaded is not None and observed["kids"] and {*loaded} != {*observed["kids"]}

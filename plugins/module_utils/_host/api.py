@@ -65,8 +65,9 @@ class Api:
 
         It reads key files once, as it starts: they may hold other keys by now.
         """
-        answer = self._get("/openid/v1/jwks")
-        return [str(key["kid"]) for key in json.loads(answer)["keys"]] if answer else None
+        with suppress(ValueError, KeyError, TypeError):  # whatever else answers there
+            return [str(key["kid"]) for key in json.loads(self._get("/openid/v1/jwks") or b"")["keys"]]
+        return None
 
     def listens(self) -> bool:
         """Return whether it takes new connections."""

@@ -100,15 +100,16 @@ def _on_host_network(directory: Path) -> bool:
 def _is_trusted(directory: Path) -> bool:
     """Return whether root, who looks here, or the kubelet has started it, whose pods may run as another user.
 
-    The real user counts, because a program with the set-user-ID bit has root as its effective one.
+    The real user counts, because a program with the set-user-ID bit has root as its effective one. Below user.slice
+    systemd lets users make groups of any name.
     """
     try:
         status = (directory / "status").read_text(encoding="utf-8", errors="replace").splitlines()
-        in_pod = "kubepods" in (directory / "cgroup").read_text(encoding="utf-8", errors="replace")
+        cgroup = (directory / "cgroup").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
     real = next(int(line.split()[1]) for line in status if line.startswith("Uid:"))
-    return in_pod or real in (0, os.getuid())
+    return real in (0, os.getuid()) or ("kubepods" in cgroup and "user.slice" not in cgroup)
 
 
 __all__: t.Final = ("PROC", "Process", "find", "process_of")

@@ -65,6 +65,8 @@ def test_a_process_of_another_user_is_not_the_component(tmp_path: Path) -> None:
     found = find("kube-apiserver", tmp_path)
     assert found is not None
     assert found.pid == 1
+    own = "user.slice/user-1000.slice/user@1000.service/kubepods.slice/run-1.scope"
+    fake(tmp_path, 5, ["kube-apiserver", "--a=other"], ticks=500, users="1000 1000 1000 1000", cgroup=own)
     fake(tmp_path, 4, ["kube-apiserver", "--a=rootless"], ticks=400, users="1000 1000 1000 1000", cgroup=pod)
     found = find("kube-apiserver", tmp_path)
     assert found is not None
