@@ -251,6 +251,11 @@ def test_what_another_one_has_changed_meanwhile_is_not_overwritten(
         planned(seen(), {PATH: KUBEADM}, {"service-account-issuer": [NEW, OLD]}, expected=expected)
 
 
+def test_what_is_expected_is_read_as_flags_are() -> None:
+    text = KUBEADM.replace(f"={OLD}", f"={OLD}\n    - --v=4")
+    assert planned(seen(manifests={PATH: text}), {PATH: text}, {"v": [5]}, expected={"v": [4]}).after == {"v": ["5"]}
+
+
 SA_PUB = "/etc/kubernetes/pki/sa.pub"
 
 
