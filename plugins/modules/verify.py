@@ -120,7 +120,7 @@ options:
         type: str
         default: ""
 requirements:
-  - boto3 >= 1.34
+  - boto3 >= 1.35.69
   - jwcrypto >= 1.5.6
 notes:
   - The documents are fetched with the certificate authorities of the system, or those that E(SSL_CERT_FILE) names, and
