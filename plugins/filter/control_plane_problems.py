@@ -21,6 +21,7 @@ description:
     accepted, and a clock that is minutes off.
   - A host whose change was cut off (RV(onprem.irsa.control_plane_info#module:unconfirmed)) is judged by what does not
     depend on that change alone.
+  - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - onprem.irsa._control_plane.observed
 options:

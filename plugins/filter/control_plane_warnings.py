@@ -18,6 +18,7 @@ description:
     safe, with the host and the fix. None of them keeps the API servers from being changed.
   - These are issuers joined by a comma, which are one issuer; C(sts.amazonaws.com) among the audiences of the API
     server; and key files that were written after the process started.
+  - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - onprem.irsa._control_plane.observed
 seealso:

@@ -16,6 +16,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Finds the configurations that call a pod-identity webhook, by the name of the webhook or of the service that it
     calls. So those of the upstream manifests, of the community's chart, of kOps and of EKS are recognised.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: own
 options:
   _input:

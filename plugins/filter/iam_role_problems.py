@@ -23,6 +23,7 @@ description:
     asks nobody. So a playbook can refuse them before it touches anything.
   - Returns a line for everything that is wrong, each naming the value, the rule and the fix.
   - The account is not known yet, so that customer-managed policies are of the right one is left to the module.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The roles.

@@ -17,6 +17,7 @@ description:
   - Returns a line for each of them that breaks a rule, with the value, the rule and the fix, and asks nobody. So a
     playbook can refuse them before it touches anything.
   - The rules of the URL are those of P(onprem.irsa.issuer_host_path#filter).
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The issuer URL.

@@ -27,6 +27,7 @@ description:
   - A ClusterConfiguration of the version C(v1beta4) can hold a flag several times, and kubeadm from 1.32.13, 1.33.13,
     1.34.4, 1.35.4 and 1.36 on keeps their order. Others need a patch beside it, which is used only when the option
     C(--patches) of kubeadm names its directory.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: issuer
 extends_documentation_fragment:
   - onprem.irsa._control_plane.observed

@@ -20,6 +20,7 @@ description:
   - Leaves what is needed to reach the cluster of the current context, and nothing of other clusters.
   - Cluster, user and context get one neutral name. kubernetes.core hides every text of a kubeconfig wherever it
     stands in a module's result; a context named V(prod) would otherwise blank out that word in the names of roles.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: directory
 options:
   _input:

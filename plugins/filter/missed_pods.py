@@ -18,6 +18,7 @@ description:
   - Finds the pods whose service account has a role but which have neither role nor token, because they are older than
     the annotation or the webhook, or because the webhook did not answer when they were admitted.
   - Pods that have ended or are ending, static pods, and what is left out by a label or an annotation are not missed.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: service_accounts
 options:
   _input:

@@ -20,6 +20,7 @@ description:
   - Returns the newest version of the API that a cluster serves or, where it serves none, the one that it can serve and
     the flags of C(kube-apiserver) that turn it on.
   - Fails for a release before 1.32, which has no such policies.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: minor
 options:
   _input:

@@ -16,6 +16,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns C(feature-gates) and C(runtime-config) of an API server, each with its pairs in one value, because that is
     what every version of kubeadm can hold. One that the API server does not have is left out.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The RV(onprem.irsa.control_plane_info#module:flags) of the API server.

@@ -20,6 +20,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns the C(data) of the C(ConfigMap) that the policy of the role P(onprem.irsa.irsa_webhook#role) reads, because
     a policy cannot look at service accounts. The key of a role is C(<namespace>.<service account>).
+  - Made for the roles of this collection, and may change with them in any release.
 positional: roles
 extends_documentation_fragment:
   - onprem.irsa._injection

@@ -16,6 +16,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns how many links of a proof hold, and which ones were not tried and why, so that a proof of a part does not
     pass for one of the whole.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The C(links) of M(onprem.irsa.verify).

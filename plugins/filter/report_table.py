@@ -15,6 +15,7 @@ version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
   - Returns lines for M(ansible.builtin.debug), which shows a list of lines well with every callback.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: columns
 options:
   _input:

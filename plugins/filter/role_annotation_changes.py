@@ -20,6 +20,7 @@ description:
     C(eks.amazonaws.com/audience) only when the role does not take tokens for O(audience).
   - Service accounts that name a role which is to be absent lose these annotations.
   - Patterns (C(*), C(?)) among the service accounts of a role stand for none.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned.

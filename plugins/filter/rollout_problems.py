@@ -18,6 +18,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns why P(onprem.irsa.rollout_steps#filter) would fail for these options. So a playbook can refuse them before
     it changes anything and, as far as they contradict themselves, before it looks at a host.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The issuer that is to sign.

@@ -14,6 +14,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Leaves out manifests of kinds that the cluster does not serve, such as those of an operator that is not installed.
     M(kubernetes.core.k8s) fails for them even where they are to be absent.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: apis
 options:
   _input:

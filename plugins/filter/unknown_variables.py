@@ -22,6 +22,7 @@ description:
     one of yours and says nothing.
   - The same for any other name that begins with C(irsa_) and is near to a known one that is not given.
   - Known are the options of all roles, by their argument specs, and what roles set.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: Names of variables; others are passed over.

@@ -19,6 +19,7 @@ description:
     that is gone stays there until its lease ends, some seconds later.
   - Returns none where that can't be told, because an observed server has no C(--advertise-address), or
     C(--endpoint-reconciler-type=none).
+  - Made for the roles of this collection, and may change with them in any release.
 positional: slices
 extends_documentation_fragment:
   - onprem.irsa._control_plane.observed

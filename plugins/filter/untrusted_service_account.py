@@ -17,6 +17,7 @@ description:
   - Returns the service account C(default) of the first namespace in which the role does not trust it. Every namespace
     has one.
   - It is what a role's refusal can be tried with, without making anything in the cluster.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: namespaces
 options:
   _input:

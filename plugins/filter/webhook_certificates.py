@@ -24,6 +24,7 @@ description:
   - Nothing can be planned when the key of an authority, or of a given certificate, is not that of its certificate. Then
     the result names the problem, and nothing is to be made anew.
   - Returns no private key.
+  - Made for the roles of this collection, and may change with them in any release.
 options:
   _input:
     description: The C(data) of the Secret with the webhook's certificate; empty when there is none.

@@ -18,6 +18,7 @@ description:
     C(MutatingWebhookConfiguration) may name for it.
   - Releases of the Amazon EKS Pod Identity Webhook up to v0.6.17 answer V(v1beta1) alone. With V(v1) API servers refuse
     their answers, which nobody notices where failures are ignored. A digest without a tag is taken for such a release.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: mirror
 options:
   _input:

@@ -16,6 +16,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns a sentence for everything that is wrong with the options of the role P(onprem.irsa.irsa_webhook#role), each
     with the value, the rule and the fix; or, with O(seen), for everything in a cluster that is in their way.
+  - Made for the roles of this collection, and may change with them in any release.
 positional: seen
 options:
   _input:

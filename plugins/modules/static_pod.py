@@ -21,6 +21,7 @@ description:
     same content takes up the wait, and goes back to the old manifest if need be.
   - This is the part of M(onprem.irsa.control_plane_flags) that runs on the host. Use that module to change flags.
   - Needs the standard library on the host.
+  - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._control_plane
