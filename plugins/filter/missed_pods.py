@@ -17,6 +17,7 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Finds the pods whose service account has a role but which have neither role nor token, because they are older than
     the annotation or the webhook, or because the webhook did not answer when they were admitted.
+  - A pod that is injected is not missed, whatever another webhook has added to it since.
   - Pods that have ended or are ending, static pods, and what is left out by a label or an annotation are not missed.
   - Made for the roles of this collection, and may change with them in any release.
 positional: service_accounts
@@ -40,6 +41,13 @@ options:
     description: Namespaces whose pods are not injected by intent.
     type: list
     elements: str
+    default: []
+  workloads:
+    description:
+      - Deployments, StatefulSets and DaemonSets of the cluster. Those that are paused or whose update strategy is
+        C(OnDelete) are not in RV(_value.owners), because a restart makes none of their pods anew.
+    type: list
+    elements: dict
     default: []
 """
 
@@ -77,7 +85,7 @@ _value:
       type: list
       elements: dict
     left:
-      description: Pods, as C(namespace/name), that no restart makes anew, such as those of jobs.
+      description: Pods, as C(namespace/name), that no restart makes anew, such as those of jobs or paused workloads.
       type: list
       elements: str
 """
@@ -88,8 +96,9 @@ def _filter(
     service_accounts: t.Iterable[dict[str, t.Any]],
     roles: t.Iterable[t.Mapping[str, t.Any]] = (),
     excluded: t.Sequence[str] = (),
+    workloads: t.Iterable[dict[str, t.Any]] = (),
 ) -> dict[str, list[t.Any]]:
-    return missed(pods, accounts(service_accounts, roles, Settings()), excluded)
+    return missed(pods, accounts(service_accounts, roles, Settings()), excluded, workloads)
 
 
 class FilterModule:

@@ -224,8 +224,18 @@ def inject_manifest(
     return _with_template(manifest, path, change)
 
 
+def is_injected(pod: Manifest) -> bool:
+    """Tell whether a pod has the token's volume, which whatever injects gives to each."""
+    return VOLUME in _names(pod["spec"].get("volumes"))
+
+
 def lacks_role(pod: Manifest) -> bool:
-    """Tell whether a container that is not left out has neither role nor token file."""
+    """Tell whether a pod is not injected and a container that is not left out has neither role nor token file.
+
+    What another webhook adds to a pod that is injected, such as a sidecar, has no part in its role.
+    """
+    if is_injected(pod):
+        return False
     skipped = skipped_containers((pod["metadata"].get("annotations")) or {})
     containers = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
     return any(not _names(one.get("env")) & _IDENTITY for one in containers if one["name"] not in skipped)
@@ -241,6 +251,7 @@ __all__: t.Final = (
     "accounts",
     "inject",
     "inject_manifest",
+    "is_injected",
     "lacks_role",
     "service_account_of",
     "skipped_containers",
