@@ -17,7 +17,7 @@ short_description: The version in which a cluster has MutatingAdmissionPolicy
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - Returns the newest version of the API that a cluster serves or, where it serves none, the one that it can serve and
+  - Returns the newest version of the API that a cluster serves or, where it serves none, the one that it can serve, and
     the flags of C(kube-apiserver) that turn it on.
   - Fails for a release before 1.32, which has no such policies.
   - Made for the roles of this collection, and may change with them in any release.
@@ -53,10 +53,10 @@ _value:
       type: str
       sample: v1beta1
     served:
-      description: Whether the cluster serves it.
+      description: Whether the API server that was asked serves it.
       type: bool
     flags:
-      description: What to add to flags of C(kube-apiserver), by the name of the flag; empty when it is served.
+      description: What to add to flags of C(kube-apiserver), by the name of the flag; empty where it is on by default.
       type: dict
       sample:
         feature-gates: MutatingAdmissionPolicy=true

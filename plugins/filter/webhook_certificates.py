@@ -100,6 +100,10 @@ _value:
       description: The same end as seconds since 1970; V(0) when it is to be made anew.
       type: int
       sample: 1801483200
+    lifetime:
+      description: For how many seconds the certificate is valid as a whole; V(0) when it is to be made anew.
+      type: int
+      sample: 31536000
     problem:
       description: Why nothing can be planned, and what to do about it; empty when there is a plan.
       type: str
@@ -122,7 +126,8 @@ def _result(made: Plan, now: datetime, problem: str = "") -> dict[str, t.Any]:
     days = 0 if made.expires is None else (made.expires - now).days
     seconds = 0 if made.expires is None else int(made.expires.timestamp())
     texts = {"expires": _text(made.expires), "authority_expires": _text(made.authority_expires), "problem": problem}
-    return {**made._asdict(), **texts, "days_left": days, "timestamp": seconds}
+    lifetime = 0 if made.lifetime is None else int(made.lifetime.total_seconds())
+    return {**made._asdict(), **texts, "days_left": days, "timestamp": seconds, "lifetime": lifetime}
 
 
 def _filter(  # noqa: PLR0913 -- its options

@@ -28,31 +28,35 @@ Flags = t.Mapping[str, t.Sequence[str]]
 
 
 class Api(t.NamedTuple):
-    """The version of the policy's API, whether it is served, and the flags that turn it on where it is not."""
+    """The version of the policy's API, whether it is served, and the flags that turn it on where that takes some."""
 
     version: str
     served: bool
     flags: dict[str, str]
 
 
+def _flags(version: str) -> dict[str, str]:
+    return {"feature-gates": f"{GATE}=true", "runtime-config": f"{GROUP}/{version}=true"}
+
+
 def api(apis: t.Mapping[str, t.Mapping[str, t.Any]], minor: str) -> Api:
     """Choose the newest version that is served, or the one that a server of the release MINOR (C(1.34)) can serve.
 
-    APIS is what the module k8s_cluster_info returns: kinds by group and version. Raises InputError for a release that
-    has no such policies.
+    APIS is what the module k8s_cluster_info returns: kinds by group and version. It is what one server serves, so that
+    others may lack the flags all the same. Raises InputError for a release that has no such policies.
     """
-    for version in VERSIONS:
-        if GATE in apis.get(f"{GROUP}/{version}", {}):
-            return Api(version, True, {})
     major, _dot, rest = minor.partition(".")
     release = (int(major), int(rest))
+    for version in VERSIONS:
+        if GATE in apis.get(f"{GROUP}/{version}", {}):
+            return Api(version, True, {} if release >= _STABLE else _flags(version))
     if release < _ALPHA:
         raise InputError(
             f"irsa_webhook_mode is policy, but Kubernetes {minor} has no {GATE}; it came with 1.32.",
             fix="Upgrade the cluster, or set irsa_webhook_mode: webhook.",
         )
     version = "v1" if release >= _STABLE else "v1beta1" if release >= _BETA else "v1alpha1"
-    return Api(version, False, {"feature-gates": f"{GATE}=true", "runtime-config": f"{GROUP}/{version}=true"})
+    return Api(version, False, _flags(version))
 
 
 def _merged(values: t.Sequence[str], wanted: str) -> list[str]:

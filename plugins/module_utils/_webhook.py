@@ -28,6 +28,12 @@ _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,
 _HOOKS: t.Final = ("pod-identity-webhook.amazonaws.com", "iam-for-pods.amazonaws.com")
 _SERVICE: t.Final = "pod-identity-webhook"
 
+# Seconds. API servers end a request for a pod after 34 (k8s.io/apiserver, endpoints/handlers/rest.go:
+# requestTimeoutUpperBound).
+_LONGEST_TIMEOUT: t.Final = 15
+_FIRST_PORT, _LAST_PORT = 1024, 65535
+_PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
+
 # How an owner's pods are replaced by changing its template (apps/v1). Others have to be made anew by hand.
 _RESTARTABLE: t.Final = ("DaemonSet", "Deployment", "StatefulSet")
 
@@ -117,8 +123,17 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     for option, default in (("replicas", 2), ("certificate_days", 365), ("timeout", 5)):
         if given[option] < 1:
             yield f"irsa_webhook_{option} is {given[option]}. It must be 1 or more; the default is {default}."
-    if given["timeout"] > 30:  # noqa: PLR2004 -- the API's own limit
-        yield f"irsa_webhook_timeout is {given['timeout']}. API servers wait 30 seconds at most; the default is 5."
+    if given["timeout"] > _LONGEST_TIMEOUT:
+        yield (
+            f"irsa_webhook_timeout is {given['timeout']}. API servers may call the webhook twice for a pod, for whose "
+            f"creation they take 34 seconds at most. Set it to {_LONGEST_TIMEOUT} or less; the default is 5."
+        )
+    ports = (given["port"], given["metrics_port"])
+    if ports[0] == ports[1] or not all(_FIRST_PORT <= port <= _LAST_PORT for port in ports):
+        yield (
+            f"irsa_webhook_port is {ports[0]} and irsa_webhook_metrics_port is {ports[1]}. They must be two ports from "
+            f"{_FIRST_PORT} to {_LAST_PORT}, because the webhook does not run as root; the defaults are 8443 and 9999."
+        )
     for option in ("tls_secret", "pull_secret"):
         if given[option] and _SECRET.fullmatch(given[option]) is None:
             yield f"irsa_webhook_{option} is {given[option]}. Name the Secret as namespace/name."
@@ -144,6 +159,19 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
         yield (
             f"The namespace {given['namespace']} exists and was not made by this role, which would remove it with what "
             "injects pods. Choose another irsa_webhook_namespace."
+        )
+    if seen["other_namespaces"]:
+        before = seen["other_namespaces"][0]
+        yield (
+            f"irsa_webhook_namespace is {given['namespace']}, but the namespace {before} has what this role made "
+            f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first: "
+            f"ansible-playbook -i inventory onprem.irsa.teardown -e irsa_webhook_namespace={before}"
+        )
+    if mode == "webhook" and given["pull_secret"] and seen["pull_secret_type"] != _PULL_TYPE:
+        kind = f"is of the type {seen['pull_secret_type']}" if seen["pull_secret_type"] else "does not exist"
+        yield (
+            f"irsa_webhook_pull_secret is {given['pull_secret']}, which {kind}. Make it a Secret of the type "
+            f"{_PULL_TYPE}: kubectl create secret docker-registry"
         )
     if mode == "webhook" and given["host_network"] and given["replicas"] > seen["nodes"]:
         nodes = "the one node" if seen["nodes"] == 1 else f"each of the {seen['nodes']} nodes"
@@ -186,50 +214,70 @@ def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[
 
     GIVEN are the role's options, as C(input_problems) takes them. SEEN is C(foreign) as of that function,
     C(namespace_owner) (None where the namespace is not there, else the value of its label
-    C(app.kubernetes.io/managed-by)), C(nodes), how many nodes there are, C(apis) as the module k8s_cluster_info returns
-    it, C(minor), the release such as C(1.34), and C(rules), the C(status) of a SelfSubjectRulesReview.
+    C(app.kubernetes.io/managed-by)), C(other_namespaces) that the role has made, C(nodes), how many nodes there are,
+    C(pull_secret_type) of the given Secret (empty where it is not there), C(apis) as the module k8s_cluster_info
+    returns it, C(minor), the release such as C(1.34), C(rules), the C(status) of a SelfSubjectRulesReview, and C(makes)
+    and C(takes_away), by their C(apiVersion) and C(kind) what the role would make and look for to remove it.
     """
     return [
         *_cluster_problems(given, seen),
         *_policy_problems(given, seen),
-        *missing_permissions(given, seen["apis"], seen["rules"]),
+        *missing_permissions(given, seen),
     ]
 
 
-_READ_WRITE: t.Final = ("get", "create", "patch", "delete")
-_DRY_RUN: t.Final = ("get", "create", "patch")  # of a server-side apply: it is tried whether a pod is injected
-_NEEDED: t.Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    "webhook": (
-        ("", "namespaces"),
-        ("", "pods"),
-        ("", "secrets"),
-        ("", "serviceaccounts"),
-        ("", "services"),
-        ("apps", "deployments"),
-        ("policy", "poddisruptionbudgets"),
-        ("rbac.authorization.k8s.io", "clusterroles"),
-        ("rbac.authorization.k8s.io", "clusterrolebindings"),
-        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-    ),
-    "policy": (
-        ("", "namespaces"),
-        ("", "pods"),
-        ("", "configmaps"),
-        ("", "serviceaccounts"),
-        ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
-        ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
-    ),
-}
+_MAKE: t.Final = ("get", "create", "patch")  # a server-side apply, also one that is tried only
 
-# What mode webhook makes on request, by the option and its value that ask for it. In the modes that inject, what is not
-# asked for is looked for where it is served, and taken away.
-_ON_REQUEST: t.Final = (
-    ("tls", "cert-manager", "cert-manager.io", "Issuer", "issuers"),
-    ("tls", "cert-manager", "cert-manager.io", "Certificate", "certificates"),
-    ("network_policy", True, "networking.k8s.io", "NetworkPolicy", "networkpolicies"),
-    ("service_monitor", True, "monitoring.coreos.com", "ServiceMonitor", "servicemonitors"),
-    ("prometheus_rule", True, "monitoring.coreos.com", "PrometheusRule", "prometheusrules"),
-)
+Right = tuple[str, str, tuple[str, ...]]
+"""The version of an API, a kind in it and the verbs."""
+
+
+def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
+    """Say what the role looks at: its lookups for the check, and for missed pods and what makes them."""
+    yield "v1", "Namespace", ("list",)
+    yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("list",)
+    if given["mode"] != "none":
+        yield "v1", "Pod", ("list",)
+        # To make its ClusterRole, one must have what that grants: Kubernetes, "Using RBAC", privilege escalation.
+        yield "v1", "ServiceAccount", ("get", "list", "watch") if given["mode"] == "webhook" else ("list",)
+    if given["mode"] == "webhook":
+        yield "v1", "Secret", ("list",)
+    if given["mode"] == "webhook" and given["host_network"]:
+        yield "v1", "Node", ("list",)
+    if given["mode"] != "none" and given["restart_missed"]:
+        for kind in _RESTARTABLE:
+            yield "apps/v1", kind, ("get", "list", "patch")
+
+
+def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
+    """Say what the role makes and takes away; where its namespace is not there, there is nothing to take away."""
+    there = seen["namespace_owner"] == "onprem.irsa"
+    for one in seen["makes"]:
+        yield one["apiVersion"], one["kind"], _MAKE
+    for one in seen["takes_away"]:
+        yield one["apiVersion"], one["kind"], ("get", "delete") if there else ("get",)
+    if given["mode"] in ("webhook", "policy"):
+        yield "v1", "Pod", _MAKE
+    elif there:
+        yield "v1", "Pod", ("list", "deletecollection")
+    if given["adopt"] and seen["foreign"]:
+        yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("delete",)
+        yield "v1", "Service", ("get", "delete")
+        yield "apps/v1", "Deployment", ("list", "delete")
+
+
+def _needed(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> dict[tuple[str, str], list[str]]:
+    """Return the verbs of all that a run asks the API server for, by API group and resource.
+
+    What the cluster does not serve is left out: where it is asked for, that is a problem of its own.
+    """
+    needed: dict[tuple[str, str], list[str]] = {}
+    for version, kind, verbs in [*_changes(given, seen), *_reads(given)]:
+        if kind in seen["apis"].get(version, {}):
+            group = version.rpartition("/")[0]
+            known = needed.setdefault((group, seen["apis"][version][kind]["name"]), [])
+            known += [verb for verb in verbs if verb not in known]
+    return needed
 
 
 def _allows(rule: t.Mapping[str, t.Any], verb: str, group: str, resource: str) -> bool:
@@ -239,28 +287,17 @@ def _allows(rule: t.Mapping[str, t.Any], verb: str, group: str, resource: str) -
     )
 
 
-def _needed(given: t.Mapping[str, t.Any], apis: Apis) -> t.Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Return the API group, the resource and the verbs of all that a run asks the API server for."""
-    mode = given["mode"]
-    for group, resource in _NEEDED.get(mode, ()):
-        yield group, resource, _DRY_RUN if resource == "pods" else _READ_WRITE
-    for option, value, group, kind, resource in _ON_REQUEST:
-        if mode == "webhook" and given[option] == value:
-            yield group, resource, _READ_WRITE
-        elif mode in _NEEDED and any(kind in kinds for name, kinds in apis.items() if name.split("/")[0] == group):
-            yield group, resource, ("get",)
-
-
-def missing_permissions(given: t.Mapping[str, t.Any], apis: Apis, rules: t.Mapping[str, t.Any]) -> list[str]:
+def missing_permissions(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[str]:
     """Say what the user of the kubeconfig may not do but has to, by the C(status) of a SelfSubjectRulesReview.
 
-    GIVEN and APIS are as C(problems) takes them.
+    GIVEN and SEEN are as C(problems) takes them.
     """
+    rules = seen["rules"]
     if not rules or rules.get("incomplete"):
         return []  # an authorizer that does not list its rules: the first task that is refused will say so
     granted = rules.get("resourceRules") or []
     missing = []
-    for group, resource, needed in _needed(given, apis):
+    for (group, resource), needed in _needed(given, seen).items():
         verbs = [verb for verb in needed if not any(_allows(rule, verb, group, resource) for rule in granted)]
         if verbs:
             missing.append(f"{', '.join(verbs)} {resource}{group and f' ({group})'}")
@@ -293,15 +330,28 @@ def _is_concerned(pod: Manifest, with_role: t.Container[str], excluded: t.Contai
     return key in with_role and metadata["namespace"] not in excluded and not (ended or mirror or skipped)
 
 
+def _keeps_pods(workload: Manifest) -> bool:
+    """Tell whether a changed template makes no pod anew: Kubernetes API, C(updateStrategy) and C(paused) of apps/v1."""
+    spec = workload["spec"]
+    return bool(spec.get("paused")) or (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
+
+
 def missed(
-    pods: t.Iterable[Manifest], with_role: t.Container[str], excluded: t.Container[str] = ()
+    pods: t.Iterable[Manifest],
+    with_role: t.Container[str],
+    excluded: t.Container[str] = (),
+    workloads: t.Iterable[Manifest] = (),
 ) -> dict[str, list[t.Any]]:
     """Find the pods that are to have a role but were admitted without.
 
-    WITH_ROLE are service accounts as C(namespace/name); pods in the namespaces EXCLUDED are left alone by intent.
-    Returns C(pods), each with C(namespace), C(name), C(service_account) and C(owner); C(owners), manifests to merge
-    that name what can be restarted, once each; and C(left), the C(namespace/name) of pods that nothing makes anew.
+    WITH_ROLE are service accounts as C(namespace/name); pods in the namespaces EXCLUDED are left alone by intent. Those
+    of the WORKLOADS that keep their pods are not restarted. Returns C(pods), each with C(namespace), C(name),
+    C(service_account) and C(owner); C(owners), manifests to merge that name what can be restarted, once each; and
+    C(left), the C(namespace/name) of pods that no restart makes anew.
     """
+    keeping = {
+        (one["metadata"]["namespace"], one["kind"], one["metadata"]["name"]) for one in workloads if _keeps_pods(one)
+    }
     rows, owners, left = [], {}, []
     for pod in pods:
         if not _is_concerned(pod, with_role, excluded) or not lacks_role(pod):
@@ -316,10 +366,10 @@ def missed(
                 "owner": f"{owner['kind']}/{owner['name']}" if owner else "",
             }
         )
-        if owner.get("kind") in _RESTARTABLE:
+        key = (namespace, owner.get("kind", ""), owner.get("name", ""))
+        if key[1] in _RESTARTABLE and key not in keeping:
             metadata = {"namespace": namespace, "name": owner["name"]}
-            manifest = {"apiVersion": "apps/v1", "kind": owner["kind"], "metadata": metadata}
-            owners[namespace, owner["kind"], owner["name"]] = manifest
+            owners[key] = {"apiVersion": "apps/v1", "kind": owner["kind"], "metadata": metadata}
         else:
             left.append(f"{namespace}/{name}")
     return {"pods": rows, "owners": list(owners.values()), "left": left}

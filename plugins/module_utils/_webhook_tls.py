@@ -39,6 +39,8 @@ class Plan(t.NamedTuple):
     """Whether API servers trust the authority that signs, and it alone."""
     expires: datetime | None
     authority_expires: datetime | None
+    lifetime: timedelta | None = None
+    """From the beginning of the certificate's validity to its end."""
 
 
 class Pair(t.NamedTuple):
@@ -96,10 +98,14 @@ def _named(certificate: x509.Certificate, host: str) -> bool:
     return host in names.get_values_for_type(x509.DNSName)
 
 
+def _lifetime(certificate: x509.Certificate) -> timedelta:
+    return certificate.not_valid_after_utc - certificate.not_valid_before_utc
+
+
 def _fresh(certificate: x509.Certificate, now: datetime) -> bool:
     """Tell whether a third of the certificate's life is left."""
-    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return begin <= now and 3 * (end - now) >= end - begin
+    left = certificate.not_valid_after_utc - now
+    return certificate.not_valid_before_utc <= now and 3 * left >= _lifetime(certificate)
 
 
 def _usable_leaf(
@@ -139,6 +145,7 @@ def plan(  # noqa: PLR0913 -- what there is, and what is wanted
         trusted=trusted == [signer],
         expires=None if leaf is None else leaf.not_valid_after_utc,
         authority_expires=signer.not_valid_after_utc,
+        lifetime=None if leaf is None else _lifetime(leaf),
     )
 
 
@@ -165,6 +172,7 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
         trusted=trusted == authorities,
         expires=leaf.not_valid_after_utc,
         authority_expires=min(one.not_valid_after_utc for one in authorities),
+        lifetime=_lifetime(leaf),
     )
 
 

@@ -31,6 +31,8 @@ SEEN: Json = {
     "irsa_region": "eu-central-1",
     "__irsa_webhook_cluster": {"apis": SERVED, "version": {"server": {"kubernetes": {"gitVersion": "v1.34.4"}}}},
     "__irsa_webhook_found": {"resources": []},
+    "__irsa_webhook_namespaces": {"resources": []},
+    "__irsa_webhook_review": {"result": {"status": {}}},
     "__irsa_webhook_configurations": {"resources": []},
     "__irsa_webhook_secrets": {
         "resources": [
@@ -144,7 +146,7 @@ def test_everything_on_request() -> None:
     found = render(
         "__irsa_webhook_objects",
         "__irsa_webhook_requested",
-        "__irsa_webhook_unrequested",
+        "__irsa_webhook_takes_away",
         "__irsa_webhook_namespace_object",
         "__irsa_webhook_rules",
         "__irsa_webhook_copies",
@@ -192,78 +194,158 @@ def test_everything_on_request() -> None:
     rules = found["__irsa_webhook_rules"]["groups"][0]["rules"]
     assert rules[0]["expr"] == f"vector({int(NOW.timestamp()) + 365 * 86400})"
     assert rules[2]["expr"].count('name="again.pod-identity-webhook.amazonaws.com"') == 1
-    assert {one["kind"] for one in found["__irsa_webhook_unrequested"]} == {"Secret"}  # cert-manager's
+    taken_away = {
+        one["metadata"]["name"] for one in found["__irsa_webhook_takes_away"]["webhook"] if one["kind"] == "Secret"
+    }
+    assert taken_away == {  # the other origins' alone
+        "pod-identity-webhook-ca",
+        "pod-identity-webhook-cert-manager-ca",
+        "pod-identity-webhook-cert-manager-tls",
+    }
 
 
-def test_what_is_not_requested_is_taken_away_where_it_can_be() -> None:
-    apis = {**SERVED, "networking.k8s.io/v1": {"NetworkPolicy": {}}, "monitoring.coreos.com/v1": {"ServiceMonitor": {}}}
-    cluster = {**SEEN["__irsa_webhook_cluster"], "apis": apis}
-    found = render("__irsa_webhook_unrequested", __irsa_webhook_cluster=cluster)["__irsa_webhook_unrequested"]
-    assert [(one["kind"], one["metadata"]["name"]) for one in found] == [
+def names(objects: list[Json]) -> list[tuple[str, str]]:
+    return [(one["kind"], one["metadata"]["name"]) for one in objects]
+
+
+def test_what_is_not_requested_is_taken_away() -> None:
+    found = render("__irsa_webhook_takes_away", "__irsa_webhook_stubs_of_policy")
+    taken_away = names(found["__irsa_webhook_takes_away"]["webhook"])
+    assert taken_away == [
         ("NetworkPolicy", "pod-identity-webhook"),
         ("Service", "pod-identity-webhook-metrics"),
         ("ServiceMonitor", "pod-identity-webhook"),
-        ("Secret", "pod-identity-webhook-cert-manager-tls"),
-        ("Secret", "pod-identity-webhook-cert-manager-ca"),
+        ("PrometheusRule", "pod-identity-webhook"),
         ("Secret", "pod-identity-webhook-pull"),
+        *OF_CERT_MANAGER,
+        *names(found["__irsa_webhook_stubs_of_policy"]),
     ]
 
 
-def test_certificates_of_another_origin_are_taken_away() -> None:
-    apis = {**SERVED, "cert-manager.io/v1": {"Certificate": {}, "Issuer": {}}}
-    cluster = {**SEEN["__irsa_webhook_cluster"], "apis": apis}
+# A Secret that is taken away before its Certificate is made anew.
+OF_CERT_MANAGER = [
+    ("Certificate", "pod-identity-webhook"),
+    ("Certificate", "pod-identity-webhook-ca"),
+    ("Issuer", "pod-identity-webhook"),
+    ("Issuer", "pod-identity-webhook-selfsigned"),
+    ("Secret", "pod-identity-webhook-cert-manager-tls"),
+    ("Secret", "pod-identity-webhook-cert-manager-ca"),
+]
 
-    def taken_away(origin: str) -> list[tuple[str, str]]:
-        options = {"irsa_webhook_tls": origin, "irsa_webhook_pull_secret": "apps/pull"}
-        found = render("__irsa_webhook_unrequested", **options, __irsa_webhook_cluster=cluster)
-        objects = found["__irsa_webhook_unrequested"]
-        return [(one["kind"], one["metadata"]["name"]) for one in objects if one["kind"] != "Service"]
 
+@pytest.mark.parametrize(
+    ("origin", "taken_away"),
+    [
+        ("own", OF_CERT_MANAGER),
+        # What is given is served from where the role's own is.
+        ("secret", [("Secret", "pod-identity-webhook-ca"), *OF_CERT_MANAGER]),
+        ("cert-manager", [("Secret", "pod-identity-webhook-ca"), ("Secret", "pod-identity-webhook-tls")]),
+    ],
+)
+def test_certificates_of_another_origin_are_taken_away(origin: str, taken_away: list[tuple[str, str]]) -> None:
+    found = render("__irsa_webhook_takes_away", irsa_webhook_tls=origin, irsa_webhook_pull_secret="apps/pull")  # noqa: S106 -- a name
+    kinds = {"Certificate", "Issuer", "Secret"}
+    assert [one for one in names(found["__irsa_webhook_takes_away"]["webhook"]) if one[0] in kinds] == taken_away
+
+
+def test_what_is_taken_away_is_what_is_made() -> None:
     asked = render("__irsa_webhook_cert_manager_objects")["__irsa_webhook_cert_manager_objects"]
     secrets = {one["spec"]["secretName"] for one in asked if one["kind"] == "Certificate"}
-    of_cert_manager = taken_away("own")
-    # A Secret that is taken away before its Certificate is made anew.
-    assert [kind for kind, _name in of_cert_manager] == [*["Certificate"] * 2, *["Issuer"] * 2, *["Secret"] * 2]
-    assert {*of_cert_manager[:4]} == {(one["kind"], one["metadata"]["name"]) for one in asked}
-    assert {name for _kind, name in of_cert_manager[4:]} == secrets
-    # What is given is served from where the role's own is.
-    assert taken_away("secret") == [*of_cert_manager, ("Secret", "pod-identity-webhook-ca")]
-    assert taken_away("cert-manager") == [
-        ("Secret", "pod-identity-webhook-ca"),
-        ("Secret", "pod-identity-webhook-tls"),
-    ]
+    assert {*names(asked), *(("Secret", name) for name in secrets)} == {*OF_CERT_MANAGER}
+    made: Json = {
+        "irsa_webhook_network_policy": True,
+        "irsa_webhook_service_monitor": True,
+        "irsa_webhook_prometheus_rule": True,
+        "irsa_webhook_pull_secret": "apps/pull",
+    }
+    objects = ("__irsa_webhook_objects", "__irsa_webhook_requested", "__irsa_webhook_policy_objects")
+    found = render(*objects, "__irsa_webhook_makes", "__irsa_webhook_takes_away", **made)
+    of_webhook = {*names(found["__irsa_webhook_objects"]), *names(found["__irsa_webhook_requested"])}
+    of_policy = {*names(found["__irsa_webhook_policy_objects"])}
+    makes, takes_away = found["__irsa_webhook_makes"], found["__irsa_webhook_takes_away"]
+    assert of_webhook <= {*names(makes["webhook"])} & {*names(takes_away["policy"])}
+    assert of_policy <= {*names(makes["policy"])} & {*names(takes_away["webhook"])}
+    in_cluster = {one for one in of_webhook | of_policy if one[0].startswith(("Mutating", "ClusterRole"))}
+    assert in_cluster <= {*names(takes_away["none"])}
 
 
 def test_strict_mode_cannot_wait_for_itself() -> None:
     found = render("__irsa_webhook_configuration", irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni"])
-    ignoring, _again, requiring = found["__irsa_webhook_configuration"]["webhooks"]
+    requiring, ignoring, _again = found["__irsa_webhook_configuration"]["webhooks"]
     assert (ignoring["failurePolicy"], requiring["failurePolicy"]) == ("Ignore", "Fail")
     assert ignoring["name"] != requiring["name"]
     out, asked = requiring["namespaceSelector"]["matchExpressions"]
     assert set(out["values"]) == {"pod-identity-webhook", "kube-system", "kube-public", "kube-node-lease", "cni"}
     assert asked == {"key": "onprem.irsa/require-injection", "operator": "In", "values": ["true"]}
-    assert ignoring["namespaceSelector"]["matchExpressions"][1] == {**asked, "operator": "NotIn"}
-    assert requiring["timeoutSeconds"] <= 30
+    # A namespace of the system that has the label is injected as all others are.
+    (ignored,) = ignoring["namespaceSelector"]["matchExpressions"]
+    assert set(ignored["values"]) == {"pod-identity-webhook", "cni"}
 
 
 def test_old_and_new_authority_are_trusted_together() -> None:
     called = {
         "metadata": {"name": "onprem-irsa-pod-identity-webhook"},
-        "webhooks": [{"clientConfig": {"caBundle": encoded(authority(2))}}],
+        "webhooks": [
+            {
+                "name": "x",
+                "namespaceSelector": {},
+                "admissionReviewVersions": ["v1beta1"],
+                "clientConfig": {"caBundle": encoded(authority(2)), "service": {"name": "x"}},
+            }
+        ],
     }
     found = render(
         "__irsa_webhook_tls_state",
         "__irsa_webhook_must_trust_both",
         "__irsa_webhook_both",
         "__irsa_webhook_bundle",
+        "__irsa_webhook_while_rolling",
         __irsa_webhook_configurations={"resources": [called]},
         __irsa_webhook_plan={"kept": ["other\n"]},
+        irsa_webhook_excluded_namespaces=["new"],
+        irsa_webhook_image="amazon/amazon-eks-pod-identity-webhook:v0.6.18",
     )
+    (rolling,) = found["__irsa_webhook_while_rolling"]["webhooks"]
+    assert rolling == {
+        "name": "x",
+        "namespaceSelector": {},
+        "admissionReviewVersions": ["v1beta1"],  # those from before understand nothing else
+        "clientConfig": {"caBundle": found["__irsa_webhook_both"], "service": {"name": "x"}},
+    }
     assert found["__irsa_webhook_must_trust_both"] is True
     assert found["__irsa_webhook_tls_state"]["trusted"] is False
     assert len(found["__irsa_webhook_tls_state"]["kept"]) == 1
     assert found["__irsa_webhook_bundle"] == encoded(authority())
     assert encoded(authority())[:-8] in found["__irsa_webhook_both"]
+
+
+@pytest.mark.parametrize(
+    ("live", "image", "both", "other"),
+    [
+        (["v1beta1"], "v0.6.17", False, False),
+        (["v1beta1"], "v0.6.18", False, True),  # the new reviews are sent when all pods are new
+        (["v1", "v1beta1"], "v0.6.17", True, True),
+        (None, "v0.6.17", False, False),
+    ],
+)
+def test_reviews_while_pods_of_two_images_serve(live: list[str] | None, image: str, both: bool, other: bool) -> None:
+    hook = {"admissionReviewVersions": live, "clientConfig": {"caBundle": encoded(authority())}}
+    called = {"metadata": {"name": "onprem-irsa-pod-identity-webhook"}, "webhooks": [hook]}
+    found = render(
+        "__irsa_webhook_must_suit_both",
+        "__irsa_webhook_other_reviews",
+        __irsa_webhook_configurations={"resources": [called] if live else []},
+        irsa_webhook_image=f"amazon/amazon-eks-pod-identity-webhook:{image}",
+    )
+    assert found == {"__irsa_webhook_must_suit_both": both, "__irsa_webhook_other_reviews": other}
+
+
+def test_alerts_by_the_life_of_what_is_given() -> None:
+    given = {"__irsa_webhook_tls_secrets": {"resources": [{"data": secret(leaf(days=91), 11, authority())}]}}
+    options = {"irsa_webhook_tls": "secret", "irsa_webhook_tls_secret": "certs/webhook"}
+    rules = render("__irsa_webhook_rules", **options, **given)["__irsa_webhook_rules"]["groups"][0]["rules"]
+    assert rules[1]["expr"].endswith(f"< {91 * 86400 // 4}")
+    assert "Renew the Secret certs/webhook" in rules[1]["annotations"]["description"]
 
 
 def test_cert_manager() -> None:
@@ -317,7 +399,7 @@ def test_cert_manager_does_not_write_into_what_is_served() -> None:
 def test_pods_go_over_to_cert_manager_while_both_authorities_are_trusted() -> None:
     called = {
         "metadata": {"name": "onprem-irsa-pod-identity-webhook"},
-        "webhooks": [{"clientConfig": {"caBundle": encoded(authority())}}],
+        "webhooks": [{"admissionReviewVersions": ["v1beta1"], "clientConfig": {"caBundle": encoded(authority())}}],
     }
     names = ("__irsa_webhook_tls_state", "__irsa_webhook_must_trust_both", "__irsa_webhook_objects")
     options: Json = {
@@ -355,7 +437,7 @@ def test_what_cert_manager_has_not_issued_is_no_state() -> None:
 
 def test_the_policy() -> None:
     found = render("__irsa_webhook_policy_objects", "__irsa_webhook_done", "__irsa_webhook_stubs_of_policy")
-    parameters, policy, binding = found["__irsa_webhook_policy_objects"]
+    parameters, _system, _system_binding, policy, binding = found["__irsa_webhook_policy_objects"]
     assert parameters["data"]["apps.reports"] == ARN
     assert parameters["data"]["region"] == "eu-central-1"
     assert "pod-identity-webhook.pod-identity-probe" in parameters["data"]
@@ -370,16 +452,29 @@ def test_the_policy() -> None:
     ]
     assert [one["name"] for one in spec["variables"]][:2] == ["account", "audience"]
     assert binding["spec"]["paramRef"]["parameterNotFoundAction"] == "Allow"
-    assert spec["matchConstraints"]["namespaceSelector"] == {}
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
     assert found["__irsa_webhook_stubs_of_policy"][0]["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
 
 
-def test_the_policy_reaches_its_own_probe_whatever_is_excluded() -> None:
-    name = "__irsa_webhook_policy_namespaces"
-    given = render(name, irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni", "pod-identity-webhook"])
-    (out,) = given[name]["matchExpressions"]
-    assert (out["key"], out["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
-    assert set(out["values"]) == {"cni", "kube-system", "kube-public", "kube-node-lease"}
+@pytest.mark.parametrize(("strict", "on_failure"), [(False, "Ignore"), (True, "Fail")])
+def test_the_policy_never_refuses_pods_of_the_system(strict: bool, on_failure: str) -> None:
+    excluded = ["cni", "kube-public", "pod-identity-webhook"]
+    found = render(
+        "__irsa_webhook_policy_objects", irsa_webhook_strict=strict, irsa_webhook_excluded_namespaces=excluded
+    )
+    _parameters, system, bound, policy, _binding = found["__irsa_webhook_policy_objects"]
+    assert bound["spec"]["policyName"] == system["metadata"]["name"] != policy["metadata"]["name"]
+    assert (system["spec"]["failurePolicy"], policy["spec"]["failurePolicy"]) == ("Ignore", on_failure)
+    of_system, left_out = system["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    (elsewhere,) = policy["spec"]["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+    assert (of_system["operator"], left_out["operator"], elsewhere["operator"]) == ("In", "NotIn", "NotIn")
+    assert set(of_system["values"]) == {"kube-system", "kube-public", "kube-node-lease"}
+    assert left_out["values"] == excluded
+    # It reaches its own probe, whatever is excluded.
+    assert sorted(elsewhere["values"]) == ["cni", "kube-node-lease", "kube-public", "kube-system"]
+    for one in (system, policy):
+        del one["spec"]["failurePolicy"], one["spec"]["matchConstraints"]["namespaceSelector"]
+    assert system["spec"] == policy["spec"]
 
 
 def test_an_old_cluster_has_no_policy_to_take_away() -> None:

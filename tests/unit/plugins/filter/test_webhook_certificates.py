@@ -24,6 +24,7 @@ def test_a_certificate_below_an_authority() -> None:
         "expires": "2027-01-31T12:00:00Z",
         "days_left": 336,
         "timestamp": 1801396800,
+        "lifetime": 365 * 86400,
         "problem": "",
         "authority_expires": "2036-01-29T12:00:00Z",
     }

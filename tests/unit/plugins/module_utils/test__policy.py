@@ -25,7 +25,14 @@ POLICY: dict[str, t.Any] = {"MutatingAdmissionPolicy": {}}
     [(["v1", "v1beta1"], "v1"), (["v1alpha1", "v1beta1"], "v1beta1"), (["v1alpha1"], "v1alpha1")],
 )
 def test_the_newest_version_that_is_served(served: list[str], version: str) -> None:
-    assert api({f"{GROUP}/{one}": POLICY for one in served}, "1.30") == Api(version, True, {})
+    found = api({f"{GROUP}/{one}": POLICY for one in served}, "1.30")
+    assert (found.version, found.served) == (version, True)
+
+
+def test_flags_of_the_other_servers_where_one_serves_it() -> None:
+    found = api({f"{GROUP}/v1beta1": POLICY}, "1.34")
+    assert found.flags == {"feature-gates": "MutatingAdmissionPolicy=true", "runtime-config": f"{GROUP}/v1beta1=true"}
+    assert api({f"{GROUP}/v1": POLICY}, "1.36") == Api("v1", True, {})  # on by default
 
 
 @pytest.mark.parametrize(

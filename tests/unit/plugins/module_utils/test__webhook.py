@@ -91,7 +91,9 @@ GIVEN: Json = {
     "tls_secret": "",
     "pull_secret": "",
     "host_network": False,
-    "network_policy": False,
+    "port": 8443,
+    "metrics_port": 9999,
+    "restart_missed": False,
     "service_monitor": False,
     "prometheus_rule": False,
     "adopt": False,
@@ -99,14 +101,18 @@ GIVEN: Json = {
 }
 ALL = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
 OTHER = [{"name": "other", "namespace": "default", "service": "pod-identity-webhook", "release": ""}]
-POLICIES: Json = {"admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {}}}
+POLICIES: Json = {"admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {"name": "policies"}}}
 SEEN: Json = {
     "foreign": [],
     "namespace_owner": None,
+    "other_namespaces": [],
+    "pull_secret_type": "",
     "nodes": 1,
     "apis": POLICIES,
     "minor": "1.34",
     "rules": {"resourceRules": [ALL]},
+    "makes": [],
+    "takes_away": [],
 }
 
 
@@ -135,7 +141,10 @@ def test_nothing_stands_in_the_way(mode: str) -> None:
         ({"region": "here", "mode": "policy"}, ["irsa_webhook_region", "eu-central-1"]),
         ({"replicas": 0}, ["irsa_webhook_replicas is 0", "default is 2"]),
         ({"certificate_days": 0}, ["irsa_webhook_certificate_days is 0"]),
-        ({"timeout": 31}, ["30 seconds at most"]),
+        ({"timeout": 16}, ["irsa_webhook_timeout is 16", "15 or less"]),
+        ({"port": 70000}, ["irsa_webhook_port is 70000", "65535", "8443 and 9999"]),
+        ({"port": 9999}, ["irsa_webhook_metrics_port is 9999", "two ports"]),
+        ({"metrics_port": 443}, ["irsa_webhook_metrics_port is 443", "1024", "root"]),
         ({"tls": "secret"}, ["irsa_webhook_tls_secret"]),
         ({"tls_secret": "name"}, ["namespace/name"]),
         ({"pull_secret": "name"}, ["namespace/name"]),
@@ -158,6 +167,10 @@ def test_what_is_wrong_whatever_the_cluster(given: Json, says: list[str]) -> Non
         ({"mode": "policy"}, {"foreign": OTHER}, ["other", "irsa_webhook_adopt"]),
         ({"mode": "foreign"}, {}, ["no other", "Install one"]),
         ({}, {"namespace_owner": ""}, ["not made by this role"]),
+        ({}, {"other_namespaces": ["before"]}, ["irsa_webhook_namespace: before", "onprem.irsa.teardown"]),
+        ({"mode": "none"}, {"other_namespaces": ["before"]}, ["irsa_webhook_namespace: before"]),
+        ({"pull_secret": "apps/pull"}, {}, ["apps/pull", "does not exist", "create secret docker-registry"]),
+        ({"pull_secret": "a/b"}, {"pull_secret_type": "Opaque"}, ["of the type Opaque", "dockerconfigjson"]),
         ({"mode": "policy"}, {"apis": {}}, ["--feature-gates=MutatingAdmissionPolicy=true", "irsa_webhook_set_flags"]),
         ({"mode": "policy"}, {"apis": {}}, ["--runtime-config=admissionregistration.k8s.io/v1beta1=true"]),
         ({"mode": "policy", "set_flags": True}, {"apis": {}, "minor": "1.31"}, ["1.31", "1.32", "Upgrade"]),
@@ -182,71 +195,88 @@ def test_what_was_asked_for() -> None:
     assert problems({**GIVEN, "host_network": True, "replicas": 1}, SEEN) == []
 
 
+CORE: Json = {
+    "v1": {
+        "Namespace": {"name": "namespaces"},
+        "Pod": {"name": "pods"},
+        "Secret": {"name": "secrets"},
+        "Service": {"name": "services"},
+        "ServiceAccount": {"name": "serviceaccounts"},
+        "Node": {"name": "nodes"},
+    },
+    "apps/v1": {
+        "DaemonSet": {"name": "daemonsets"},
+        "Deployment": {"name": "deployments"},
+        "StatefulSet": {"name": "statefulsets"},
+    },
+    "admissionregistration.k8s.io/v1": {"MutatingWebhookConfiguration": {"name": "mutatingwebhookconfigurations"}},
+    "rbac.authorization.k8s.io/v1": {"ClusterRoleBinding": {"name": "clusterrolebindings"}},
+    **POLICIES,
+}
+READING = {"verbs": ["get", "list", "watch"], "apiGroups": ["*"], "resources": ["*"]}
+TRYING = {"verbs": ["create", "patch"], "apiGroups": [""], "resources": ["pods"]}
+
+
+def refused(rules: list[Json], given: Json, **seen: object) -> str:
+    """Return what the user may not do, without the sentence around it."""
+    found = missing_permissions({**GIVEN, **given}, {**SEEN, "apis": CORE, "rules": {"resourceRules": rules}, **seen})
+    return "".join(line.removeprefix("The user of the kubeconfig may not ").partition(". Use")[0] for line in found)
+
+
+def kind(version: str, name: str) -> Json:
+    return {"apiVersion": version, "kind": name, "metadata": {"name": "x"}}
+
+
+BINDING = kind("rbac.authorization.k8s.io/v1", "ClusterRoleBinding")
+
+
 def test_missing_permissions() -> None:
-    rules = [
-        {"verbs": ["get", "list"], "apiGroups": ["*"], "resources": ["*"]},
-        {"verbs": ["*"], "apiGroups": ["", "apps", "policy"], "resources": ["*"]},
-        {"verbs": ["*"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"]},
-        {
-            "verbs": ["*"],
-            "apiGroups": ["rbac.authorization.k8s.io"],
-            "resources": ["clusterrolebindings"],
-            "resourceNames": ["x"],
-        },
-        {"verbs": ["create", "patch", "delete"], "apiGroups": ["admissionregistration.k8s.io"], "resources": ["*"]},
-    ]
-    (found,) = problems(GIVEN, {**SEEN, "rules": {"resourceRules": rules}})
-    assert "create, patch, delete clusterrolebindings (rbac.authorization.k8s.io)." in found
+    (found,) = problems(GIVEN, {**SEEN, "apis": CORE, "rules": {"resourceRules": [READING]}, "makes": [BINDING]})
+    assert found == (
+        "The user of the kubeconfig may not create, patch clusterrolebindings (rbac.authorization.k8s.io); "
+        "create, patch pods. Use a cluster administrator's, or grant it that."
+    )
     assert problems(GIVEN, {**SEEN, "rules": {"resourceRules": [], "incomplete": True}}) == []
-    assert problems({**GIVEN, "mode": "none"}, {**SEEN, "rules": {"resourceRules": []}}) == []
+
+
+def test_a_right_on_one_object_is_none_on_its_kind() -> None:
+    one = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["clusterrolebindings"], "resourceNames": ["x"]}
+    rules = [READING, TRYING, one]
+    assert refused(rules, {}, makes=[BINDING]).startswith("create, patch clusterrolebindings")
+    assert refused([READING, TRYING, {**one, "resourceNames": []}], {}, makes=[BINDING]) == ""
+
+
+def test_what_is_taken_away_is_removed_where_the_role_was_before() -> None:
+    rules, away = [READING, TRYING], [kind("admissionregistration.k8s.io/v1beta1", "MutatingAdmissionPolicy")]
+    assert refused(rules, {}, takes_away=away) == ""  # nothing is there
+    found = refused(rules, {}, takes_away=away, namespace_owner="onprem.irsa")
+    assert found == "delete policies (admissionregistration.k8s.io)"
+    gone = refused(rules, {"mode": "none"}, namespace_owner="onprem.irsa")
+    assert gone == "deletecollection pods"
+
+
+def test_what_is_not_served_needs_no_rights() -> None:
+    assert refused([READING, TRYING], {}, makes=[kind("monitoring.coreos.com/v1", "ServiceMonitor")]) == ""
 
 
 @pytest.mark.parametrize(
-    ("given", "missing"),
+    ("given", "seen", "missing"),
     [
-        # What is not asked for is looked for, to be taken away.
-        ({}, "get issuers (cert-manager.io); get certificates (cert-manager.io)"),
-        ({"mode": "policy"}, "get issuers (cert-manager.io); get certificates (cert-manager.io)"),
-        (
-            {"tls": "cert-manager"},
-            "get, create, patch, delete issuers (cert-manager.io); "
-            "get, create, patch, delete certificates (cert-manager.io)",
-        ),
-        # A kind that is not served is refused for that.
-        (
-            {"network_policy": True, "tls": "cert-manager", "apis": {}},
-            "get, create, patch, delete issuers (cert-manager.io); "
-            "get, create, patch, delete certificates (cert-manager.io); "
-            "get, create, patch, delete networkpolicies (networking.k8s.io)",
-        ),
-        ({"mode": "none"}, ""),
+        ({"mode": "none"}, {}, "list namespaces; list mutatingwebhookconfigurations (admissionregistration.k8s.io)"),
+        ({"mode": "policy"}, {}, "list serviceaccounts"),
+        ({}, {}, "get, list, watch serviceaccounts; list secrets"),
+        ({"host_network": True}, {}, "list nodes"),
+        ({"restart_missed": True}, {}, "get, list, patch deployments (apps)"),
+        ({"adopt": True}, {"foreign": OTHER}, "get, delete services; list, delete deployments (apps)"),
     ],
 )
-def test_permissions_on_request(given: Json, missing: str) -> None:
-    groups = ["", "apps", "policy", "rbac.authorization.k8s.io", "admissionregistration.k8s.io"]
-    rules = {"resourceRules": [{"verbs": ["*"], "apiGroups": groups, "resources": ["*"]}]}
-    apis = given.get("apis", {"cert-manager.io/v1": {"Issuer": {}, "Certificate": {}}})
-    found = missing_permissions({**GIVEN, **given}, apis, rules)
-    assert [line.partition(". Use")[0] for line in found] == (
-        [f"The user of the kubeconfig may not {missing}"] if missing else []
-    )
+def test_what_the_role_looks_at(given: Json, seen: Json, missing: str) -> None:
+    assert missing in refused([], given, **seen)
 
 
-@pytest.mark.parametrize(("mode", "refused"), [("webhook", True), ("policy", True), ("none", False)])
-def test_who_may_not_try_a_pod(mode: str, refused: bool) -> None:
-    every = ["namespaces", "secrets", "serviceaccounts", "services", "configmaps"]
-    rules = [
-        {"verbs": ["*"], "apiGroups": [""], "resources": every},
-        {"verbs": ["get", "list", "delete"], "apiGroups": [""], "resources": ["pods"]},
-        {
-            "verbs": ["*"],
-            "apiGroups": ["apps", "policy", "rbac.authorization.k8s.io", "admissionregistration.k8s.io"],
-            "resources": ["*"],
-        },
-    ]
-    found = problems({**GIVEN, "mode": mode}, {**SEEN, "rules": {"resourceRules": rules}})
-    assert [line for line in found if "may not create, patch pods." in line] == (found if refused else [])
-    assert bool(found) == refused
+@pytest.mark.parametrize(("mode", "tried"), [("webhook", True), ("policy", True), ("foreign", False), ("none", False)])
+def test_who_may_not_try_a_pod(mode: str, tried: bool) -> None:
+    assert refused([READING], {"mode": mode}) == ("create, patch pods" if tried else "")
 
 
 def pod(name: str = "p", metadata: Json | None = None, spec: Json | None = None, phase: str = "Running") -> Json:
@@ -278,6 +308,13 @@ def test_a_pod_that_was_missed() -> None:
     [
         pod(spec={"serviceAccountName": "other"}),
         pod(spec={"containers": [{"name": "app", "env": [{"name": "AWS_ROLE_ARN"}]}]}),
+        # A sidecar that another webhook has added after the injection.
+        pod(
+            spec={
+                "containers": [{"name": "app", "env": [{"name": "AWS_ROLE_ARN"}]}, {"name": "proxy"}],
+                "volumes": [{"name": "aws-iam-token"}],
+            }
+        ),
         pod(metadata={"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": ""}}),
         pod(metadata={"annotations": {"eks.amazonaws.com/skip-containers": "app"}}),
         pod(metadata={"annotations": {"kubernetes.io/config.mirror": "x"}}),
@@ -314,3 +351,25 @@ def test_owners_are_restarted_once() -> None:
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}},
     ]
     assert found["left"] == ["apps/d", "apps/e"]
+
+
+def test_what_keeps_its_pods_is_not_restarted() -> None:
+    def workload(kind: str, name: str, **spec: object) -> Json:
+        return {"kind": kind, "metadata": {"namespace": "apps", "name": name}, "spec": spec}
+
+    found = missed(
+        [
+            pod("a", metadata=owned("ReplicaSet", "web-5d4f", **{"pod-template-hash": "5d4f"})),
+            pod("b", metadata=owned("StatefulSet", "db")),
+            pod("c", metadata=owned("DaemonSet", "agent")),
+        ],
+        WITH_ROLE,
+        workloads=[
+            workload("Deployment", "web", paused=True),
+            workload("StatefulSet", "db", updateStrategy={"type": "OnDelete"}),
+            workload("DaemonSet", "agent", updateStrategy={"type": "RollingUpdate"}),
+            workload("DaemonSet", "web", updateStrategy={"type": "OnDelete"}),
+        ],
+    )
+    assert [one["metadata"]["name"] for one in found["owners"]] == ["agent"]
+    assert found["left"] == ["apps/a", "apps/b"]
