@@ -24,6 +24,7 @@ FACTS: t.Final = frozenset(
         "irsa_verify_links",
         "irsa_verify_report",
         "irsa_webhook_certificate",
+        "irsa_webhook_findings",
         "irsa_webhook_missed",
         "irsa_webhook_report",
     }

@@ -50,6 +50,16 @@ class Pair(t.NamedTuple):
     authorities: list[x509.Certificate]
 
 
+class Served(t.NamedTuple):
+    """A certificate as pods serve it, and the authority by which API servers trust it."""
+
+    named: bool
+    """Whether it is for the name by which API servers call."""
+    life: tuple[datetime, datetime]
+    authority_life: tuple[datetime, datetime] | None
+    """None where they trust no authority that has signed it."""
+
+
 def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(Encoding.PEM).decode()
 
@@ -176,9 +186,36 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
     )
 
 
+def served(certificate: str, bundle: str, host: str) -> Served | None:
+    """Look at a C(tls.crt) as API servers do, which have BUNDLE and call HOST; None where it holds no certificate.
+
+    Its key is not looked at. Of several authorities that have signed it the one that ends last counts.
+    """
+    leaf = next(iter(read_bundle(certificate)), None)
+    if leaf is None:
+        return None
+    signers = [one for one in read_bundle(bundle) if _signed(leaf, one)]
+    last = max(signers, key=lambda one: one.not_valid_after_utc, default=None)
+    return Served(_named(leaf, host), _life(leaf), None if last is None else _life(last))
+
+
+def _life(certificate: x509.Certificate) -> tuple[datetime, datetime]:
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
 def instant(text: str) -> datetime:
     """Read a time in UTC as ISO 8601, such as C(2026-01-31T12:00:00Z)."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
 
 
-__all__: t.Final = ("IMPORT_ERROR", "Plan", "given", "instant", "plan", "read_bundle", "read_pair")
+__all__: t.Final = (
+    "IMPORT_ERROR",
+    "Plan",
+    "Served",
+    "given",
+    "instant",
+    "plan",
+    "read_bundle",
+    "read_pair",
+    "served",
+)

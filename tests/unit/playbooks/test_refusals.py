@@ -68,7 +68,7 @@ def test_good_input_goes_on_to_the_hosts(play: Play) -> None:
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
 def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> None:
     run = play("-e", "irsa_webhook_mod=policy", playbook=playbook, irsa_iam_rolls=[], irsa_own=1)
     assert (run.code, run.asked) == (2, False), run.output
@@ -120,7 +120,7 @@ def test_input_that_breaks_a_rule(play: Play, variables: dict[str, t.Any], says:
     assert "The filter plugin" not in run.output
 
 
-@pytest.mark.parametrize("playbook", ["verify", "teardown"])
+@pytest.mark.parametrize("playbook", ["verify", "doctor", "teardown"])
 def test_input_of_the_other_playbooks(play: Play, playbook: str) -> None:
     run = play(playbook=playbook, irsa_region="eu-cental-1")
     assert (run.code, run.asked) == (2, False), run.output
@@ -140,7 +140,7 @@ def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
 def test_a_part_of_the_control_plane(play: Play, playbook: str) -> None:
     run = play("--limit", HOSTS[1], playbook=playbook)
     assert (run.code, run.asked) == (2, False), run.output
