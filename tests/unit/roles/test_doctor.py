@@ -35,7 +35,7 @@ AnsibleModule(argument_spec={"kubeconfig": {"type": "raw"}}, supports_check_mode
 )
 """
 _K8S_INFO = """
-names = ("kubeconfig", "api_version", "kind", "namespace", "name", "field_selectors", "hidden_fields")
+names = "kubeconfig api_version kind namespace name label_selectors field_selectors hidden_fields".split()
 module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
 asked = module.params
 if (DIRECTORY / f"refused-{asked['kind']}").exists():
