@@ -436,11 +436,23 @@ def test_what_cert_manager_has_not_issued_is_no_state() -> None:
 
 
 def test_the_policy() -> None:
-    found = render("__irsa_webhook_policy_objects", "__irsa_webhook_done", "__irsa_webhook_stubs_of_policy")
+    found = render(
+        "__irsa_webhook_policy_objects",
+        "__irsa_webhook_policy_probe_role",
+        "__irsa_webhook_probe_account",
+        "__irsa_webhook_stubs_of_policy",
+    )
     parameters, _system, _system_binding, policy, binding = found["__irsa_webhook_policy_objects"]
     assert parameters["data"]["apps.reports"] == ARN
     assert parameters["data"]["region"] == "eu-central-1"
-    assert "pod-identity-webhook.pod-identity-probe" in parameters["data"]
+    probe = parameters["data"]["pod-identity-webhook.pod-identity-probe"]
+    changed = render("__irsa_webhook_policy_probe_role", irsa_webhook_region="us-west-2")
+    assert probe == found["__irsa_webhook_policy_probe_role"] != changed["__irsa_webhook_policy_probe_role"]
+    # The probe's own service account is there from the second run on.
+    account = {"kind": "ServiceAccount", **found["__irsa_webhook_probe_account"]}
+    second = {"resources": [*SEEN["__irsa_webhook_accounts"]["resources"], account]}
+    again = render("__irsa_webhook_policy_data", __irsa_webhook_accounts=second)
+    assert again["__irsa_webhook_policy_data"] == parameters["data"]
     assert policy["apiVersion"] == binding["apiVersion"] == "admissionregistration.k8s.io/v1beta1"
     spec = policy["spec"]
     assert (spec["failurePolicy"], spec["reinvocationPolicy"]) == ("Ignore", "Never")
