@@ -250,16 +250,17 @@ def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
 
 
 def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
-    """Say what the role makes and takes away; where its namespace is not there, there is nothing to take away."""
+    """Say what the role makes and takes away; a mode that makes nothing is not refused where there is nothing."""
+    makes = given["mode"] in ("webhook", "policy")
     there = seen["namespace_owner"] == "onprem.irsa"
     for one in seen["makes"]:
         yield one["apiVersion"], one["kind"], _MAKE
     for one in seen["takes_away"]:
-        yield one["apiVersion"], one["kind"], ("get", "delete") if there else ("get",)
-    if given["mode"] in ("webhook", "policy"):
+        yield one["apiVersion"], one["kind"], ("get", "delete") if makes or there else ("get",)
+    if makes:
         yield "v1", "Pod", _MAKE
     elif there:
-        yield "v1", "Pod", ("list", "deletecollection")
+        yield "v1", "Pod", ("get", "list", "delete")
     if given["adopt"] and seen["foreign"]:
         yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("delete",)
         yield "v1", "Service", ("get", "delete")
@@ -331,9 +332,14 @@ def _is_concerned(pod: Manifest, with_role: t.Container[str], excluded: t.Contai
 
 
 def _keeps_pods(workload: Manifest) -> bool:
-    """Tell whether a changed template makes no pod anew: Kubernetes API, C(updateStrategy) and C(paused) of apps/v1."""
+    """Tell whether a changed template makes no pod anew: Kubernetes API, C(updateStrategy) and C(paused) of apps/v1.
+
+    A StatefulSet with a partition keeps those below it.
+    """
     spec = workload["spec"]
-    return bool(spec.get("paused")) or (spec.get("updateStrategy") or {}).get("type") == "OnDelete"
+    strategy = spec.get("updateStrategy") or {}
+    partition = (strategy.get("rollingUpdate") or {}).get("partition")
+    return bool(spec.get("paused") or partition) or strategy.get("type") == "OnDelete"
 
 
 def missed(

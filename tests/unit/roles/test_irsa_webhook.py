@@ -269,6 +269,22 @@ def test_what_is_taken_away_is_what_is_made() -> None:
     assert in_cluster <= {*names(takes_away["none"])}
 
 
+def test_its_namespaces_are_found_by_its_labels() -> None:
+    found = render("__irsa_webhook_label_selectors", "__irsa_webhook_namespace_object")
+    labels = found["__irsa_webhook_namespace_object"]["metadata"]["labels"]
+    assert {tuple(one.split("=")) for one in found["__irsa_webhook_label_selectors"]} <= {*labels.items()}
+    assert len(found["__irsa_webhook_label_selectors"]) == 2
+
+
+def test_a_namespace_stays_privileged_until_nothing_needs_it() -> None:
+    before = {"resources": [{"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}}]}
+    names = ("__irsa_webhook_must_be_privileged", "__irsa_webhook_enforced")
+    found = render(*names, irsa_webhook_mode="policy", __irsa_webhook_found=before)
+    assert found == dict(zip(names, (True, "restricted"), strict=True))
+    assert render(*names) == dict(zip(names, (False, "restricted"), strict=True))
+    assert render(*names, irsa_webhook_host_network=True) == dict(zip(names, (True, "privileged"), strict=True))
+
+
 def test_strict_mode_cannot_wait_for_itself() -> None:
     found = render("__irsa_webhook_configuration", irsa_webhook_strict=True, irsa_webhook_excluded_namespaces=["cni"])
     requiring, ignoring, _again = found["__irsa_webhook_configuration"]["webhooks"]
