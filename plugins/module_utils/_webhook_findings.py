@@ -93,16 +93,16 @@ def _certificates(given: Json, seen: Json) -> t.Iterator[Finding]:
         return
     bundles = {one["name"]: one["clientConfig"].get("caBundle") or "" for one in seen["webhooks"]}
     looked = {hook: served(seen["certificate"], bundle, seen["host"]) for hook, bundle in bundles.items()}
-    known = {hook: one for hook, one in looked.items() if one is not None}
+    known = [(hook, one) for hook, one in looked.items() if one is not None]
     if not known:
         yield Finding(link, "broken", f"the Secret {name}, which pods serve, has no certificate (tls.crt)", _RUN)
         return
-    any_of_them, renew = next(iter(known.values())), _renewal(given)
+    (_hook, any_of_them), renew = known[0], _renewal(given)
     if not any_of_them.named:
         yield Finding(link, "broken", f"the Secret {name} has a certificate that is not for {seen['host']}", renew)
     else:
         yield _time_left(link, any_of_them.life, now, None, renew)
-    yield _authority({hook: one.authority_life for hook, one in known.items()}, given, now)
+    yield _authority({hook: one.authority_life for hook, one in known}, given, now)
 
 
 def _authority(lives: t.Mapping[str, tuple[datetime, datetime] | None], given: Json, now: datetime) -> Finding:
