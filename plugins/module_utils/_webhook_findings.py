@@ -179,7 +179,7 @@ def _missed(seen: Json) -> t.Iterator[Finding]:
     said = ", ".join(names[:_NAMED_PODS]) + (" and others" if len(names) > _NAMED_PODS else "")
     fixes = {
         "Set irsa_webhook_restart_missed: true and run onprem.irsa.site.": missed["owners"],
-        "Make those anew that no Deployment, StatefulSet or DaemonSet makes.": missed["left"],
+        "Make those anew by hand that no restart makes anew.": missed["left"],
     }
     fix = " ".join(words for words, concerned in fixes.items() if concerned)
     yield Finding(link, "warning", f"{len(names)} without the role of their service account: {said}", fix)

@@ -259,7 +259,7 @@ def pods(*names: str) -> list[Json]:
         (
             {"pods": pods("a"), "owners": [], "left": ["apps/a"]},
             "1 without the role of their service account: apps/a",
-            "Make those anew that no Deployment, StatefulSet or DaemonSet makes.",
+            "Make those anew by hand that no restart makes anew.",
         ),
     ],
 )
