@@ -28,9 +28,10 @@ def findings(given: Json, seen: Json) -> list[Finding]:
 
     GIVEN are the role's options without their prefix. SEEN is C(webhooks), those of the role's own configuration (empty
     where API servers call none), C(policy), whether the role's policy is bound, C(foreign) and C(missed) as
-    C(_webhook) returns them, C(deployment), the role's own or empty, C(secret), the name of what it serves,
-    C(certificate), the C(tls.crt) of that, C(host), by which API servers call it, C(now), and C(probe), a pod that was
-    tried, as C(injected) and C(error). C(probe) and C(missed) are empty where nobody looked.
+    C(_webhook) returns them, C(deployment), the role's own or empty, C(other_namespaces) that the role has made,
+    C(secret), the name of what it serves, C(certificate), the C(tls.crt) of that, C(host), by which API servers call
+    it, C(now), and C(probe), a pod that was tried, as C(injected) and C(error). C(probe) and C(missed) are empty where
+    nobody looked.
     """
     return [
         _mode(given, seen),
@@ -72,7 +73,9 @@ def _pods(given: Json, seen: Json) -> t.Iterator[Finding]:
     link, namespace, deployment = "webhook: pods", given["namespace"], seen["deployment"]
     if not deployment:
         if seen["webhooks"]:
-            yield Finding(link, "broken", f"there is no Deployment of the webhook in {namespace}", _RUN)
+            others = seen["other_namespaces"]
+            fix = f"Set irsa_webhook_namespace: {others[0]}, which this role has made." if others else _RUN
+            yield Finding(link, "broken", f"there is no Deployment of the webhook in {namespace}", fix)
         return
     status = deployment.get("status") or {}
     ready = status.get("readyReplicas") or 0

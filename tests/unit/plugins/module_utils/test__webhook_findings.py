@@ -34,6 +34,7 @@ SEEN: Json = {
     "policy": False,
     "foreign": [],
     "deployment": {"spec": {"replicas": 2}, "status": {"replicas": 2, "readyReplicas": 2}},
+    "other_namespaces": [],
     "secret": "pod-identity-webhook-tls",
     "certificate": encoded(leaf()),
     "host": HOST,
@@ -118,6 +119,10 @@ def test_another_mode_than_asked_for(given: Json, seen: Json, state: str, says: 
 def test_pods_of_the_webhook(deployment: Json, state: str, says: str) -> None:
     row = found(deployment=deployment)["pods"]
     assert row[1:3] == (state, says)
+
+
+def test_a_webhook_of_another_namespace_is_named() -> None:
+    assert found(deployment={}, other_namespaces=["irsa"])["pods"].fix.startswith("Set irsa_webhook_namespace: irsa,")
 
 
 def test_pods_that_no_api_server_calls_yet_are_counted() -> None:
