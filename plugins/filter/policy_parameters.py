@@ -35,6 +35,10 @@ options:
     description: The audience of tokens where a service account names none.
     type: str
     default: sts.amazonaws.com
+  known:
+    description: The data that is there. What it says of service accounts of which nothing else is known stays.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -68,10 +72,11 @@ def _filter(
     *,
     region: str = "",
     audience: str = "sts.amazonaws.com",
+    known: t.Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     settings = Settings(audience, region)
     try:
-        return parameters(accounts(service_accounts, roles, settings), settings)
+        return parameters(accounts(service_accounts, roles, settings), settings, known)
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
 

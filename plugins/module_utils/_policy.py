@@ -85,10 +85,13 @@ def kept_flags(running: Flags) -> dict[str, list[str]]:
     return {name: [value] for name, value in joined.items() if value}
 
 
-def parameters(accounts: t.Mapping[str, Account], settings: Settings) -> dict[str, str]:
+def parameters(
+    accounts: t.Mapping[str, Account], settings: Settings, known: t.Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the C(data) of the ConfigMap by which the policy finds roles.
 
-    ACCOUNTS are the service accounts that have a role, by C(namespace/name). Raises InputError where they do not fit.
+    ACCOUNTS are the service accounts that have a role, by C(namespace/name). What KNOWN, the data before, says of
+    others stays. Raises InputError where they do not fit.
     """
     data = {
         "audience": settings.audience,
@@ -105,6 +108,8 @@ def parameters(accounts: t.Mapping[str, Account], settings: Settings) -> dict[st
             data[f"{key}_expiration"] = str(account.expiration)
         if account.regional_sts != settings.regional_sts:
             data[f"{key}_regional"] = str(account.regional_sts).lower()
+    there = {key.replace("/", ".", 1) for key in accounts}
+    data.update({key: value for key, value in (known or {}).items() if "." in key and _account(key) not in there})
     long = [key for key in data if len(key) > _KEY_LIMIT]
     if long:
         raise InputError(
@@ -120,4 +125,27 @@ def parameters(accounts: t.Mapping[str, Account], settings: Settings) -> dict[st
     return data
 
 
-__all__: t.Final = ("Api", "api", "flag_changes", "kept_flags", "parameters")
+def _account(key: str) -> str:
+    return key.partition("_")[0]  # no name has an underscore
+
+
+def unknown(accounts: t.Mapping[str, Account], data: t.Mapping[str, str]) -> list[str]:
+    """Return the service accounts, as C(namespace/name), to which the ConfigMap's DATA gives no role or another one."""
+    return sorted(name for name, account in accounts.items() if data.get(name.replace("/", ".", 1)) != account.role_arn)
+
+
+def known_roles(data: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
+    """Return the roles in the ConfigMap's DATA as iam_roles does, as far as the injection of pods needs it."""
+    return [
+        {
+            "arn": value,
+            "state": "present",
+            "service_accounts": [key.replace(".", "/", 1)],
+            "audiences": [data.get(f"{key}_audience", data["audience"])],
+        }
+        for key, value in data.items()
+        if "." in key and _account(key) == key
+    ]
+
+
+__all__: t.Final = ("Api", "api", "flag_changes", "kept_flags", "known_roles", "parameters", "unknown")

@@ -9,7 +9,8 @@ import typing as t
 from datetime import timedelta
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import is_injected
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, is_injected
+from ansible_collections.onprem.irsa.plugins.module_utils._policy import unknown
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, instant, served
 
 if t.TYPE_CHECKING:
@@ -18,26 +19,22 @@ if t.TYPE_CHECKING:
 Json = t.Mapping[str, t.Any]
 
 _RUN: t.Final = "Run onprem.irsa.site."
-_NAMED_PODS: t.Final = 3
+_NAMED: t.Final = 3
 # What API servers say when they get no answer of a webhook (apiserver, webhook/mutating/dispatcher.go).
-_NOT_REACHED: t.Final = "failed calling webhook"
+_NOT_REACHED: t.Final = 'failed calling webhook "probe.pod-identity-webhook.amazonaws.com"'
 _MESSAGE = re.compile(r'"message":"(.*?)","')  # of a Status, which the module k8s quotes whole
 
 
 def findings(given: Json, seen: Json) -> list[Finding]:
     """Judge what was seen of the injection of pods.
 
-    GIVEN are the role's options without their prefix. SEEN is C(webhooks), those of the role's own configuration (empty
-    where API servers call none), C(policy), whether the role's policy is bound, C(foreign) and C(missed) as
-    C(_webhook) returns them, C(deployment), the role's own or empty, C(other_namespaces) that the role has made,
-    C(secret), the name of what it serves, C(certificate), the C(tls.crt) of that, C(host), by which API servers call
-    it, C(now), C(probes), what the module k8s returned for a pod that was tried at each API server, and C(unasked), the
-    URLs of those at which none could be. C(probes) and C(missed) are empty where nobody looked.
+    GIVEN are the role's options without their prefix. SEEN is what the filter injection_findings documents.
     """
     return [
         _mode(given, seen),
         *_pods(given, seen),
         *_certificates(given, seen),
+        *_roles(given, seen),
         *_probes(given, seen),
         *_missed(seen),
     ]
@@ -92,6 +89,10 @@ def _certificates(given: Json, seen: Json) -> t.Iterator[Finding]:
     link, name, now = "webhook: certificate", f"{given['namespace']}/{seen['secret']}", instant(seen["now"])
     if not seen["webhooks"] or not seen["deployment"]:
         return
+    if seen["certificate"] is None:
+        fix = f"Let the user of the kubeconfig get Secrets in {given['namespace']}, and run again."
+        yield Finding(link, "warning", f"the Secret {name} cannot be read, so that the days left are not known", fix)
+        return
     if IMPORT_ERROR is not None:
         yield Finding(link, "warning", "the controller's Python lacks cryptography", "Install version 42 or newer.")
         return
@@ -145,6 +146,25 @@ def _time_left(link: str, life: tuple[datetime, datetime], now: datetime, limit:
     return Finding(link, "ok", found)
 
 
+def _roles(given: Json, seen: Json) -> t.Iterator[Finding]:
+    """Compare the annotations of service accounts with what the policy goes by."""
+    if not seen["policy"]:
+        return
+    own = f"{given['namespace']}/"  # the probe's, whose role changes with the data
+    annotated = accounts(seen["service_accounts"], (), Settings())
+    names = [name for name in unknown(annotated, seen["policy_data"]) if not name.startswith(own)]
+    link = "webhook: roles"
+    if names:
+        found = f"{len(names)} service accounts have a role that the policy does not know: {_some(names)}"
+        yield Finding(link, "warning", found, _RUN)
+    else:
+        yield Finding(link, "ok", "the policy knows those of all annotations")
+
+
+def _some(names: t.Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+
+
 def _probes(given: Json, seen: Json) -> t.Iterator[Finding]:
     """Judge a pod that was tried now, at one API server after the other."""
     link, servers = "webhook: a pod, tried", [probe["item"] for probe in seen["probes"]]
@@ -195,13 +215,12 @@ def _missed(seen: Json) -> t.Iterator[Finding]:
     if not names:
         yield Finding(link, "ok", "none lacks the role of its service account")
         return
-    said = ", ".join(names[:_NAMED_PODS]) + (" and others" if len(names) > _NAMED_PODS else "")
     fixes = {
         "Set irsa_webhook_restart_missed: true and run onprem.irsa.site.": missed["owners"],
         "Make those anew by hand that no restart makes anew.": missed["left"],
     }
     fix = " ".join(words for words, concerned in fixes.items() if concerned)
-    yield Finding(link, "warning", f"{len(names)} without the role of their service account: {said}", fix)
+    yield Finding(link, "warning", f"{len(names)} without the role of their service account: {_some(names)}", fix)
 
 
 __all__: t.Final = ("findings",)

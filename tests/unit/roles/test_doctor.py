@@ -153,14 +153,15 @@ def test_what_is_broken_fails_with_what_mends_it(tmp_path: Path) -> None:
     injection = Injection(tmp_path, days=-4)
     injection.objects[1]["webhooks"][0]["clientConfig"]["caBundle"] = b64encode(b"none").decode()
     injection.objects[2]["status"]["readyReplicas"] = 1
-    injection.admitted = {"msg": 'b\'{"message":"failed calling webhook: no route","reason":"InternalError"}\''}
+    cause = 'failed calling webhook \\"probe.pod-identity-webhook.amazonaws.com\\": no route'
+    injection.admitted = {"msg": f'b\'{{"message":"{cause}","reason":"InternalError"}}\''}
     code, output = injection.doctor()
     assert code == 2, output
     message = output.partition("[ERROR]")[2] or output.partition("fatal:")[2]
     assert "webhook: certificate ended 3 days ago" in message
     assert "Run onprem.irsa.site, which renews it." in message
     assert "webhook: authority API servers do not trust what pods serve" in message
-    assert "webhook: a pod, tried an API server does not reach the webhook: failed calling webhook: no route" in message
+    assert "webhook: a pod, tried an API server does not reach the webhook: failed calling webhook" in message
     assert "1 of 2 ready" not in message
     assert "webhook: pods warning 1 of 2 ready" in output
     assert not (tmp_path / "changed").exists()
@@ -180,7 +181,12 @@ def test_a_cluster_that_has_nothing_yet(tmp_path: Path) -> None:
 
 def test_a_user_who_may_not_look_is_told(tmp_path: Path) -> None:
     (tmp_path / "refused-Secret").touch()
-    code, output = Injection(tmp_path).doctor()
+    injection = Injection(tmp_path)
+    code, output = injection.doctor()
+    assert code == 0, output
+    assert "pod-identity-webhook-tls cannot be read" in output
+    (tmp_path / "refused-Pod").touch()
+    code, output = injection.doctor()
     assert code == 2, output
     assert "The injection of pods cannot be diagnosed: it is forbidden. The user of the kubeconfig must be" in output
 

@@ -13,7 +13,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._policy import (
     api,
     flag_changes,
     kept_flags,
+    known_roles,
     parameters,
+    unknown,
 )
 
 GROUP = "admissionregistration.k8s.io"
@@ -106,6 +108,31 @@ def test_parameters() -> None:
         "apps.with.dots_expiration": "600",
     }
     assert parameters({}, SETTINGS) == DEFAULTS
+
+
+def test_roles_that_are_known_stay() -> None:
+    account = Account("arn:1", "sts.amazonaws.com", regional_sts=True, expiration=86400)
+    known = {
+        "audience": "old",
+        "apps.reports": "arn:0",
+        "apps.reports_audience": "a",
+        "b.c.d": "arn:2",
+        "b.c.d_regional": "false",
+    }
+    assert parameters({"apps/reports": account}, SETTINGS, known) == {
+        **DEFAULTS,
+        "apps.reports": "arn:1",
+        "b.c.d": "arn:2",
+        "b.c.d_regional": "false",
+    }
+    assert known_roles(known) == [
+        {"arn": "arn:0", "state": "present", "service_accounts": ["apps/reports"], "audiences": ["a"]},
+        {"arn": "arn:2", "state": "present", "service_accounts": ["b/c.d"], "audiences": ["old"]},
+    ]
+    assert unknown({"apps/reports": account, "b/c.d": account._replace(role_arn="arn:2"), "e/f": account}, known) == [
+        "apps/reports",
+        "e/f",
+    ]
 
 
 def test_what_does_not_fit_into_a_config_map_is_refused() -> None:

@@ -34,6 +34,8 @@ SEEN: Json = {
         {"name": name, "clientConfig": {"caBundle": encoded(authority())}} for name in (HOOK, f"again.{HOOK}")
     ],
     "policy": False,
+    "policy_data": {},
+    "service_accounts": [],
     "foreign": [],
     "deployment": {"spec": {"replicas": 2}, "status": {"replicas": 2, "readyReplicas": 2}},
     "other_namespaces": [],
@@ -77,7 +79,8 @@ def test_all_is_well() -> None:
 )
 def test_modes_without_the_webhook(mode: str, seen: Json, says: str) -> None:
     rows = found({"mode": mode}, **NOTHING, missed={}, **seen)
-    assert {name: row[1:] for name, row in rows.items()} == {"mode": ("ok", says, "")}
+    assert rows.pop("mode")[1:] == ("ok", says, "")
+    assert rows.keys() <= {"roles"}
 
 
 @pytest.mark.parametrize(
@@ -222,6 +225,12 @@ def test_no_certificate(certificate: str) -> None:
     assert "authority" not in rows
 
 
+def test_a_certificate_that_may_not_be_read() -> None:
+    row = found(certificate=None)["certificate"]
+    assert row.state == "warning"
+    assert "get Secrets in pod-identity-webhook" in row.fix
+
+
 def test_a_controller_that_cannot_read_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_webhook_findings, "IMPORT_ERROR", ImportError())
     assert found()["certificate"].state == "warning"
@@ -229,7 +238,8 @@ def test_a_controller_that_cannot_read_certificates(monkeypatch: pytest.MonkeyPa
 
 API_ERROR = (
     'Failed to create object: b\'{"kind":"Status","message":"Internal error occurred: failed calling '
-    'webhook \\\\"probe.pod\\\\": dial tcp 10.0.0.9:443: connect: connection refused","reason":"InternalError"}\\n\''
+    'webhook \\\\"probe.pod-identity-webhook.amazonaws.com\\\\": '
+    'dial tcp 10.0.0.9:443: connect: connection refused","reason":"InternalError"}\\n\''
 )
 
 
@@ -241,8 +251,14 @@ API_ERROR = (
             {"msg": API_ERROR},
             "broken",
             "an API server does not reach the webhook: Internal error occurred: failed calling "
-            'webhook "probe.pod": dial tcp 10.0.0.9:443: connect: connection refused',
+            'webhook "probe.pod-identity-webhook.amazonaws.com": dial tcp 10.0.0.9:443: connect: connection refused',
             "drops TCP port 8443",
+        ),
+        (
+            {"msg": 'failed calling webhook "validate.kyverno.svc-fail": context deadline exceeded'},
+            "warning",
+            'it cannot be tried: failed calling webhook "validate.kyverno.svc-fail": context deadline exceeded',
+            "what refuses them",
         ),
         ({"msg": "pods is forbidden"}, "warning", "it cannot be tried: pods is forbidden", "may create pods"),
     ],
@@ -259,6 +275,18 @@ def test_what_differs_between_api_servers_is_told_of_each() -> None:
     assert told[:2] == [("ok", f"at {SERVERS[0]}"), ("broken", f"at {SERVERS[1]}")]
     assert told[2][0] == "warning"
     assert "https://10.0.0.3:6443" in told[2][1]
+
+
+def test_roles_that_the_policy_does_not_know() -> None:
+    annotation = "eks.amazonaws.com/role-arn"
+    service_accounts = [
+        {"kind": "ServiceAccount", "metadata": {"namespace": space, "name": "a", "annotations": {annotation: "arn:1"}}}
+        for space in ("apps", "other", "pod-identity-webhook")
+    ]
+    seen = {**NOTHING, "policy": True, "service_accounts": service_accounts}
+    row = found(**seen, policy_data={"apps.a": "arn:1", "other.a": "arn:0"})["roles"]
+    assert (row.state, "does not know: other/a" in row.found) == ("warning", True), row
+    assert found(**seen, policy_data={"apps.a": "arn:1", "other.a": "arn:1"})["roles"].state == "ok"
 
 
 def pods(*names: str) -> list[Json]:
