@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for the task files of every role."""
+"""What holds for every role."""
 
 from __future__ import annotations
 
@@ -13,11 +13,28 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .rendered import rendered
+from .rendered import ROLES, rendered
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 HERE = "{{ role_path }}/tasks/"
+
+
+def has_default(option: dict[str, t.Any]) -> bool:
+    """Tell whether an option is described with a default, as its value or, where that is a template, in words."""
+    return "default" in option or "by default" in str(option["description"]).lower()
+
+
+@pytest.mark.parametrize("role", [path.name for path in sorted(ROLES.iterdir())])
+def test_specifications_and_defaults_agree(role: str) -> None:
+    specs = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    defaults = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
+    for entry_point, spec in specs.items():
+        options = spec["options"]
+        assert {*defaults} <= {*options} or entry_point == "generate"  # a key pair takes few options
+        assert {name for name, option in options.items() if has_default(option)} == {*options} & {*defaults}
+        values = {name: option["default"] for name, option in options.items() if "default" in option}
+        assert values == {name: defaults[name] for name in {*options} & {*defaults} if "{{" not in str(defaults[name])}
 
 
 def each(action: str, tasks: list[dict[str, t.Any]]) -> t.Iterator[t.Any]:
