@@ -35,6 +35,12 @@ options:
     description: The audience of tokens where a service account names none.
     type: str
     default: sts.amazonaws.com
+seealso:
+  - plugin: onprem.irsa.policy_api
+    plugin_type: filter
+  - plugin: onprem.irsa.inject_role
+    plugin_type: filter
+  - module: onprem.irsa.iam_roles
 """
 
 EXAMPLES = r"""
