@@ -126,6 +126,20 @@ def test_who_fetches_the_documents_trusts_the_authority_of_the_issuer(role: str)
     assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]
 
 
+def test_only_a_store_of_ones_own_is_called_by_the_authority_of_the_issuer() -> None:
+    name, path = "__irsa_issuer_store_ca_path", {"irsa_issuer_ca_path": "/ca.pem"}
+    assert rendered("irsa_issuer", [name], path) == {name: ""}
+    assert rendered("irsa_issuer", [name], {**path, "irsa_issuer_endpoint_url": "https://s3.example.com"}) == {
+        name: "/ca.pem"
+    }
+    tasks = [task for file in FILES if file.parts[-3] == "irsa_issuer" for task in yaml.safe_load(file.read_text())]
+    calls = [call for module in ("s3_issuer", "cloudfront_issuer") for call in each(f"onprem.irsa.{module}", tasks)]
+    bundles = [call.get("aws_ca_bundle") for call in calls]
+    assert sorted(filter(None, bundles)) == [f"{{{{ {name} or omit }}}}"] * 2
+    publishing = [call for call in calls if call.get("state") != "absent"]
+    assert [call["ca_path"] for call in publishing] == ["{{ __irsa_issuer_ca_path or omit }}"] * 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "entry_point"),

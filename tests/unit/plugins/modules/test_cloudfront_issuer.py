@@ -322,6 +322,7 @@ def test_a_script_ends_at_the_first_error(
         ({"region": "nowhere"}, "must look like"),
         ({**OWN_DOMAIN, **documents(1, issuer="https://b.example.com")}, "is that of the issuer"),
         ({**OWN_DOMAIN, **documents(1), "cluster": ""}, "The cluster's name"),
+        ({**OWN_DOMAIN, **documents(1), "ca_path": "/nowhere/ca.pem"}, "in /nowhere/ca.pem cannot be read"),
         ({**OWN_DOMAIN, "render": "/nowhere"}, "jwks"),
         ({**OWN_DOMAIN, **documents(1), "render": "/nowhere", "state": "absent"}, "no calls to review"),
         (
