@@ -340,19 +340,6 @@ def test_what_cannot_be_is_refused(run: Run, calls: list[str], options: dict[str
     assert calls == []
 
 
-def test_a_bucket_with_something_else_is_refused_with_advice_that_can_be_taken(
-    run: Run, session: boto3.session.Session, calls: list[str]
-) -> None:
-    s3 = session.client("s3", region_name=REGION)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(Bucket=BUCKET, Key="report.csv", Body=b"1")
-    calls.clear()
-    says = run(**OWN_DOMAIN, **documents(1))["msg"]
-    assert "holds 'report.csv' and belongs to no cluster" in says
-    assert "adopt" not in says
-    assert calls == []
-
-
 def test_the_distribution_of_another_cluster_is_refused(run: Run, calls: list[str]) -> None:
     run(**OWN_DOMAIN)
     calls.clear()
