@@ -157,12 +157,12 @@ molecule-three: lab-build ## The whole, on three nodes with a key pair made befo
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-more
-molecule-more: lab-build ## What make test has no time for: guides' clusters, other publishers, restarts for key files, cert-manager
+molecule-more: lab-build ## What make test has no time for: guides' clusters, other publishers, restarts for key files, cert-manager, changes of the mode
 	ansible-playbook extensions/lab/cert-manager.yml
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) adopt  # first: it is to find the cluster as a guide leaves it
-	$(SCENARIOS) control_plane_flags publishers irsa_webhook_cert_manager
+	$(SCENARIOS) control_plane_flags publishers irsa_webhook_cert_manager irsa_webhook_modes
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-upgrade

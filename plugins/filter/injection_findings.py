@@ -28,10 +28,11 @@ options:
     description:
       - What the cluster has; C(webhooks), those of the role's C(MutatingWebhookConfiguration), C(policy), whether the
         role's policy is bound, C(foreign) as P(onprem.irsa.foreign_webhooks#filter) and C(missed) as
-        P(onprem.irsa.missed_pods#filter) return it, C(deployment), the webhook's, C(secret), the name of the Secret
-        that its pods serve, C(certificate), the C(tls.crt) of that, C(host), the name by which API servers call the
-        webhook, C(now), the time in UTC, and C(probe), with whether a pod was C(injected), and the C(error) if it was
-        refused.
+        P(onprem.irsa.missed_pods#filter) return it, C(deployment), the webhook's, C(other_namespaces) that the
+        role has made, C(secret), the name of the Secret that its pods serve, C(certificate), the C(tls.crt) of that,
+        C(host), the name by which API servers call the webhook, C(now), the time in UTC, C(probes), what
+        M(kubernetes.core.k8s) returned for a pod that was tried at each API server, and C(unasked), the URLs of API
+        servers that the controller does not reach.
       - What nobody has looked at is empty. No private key is needed.
     type: dict
     required: true

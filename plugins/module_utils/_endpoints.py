@@ -34,10 +34,23 @@ def unlisted(running: t.Iterable[Flags], slices: t.Iterable[t.Mapping[str, t.Any
     return sorted({_plain(address) for endpoint in endpoints for address in endpoint["addresses"]} - own)
 
 
+def urls(slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """Return the URL of each API server that has written itself into EndpointSlices and is ready; sorted."""
+    return sorted(
+        f"https://{f'[{address}]' if ':' in address else address}:{port['port']}"
+        for one in slices
+        for port in one.get("ports") or []
+        if port.get("name") == "https"
+        for endpoint in one.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in endpoint["addresses"]
+    )
+
+
 def _plain(address: str) -> str:
     with suppress(ValueError):
         return str(ipaddress.ip_address(address))
     return address
 
 
-__all__: t.Final = ("unlisted",)
+__all__: t.Final = ("unlisted", "urls")

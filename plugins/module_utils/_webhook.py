@@ -242,6 +242,8 @@ def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
         yield "v1", "ServiceAccount", ("get", "list", "watch") if given["mode"] == "webhook" else ("list",)
     if given["mode"] == "webhook":
         yield "v1", "Secret", ("list",)
+    if given["mode"] in ("webhook", "policy"):
+        yield "discovery.k8s.io/v1", "EndpointSlice", ("list",)
     if given["mode"] == "webhook" and given["host_network"]:
         yield "v1", "Node", ("list",)
     if given["mode"] != "none" and given["restart_missed"]:

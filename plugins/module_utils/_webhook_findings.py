@@ -9,6 +9,7 @@ import typing as t
 from datetime import timedelta
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import is_injected
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, instant, served
 
 if t.TYPE_CHECKING:
@@ -28,15 +29,16 @@ def findings(given: Json, seen: Json) -> list[Finding]:
 
     GIVEN are the role's options without their prefix. SEEN is C(webhooks), those of the role's own configuration (empty
     where API servers call none), C(policy), whether the role's policy is bound, C(foreign) and C(missed) as
-    C(_webhook) returns them, C(deployment), the role's own or empty, C(secret), the name of what it serves,
-    C(certificate), the C(tls.crt) of that, C(host), by which API servers call it, C(now), and C(probe), a pod that was
-    tried, as C(injected) and C(error). C(probe) and C(missed) are empty where nobody looked.
+    C(_webhook) returns them, C(deployment), the role's own or empty, C(other_namespaces) that the role has made,
+    C(secret), the name of what it serves, C(certificate), the C(tls.crt) of that, C(host), by which API servers call
+    it, C(now), C(probes), what the module k8s returned for a pod that was tried at each API server, and C(unasked), the
+    URLs of those at which none could be. C(probes) and C(missed) are empty where nobody looked.
     """
     return [
         _mode(given, seen),
         *_pods(given, seen),
         *_certificates(given, seen),
-        *_probe(given, seen),
+        *_probes(given, seen),
         *_missed(seen),
     ]
 
@@ -72,7 +74,9 @@ def _pods(given: Json, seen: Json) -> t.Iterator[Finding]:
     link, namespace, deployment = "webhook: pods", given["namespace"], seen["deployment"]
     if not deployment:
         if seen["webhooks"]:
-            yield Finding(link, "broken", f"there is no Deployment of the webhook in {namespace}", _RUN)
+            others = seen["other_namespaces"]
+            fix = f"Set irsa_webhook_namespace: {others[0]}, which this role has made." if others else _RUN
+            yield Finding(link, "broken", f"there is no Deployment of the webhook in {namespace}", fix)
         return
     status = deployment.get("status") or {}
     ready = status.get("readyReplicas") or 0
@@ -141,22 +145,37 @@ def _time_left(link: str, life: tuple[datetime, datetime], now: datetime, limit:
     return Finding(link, "ok", found)
 
 
-def _probe(given: Json, seen: Json) -> t.Iterator[Finding]:
-    """Judge a pod that was tried now."""
-    link, probe = "webhook: a pod, tried", seen["probe"]
-    if not probe:
-        return
-    message = _MESSAGE.search(probe["error"])
-    error = probe["error"] if message is None else message[1].replace("\\", "")
-    if probe["injected"]:
-        yield Finding(link, "ok", "it is injected")
-    elif _NOT_REACHED in error:
-        yield Finding(link, "broken", f"an API server does not reach the webhook: {error}", _reach(given))
-    elif error:
-        fix = f"See that the user of the kubeconfig may create pods in {given['namespace']}, and what refuses them."
-        yield Finding(link, "warning", f"it cannot be tried: {error}", fix)
-    else:
-        yield Finding(link, "broken", "it would start without its role", f"{_RUN} It says why when that does not help.")
+def _probes(given: Json, seen: Json) -> t.Iterator[Finding]:
+    """Judge a pod that was tried now, at one API server after the other."""
+    link, servers = "webhook: a pod, tried", [probe["item"] for probe in seen["probes"]]
+    at: dict[tuple[State, str, str], list[str]] = {}
+    for probe in seen["probes"]:
+        at.setdefault(_outcome(given, probe), []).append(probe["item"])
+    for (state, found, fix), where in at.items():
+        yield Finding(link, state, found if where == servers else f"at {', '.join(where)}: {found}", fix)
+    if seen["probes"] and seen["unasked"]:
+        found = (
+            f"the controller does not reach {', '.join(seen['unasked'])}, so that nothing is known of pods made there"
+        )
+        yield Finding(link, "warning", found, "Let it reach them, and run again.")
+
+
+def _outcome(given: Json, probe: Json) -> tuple[State, str, str]:
+    """Return state, what was found and the fix of what the module k8s has returned."""
+    if "result" not in probe:
+        return _refused(given, probe["msg"])
+    if is_injected(probe["result"]):
+        return "ok", "it is injected", ""
+    return "broken", "it would start without its role", f"{_RUN} It says why when that does not help."
+
+
+def _refused(given: Json, error: str) -> tuple[State, str, str]:
+    message = _MESSAGE.search(error)
+    said = error if message is None else message[1].replace("\\", "")
+    if _NOT_REACHED in said:
+        return "broken", f"an API server does not reach the webhook: {said}", _reach(given)
+    fix = f"See that the user of the kubeconfig may create pods in {given['namespace']}, and what refuses them."
+    return "warning", f"it cannot be tried: {said}", fix
 
 
 def _reach(given: Json) -> str:

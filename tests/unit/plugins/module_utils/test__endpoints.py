@@ -6,10 +6,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._endpoints import unlisted
+from ansible_collections.onprem.irsa.plugins.module_utils._endpoints import unlisted, urls
 
 # As the API servers write it, shortened.
-SLICE = {
+SLICE: dict[str, t.Any] = {
     "addressType": "IPv4",
     "endpoints": [{"addresses": [f"10.0.0.{number}"], "conditions": {"ready": True}} for number in (3, 2, 1)],
     "metadata": {"name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
@@ -56,3 +56,12 @@ def test_servers_that_are_not_listed(
     servers: list[dict[str, list[str]]], slices: list[dict[str, t.Any]], expected: list[str]
 ) -> None:
     assert unlisted(servers, slices) == expected
+
+
+def test_urls() -> None:
+    going = {"addresses": ["10.0.0.9"], "conditions": {"ready": False}}
+    four = {**SLICE, "endpoints": [*SLICE["endpoints"], going]}
+    six = {**SIX, "ports": [{"name": "metrics", "port": 9}, {"name": "https", "port": 443}]}
+    assert urls([four]) == ["https://10.0.0.1:6443", "https://10.0.0.2:6443", "https://10.0.0.3:6443"]
+    assert urls([six]) == ["https://[fd00::1]:443", "https://[fd00::4]:443"]
+    assert urls([{**SLICE, "endpoints": None}, {**SLICE, "ports": None}]) == []

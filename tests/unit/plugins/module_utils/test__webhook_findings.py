@@ -27,6 +27,8 @@ GIVEN: Json = {
     "certificate_days": 365,
     "port": 8443,
 }
+SERVERS = ("https://10.0.0.1:6443", "https://10.0.0.2:6443")
+INJECTED: Json = {"spec": {"volumes": [{"name": "aws-iam-token"}]}}
 SEEN: Json = {
     "webhooks": [
         {"name": name, "clientConfig": {"caBundle": encoded(authority())}} for name in (HOOK, f"again.{HOOK}")
@@ -34,14 +36,16 @@ SEEN: Json = {
     "policy": False,
     "foreign": [],
     "deployment": {"spec": {"replicas": 2}, "status": {"replicas": 2, "readyReplicas": 2}},
+    "other_namespaces": [],
     "secret": "pod-identity-webhook-tls",
     "certificate": encoded(leaf()),
     "host": HOST,
     "now": f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
-    "probe": {"injected": True, "error": ""},
+    "probes": [{"item": server, "result": INJECTED} for server in SERVERS],
+    "unasked": [],
     "missed": {"pods": [], "owners": [], "left": []},
 }
-NOTHING: Json = {"webhooks": [], "deployment": {}, "secret": "", "certificate": "", "probe": {}}
+NOTHING: Json = {"webhooks": [], "deployment": {}, "secret": "", "certificate": "", "probes": []}
 FOREIGN: Json = {"name": "eks", "namespace": "default", "service": "pod-identity-webhook", "release": ""}
 
 
@@ -120,8 +124,12 @@ def test_pods_of_the_webhook(deployment: Json, state: str, says: str) -> None:
     assert row[1:3] == (state, says)
 
 
+def test_a_webhook_of_another_namespace_is_named() -> None:
+    assert found(deployment={}, other_namespaces=["irsa"])["pods"].fix.startswith("Set irsa_webhook_namespace: irsa,")
+
+
 def test_pods_that_no_api_server_calls_yet_are_counted() -> None:
-    rows = found(webhooks=[], deployment={"spec": {"replicas": 2}}, probe={})
+    rows = found(webhooks=[], deployment={"spec": {"replicas": 2}}, probes=[])
     assert rows.keys() == {"mode", "pods", "running pods"}
 
 
@@ -226,22 +234,31 @@ API_ERROR = (
 
 
 @pytest.mark.parametrize(
-    ("error", "state", "says", "fix"),
+    ("answer", "state", "says", "fix"),
     [
-        ("", "broken", "it would start without its role", "Run onprem.irsa.site."),
+        ({"result": {"spec": {}}}, "broken", "it would start without its role", "Run onprem.irsa.site."),
         (
-            API_ERROR,
+            {"msg": API_ERROR},
             "broken",
             "an API server does not reach the webhook: Internal error occurred: failed calling "
             'webhook "probe.pod": dial tcp 10.0.0.9:443: connect: connection refused',
             "drops TCP port 8443",
         ),
-        ("pods is forbidden", "warning", "it cannot be tried: pods is forbidden", "may create pods"),
+        ({"msg": "pods is forbidden"}, "warning", "it cannot be tried: pods is forbidden", "may create pods"),
     ],
 )
-def test_a_pod_that_is_not_injected(error: str, state: str, says: str, fix: str) -> None:
-    row = found(probe={"injected": False, "error": error})["a pod, tried"]
+def test_a_pod_that_is_not_injected(answer: Json, state: str, says: str, fix: str) -> None:
+    row = found(probes=[{"item": server, **answer} for server in SERVERS])["a pod, tried"]
     assert (row.state, row.found, fix in row.fix) == (state, says, True)
+
+
+def test_what_differs_between_api_servers_is_told_of_each() -> None:
+    probes = [{"item": SERVERS[0], "result": INJECTED}, {"item": SERVERS[1], "msg": API_ERROR}]
+    rows = findings(GIVEN, {**SEEN, "probes": probes, "unasked": ["https://10.0.0.3:6443"]})
+    told = [(row.state, row.found.partition(": ")[0]) for row in rows if row.link == "webhook: a pod, tried"]
+    assert told[:2] == [("ok", f"at {SERVERS[0]}"), ("broken", f"at {SERVERS[1]}")]
+    assert told[2][0] == "warning"
+    assert "https://10.0.0.3:6443" in told[2][1]
 
 
 def pods(*names: str) -> list[Json]:

@@ -8,7 +8,7 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import NAME, current_context
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import NAME, at_server, current_context
 
 KUBECONFIG: dict[str, t.Any] = {
     "apiVersion": "v1",
@@ -74,3 +74,13 @@ def test_refusals_name_what_is_missing(change: dict[str, t.Any], words: str) -> 
 def test_not_a_kubeconfig(value: object) -> None:
     with pytest.raises(InputError, match="not a kubeconfig"):
         current_context(value)
+
+
+def test_another_server_is_called_as_the_one_that_is_named() -> None:
+    given = current_context(KUBECONFIG)
+    there = at_server(given, "https://[fd00::1]:6443")
+    changed = {"server": "https://[fd00::1]:6443", "tls-server-name": "192.0.2.1"}
+    assert there["clusters"] == [{"name": NAME, "cluster": {**given["clusters"][0]["cluster"], **changed}}]
+    assert {**there, "clusters": None} == {**given, "clusters": None}
+    assert at_server(there, "https://192.0.2.7:6443")["clusters"][0]["cluster"]["tls-server-name"] == "192.0.2.1"
+    assert at_server(given, "https://192.0.2.1:6443") == given
