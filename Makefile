@@ -192,7 +192,7 @@ kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the r
 bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
-	python tests/benchmarks/injection.py
+	PYTHONPATH=.build python tests/benchmarks/injection.py
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: clean

@@ -37,6 +37,11 @@ options:
       - Whether the bucket keeps older versions of its objects. When not given, that stays as it is.
       - Older versions keep the bucket from being removed.
     type: bool
+  ca_path:
+    description:
+      - A file with certificate authorities to trust, too, in PEM, when the documents are read back over their public
+        URLs. Calls to AWS go by O(aws_ca_bundle) instead.
+    type: path
 requirements:
   - boto3 >= 1.35.69
   - botocore >= 1.35.69

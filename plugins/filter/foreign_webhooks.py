@@ -29,6 +29,12 @@ options:
     type: list
     elements: str
     required: true
+seealso:
+  - plugin: onprem.irsa.webhook_problems
+    plugin_type: filter
+  - plugin: onprem.irsa.injection_findings
+    plugin_type: filter
+  - module: kubernetes.core.k8s_info
 """
 
 EXAMPLES = r"""

@@ -40,6 +40,12 @@ options:
     required: true
 notes:
   - Needs Python's C(cryptography) on the controller.
+seealso:
+  - plugin: onprem.irsa.webhook_problems
+    plugin_type: filter
+  - plugin: onprem.irsa.webhook_certificates
+    plugin_type: filter
+  - module: onprem.irsa.verify
 """
 
 EXAMPLES = r"""

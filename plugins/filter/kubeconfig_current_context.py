@@ -30,6 +30,12 @@ options:
   directory:
     description: The directory of the kubeconfig; relative file names in it are joined with this.
     type: path
+seealso:
+  - plugin: onprem.irsa.irsa_kubeconfig
+    plugin_type: role
+  - name: Organizing Cluster Access Using kubeconfig Files
+    description: What a kubeconfig holds, and how file names in it are read.
+    link: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
 
 EXAMPLES = r"""

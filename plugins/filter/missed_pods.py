@@ -49,6 +49,12 @@ options:
     type: list
     elements: dict
     default: []
+seealso:
+  - plugin: onprem.irsa.injection_findings
+    plugin_type: filter
+  - plugin: onprem.irsa.inject_role
+    plugin_type: filter
+  - module: onprem.irsa.iam_roles
 """
 
 EXAMPLES = r"""

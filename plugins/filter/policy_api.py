@@ -31,6 +31,14 @@ options:
     description: The release of the API server, such as V(1.34).
     type: str
     required: true
+seealso:
+  - plugin: onprem.irsa.policy_flags
+    plugin_type: filter
+  - plugin: onprem.irsa.policy_parameters
+    plugin_type: filter
+  - name: Mutating Admission Policies
+    description: What such a policy is, and in which releases.
+    link: https://kubernetes.io/docs/reference/access-authn-authz/mutating-admission-policy/
 """
 
 EXAMPLES = r"""

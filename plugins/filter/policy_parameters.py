@@ -39,6 +39,12 @@ options:
     description: The data that is there. What it says of service accounts of which nothing else is known stays.
     type: dict
     default: {}
+seealso:
+  - plugin: onprem.irsa.policy_api
+    plugin_type: filter
+  - plugin: onprem.irsa.inject_role
+    plugin_type: filter
+  - module: onprem.irsa.iam_roles
 """
 
 EXAMPLES = r"""

@@ -26,6 +26,9 @@ options:
     description: The C(apis) that M(kubernetes.core.k8s_cluster_info) returned.
     type: dict
     required: true
+seealso:
+  - module: kubernetes.core.k8s
+  - module: kubernetes.core.k8s_cluster_info
 """
 
 EXAMPLES = r"""

@@ -32,6 +32,9 @@ options:
     type: list
     elements: str
     required: true
+seealso:
+  - module: onprem.irsa.verify
+  - module: onprem.irsa.iam_roles
 """
 
 EXAMPLES = r"""

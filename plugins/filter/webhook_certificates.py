@@ -61,6 +61,13 @@ options:
     default: pod-identity-webhook-ca
 notes:
   - Needs Python's C(cryptography) on the controller.
+seealso:
+  - plugin: onprem.irsa.injection_findings
+    plugin_type: filter
+  - module: community.crypto.x509_certificate_pipe
+  - name: Dynamic Admission Control
+    description: How API servers know whose certificate to trust, the C(caBundle).
+    link: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
 
 EXAMPLES = r"""

@@ -29,6 +29,12 @@ options:
     description: What stands in the place of the image's registry, with a path if there is one.
     type: str
     default: ""
+seealso:
+  - plugin: onprem.irsa.irsa_webhook
+    plugin_type: role
+  - name: Amazon EKS Pod Identity Webhook
+    description: The webhook and its releases.
+    link: https://github.com/aws/amazon-eks-pod-identity-webhook
 """
 
 EXAMPLES = r"""

@@ -32,6 +32,11 @@ options:
         C(rules), the C(status) of a C(SelfSubjectRulesReview), and C(makes) and C(takes_away), manifests of which
         C(apiVersion) and C(kind) count.
     type: dict
+seealso:
+  - plugin: onprem.irsa.foreign_webhooks
+    plugin_type: filter
+  - plugin: onprem.irsa.injection_findings
+    plugin_type: filter
 """
 
 EXAMPLES = r"""

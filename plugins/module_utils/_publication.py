@@ -60,6 +60,7 @@ OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "purge_tags": {"type": "bool", "default": True},
     "versioning": {"type": "bool"},
     "max_age": {"type": "int", "default": 300},
+    "ca_path": {"type": "path"},
     "render": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }

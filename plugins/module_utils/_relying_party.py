@@ -67,8 +67,13 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
         raise LinkError(
             f"{url} cannot be fetched: {reason}.",
             fix="It must be reachable from the Internet with a certificate of a public authority; a private authority "
-            "must be in the system trust store, or in SSL_CERT_FILE.",
+            "must be in the system trust store, in SSL_CERT_FILE, or in ca_path where the module has it.",
         ) from error
+
+
+def check_ca_file(ca_file: str | None) -> None:
+    """Raise IrsaError when ca_file has no certificate authorities: for who changes something before the first fetch."""
+    _trusting(ca_file)
 
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
@@ -136,4 +141,4 @@ def when_spread(
     return patient
 
 
-__all__: t.Final = ("IMPORT_ERROR", "PROPAGATION_SECONDS", "Assume", "fetch", "sts", "when_spread")
+__all__: t.Final = ("IMPORT_ERROR", "PROPAGATION_SECONDS", "Assume", "check_ca_file", "fetch", "sts", "when_spread")

@@ -16,7 +16,8 @@ description:
     block on, and one CloudFront distribution may read the two documents in it, by origin access control.
   - The distribution answers over HTTPS alone and keeps the documents as long as their C(Cache-Control) says.
   - The documents are written as M(onprem.irsa.s3_issuer) does it. A published key is never dropped unless
-    O(retired_kids) names it, and runs at the same time add their keys to each other's.
+    O(retired_kids) names it, and runs at the same time add their keys to each other's. They are read back in the same
+    way.
   - Without documents, only the distribution is made. That is how to get the host that CloudFront gives it, when the
     issuer is to have no domain of one's own.
   - Bucket and distribution carry the tag C(onprem.irsa/cluster) with the name of O(cluster). Those of others are
@@ -183,6 +184,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.onprem.irsa.plugins.module_utils import _distribution, _publication
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import distribution, documents
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import check_ca_file
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     **_publication.OPTIONS,
@@ -202,6 +204,7 @@ def main() -> t.NoReturn:
     )
     documents.require_libraries(module)
     with reported(module):
+        check_ca_file(module.params["ca_path"])
         present = module.params["state"] == "present"
         act = (
             distribution.render if module.params["render"] else distribution.publish if present else distribution.remove

@@ -29,10 +29,10 @@ description:
     when it is empty, or when it holds nothing but the documents of this very issuer with a key of the cluster. Any
     other one is refused, unless O(adopt) says otherwise.
   - The documents are read back over their public URLs, with the system's certificate authorities, or those that
-    E(SSL_CERT_FILE) names, and beside them those of O(aws_ca_bundle).
+    E(SSL_CERT_FILE) names, and beside them those of O(ca_path).
   - With O(endpoint_url), the documents go to another store that speaks S3, such as Ceph RGW or MinIO. Its buckets are
     addressed as C(https://HOST/BUCKET). Object ownership is left out, and so is a public-access block that it does
-    not know.
+    not know. The authorities of its certificate are those of O(aws_ca_bundle).
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._documents
@@ -135,6 +135,7 @@ EXAMPLES = r"""
     region: default
     endpoint_url: https://s3.example.com
     aws_ca_bundle: /etc/ssl/certs/example-ca.pem
+    ca_path: /etc/ssl/certs/example-ca.pem
     cluster: prod
     issuer: https://s3.example.com/oidc/prod
     discovery_document: "{{ documents.discovery_document }}"
@@ -197,6 +198,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publi
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import documents, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._read_back import SPREADING_SECONDS
+from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import check_ca_file
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     **_publication.OPTIONS,
@@ -226,6 +228,7 @@ def main() -> t.NoReturn:
     )
     documents.require_libraries(module)
     with reported(module):
+        check_ca_file(module.params["ca_path"])
         present = module.params["state"] == "present"
         wanted = _publication.target(module.params, module.region or "")
         act = render if module.params["render"] else publish if present else documents.remove

@@ -51,6 +51,8 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config_dict
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import is_injected
+
 HERE = Path(__file__).resolve().parent
 LAB = HERE.parents[1] / "extensions/lab"
 STATE = Path(environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "onprem-irsa/lab/state"
@@ -114,11 +116,6 @@ def pod() -> t.Any:  # noqa: ANN401 -- the client takes it as it is, though its 
     }
 
 
-def is_injected(made: client.V1Pod) -> bool:
-    """Tell whether the pod has the token's volume."""
-    return any(volume.name == "aws-iam-token" for volume in (made.spec and made.spec.volumes) or ())
-
-
 def clear(core: client.CoreV1Api, namespace: str) -> None:
     """Remove the pods of a namespace."""
     core.delete_collection_namespaced_pod(namespace, grace_period_seconds=0)
@@ -132,8 +129,9 @@ def latencies(core: client.CoreV1Api, pods: int) -> dict[str, list[float]]:
             start = time.perf_counter()
             made = core.create_namespaced_pod(namespace, pod())
             found.append((time.perf_counter() - start) * 1000)
-            if is_injected(made) != (namespace == INJECTED):
-                sys.exit(f"A pod in {namespace} was {'' if is_injected(made) else 'not '}injected.")
+            injected = is_injected(made.to_dict())
+            if injected != (namespace == INJECTED):
+                sys.exit(f"A pod in {namespace} was {'' if injected else 'not '}injected.")
         if number == 9:
             took[NONE].clear()
             took[INJECTED].clear()
@@ -261,7 +259,7 @@ def disturb(webhook: Webhook, load: Load) -> None:
 def missed(webhook: Webhook, title: str) -> dict[str, int]:
     """Return how many pods were created and missed in disturbances, and in a crash; print them by disturbance."""
     core = api()
-    load = Load(lambda: is_injected(core.create_namespaced_pod(INJECTED, pod(), _request_timeout=REQUEST)))
+    load = Load(lambda: is_injected(core.create_namespaced_pod(INJECTED, pod(), _request_timeout=REQUEST).to_dict()))
     disturb(webhook, load)
     clear(core, INJECTED)
     counts, columns = counted(load), ("created", "missed", "refused", "failed")

@@ -162,7 +162,8 @@ class Publisher:
 
     def __init__(self, region: str, authority: Path, endpoint: str | None) -> None:
         """Say what every run is given; an endpoint is that of another store than S3."""
-        self._given = {"bucket": BUCKET, "region": region, "cluster": "exchange", "aws_ca_bundle": str(authority)}
+        trusted = {"aws_ca_bundle": str(authority), "ca_path": str(authority)}
+        self._given = {"bucket": BUCKET, "region": region, "cluster": "exchange", **trusted}
         if endpoint:
             self._given["endpoint_url"] = endpoint
 

@@ -37,7 +37,7 @@ def publish(
     result = _publication.outcome(change.target, change.before, t.cast("_bucket.Bucket", change.after))
     options: t.Any = {
         "jwks_uri": result["jwks_uri"],
-        "ca_file": module.params["aws_ca_bundle"],
+        "ca_file": module.params["ca_path"],
         "seconds": spreading_seconds if changed else FAULT_SECONDS,
     }
     served = [] if module.check_mode else read_back(wanted.issuer, result["kids"], **options)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from pathlib import Path
+import typing as t
 
 import pytest
 import yaml
@@ -12,18 +12,8 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__contr
 
 from .cluster_of_files import Cluster
 
-ROLE = Path(__file__).parents[3] / "roles/irsa_apiserver"
-
-
-@pytest.mark.parametrize("entry_point", ["main", "input", "keep", "preflight", "teardown_preflight", "teardown"])
-def test_specifications_and_defaults_name_the_same_options(entry_point: str) -> None:
-    options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"][entry_point]["options"]
-    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    assert {*options} == {*defaults} | ({"irsa_apiserver_kept_flags"} if entry_point == "keep" else set())
-    for name, option in options.items():
-        if "default" in option:
-            assert option["default"] == defaults[name]
-
+if t.TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = ["cp1", "cp2", "cp3"]
 VARIABLES = {"irsa_apiserver_issuer_url": NEW, "irsa_apiserver_kept_by": "none"}

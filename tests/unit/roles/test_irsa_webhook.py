@@ -8,18 +8,16 @@ import json
 import typing as t
 
 import pytest
-import yaml
 
 from ..plugins.module_utils._flags.test_static_pod import KUBEADM
 from ..plugins.module_utils.test__control_plane import FLAGS, PATH, observed
 from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
 from .cluster_of_files import Cluster
-from .rendered import ROLES, Json, rendered
+from .rendered import Json, rendered
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-ROLE = ROLES / "irsa_webhook"
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
 SERVED: Json = {
     "v1": {"ConfigMap": {}, "Secret": {}, "Service": {}, "ServiceAccount": {}},
@@ -65,17 +63,6 @@ SEEN: Json = {
 def render(*names: str, **changed: object) -> Json:
     """Render variables of the role, with options set and the cluster changed."""
     return rendered("irsa_webhook", names, {**SEEN, **changed})
-
-
-def test_specifications_and_defaults_name_the_same_options() -> None:
-    specs = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
-    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
-    for entry_point in specs.values():
-        options = entry_point["options"]
-        assert options.keys() == defaults.keys()
-        for name, option in options.items():
-            if "default" in option:
-                assert option["default"] == defaults[name]
 
 
 def test_the_webhook_by_default() -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What holds for the task files of every role."""
+"""What holds for every role."""
 
 from __future__ import annotations
 
@@ -13,11 +13,28 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .rendered import rendered
+from .rendered import ROLES, rendered
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 HERE = "{{ role_path }}/tasks/"
+
+
+def has_default(option: dict[str, t.Any]) -> bool:
+    """Tell whether an option is described with a default, as its value or, where that is a template, in words."""
+    return "default" in option or "by default" in str(option["description"]).lower()
+
+
+@pytest.mark.parametrize("role", [path.name for path in sorted(ROLES.iterdir())])
+def test_specifications_and_defaults_agree(role: str) -> None:
+    specs = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())["argument_specs"]
+    defaults = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
+    for entry_point, spec in specs.items():
+        options = spec["options"]
+        assert {*defaults} <= {*options} or entry_point == "generate"  # a key pair takes few options
+        assert {name for name, option in options.items() if has_default(option)} == {*options} & {*defaults}
+        values = {name: option["default"] for name, option in options.items() if "default" in option}
+        assert values == {name: defaults[name] for name in {*options} & {*defaults} if "{{" not in str(defaults[name])}
 
 
 def each(action: str, tasks: list[dict[str, t.Any]]) -> t.Iterator[t.Any]:
@@ -107,6 +124,20 @@ def test_who_fetches_the_documents_trusts_the_authority_of_the_issuer(role: str)
     tasks = [task for file in FILES if file.parts[-3] == role for task in yaml.safe_load(file.read_text())]
     fetching = [call for call in each("onprem.irsa.verify", tasks) if "issuer" in call]
     assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]
+
+
+def test_only_a_store_of_ones_own_is_called_by_the_authority_of_the_issuer() -> None:
+    name, path = "__irsa_issuer_store_ca_path", {"irsa_issuer_ca_path": "/ca.pem"}
+    assert rendered("irsa_issuer", [name], path) == {name: ""}
+    assert rendered("irsa_issuer", [name], {**path, "irsa_issuer_endpoint_url": "https://s3.example.com"}) == {
+        name: "/ca.pem"
+    }
+    tasks = [task for file in FILES if file.parts[-3] == "irsa_issuer" for task in yaml.safe_load(file.read_text())]
+    calls = [call for module in ("s3_issuer", "cloudfront_issuer") for call in each(f"onprem.irsa.{module}", tasks)]
+    bundles = [call.get("aws_ca_bundle") for call in calls]
+    assert sorted(filter(None, bundles)) == [f"{{{{ {name} or omit }}}}"] * 2
+    publishing = [call for call in calls if call.get("state") != "absent"]
+    assert [call["ca_path"] for call in publishing] == ["{{ __irsa_issuer_ca_path or omit }}"] * 2
 
 
 @pytest.mark.slow

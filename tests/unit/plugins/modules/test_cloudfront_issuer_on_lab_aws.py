@@ -64,6 +64,7 @@ def run(lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         "access_key": given["access_key_id"],
         "secret_key": given["secret_access_key"],
         "aws_ca_bundle": str(lab.state / "ca.pem"),
+        "ca_path": str(lab.state / "ca.pem"),
         "aws_config": {"retries": {"total_max_attempts": 1}},
         "bucket": BUCKET,
         "region": REGION,

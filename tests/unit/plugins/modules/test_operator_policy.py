@@ -84,7 +84,10 @@ def documents(*numbers: int) -> dict[str, object]:
     return {"bucket": BUCKET, "issuer": ISSUER, "discovery_document": discovery, "jwks": jwks_document(keys)}
 
 
-def test_the_whole_runs_with_exactly_this_policy(lab: Lab, call: Call, made: set[str]) -> None:
+def test_the_whole_runs_with_exactly_this_policy(
+    lab: Lab, call: Call, made: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(lab.state / "ca.pem"))  # aws_ca_bundle is for calls alone
     policy = the_policy(call)
     access = operator(lab, policy)
     made.clear()

@@ -20,6 +20,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_docu
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
 from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_certificates import authority, pem
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 if t.TYPE_CHECKING:
@@ -317,23 +318,63 @@ def test_another_store_gets_what_it_knows(
     if not knows_block:
         fault(monkeypatch, "GetPublicAccessBlock", "NotImplemented", times=100)
 
-    def fetch(url: str, ca_file: str | None = None) -> Document:
-        assert ca_file == "/etc/ssl/store.pem"
+    def fetch(url: str, _ca_file: str | None = None) -> Document:
         found = s3.get_object(Bucket=BUCKET, Key=url.partition(f"{BUCKET}/")[2])
         return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1)
 
     monkeypatch.setattr(_read_back, "fetch", fetch)
-    assert run(aws_ca_bundle="/etc/ssl/store.pem", **options)["changed"] is True
+    assert run(**options)["changed"] is True
     block = ["PutPublicAccessBlock"] if knows_block else []
     wanted = ["CreateBucket", "PutBucketTagging", "PutBucketPolicy", "PutObject", "PutObject", *block]
     assert writes(calls) == wanted
     calls.clear()
-    assert run(aws_ca_bundle="/etc/ssl/store.pem", **options)["changed"] is False
+    assert run(**options)["changed"] is False
     assert writes(calls) == []
     assert "GetBucketOwnershipControls" not in calls
     other = f"https://other.s3.{REGION}.amazonaws.com"
     refused = run(**{**options, "issuer": other, **documents(1, issuer=other)})
     assert "not served from the bucket" in refused["msg"]
+
+
+def test_calls_and_reading_back_trust_authorities_of_their_own(
+    run: Run, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    (tmp_path / "ca.pem").write_text(pem(authority()))
+    trusted: dict[str, set[object]] = {"calls": set(), "documents": set()}
+    client, fetch = session.client, vars(_read_back)["fetch"]
+
+    def noted_client(*arguments: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- as boto3
+        trusted["calls"].add(options["verify"])
+        made: object = client(*arguments, **options)
+        return made
+
+    def noted_fetch(url: str, ca_file: str | None = None) -> Document:
+        trusted["documents"].add(ca_file)
+        return t.cast("Document", fetch(url, ca_file))
+
+    monkeypatch.setattr(session, "client", noted_client)
+    monkeypatch.setattr(_read_back, "fetch", noted_fetch)
+    bundle, authorities = "/etc/ssl/aws.pem", str(tmp_path / "ca.pem")
+    cases: list[tuple[dict[str, t.Any], dict[str, set[object]]]] = [
+        ({"ca_path": authorities}, {"calls": {True}, "documents": {authorities}}),
+        ({"aws_ca_bundle": bundle}, {"calls": {bundle}, "documents": {None}}),
+        ({"aws_ca_bundle": bundle, "ca_path": authorities}, {"calls": {bundle}, "documents": {authorities}}),
+    ]
+    for options, expected in cases:
+        for seen in trusted.values():
+            seen.clear()
+        assert "failed" not in run(1, **options)
+        assert trusted == expected
+
+
+def test_authorities_that_cannot_be_read_are_refused_before_any_call(
+    run: Run, calls: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name in ("missing.pem", "empty.pem"):
+        assert f"authorities in {tmp_path / name} cannot be read" in run(1, ca_path=str(tmp_path / name))["msg"]
+    assert calls == []
 
 
 def test_everything_is_rendered_and_nothing_called(run: Run, s3: S3Client, calls: list[str], tmp_path: Path) -> None:

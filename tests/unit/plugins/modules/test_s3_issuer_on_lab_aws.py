@@ -79,10 +79,11 @@ def run(lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
     monkeypatch.setattr(boto3.session, "Session", lambda **_options: SESSION)
     given = lab.admin("/credentials")
     ca_file = str(lab.state / "ca.pem")
-    access = {"access_key": given["access_key_id"], "secret_key": given["secret_access_key"], "aws_ca_bundle": ca_file}
+    access = {"access_key": given["access_key_id"], "secret_key": given["secret_access_key"]}
+    trusted = {"aws_ca_bundle": ca_file, "ca_path": ca_file}
 
     def module(**asked: object) -> Result:
-        arguments = {**access, "aws_config": {"retries": {"total_max_attempts": 1}}, **asked}
+        arguments = {**access, **trusted, "aws_config": {"retries": {"total_max_attempts": 1}}, **asked}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             s3_issuer.main()
         return t.cast("Result", json.loads(capsys.readouterr().out))
@@ -171,6 +172,18 @@ def test_a_document_that_somebody_else_wrote_is_read_again(lab: Lab, run: Run) -
         lab.admin("/faults", {"rules": [{"operation": "s3:PutObject", "kind": "412", "first": 2}]})
         assert run(**options(1, 2))["kids"] == kids(1, 2)
     assert run(**options(1, 2))["changed"] is False
+
+
+def test_calls_and_reading_back_trust_authorities_of_their_own(
+    lab: Lab, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(s3_issuer, "SPREADING_SECONDS", 0)
+    assert "SSL validation failed" in run(**options(1), aws_ca_bundle=None)["msg"]
+    assert lab.admin("/calls")["writes"] == 0
+    assert "/openid-configuration cannot be fetched: [SSL: CERTIFICATE" in run(**options(1), ca_path=None)["msg"]
+    assert run(**options(1))["changed"] is False
 
 
 class Process:

@@ -9,6 +9,7 @@ import typing as t
 from concurrent.futures import Future
 
 import pytest
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.poolmanager import PoolManager
@@ -67,3 +68,34 @@ def test_a_pod_that_is_not_counted_ends_the_benchmark() -> None:
     load.results.append(("kill", answered(True)))
     with pytest.raises(SystemExit, match="2 pods were submitted, and 1 of them"):
         injection.counted(load)
+
+
+class Cluster:
+    """What the benchmark asks of the client, in place of a cluster that injects pods of these namespaces."""
+
+    def __init__(self, *namespaces: str) -> None:
+        self.namespaces = namespaces
+
+    def create_namespaced_pod(self, namespace: str, _pod: object) -> client.V1Pod:
+        names = ["given", "aws-iam-token"] if namespace in self.namespaces else []
+        volumes = [client.V1Volume(name=name) for name in names] or None
+        return client.V1Pod(spec=client.V1PodSpec(containers=[client.V1Container(name="app")], volumes=volumes))
+
+    def delete_collection_namespaced_pod(self, _namespace: str, **_options: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "says"),
+    [
+        ([], "A pod in bench-injected was not injected."),
+        ([injection.NONE, injection.INJECTED], "A pod in bench-none was injected."),
+    ],
+)
+def test_a_pod_that_is_not_as_its_namespace_wants_it_ends_the_benchmark(namespaces: list[str], says: str) -> None:
+    with pytest.raises(SystemExit, match=says):
+        injection.latencies(t.cast("client.CoreV1Api", Cluster(*namespaces)), 2)
+
+
+def test_each_pod_that_is_measured_counts_in_its_namespace() -> None:
+    took = injection.latencies(t.cast("client.CoreV1Api", Cluster(injection.INJECTED)), 2)
+    assert {namespace: len(values) for namespace, values in took.items()} == {injection.NONE: 2, injection.INJECTED: 2}

@@ -143,6 +143,7 @@ class Lab:
             "AWS_ACCESS_KEY_ID": keys["access_key_id"],
             "AWS_SECRET_ACCESS_KEY": keys["secret_access_key"],
             "AWS_CA_BUNDLE": str(self.state / "ca.pem"),
+            "SSL_CERT_FILE": str(self.state / "ca.pem"),
             "LAB_AWS": f"127.0.0.1:{self.port}",
             "PYTHONPATH": str(PACKAGE / "names"),
         }
