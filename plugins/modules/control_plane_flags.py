@@ -52,6 +52,7 @@ options:
     description:
       - The values of flags by which the change was thought out, as O(flags) has them. Where the manifest has other ones
         by now, nothing is touched and the task fails, so that what another run has set in the meantime is not lost.
+      - A flag that has the value of O(flags) by now is no reason to fail.
     type: dict
   restart_for:
     description:
