@@ -65,7 +65,9 @@ options:
     elements: path
     default: []
   timeout:
-    description: Seconds to wait for the new process, and again for the old manifest's if it is put back.
+    description:
+      - Seconds to wait for the new process, and again for the old manifest's if it is put back.
+      - Another run that changes the manifest is waited for first, for twice these seconds and a minute.
     type: int
     default: 300
   move_duplicates:

@@ -14,16 +14,19 @@ import hashlib
 import os
 import time
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, process_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 PRIVATE_DIRECTORY: t.Final = 0o700
 PRIVATE_FILE: t.Final = 0o600
+
+_PAUSE = 0.1  # seconds between two attempts to get the lock
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,11 @@ class Backups:
             kept.unlink()
 
     @contextmanager
-    def locked(self) -> t.Iterator[None]:
+    def locked(self, patience: float) -> t.Iterator[None]:
         """Make the directory, and let one run at a time change the manifest, for as long as the body lasts.
 
-        A run whose controller is gone goes on to its end on the host; the next one waits for it here.
+        A run whose controller is gone goes on to its end on the host; the next one waits for it here, for as many
+        seconds as its patience lasts. Raises IrsaError after that.
         """
         if self.directory.resolve() == self.manifest.parent.resolve():
             raise InputError(
@@ -96,21 +100,66 @@ class Backups:
             )
         self.directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         self.directory.chmod(PRIVATE_DIRECTORY)
+        with self._held(fcntl.LOCK_EX, patience):
+            yield
+
+    @contextmanager
+    def still(self, patience: float) -> t.Iterator[None]:
+        """Let no run change the manifest for as long as the body lasts: what stands there in a change may not stay.
+
+        Waits for one that does, as C(locked) does, and writes nothing.
+        """
+        with ExitStack() as stack:
+            with suppress(FileNotFoundError):  # nothing was changed on this host yet
+                stack.enter_context(self._held(fcntl.LOCK_SH, patience))
+            yield
+
+    @contextmanager
+    def _held(self, lock: int, patience: float) -> t.Iterator[None]:
         descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            end = time.monotonic() + patience
+            while not _taken(descriptor, lock):
+                if time.monotonic() >= end:
+                    raise self._busy(patience)
+                time.sleep(_PAUSE)
             yield
         finally:
             os.close(descriptor)
 
-    def wait(self) -> None:
-        """Wait until no run changes the manifest: what stands there meanwhile is not what will stay. Writes nothing."""
-        with suppress(FileNotFoundError):  # nothing was changed on this host yet
-            descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
-            finally:
-                os.close(descriptor)
+    def _busy(self, patience: float) -> IrsaError:
+        """Return what to tell when another run does not end."""
+        locks = ""
+        with suppress(OSError):
+            locks = (PROC / "locks").read_text(encoding="ascii")
+        there = [process for pid in holders(locks, self.directory.stat().st_ino) for process in [process_of(pid)]]
+        pids = " ".join(str(process.pid) for process in there if process is not None)
+        commands = "; ".join(" ".join(process.arguments) for process in there if process is not None)
+        who = f"process {pids} ({commands})" if pids else f"it holds a lock on {self.directory}"
+        look = f"ps -fp {pids}" if pids else f"fuser -v {self.directory}"
+        return IrsaError(
+            f"{os.uname().nodename}: another run that changes {self.manifest} has not ended within the {patience:g} s "
+            f"for which it was waited for: {who}.",
+            fix=f"See there with `{look}` what it does. When it has ended, or after `kill -9 {pids or 'PID'}` where it "
+            "hangs, run the play again: it takes up what was begun.",
+        )
+
+
+def _taken(descriptor: int, lock: int) -> bool:
+    try:
+        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def holders(locks: str, inode: int) -> list[int]:
+    """Return the processes that hold a lock of flock(2) on a file, by the text of C(/proc/locks) (proc(5)).
+
+    The number of its device is not compared: file systems with subvolumes show another one there than stat(2) does.
+    """
+    rows = [line.split() for line in locks.splitlines()]
+    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode)]
 
 
 def read_text(path: Path) -> str:
@@ -144,4 +193,4 @@ def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | Non
         os.close(directory)
 
 
-__all__: t.Final = ("Backups", "read_text", "write_text")
+__all__: t.Final = ("Backups", "holders", "read_text", "write_text")

@@ -86,11 +86,7 @@ def _files(host: Host) -> dict[str, str]:
     directory = host.manifest.parent
     if not directory.is_dir():
         return {}
-    try:
-        paths = sorted(directory.iterdir())
-    except PermissionError as error:
-        raise InputError(f"{directory}: only root may look into it.", fix="Run the task with become: true.") from error
-    return {str(path): _lenient(path) for path in paths if path.is_file() and path.name[0] != "."}
+    return {str(path): _lenient(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name[0] != "."}
 
 
 def _lenient(path: Path) -> str:

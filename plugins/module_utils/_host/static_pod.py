@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
+_BESIDE_THE_WAITS = 60.0  # seconds for what a change asks, writes and removes, at most
+
 
 @dataclass(frozen=True)
 class Change:
@@ -77,6 +79,11 @@ def current(path: Path) -> str:
     return read_text(path)
 
 
+def longest(timeout: float) -> float:
+    """Return the seconds that a change with this timeout takes at most, with what puts the old manifest back."""
+    return 2 * timeout + _BESIDE_THE_WAITS
+
+
 def digest(text: str) -> str:
     """Return the digest by which a manifest is told from another."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -87,7 +94,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
 
     A content that stands there already, as a run that was cut off leaves it, is waited for in the same way.
     """
-    with change.backups.locked(), _undisturbed():
+    with change.backups.locked(longest(change.timeout)), _undisturbed():
         before = current(change.path)
         if before == change.forerunner:  # left by a run that was cut off, and it means the same
             change = replace(change, content=before, forerunner="")
@@ -216,4 +223,4 @@ def _undisturbed() -> t.Iterator[None]:
             signal.signal(number, handler)
 
 
-__all__: t.Final = ("Change", "Outcome", "apply", "current", "reported_outcome")
+__all__: t.Final = ("Change", "Outcome", "apply", "current", "digest", "longest", "reported_outcome")

@@ -227,7 +227,7 @@ def test_after_a_killed_run_another_change_goes_back_to_what_worked(kubelet: Fak
 
 def test_a_run_killed_before_the_rename_leaves_nothing_behind(kubelet: FakeKubelet) -> None:
     wanted = change(kubelet, "--issuer=new")
-    with wanted.backups.locked():
+    with wanted.backups.locked(0):
         wanted.backups.keep(kubelet.content(OLD), replaced_by=kubelet.content("--issuer=other"))
     assert apply(wanted, watch_of(kubelet)).failure is None
     [backup] = backups(kubelet)
@@ -285,7 +285,7 @@ def test_a_change_of_an_annotation_alone_is_a_new_process(kubelet: FakeKubelet) 
 def test_an_annotation_that_was_cut_off_is_not_taken_for_running_by_the_old_process(kubelet: FakeKubelet) -> None:
     kubelet.frozen = True
     pid, wanted = kubelet.pid, with_annotation(kubelet)
-    with wanted.backups.locked():
+    with wanted.backups.locked(0):
         wanted.backups.keep(kubelet.content(OLD), replaced_by=wanted.content)
         kubelet.manifest.write_text(wanted.content)
     later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
