@@ -3,8 +3,8 @@
 """Manifests that were replaced, kept on the host. PRIVATE to the collection: it may change without notice.
 
 While a new manifest has not been seen running, the old one is kept under a name with the new one's digest: a run that
-was cut off leaves behind what to go back to, and for which content. Runs on managed hosts with the standard library
-alone.
+was cut off leaves behind what to go back to, and for which content; and in a file beside it, which process is to end.
+Runs on managed hosts with the standard library alone.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class Backups:
         digest = hashlib.sha256(content.encode()).hexdigest()
         return self.directory / f"{self.manifest.name}.before-{digest[:16]}"
 
+    def _mark_file(self, content: str) -> Path:
+        kept = self.for_replaced(content)
+        return kept.with_name(f"{kept.name}.process")
+
     def is_unconfirmed(self, content: str) -> bool:
         """Return whether this content came from here and has not been seen running yet."""
         return self.for_replaced(content).exists()
@@ -50,14 +54,23 @@ class Backups:
         kept = self.for_replaced(content)
         return time.time() - kept.stat().st_mtime if kept.exists() else None
 
+    def mark_of_replaced(self, content: str) -> str | None:
+        """Return the mark of the process that this content is to replace, empty where none ran.
+
+        None where nothing is known of it: for any other content, and where an earlier version has kept the old text.
+        """
+        file = self._mark_file(content)
+        return read_text(file) if self.is_unconfirmed(content) and file.exists() else None
+
     def last_good(self, content: str) -> str:
         """Return the text to go back to from this content: itself, unless it has not been seen running yet."""
         kept = self.for_replaced(content)
         return read_text(kept) if kept.exists() else content
 
-    def keep(self, good: str, *, replaced_by: str) -> Path:
-        """Keep a good text until the one that replaces it has been seen running."""
+    def keep(self, good: str, *, replaced_by: str, mark: str) -> Path:
+        """Keep a good text until the one that replaces it has been seen running, and the mark of the old process."""
         kept = self.for_replaced(replaced_by)
+        write_text(self._mark_file(replaced_by), mark, mode=PRIVATE_FILE)  # first: the text alone counts as a record
         write_text(kept, good, mode=PRIVATE_FILE)
         return kept
 

@@ -34,6 +34,11 @@ class Process:
         """What tells this process from every other one since the boot."""
         return self.pid, self.start_ticks
 
+    def mark(self, proc: Path = PROC) -> str:
+        """Return what tells this process from every other one, those before a reboot among them."""
+        boot = (proc / "sys" / "kernel" / "random" / "boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {self.pid} {self.start_ticks}"
+
     @property
     def flags(self) -> Flags:
         """The values of each flag that it runs with, in their order."""

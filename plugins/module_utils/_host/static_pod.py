@@ -105,7 +105,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
                 fix="Run the play again: it then plans on what is there.",
             )
         running = find(watch.component, watch.proc)
-        replaced = running if changed or _is_older(running, change.backups.since(before)) else None
+        replaced = running if changed or _is_to_end(running, change.backups, before, watch.proc) else None
 
         def wanted(process: Process) -> bool:
             return (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
@@ -116,7 +116,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
         meanwhile = _meanwhile(watch, change.sandboxes, replaced)
         since, moved = watch.begin(), tuple[Path, ...]()
         if changed:
-            change.backups.keep(good, replaced_by=change.content)
+            change.backups.keep(good, replaced_by=change.content, mark=_mark(replaced, watch.proc))
             moved = tuple(change.backups.move_in(file) for file in change.move_away)
             meanwhile += _written(change, good, replaced, watch)
         failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
@@ -130,7 +130,7 @@ def _written(change: Change, good: str, replaced: Process | None, watch: Watch) 
     if replaced is None or not change.forerunner:
         _replace(change.path, change.content)
         return []
-    change.backups.keep(good, replaced_by=change.forerunner)
+    change.backups.keep(good, replaced_by=change.forerunner, mark=_mark(replaced, watch.proc))
     _replace(change.path, change.forerunner)
 
     def hand_over() -> None:
@@ -145,9 +145,17 @@ def _stands(path: Path, *texts: str) -> bool:
     return path.exists() and current(path) in texts
 
 
-def _is_older(process: Process | None, seconds: float | None) -> bool:
-    """Return whether a process has run for longer: it is not the one that a change these seconds ago is to start."""
-    return process is not None and seconds is not None and process.age > seconds
+def _mark(process: Process | None, proc: Path) -> str:
+    return process.mark(proc) if process is not None else ""
+
+
+def _is_to_end(process: Process | None, backups: Backups, content: str, proc: Path) -> bool:
+    """Return whether this is the process that a change to this content, which was cut off, is to replace."""
+    mark, since = backups.mark_of_replaced(content), backups.since(content)
+    if process is None or since is None:
+        return False
+    # Without a mark the times tell, although a clock may have been set in between.
+    return process.age > since if mark is None else mark == process.mark(proc)
 
 
 def _meanwhile(watch: Watch, sandboxes: Sandboxes | None, replaced: Process | None) -> list[t.Callable[[], None]]:

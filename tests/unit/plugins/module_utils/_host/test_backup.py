@@ -58,6 +58,17 @@ def test_where_its_process_is_not_known_the_lock_is(
         pass
 
 
+def test_which_process_is_to_end_is_kept_with_what_it_ran(backups: Backups) -> None:
+    with backups.locked(0):
+        backups.keep("old", replaced_by="new", mark="boot 7 100")
+        assert (backups.mark_of_replaced("new"), backups.mark_of_replaced("old")) == ("boot 7 100", None)
+        backups.for_replaced("new").unlink()
+        assert backups.mark_of_replaced("new") is None  # a run was killed before the text was there, too
+        backups.for_replaced("new").touch()
+        backups.forget()
+    assert list(backups.directory.iterdir()) == []
+
+
 def test_no_change_begins_while_somebody_looks(backups: Backups) -> None:
     with backups.still(0):
         assert not backups.directory.exists()

@@ -186,7 +186,7 @@ def test_the_files_that_the_kubelet_reads_and_that_name_the_component(place: Hos
 def test_a_change_that_was_cut_off_is_seen(place: Host) -> None:
     backups = Backups(place.backup_directory, place.manifest)
     with backups.locked(0):
-        backups.keep("old", replaced_by=place.manifest.read_text())
+        backups.keep("old", replaced_by=place.manifest.read_text(), mark="")
     assert observe(place)["unconfirmed"]
     assert backups.confirm(place.manifest.read_text()) is not None
     assert not observe(place)["unconfirmed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +71,16 @@ def test_a_process_of_another_user_is_not_the_component(tmp_path: Path) -> None:
     found = find("kube-apiserver", tmp_path)
     assert found is not None
     assert found.pid == 4
+
+
+def test_a_process_is_told_from_one_before_a_reboot(tmp_path: Path) -> None:
+    process, boot = Process(7, 100, ()), tmp_path / "sys/kernel/random/boot_id"
+    boot.parent.mkdir(parents=True)
+    boot.write_text("one\n")
+    mark = process.mark(tmp_path)
+    assert (mark, Process(8, 100, ()).mark(tmp_path) == mark) == ("one 7 100", False)
+    boot.write_text("two\n")
+    assert process.mark(tmp_path) != mark
 
 
 def test_a_real_process(kubelet: FakeKubelet) -> None:
