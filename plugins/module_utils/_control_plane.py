@@ -241,8 +241,8 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
     stale = [file for file in observed["stale_key_files"] if file not in certain]
     if stale:
         yield (
-            f"{host}: {', '.join(stale)} was written after {observed['component']} started, "
-            "which reads key files once. Restart it if the keys in it have changed."
+            f"{host}: {', '.join(stale)} was written, or got another owner or mode, after {observed['component']} "
+            "started, which reads key files once. Restart it if the keys in it have changed."
         )
 
 

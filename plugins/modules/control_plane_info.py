@@ -213,8 +213,9 @@ signing_key:
       sample: Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4
 stale_key_files:
   description:
-    - The key files that were written after the process started. It reads them once, so that RV(kids) and
-      RV(signing_key) may be ahead of it.
+    - The key files that were written, or got another owner or mode, after the process started. It reads them once, so
+      that RV(kids) and RV(signing_key) may be ahead of it.
+    - A copy that keeps the times of its source (C(cp -p)) counts, too.
   returned: success; empty while no process runs
   type: list
   elements: str

@@ -123,9 +123,12 @@ def _public_blocks(host: Host, file: Path) -> list[PemBlock]:
 
 
 def _stale_key_files(process: Process) -> list[str]:
-    """Return the key files that were written after the process started, which reads them once."""
+    """Return the key files that were changed after the process started, which reads them once.
+
+    By the time of the inode's change: C(cp -p) and the like give a file's content any time that they want.
+    """
     files = [file for name in ("service-account-key-file", *_SIGNING_KEY_FLAGS) for file in process.flags.get(name, [])]
-    ages = {file: time.time() - Path(file).stat().st_mtime for file in files}
+    ages = {file: time.time() - Path(file).stat().st_ctime for file in files}
     return [file for file, age in ages.items() if age < process.age]
 
 
