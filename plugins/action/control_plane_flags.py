@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import FlagsPlan, explained, planned
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import longest
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_flags import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,
@@ -33,7 +34,7 @@ class ActionModule(ControlPlaneAction):
             look = {
                 **{name: arguments[name] for name in _OBSERVED},
                 "files": arguments["restart_for"],
-                "wait_for_change": True,
+                "change_timeout": int(longest(arguments["timeout"])),
             }
             observed, texts = self.observe(look, task_vars or {})
             how = {name: arguments[name] for name in ("expected", "move_duplicates")}

@@ -17,7 +17,7 @@ description:
   - Returns a sentence for each thing that somebody set up by hand and that does not mean what it seems to, or is not
     safe, with the host and the fix. None of them keeps the API servers from being changed.
   - These are issuers joined by a comma, which are one issuer; C(sts.amazonaws.com) among the audiences of the API
-    server; and key files that were written after the process started, where the API server does not show by its own
+    server; and key files that were changed after the process started, where the API server does not show by its own
     key set that it has read them.
   - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:

@@ -114,7 +114,7 @@ def planned(
 ) -> FlagsPlan:
     """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
 
-    expected: the values of flags by which the change was thought out; another one is refused.
+    expected: the values of flags by which the change was thought out; another one is refused, but the wanted one.
     move_duplicates: whether to move other files with the same pod away, where the right one of them runs.
     Where the observation has digests of files, the process is to have read these contents.
 
@@ -129,7 +129,7 @@ def planned(
     if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
     pod = parse(manifests[path], component, source=path)
-    _refuse_unexpected(pod, check_flags(expected or {}))
+    _refuse_unexpected(pod, check_flags(expected or {}), wanted=check_flags(flags))
     content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
     after = parse(content, component, source=path).flags
     return FlagsPlan(
@@ -147,10 +147,11 @@ def planned(
     )
 
 
-def _refuse_unexpected(pod: StaticPod, expected: Flags) -> None:
+def _refuse_unexpected(pod: StaticPod, expected: Flags, *, wanted: Flags) -> None:
+    """Refuse a flag that is neither as it was nor as it is to be: that one, an equal run has set in the meantime."""
     for name, values in expected.items():
         found = pod.flags.get(name, [])
-        if found != values:
+        if found not in (values, wanted.get(name, values)):
             raise InputError(
                 f"{pod.source}: --{name} is {found} and was {values} when the change was planned; nothing was touched.",
                 fix="Another run, or somebody by hand, has changed it. Run the play again: it plans on what is there.",
@@ -240,8 +241,8 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
     stale = [file for file in observed["stale_key_files"] if file not in certain]
     if stale:
         yield (
-            f"{host}: {', '.join(stale)} was written after {observed['component']} started, "
-            "which reads key files once. Restart it if the keys in it have changed."
+            f"{host}: {', '.join(stale)} was written, or got another owner or mode, after {observed['component']} "
+            "started, which reads key files once. Restart it if the keys in it have changed."
         )
 
 

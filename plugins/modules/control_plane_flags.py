@@ -52,6 +52,7 @@ options:
     description:
       - The values of flags by which the change was thought out, as O(flags) has them. Where the manifest has other ones
         by now, nothing is touched and the task fails, so that what another run has set in the meantime is not lost.
+      - A flag that has the value of O(flags) by now is no reason to fail.
     type: dict
   restart_for:
     description:
@@ -64,7 +65,9 @@ options:
     elements: path
     default: []
   timeout:
-    description: Seconds to wait for the new process, and again for the old manifest's if it is put back.
+    description:
+      - Seconds to wait for the new process, and again for the old manifest's if it is put back.
+      - Another run that changes the manifest is waited for first, for twice these seconds and a minute.
     type: int
     default: 300
   move_duplicates:

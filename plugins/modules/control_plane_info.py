@@ -52,12 +52,14 @@ options:
       - The last observation is returned, whatever it shows. On an unknown distribution there is nothing to wait for.
     type: int
     default: 0
-  wait_for_change:
+  change_timeout:
     description:
-      - Whether to look only when no other run changes the manifest with M(onprem.irsa.control_plane_flags), which ends
-        its change within its own timeouts. Until then there is what may not stay.
-    type: bool
-    default: false
+      - Seconds to wait at most while another run changes the manifest with M(onprem.irsa.control_plane_flags), because
+        what is there until it ends may not stay. No change begins while this module looks.
+      - Where that run has not ended by then, the module fails and names its process.
+      - V(0) to look at once, whatever is there.
+    type: int
+    default: 0
 seealso:
   - module: onprem.irsa.control_plane_flags
   - module: onprem.irsa.jwks
@@ -211,8 +213,9 @@ signing_key:
       sample: Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4
 stale_key_files:
   description:
-    - The key files that were written after the process started. It reads them once, so that RV(kids) and
-      RV(signing_key) may be ahead of it.
+    - The key files that were written, or got another owner or mode, after the process started. It reads them once, so
+      that RV(kids) and RV(signing_key) may be ahead of it.
+    - A copy that keeps the times of its source (C(cp -p)) counts, too.
   returned: success; empty while no process runs
   type: list
   elements: str
@@ -235,6 +238,7 @@ clock_offset:
 """
 
 import typing as t
+from contextlib import nullcontext
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -242,6 +246,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
+from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 
 ARGUMENT_SPEC = {
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
@@ -249,7 +254,7 @@ ARGUMENT_SPEC = {
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
     "files": {"type": "list", "elements": "path", "default": []},
     "settle_timeout": {"type": "int", "default": 0},
-    "wait_for_change": {"type": "bool", "default": False},
+    "change_timeout": {"type": "int", "default": 0},
 }
 
 
@@ -263,9 +268,9 @@ def main() -> t.NoReturn:
         openssl=module.get_bin_path("openssl", required=True),
         files=tuple(module.params["files"]),
     )
-    with reported(module):
-        if module.params["wait_for_change"]:
-            Backups(host.backup_directory, host.manifest).wait()
+    patience = module.params["change_timeout"]
+    no_change = Backups(host.backup_directory, host.manifest).still(patience) if patience else nullcontext()
+    with reported(module), needing_root(), no_change:
         observed = observe(host)
     module.exit_json(changed=False, **observed)
 

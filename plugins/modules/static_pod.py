@@ -88,6 +88,7 @@ options:
   timeout:
     description:
       - Seconds to wait for the new process, and again for the old manifest's if it is put back.
+      - Another run that changes the manifest is waited for first, for twice these seconds and a minute.
       - A change takes about 10 seconds. The old process is ended as soon as it has answered its last request; where
         that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it, the kubelet
         ends it after 30 seconds.
@@ -166,6 +167,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import (
     Change,
@@ -214,7 +216,7 @@ def main() -> t.NoReturn:
     )
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
     watch = Watch(params["component"], api)
-    with reported(module):
+    with reported(module), needing_root():
         before = current(path)
         result: dict[str, t.Any] = {
             "changed": before != change.content,

@@ -3,8 +3,8 @@
 """Manifests that were replaced, kept on the host. PRIVATE to the collection: it may change without notice.
 
 While a new manifest has not been seen running, the old one is kept under a name with the new one's digest: a run that
-was cut off leaves behind what to go back to, and for which content. Runs on managed hosts with the standard library
-alone.
+was cut off leaves behind what to go back to, and for which content; and in a file beside it, which process is to end.
+Runs on managed hosts with the standard library alone.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import hashlib
 import os
 import time
 import typing as t
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, process_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
 PRIVATE_DIRECTORY: t.Final = 0o700
 PRIVATE_FILE: t.Final = 0o600
+
+_PAUSE = 0.1  # seconds between two attempts to get the lock
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Backups:
         digest = hashlib.sha256(content.encode()).hexdigest()
         return self.directory / f"{self.manifest.name}.before-{digest[:16]}"
 
+    def _mark_file(self, content: str) -> Path:
+        kept = self.for_replaced(content)
+        return kept.with_name(f"{kept.name}.process")
+
     def is_unconfirmed(self, content: str) -> bool:
         """Return whether this content came from here and has not been seen running yet."""
         return self.for_replaced(content).exists()
@@ -47,14 +54,23 @@ class Backups:
         kept = self.for_replaced(content)
         return time.time() - kept.stat().st_mtime if kept.exists() else None
 
+    def mark_of_replaced(self, content: str) -> str | None:
+        """Return the mark of the process that this content is to replace, empty where none ran.
+
+        None where nothing is known of it: for any other content, and where an earlier version has kept the old text.
+        """
+        file = self._mark_file(content)
+        return read_text(file) if self.is_unconfirmed(content) and file.exists() else None
+
     def last_good(self, content: str) -> str:
         """Return the text to go back to from this content: itself, unless it has not been seen running yet."""
         kept = self.for_replaced(content)
         return read_text(kept) if kept.exists() else content
 
-    def keep(self, good: str, *, replaced_by: str) -> Path:
-        """Keep a good text until the one that replaces it has been seen running."""
+    def keep(self, good: str, *, replaced_by: str, mark: str) -> Path:
+        """Keep a good text until the one that replaces it has been seen running, and the mark of the old process."""
         kept = self.for_replaced(replaced_by)
+        write_text(self._mark_file(replaced_by), mark, mode=PRIVATE_FILE)  # first: the text alone counts as a record
         write_text(kept, good, mode=PRIVATE_FILE)
         return kept
 
@@ -83,10 +99,11 @@ class Backups:
             kept.unlink()
 
     @contextmanager
-    def locked(self) -> t.Iterator[None]:
+    def locked(self, patience: float) -> t.Iterator[None]:
         """Make the directory, and let one run at a time change the manifest, for as long as the body lasts.
 
-        A run whose controller is gone goes on to its end on the host; the next one waits for it here.
+        A run whose controller is gone goes on to its end on the host; the next one waits for it here, for as many
+        seconds as its patience lasts. Raises IrsaError after that.
         """
         if self.directory.resolve() == self.manifest.parent.resolve():
             raise InputError(
@@ -96,21 +113,66 @@ class Backups:
             )
         self.directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         self.directory.chmod(PRIVATE_DIRECTORY)
+        with self._held(fcntl.LOCK_EX, patience):
+            yield
+
+    @contextmanager
+    def still(self, patience: float) -> t.Iterator[None]:
+        """Let no run change the manifest for as long as the body lasts: what stands there in a change may not stay.
+
+        Waits for one that does, as C(locked) does, and writes nothing.
+        """
+        with ExitStack() as stack:
+            with suppress(FileNotFoundError):  # nothing was changed on this host yet
+                stack.enter_context(self._held(fcntl.LOCK_SH, patience))
+            yield
+
+    @contextmanager
+    def _held(self, lock: int, patience: float) -> t.Iterator[None]:
         descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            end = time.monotonic() + patience
+            while not _taken(descriptor, lock):
+                if time.monotonic() >= end:
+                    raise self._busy(patience)
+                time.sleep(_PAUSE)
             yield
         finally:
             os.close(descriptor)
 
-    def wait(self) -> None:
-        """Wait until no run changes the manifest: what stands there meanwhile is not what will stay. Writes nothing."""
-        with suppress(FileNotFoundError):  # nothing was changed on this host yet
-            descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_SH)
-            finally:
-                os.close(descriptor)
+    def _busy(self, patience: float) -> IrsaError:
+        """Return what to tell when another run does not end."""
+        locks = ""
+        with suppress(OSError):
+            locks = (PROC / "locks").read_text(encoding="ascii")
+        there = [process for pid in holders(locks, self.directory.stat().st_ino) for process in [process_of(pid)]]
+        pids = " ".join(str(process.pid) for process in there if process is not None)
+        commands = "; ".join(" ".join(process.arguments) for process in there if process is not None)
+        who = f"process {pids} ({commands})" if pids else f"it holds a lock on {self.directory}"
+        look = f"ps -fp {pids}" if pids else f"fuser -v {self.directory}"
+        return IrsaError(
+            f"{os.uname().nodename}: another run that changes {self.manifest} has not ended within the {patience:g} s "
+            f"for which it was waited for: {who}.",
+            fix=f"See there with `{look}` what it does. When it has ended, or after `kill -9 {pids or 'PID'}` where it "
+            "hangs, run the play again: it takes up what was begun.",
+        )
+
+
+def _taken(descriptor: int, lock: int) -> bool:
+    try:
+        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def holders(locks: str, inode: int) -> list[int]:
+    """Return the processes that hold a lock of flock(2) on a file, by the text of C(/proc/locks) (proc(5)).
+
+    The number of its device is not compared: file systems with subvolumes show another one there than stat(2) does.
+    """
+    rows = [line.split() for line in locks.splitlines()]
+    return [int(row[4]) for row in rows if row[1] == "FLOCK" and row[5].rpartition(":")[2] == str(inode)]
 
 
 def read_text(path: Path) -> str:
@@ -144,4 +206,4 @@ def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | Non
         os.close(directory)
 
 
-__all__: t.Final = ("Backups", "read_text", "write_text")
+__all__: t.Final = ("Backups", "holders", "read_text", "write_text")

@@ -86,11 +86,7 @@ def _files(host: Host) -> dict[str, str]:
     directory = host.manifest.parent
     if not directory.is_dir():
         return {}
-    try:
-        paths = sorted(directory.iterdir())
-    except PermissionError as error:
-        raise InputError(f"{directory}: only root may look into it.", fix="Run the task with become: true.") from error
-    return {str(path): _lenient(path) for path in paths if path.is_file() and path.name[0] != "."}
+    return {str(path): _lenient(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name[0] != "."}
 
 
 def _lenient(path: Path) -> str:
@@ -127,9 +123,12 @@ def _public_blocks(host: Host, file: Path) -> list[PemBlock]:
 
 
 def _stale_key_files(process: Process) -> list[str]:
-    """Return the key files that were written after the process started, which reads them once."""
+    """Return the key files that were changed after the process started, which reads them once.
+
+    By the time of the inode's change: C(cp -p) and the like give a file's content any time that they want.
+    """
     files = [file for name in ("service-account-key-file", *_SIGNING_KEY_FLAGS) for file in process.flags.get(name, [])]
-    ages = {file: time.time() - Path(file).stat().st_mtime for file in files}
+    ages = {file: time.time() - Path(file).stat().st_ctime for file in files}
     return [file for file, age in ages.items() if age < process.age]
 
 

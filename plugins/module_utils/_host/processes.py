@@ -8,6 +8,7 @@ Reads C(/proc) (Linux, proc(5)); runs on managed hosts with the standard library
 from __future__ import annotations
 
 import os
+import stat
 import time
 import typing as t
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ class Process:
     def identity(self) -> tuple[int, int]:
         """What tells this process from every other one since the boot."""
         return self.pid, self.start_ticks
+
+    def mark(self, proc: Path = PROC) -> str:
+        """Return what tells this process from every other one, those before a reboot among them."""
+        boot = (proc / "sys" / "kernel" / "random" / "boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {self.pid} {self.start_ticks}"
 
     @property
     def flags(self) -> Flags:
@@ -83,10 +89,10 @@ def _arguments(directory: Path) -> tuple[str, ...]:
 
 def _read(directory: Path, arguments: tuple[str, ...]) -> Process | None:
     try:
-        stat = (directory / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        fields = (directory / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return Process(int(directory.name), int(stat[_START_TIME]), arguments)
+    return Process(int(directory.name), int(fields[_START_TIME]), arguments)
 
 
 def _on_host_network(directory: Path) -> bool:
@@ -100,13 +106,16 @@ def _on_host_network(directory: Path) -> bool:
 def _is_trusted(directory: Path) -> bool:
     """Return whether root, who looks here, or the kubelet has started it, whose pods may run as another user.
 
-    The real user counts, because a program with the set-user-ID bit has root as its effective one. Below user.slice
-    systemd lets users make groups of any name.
+    A program with the set-user-ID bit may be anybody's who called it by this name: it has root as its effective user,
+    and sudo as its real one, too. Below user.slice systemd lets users make groups of any name.
     """
     try:
         status = (directory / "status").read_text(encoding="utf-8", errors="replace").splitlines()
         cgroup = (directory / "cgroup").read_text(encoding="utf-8", errors="replace")
+        program = (directory / "exe").stat()
     except OSError:
+        return False
+    if program.st_mode & stat.S_ISUID:
         return False
     real = next(int(line.split()[1]) for line in status if line.startswith("Uid:"))
     return real in (0, os.getuid()) or ("kubepods" in cgroup and "user.slice" not in cgroup)

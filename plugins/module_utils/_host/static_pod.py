@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
 
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
+_BESIDE_THE_WAITS = 60.0  # seconds for what a change asks, writes and removes, at most
+
 
 @dataclass(frozen=True)
 class Change:
@@ -77,6 +79,11 @@ def current(path: Path) -> str:
     return read_text(path)
 
 
+def longest(timeout: float) -> float:
+    """Return the seconds that a change with this timeout takes at most, with what puts the old manifest back."""
+    return 2 * timeout + _BESIDE_THE_WAITS
+
+
 def digest(text: str) -> str:
     """Return the digest by which a manifest is told from another."""
     return hashlib.sha256(text.encode()).hexdigest()
@@ -87,7 +94,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
 
     A content that stands there already, as a run that was cut off leaves it, is waited for in the same way.
     """
-    with change.backups.locked(), _undisturbed():
+    with change.backups.locked(longest(change.timeout)), _undisturbed():
         before = current(change.path)
         if before == change.forerunner:  # left by a run that was cut off, and it means the same
             change = replace(change, content=before, forerunner="")
@@ -98,7 +105,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
                 fix="Run the play again: it then plans on what is there.",
             )
         running = find(watch.component, watch.proc)
-        replaced = running if changed or _is_older(running, change.backups.since(before)) else None
+        replaced = running if changed or _is_to_end(running, change.backups, before, watch.proc) else None
 
         def wanted(process: Process) -> bool:
             return (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
@@ -109,7 +116,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
         meanwhile = _meanwhile(watch, change.sandboxes, replaced)
         since, moved = watch.begin(), tuple[Path, ...]()
         if changed:
-            change.backups.keep(good, replaced_by=change.content)
+            change.backups.keep(good, replaced_by=change.content, mark=_mark(replaced, watch.proc))
             moved = tuple(change.backups.move_in(file) for file in change.move_away)
             meanwhile += _written(change, good, replaced, watch)
         failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
@@ -123,7 +130,7 @@ def _written(change: Change, good: str, replaced: Process | None, watch: Watch) 
     if replaced is None or not change.forerunner:
         _replace(change.path, change.content)
         return []
-    change.backups.keep(good, replaced_by=change.forerunner)
+    change.backups.keep(good, replaced_by=change.forerunner, mark=_mark(replaced, watch.proc))
     _replace(change.path, change.forerunner)
 
     def hand_over() -> None:
@@ -138,9 +145,17 @@ def _stands(path: Path, *texts: str) -> bool:
     return path.exists() and current(path) in texts
 
 
-def _is_older(process: Process | None, seconds: float | None) -> bool:
-    """Return whether a process has run for longer: it is not the one that a change these seconds ago is to start."""
-    return process is not None and seconds is not None and process.age > seconds
+def _mark(process: Process | None, proc: Path) -> str:
+    return process.mark(proc) if process is not None else ""
+
+
+def _is_to_end(process: Process | None, backups: Backups, content: str, proc: Path) -> bool:
+    """Return whether this is the process that a change to this content, which was cut off, is to replace."""
+    mark, since = backups.mark_of_replaced(content), backups.since(content)
+    if process is None or since is None:
+        return False
+    # Without a mark the times tell, although a clock may have been set in between.
+    return process.age > since if mark is None else mark == process.mark(proc)
 
 
 def _meanwhile(watch: Watch, sandboxes: Sandboxes | None, replaced: Process | None) -> list[t.Callable[[], None]]:
@@ -216,4 +231,4 @@ def _undisturbed() -> t.Iterator[None]:
             signal.signal(number, handler)
 
 
-__all__: t.Final = ("Change", "Outcome", "apply", "current", "reported_outcome")
+__all__: t.Final = ("Change", "Outcome", "apply", "current", "digest", "longest", "reported_outcome")

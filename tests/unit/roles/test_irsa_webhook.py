@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import typing as t
 
 import pytest
@@ -503,24 +505,51 @@ def test_a_mode_that_sets_no_region_needs_none() -> None:
     assert found["__irsa_webhook_options"]["region"] == ""
 
 
+def with_gates(*gates: str, **changes: object) -> Json:
+    """Return what is observed on a host whose API server has these feature gates."""
+    text = KUBEADM.replace("    - --tls", f"    - --feature-gates={','.join(gates)}\n    - --tls")
+    flags = {**FLAGS, "feature-gates": [",".join(gates)]}
+    return observed(manifests={PATH: text}, running_flags=flags, **changes)
+
+
+LOOKED = {
+    "__irsa_webhook_cluster": {"apis": {}, "version": {"server": {"kubernetes": {"gitVersion": "v1.34.4"}}}},
+    "irsa_kubeconfig_content": {},
+    "irsa_kubeconfig_environment": {},
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("distribution", "changed"), [("kubeadm", ["cp1", "cp2"]), ("unknown", [])])
 def test_flags_are_planned_from_the_manifest_of_a_control_plane_that_is_as_it_must_be(
     tmp_path: Path, distribution: str, changed: list[str]
 ) -> None:
-    text = KUBEADM.replace("    - --tls", "    - --feature-gates=A=true\n    - --tls")
-    host = observed(
-        distribution=distribution,
-        manifests={PATH: text},
-        running_flags={**FLAGS, "feature-gates": ["A=true"]},
-    )
+    host = with_gates("A=true", distribution=distribution)
     hosts = Cluster(tmp_path, {"cp1": host, "cp2": host})
-    looked = {"apis": {}, "version": {"server": {"kubernetes": {"gitVersion": "v1.34.4"}}}}
-    variables = {"__irsa_webhook_cluster": looked, "irsa_kubeconfig_content": {}, "irsa_kubeconfig_environment": {}}
-    code, output = hosts.include("irsa_webhook", "flags", variables, hosts="cp1")
+    code, output = hosts.include("irsa_webhook", "flags", LOOKED, hosts="cp1")
     assert (code == 0) == bool(changed), output
     assert [name for what, name in hosts.log() if what == "end"] == changed
     for name in changed:
         flags = json.loads((tmp_path / name).read_text())["running_flags"]
         assert flags["feature-gates"] == ["A=true,MutatingAdmissionPolicy=true"]
         assert flags["runtime-config"] == ["admissionregistration.k8s.io/v1beta1=true"]
+
+
+@pytest.mark.slow
+def test_a_feature_gate_that_was_added_since_the_look_is_not_lost(tmp_path: Path) -> None:
+    hosts = Cluster(tmp_path, {"cp1": with_gates("A=true"), "cp2": with_gates("A=true")})
+    edited = json.dumps(with_gates("A=true", "B=true"))
+
+    def edit() -> None:
+        while not hosts.log():
+            time.sleep(0.01)
+        (tmp_path / "cp2").write_text(edited)
+
+    somebody = threading.Thread(target=edit, daemon=True)
+    somebody.start()
+    code, output = hosts.include("irsa_webhook", "flags", LOOKED, hosts="cp1")
+    assert code != 0
+    assert "--feature-gates is [" in output, output
+    assert "nothing was touched" in output
+    assert (tmp_path / "cp2").read_text() == edited
+    assert [name for what, name in hosts.log() if what == "end"] == ["cp1"]

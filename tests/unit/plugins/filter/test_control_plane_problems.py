@@ -19,4 +19,4 @@ def test_what_is_odd_is_told_of_its_host() -> None:
     control_plane_warnings = Warnings().filters()["control_plane_warnings"]
     assert control_plane_warnings([{"item": "cp1", **seen()}]) == []
     [warning] = control_plane_warnings([{"item": "cp2", **seen(stale_key_files=["/sa.pub"])}])
-    assert warning.startswith("cp2: /sa.pub was written after kube-apiserver started")
+    assert warning.startswith("cp2: /sa.pub was written, or got another owner or mode, after kube-apiserver started")

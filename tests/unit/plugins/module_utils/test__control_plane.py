@@ -196,9 +196,9 @@ def test_only_what_is_not_certain_is_warned_of() -> None:
     public, private = "/etc/kubernetes/pki/sa.pub", "/etc/kubernetes/pki/sa.key"
     stale = [public, private]
     [warning] = warnings({"cp1": seen(stale_key_files=stale)})
-    assert warning.startswith(f"cp1: {private} was written after")
+    assert warning.startswith(f"cp1: {private} was written, or got")
     [warning] = warnings({"cp1": seen(stale_key_files=stale, loaded_kids=None)})
-    assert warning.startswith(f"cp1: {public}, {private} was written after")
+    assert warning.startswith(f"cp1: {public}, {private} was written, or got")
     assert warnings({"cp1": seen(stale_key_files=[public])}) == []
 
 
@@ -249,6 +249,30 @@ def test_what_another_one_has_changed_meanwhile_is_not_overwritten(
 ) -> None:
     with pytest.raises(InputError, match=r"nothing was touched.*Run the play again") if refused else nullcontext():
         planned(seen(), {PATH: KUBEADM}, {"service-account-issuer": [NEW, OLD]}, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("issuers", "expected", "refused"),
+    [
+        ([NEW, OLD], {"service-account-issuer": [OLD]}, False),
+        ([NEW, OLD], {"service-account-issuer": [OLD], "absent": ["x"]}, True),
+        ([NEW], {"service-account-issuer": [OLD]}, True),
+        ([OLD, NEW], {"service-account-issuer": [OLD]}, True),
+    ],
+)
+def test_what_an_equal_run_has_set_meanwhile_is_no_reason_to_stop(
+    issuers: list[str], expected: dict[str, list[str]], refused: bool
+) -> None:
+    lines = "".join(f"    - --service-account-issuer={issuer}\n" for issuer in issuers)
+    text = KUBEADM.replace(f"    - --service-account-issuer={OLD}\n", lines)
+    with pytest.raises(InputError, match="nothing was touched") if refused else nullcontext():
+        plan = planned(
+            seen(manifests={PATH: text}, running_flags={**FLAGS, "service-account-issuer": issuers}),
+            {PATH: text},
+            {"service-account-issuer": [NEW, OLD]},
+            expected=expected,
+        )
+        assert plan.reached
 
 
 def test_what_is_expected_is_read_as_flags_are() -> None:

@@ -33,9 +33,9 @@ def test_a_host_without_a_control_plane(
     assert returned == documented
 
 
-@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("waits", [20, 0])
 def test_what_another_run_leaves_there(
-    waits: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    waits: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(control_plane_info, "Host", functools.partial(Host, proc=tmp_path))
     manifest = tmp_path / "manifests/kube-apiserver.yaml"
@@ -44,7 +44,7 @@ def test_what_another_run_leaves_there(
     held, looked = threading.Event(), threading.Event()
 
     def change() -> None:
-        with Backups(tmp_path / "backup", manifest).locked():
+        with Backups(tmp_path / "backup", manifest).locked(0):
             held.set()
             looked.wait(0.5)
             manifest.write_text("kube-apiserver: wanted")
@@ -53,7 +53,7 @@ def test_what_another_run_leaves_there(
     other.start()
     held.wait()
     arguments = {"manifests_directory": str(manifest.parent), "backup_directory": str(tmp_path / "backup")}
-    with patch_module_args({**arguments, "wait_for_change": waits}), pytest.raises(SystemExit):
+    with patch_module_args({**arguments, "change_timeout": waits}), pytest.raises(SystemExit):
         control_plane_info.main()
     looked.set()
     other.join()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,7 @@ def fake(  # noqa: PLR0913 -- what tells processes apart
     network: str = "net:[1]",
     users: str = "0 0 0 0",
     cgroup: str = "user.slice/session-1.scope",
+    mode: int = 0o755,
 ) -> None:
     """Make a process in a fake /proc; its command's name has a blank and a bracket, as any user may choose."""
     directory = proc / str(pid)
@@ -31,6 +32,8 @@ def fake(  # noqa: PLR0913 -- what tells processes apart
     (directory / "stat").write_text(f"{pid} (a) b) S {' '.join(['0'] * 18)} {ticks} 0 0\n")
     (directory / "status").write_text(f"Name:\ta\nUid:\t{users}\n")
     (directory / "cgroup").write_text(f"0::/{cgroup}\n")
+    (directory / "exe").touch()
+    (directory / "exe").chmod(mode)
 
 
 def host(proc: Path) -> None:
@@ -62,6 +65,7 @@ def test_a_process_of_another_user_is_not_the_component(tmp_path: Path) -> None:
     fake(tmp_path, 1, ["kube-apiserver", "--a=root"], ticks=100)
     fake(tmp_path, 2, ["kube-apiserver", "--a=other"], ticks=200, users="1000 1000 1000 1000")
     fake(tmp_path, 3, ["kube-apiserver", "--a=passwd"], ticks=300, users="1000 0 0 0")
+    fake(tmp_path, 6, ["kube-apiserver", "--a=sudo"], ticks=600, mode=0o4755)
     found = find("kube-apiserver", tmp_path)
     assert found is not None
     assert found.pid == 1
@@ -71,6 +75,16 @@ def test_a_process_of_another_user_is_not_the_component(tmp_path: Path) -> None:
     found = find("kube-apiserver", tmp_path)
     assert found is not None
     assert found.pid == 4
+
+
+def test_a_process_is_told_from_one_before_a_reboot(tmp_path: Path) -> None:
+    process, boot = Process(7, 100, ()), tmp_path / "sys/kernel/random/boot_id"
+    boot.parent.mkdir(parents=True)
+    boot.write_text("one\n")
+    mark = process.mark(tmp_path)
+    assert (mark, Process(8, 100, ()).mark(tmp_path) == mark) == ("one 7 100", False)
+    boot.write_text("two\n")
+    assert process.mark(tmp_path) != mark
 
 
 def test_a_real_process(kubelet: FakeKubelet) -> None:

@@ -227,8 +227,8 @@ def test_after_a_killed_run_another_change_goes_back_to_what_worked(kubelet: Fak
 
 def test_a_run_killed_before_the_rename_leaves_nothing_behind(kubelet: FakeKubelet) -> None:
     wanted = change(kubelet, "--issuer=new")
-    with wanted.backups.locked():
-        wanted.backups.keep(kubelet.content(OLD), replaced_by=kubelet.content("--issuer=other"))
+    with wanted.backups.locked(0):
+        wanted.backups.keep(kubelet.content(OLD), replaced_by=kubelet.content("--issuer=other"), mark="")
     assert apply(wanted, watch_of(kubelet)).failure is None
     [backup] = backups(kubelet)
     assert backup.read_text() == kubelet.content(OLD)
@@ -282,12 +282,25 @@ def test_a_change_of_an_annotation_alone_is_a_new_process(kubelet: FakeKubelet) 
     assert apply(with_annotation(kubelet), watch_of(kubelet)) == Outcome(changed=False)
 
 
-def test_an_annotation_that_was_cut_off_is_not_taken_for_running_by_the_old_process(kubelet: FakeKubelet) -> None:
-    kubelet.frozen = True
+def cut_off(kubelet: FakeKubelet, wanted: Change, *, seconds_ago: float, noted: bool) -> None:
+    """Leave what a run leaves that was killed after it moved the manifest in; a clock may make it any time ago."""
+    kubelet.freeze()
+    old = find(kubelet.component)
+    assert old is not None
+    with wanted.backups.locked(0):
+        kept = wanted.backups.keep(kubelet.content(OLD), replaced_by=wanted.content, mark=old.mark())
+    os.utime(kept, (0, time.time() - seconds_ago))
+    if not noted:
+        kept.with_name(f"{kept.name}.process").unlink()
+    kubelet.manifest.write_text(wanted.content)
+
+
+@pytest.mark.parametrize(("seconds_ago", "noted"), [(0, True), (-3600, True), (3600, True), (0, False)])
+def test_an_annotation_that_was_cut_off_is_not_taken_for_running_by_the_old_process(
+    kubelet: FakeKubelet, seconds_ago: float, noted: bool
+) -> None:
     pid, wanted = kubelet.pid, with_annotation(kubelet)
-    with wanted.backups.locked():
-        wanted.backups.keep(kubelet.content(OLD), replaced_by=wanted.content)
-        kubelet.manifest.write_text(wanted.content)
+    cut_off(kubelet, wanted, seconds_ago=seconds_ago, noted=noted)
     later = threading.Timer(0.5, lambda: setattr(kubelet, "frozen", False))
     later.start()
     outcome = apply(wanted, watch_of(kubelet))
@@ -295,6 +308,19 @@ def test_an_annotation_that_was_cut_off_is_not_taken_for_running_by_the_old_proc
     assert (outcome.changed, outcome.failure) == (False, None)
     assert outcome.backup is not None
     assert kubelet.pid != pid
+    assert backups(kubelet) == [outcome.backup]
+
+
+@pytest.mark.parametrize(("seconds_ago", "noted"), [(-3600, True), (3600, True), (3600, False)])
+def test_a_new_process_is_known_whatever_the_clock_says(kubelet: FakeKubelet, seconds_ago: float, noted: bool) -> None:
+    pid, wanted = kubelet.pid, with_annotation(kubelet)
+    cut_off(kubelet, wanted, seconds_ago=seconds_ago, noted=noted)
+    kubelet.frozen = False
+    assert watch_of(kubelet).wait(lambda process: process.pid != pid, since=frozenset(), timeout=20) is None
+    new = kubelet.pid
+    outcome = apply(replace(wanted, timeout=5), watch_of(kubelet))
+    assert (outcome.changed, outcome.failure, kubelet.pid) == (False, None, new)
+    assert backups(kubelet) == [outcome.backup]
 
 
 def crictl(kubelet: FakeKubelet, after: float) -> tuple[Sandboxes, list[list[str]]]:
