@@ -131,6 +131,37 @@ def test_a_pod_that_shows_whether_the_webhook_is_reached() -> None:
     assert found["__irsa_webhook_foreign"] == []
 
 
+REFUSED = 'b\'{"message":"failed calling webhook \\\\"probe.pod-identity-webhook.amazonaws.com\\\\": EOF"}\''
+
+
+@pytest.mark.parametrize(
+    ("failed", "cause", "says"),
+    [
+        ({"msg": REFUSED}, "unreached", REFUSED),
+        ({"msg": 'failed calling webhook "validate.kyverno.svc-fail": EOF'}, "refused", "failed calling webhook"),
+        ({"result": {"spec": {}}}, "ignored", "it was admitted without its role"),
+    ],
+)
+def test_why_a_pod_that_is_tried_has_no_role(failed: Json, cause: str, says: str) -> None:
+    results = [
+        {"item": "https://10.0.0.1:6443", "failed": False},
+        {"item": "https://10.0.0.2:6443", "failed": True, **failed},
+    ]
+    for found in ({"results": results, "failed": True, "msg": "One or more items failed"}, {"failed": True, **failed}):
+        told = render("__irsa_webhook_probe_cause", "__irsa_webhook_probe_failure", ansible_failed_result=found)
+        where = "at https://10.0.0.2:6443 " if "results" in found else ""
+        assert told["__irsa_webhook_probe_cause"] == cause
+        assert told["__irsa_webhook_probe_failure"].startswith(where + says), told
+
+
+def test_roles_that_the_policy_knows_stay_where_they_are_not_told() -> None:
+    known = {"resources": [{"data": {"audience": "a", "apps.helm": "arn:1"}}]}
+    told = render("__irsa_webhook_policy_data", __irsa_webhook_parameters=known)["__irsa_webhook_policy_data"]
+    assert told["apps.helm"] == "arn:1"
+    made = render("__irsa_webhook_policy_data", __irsa_webhook_parameters=known, irsa_iam_made_roles=[])
+    assert "apps.helm" not in made["__irsa_webhook_policy_data"]
+
+
 def test_everything_on_request() -> None:
     found = render(
         "__irsa_webhook_objects",
