@@ -34,7 +34,9 @@ _LONGEST_TIMEOUT: t.Final = 15
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
 
-# How an owner's pods are replaced by changing its template (apps/v1). Others have to be made anew by hand.
+# Owners whose pods are replaced by changing their template. Those of others have to be made anew by hand, also where an
+# API of its own has the same kind, such as the StatefulSet of apps.kruise.io.
+_RESTARTABLE_VERSION: t.Final = "apps/v1"
 _RESTARTABLE: t.Final = ("DaemonSet", "Deployment", "StatefulSet")
 
 Apis = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -248,7 +250,7 @@ def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
         yield "v1", "Node", ("list",)
     if given["mode"] != "none" and given["restart_missed"]:
         for kind in _RESTARTABLE:
-            yield "apps/v1", kind, ("get", "list", "patch")
+            yield _RESTARTABLE_VERSION, kind, ("get", "list", "patch")
 
 
 def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
@@ -312,15 +314,20 @@ def missing_permissions(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any
 
 
 def _owner(pod: Manifest) -> dict[str, str]:
-    """Return C(kind) and C(name) of what makes the pod; a Deployment rather than its ReplicaSet. Empty for none."""
+    """Return C(apiVersion), C(kind) and C(name) of what makes the pod; a Deployment rather than its ReplicaSet.
+
+    Empty for none.
+    """
     metadata = pod["metadata"]
     reference = next((one for one in metadata.get("ownerReferences") or [] if one.get("controller")), None)
     if reference is None:
         return {}
+    owner = {key: reference[key] for key in ("apiVersion", "kind", "name")}
     template = (metadata.get("labels") or {}).get("pod-template-hash")
-    if reference["kind"] == "ReplicaSet" and template and reference["name"].endswith(f"-{template}"):
-        return {"kind": "Deployment", "name": reference["name"][: -len(template) - 1]}
-    return {"kind": reference["kind"], "name": reference["name"]}
+    is_replica_set = (owner["apiVersion"], owner["kind"]) == (_RESTARTABLE_VERSION, "ReplicaSet")
+    if is_replica_set and template and owner["name"].endswith(f"-{template}"):
+        return {**owner, "kind": "Deployment", "name": owner["name"][: -len(template) - 1]}
+    return owner
 
 
 def _is_concerned(pod: Manifest, with_role: t.Container[str], excluded: t.Container[str]) -> bool:
@@ -375,9 +382,10 @@ def missed(
             }
         )
         key = (namespace, owner.get("kind", ""), owner.get("name", ""))
-        if key[1] in _RESTARTABLE and key not in keeping:
+        restartable = owner.get("apiVersion") == _RESTARTABLE_VERSION and owner["kind"] in _RESTARTABLE
+        if restartable and key not in keeping:
             metadata = {"namespace": namespace, "name": owner["name"]}
-            owners[key] = {"apiVersion": "apps/v1", "kind": owner["kind"], "metadata": metadata}
+            owners[key] = {"apiVersion": _RESTARTABLE_VERSION, "kind": owner["kind"], "metadata": metadata}
         else:
             left.append(f"{namespace}/{name}")
     return {"pods": rows, "owners": list(owners.values()), "left": left}

@@ -287,9 +287,10 @@ def pod(name: str = "p", metadata: Json | None = None, spec: Json | None = None,
     }
 
 
-def owned(kind: str, name: str, **labels: str) -> Json:
+def owned(kind: str, name: str, version: str = "apps/v1", **labels: str) -> Json:
+    controller = {"apiVersion": version, "kind": kind, "name": name, "controller": True}
     return {
-        "ownerReferences": [{"kind": "Other", "name": "x"}, {"kind": kind, "name": name, "controller": True}],
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Other", "name": "x"}, controller],
         "labels": labels,
     }
 
@@ -335,7 +336,7 @@ def test_owners_are_restarted_once() -> None:
             pod("b", metadata=owned("ReplicaSet", "web-5d4f", **{"pod-template-hash": "5d4f"})),
             pod("c", metadata=owned("StatefulSet", "db")),
             pod("d", metadata=owned("ReplicaSet", "bare")),
-            pod("e", metadata=owned("Job", "once")),
+            pod("e", metadata=owned("Job", "once", "batch/v1")),
         ],
         WITH_ROLE,
     )
@@ -351,6 +352,14 @@ def test_owners_are_restarted_once() -> None:
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}},
     ]
     assert found["left"] == ["apps/d", "apps/e"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("StatefulSet", "db"), ("ReplicaSet", "db-5d4f")])
+def test_a_kind_of_the_same_name_in_another_api_is_not_restarted(kind: str, name: str) -> None:
+    owner = owned(kind, name, "apps.kruise.io/v1beta1", **{"pod-template-hash": "5d4f"})
+    found = missed([pod("a", metadata=owner)], WITH_ROLE)
+    assert (found["owners"], found["left"]) == ([], ["apps/a"])
+    assert found["pods"][0]["owner"] == f"{kind}/{name}"
 
 
 def test_what_keeps_its_pods_is_not_restarted() -> None:
