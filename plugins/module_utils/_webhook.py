@@ -391,4 +391,28 @@ def missed(
     return {"pods": rows, "owners": list(owners.values()), "left": left}
 
 
-__all__: t.Final = ("Image", "foreign", "image", "input_problems", "missed", "missing_permissions", "problems")
+def is_rolled_out(workload: Manifest) -> bool:
+    """Tell whether every pod of a workload of apps/v1 is of its template, and available.
+
+    That as many are available as are wanted says nothing of a new template: its pods may be still to come.
+    """
+    status = workload.get("status") or {}
+    if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
+        return False
+    if workload["kind"] == "DaemonSet":
+        wanted, counts = status.get("desiredNumberScheduled", 0), ("updatedNumberScheduled", "numberAvailable")
+    else:
+        wanted, counts = workload["spec"].get("replicas", 1), ("replicas", "updatedReplicas", "availableReplicas")
+    return all(status.get(count, 0) == wanted for count in counts)
+
+
+__all__: t.Final = (
+    "Image",
+    "foreign",
+    "image",
+    "input_problems",
+    "is_rolled_out",
+    "missed",
+    "missing_permissions",
+    "problems",
+)

@@ -14,6 +14,7 @@ from ansible_collections.onprem.irsa.plugins.filter import (
     policy_flags,
     policy_kept_flags,
     policy_parameters,
+    rolled_out,
     served_manifests,
     webhook_image,
     webhook_problems,
@@ -28,6 +29,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         policy_flags,
         policy_kept_flags,
         policy_parameters,
+        rolled_out,
         served_manifests,
         webhook_image,
         webhook_problems,
@@ -51,6 +53,7 @@ def test_their_names() -> None:
         "policy_flags",
         "policy_kept_flags",
         "policy_parameters",
+        "rolled_out",
         "served_manifests",
         "webhook_image",
         "webhook_problems",
@@ -90,6 +93,15 @@ def test_webhook_image() -> None:
         "reference": "m/a/b:v0.6.17",
         "review_versions": ["v1beta1"],
     }
+
+
+def test_rolled_out() -> None:
+    status = {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberAvailable": 1}
+    daemons = {"kind": "DaemonSet", "metadata": {"generation": 1}, "spec": {}, "status": status}
+    assert FILTERS["rolled_out"]([daemons]) is False
+    status["updatedNumberScheduled"] = 1
+    assert FILTERS["rolled_out"]([daemons]) is True
+    assert FILTERS["rolled_out"]([]) is False
 
 
 def test_served_manifests() -> None:

@@ -10,6 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._webhook import (
     foreign,
     image,
     input_problems,
+    is_rolled_out,
     missed,
     missing_permissions,
     problems,
@@ -386,3 +387,31 @@ def test_what_keeps_its_pods_is_not_restarted() -> None:
     )
     assert [one["metadata"]["name"] for one in found["owners"]] == ["agent", "cache"]
     assert found["left"] == ["apps/a", "apps/b", "apps/d"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "done"),
+    [
+        ("Deployment", {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, True),
+        # One by one without a surge, before the first: as many are available as are wanted.
+        ("Deployment", {"replicas": 3, "availableReplicas": 3}, False),
+        ("Deployment", {"replicas": 4, "updatedReplicas": 3, "availableReplicas": 3}, False),
+        ("Deployment", {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 2}, False),
+        ("Deployment", {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, False),
+        ("Deployment", {}, False),
+        ("StatefulSet", {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 3}, False),
+        ("StatefulSet", {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, True),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 2}, False),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 1, "updatedNumberScheduled": 2}, False),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 2, "updatedNumberScheduled": 2}, True),
+    ],
+)
+def test_when_a_restart_is_over(kind: str, status: Json, done: bool) -> None:
+    spec = {} if kind == "DaemonSet" else {"replicas": 3}
+    workload = {
+        "kind": kind,
+        "metadata": {"generation": 2},
+        "spec": spec,
+        "status": {"observedGeneration": 2, **status},
+    }
+    assert is_rolled_out(workload) is done
