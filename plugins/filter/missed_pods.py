@@ -44,8 +44,9 @@ options:
     default: []
   workloads:
     description:
-      - Deployments, StatefulSets and DaemonSets of the cluster. Those that are paused or whose update strategy is
-        C(OnDelete) are not in RV(_value.owners), because a restart makes none of their pods anew.
+      - Deployments, StatefulSets and DaemonSets of the cluster. Those that are paused, or whose update strategy is
+        C(OnDelete) or has a C(partition), are not in RV(_value.owners), because no restart makes all of their pods
+        anew.
     type: list
     elements: dict
     default: []
