@@ -8,8 +8,10 @@ import json
 import typing as t
 
 import pytest
+import yaml
 
 from .cluster_of_files import Cluster
+from .rendered import ROLES
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +64,15 @@ if asking.params["state"] == "patched":
     if not asking.check_mode:
         (DIRECTORY / "objects").write_text(json.dumps(objects))
     asking.exit_json(changed=True)
+wanted = asking.params["definition"]
+assert asking.check_mode and asking.params["apply"] in (False, "False")
+assert wanted["kind"] == "Pod" and wanted["metadata"]["namespace"] == "apps"
+name = wanted["metadata"]["labels"]["app"]
+note("try", name)
+if (DIRECTORY / ("refused-" + name)).exists():
+    asking.fail_json(msg='{"message":"no such quota","reason":"x"}')
+volumes = [] if (DIRECTORY / ("leftout-" + name)).exists() else [{"name": "aws-iam-token"}]
+asking.exit_json(changed=True, result={"spec": {"volumes": volumes}})
 """
 
 
@@ -122,7 +133,28 @@ def test_what_makes_them_is_restarted(tmp_path: Path) -> None:
     missed = Missed(tmp_path)
     code, output = missed.run()
     assert code == 0, output
-    assert missed.asked()[-2:] == ["restart web", "restart db"]
+    assert missed.asked() == ["try web", "try db", "restart web", "restart db"]
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [("leftout", "would not be injected either"), ("refused", "would be refused: no such quota")],
+)
+def test_what_a_restart_would_not_help_is_named(tmp_path: Path, what: str, reason: str) -> None:
+    (tmp_path / f"{what}-db").touch()
+    missed = Missed(tmp_path)
+    code, output = missed.run()
+    assert code == 0, output
+    assert missed.asked() == ["try web", "try db", "restart web"]
+    assert reason in output.rpartition("seen to by hand")[2]
+
+
+def test_in_check_mode_nothing_is_tried_that_waits_for_what_would_change(tmp_path: Path) -> None:
+    missed = Missed(tmp_path)
+    registers = yaml.safe_load((ROLES / "irsa_webhook/vars/main/main.yml").read_text())["__irsa_webhook_registers"]
+    code, output = missed.run("--check", **{name: {"changed": True} for name in registers})
+    assert code == 0, output
+    assert missed.asked() == ["restart web", "restart db"]
 
 
 def test_a_restart_that_brings_no_new_pods_fails_with_its_name(tmp_path: Path) -> None:

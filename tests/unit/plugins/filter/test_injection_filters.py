@@ -18,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.filter import (
     served_manifests,
     webhook_image,
     webhook_problems,
+    workload_pod,
 )
 
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
@@ -33,6 +34,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         served_manifests,
         webhook_image,
         webhook_problems,
+        workload_pod,
     )
     for name, function in file.FilterModule().filters().items()
 }
@@ -57,12 +59,13 @@ def test_their_names() -> None:
         "served_manifests",
         "webhook_image",
         "webhook_problems",
+        "workload_pod",
     ]
 
 
 def test_missed_pods() -> None:
-    assert FILTERS["missed_pods"]([POD], [ACCOUNT])["left"] == ["apps/p"]
-    assert FILTERS["missed_pods"]([POD], [], [ROLE])["left"] == ["apps/p"]
+    assert FILTERS["missed_pods"]([POD], [ACCOUNT])["left"][0]["name"] == "p"
+    assert FILTERS["missed_pods"]([POD], [], [ROLE])["left"][0]["name"] == "p"
     assert FILTERS["missed_pods"]([POD], [ACCOUNT], excluded=["apps"])["left"] == []
     assert FILTERS["missed_pods"]([POD], [])["left"] == []
 
@@ -107,3 +110,8 @@ def test_rolled_out() -> None:
 def test_served_manifests() -> None:
     pod, monitor = {"apiVersion": "v1", "kind": "Pod"}, {"apiVersion": "m/v1", "kind": "ServiceMonitor"}
     assert FILTERS["served_manifests"]([pod, monitor], {"v1": {"Pod": {}}, "m/v1": {"PodMonitor": {}}}) == [pod]
+
+
+def test_workload_pod() -> None:
+    workload = {"metadata": POD["metadata"], "spec": {"template": {"spec": POD["spec"]}}}
+    assert FILTERS["workload_pod"](workload, "p") == {"apiVersion": "v1", "kind": "Pod", **POD}
