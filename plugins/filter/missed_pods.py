@@ -44,8 +44,17 @@ options:
     default: []
   workloads:
     description:
-      - Deployments, StatefulSets and DaemonSets of the cluster. Those that are paused or whose update strategy is
-        C(OnDelete) are not in RV(_value.owners), because a restart makes none of their pods anew.
+      - Deployments, StatefulSets and DaemonSets of the cluster. Those that are paused, or whose update strategy is
+        C(OnDelete) or has a C(partition), are not in RV(_value.owners), because no restart makes all of their pods
+        anew.
+    type: list
+    elements: dict
+    default: []
+  trials:
+    description:
+      - What M(kubernetes.core.k8s) returned for pods of P(onprem.irsa.workload_pod#filter) that were tried without
+        being stored, in a loop over the workloads. Those whose pod was refused, or would not be injected, are not in
+        RV(_value.owners).
     type: list
     elements: dict
     default: []
@@ -91,20 +100,24 @@ _value:
       type: list
       elements: dict
     left:
-      description: Pods, as C(namespace/name), that no restart makes anew, such as those of jobs or paused workloads.
+      description:
+        - Those of RV(_value.pods) to which no restart gives their role, such as those of jobs or paused workloads, each
+          with a C(reason).
       type: list
-      elements: str
+      elements: dict
 """
 
 
-def _filter(
+def _filter(  # noqa: PLR0913 -- the filter's options
     pods: t.Iterable[dict[str, t.Any]],
     service_accounts: t.Iterable[dict[str, t.Any]],
     roles: t.Iterable[t.Mapping[str, t.Any]] = (),
     excluded: t.Sequence[str] = (),
     workloads: t.Iterable[dict[str, t.Any]] = (),
+    *,
+    trials: t.Iterable[t.Mapping[str, t.Any]] = (),
 ) -> dict[str, list[t.Any]]:
-    return missed(pods, accounts(service_accounts, roles, Settings()), excluded, workloads)
+    return missed(pods, accounts(service_accounts, roles, Settings()), excluded, workloads, trials)
 
 
 class FilterModule:

@@ -8,7 +8,12 @@ import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import SKIP_LABEL, lacks_role, service_account_of
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
+    SKIP_LABEL,
+    is_injected,
+    lacks_role,
+    service_account_of,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import api
 
@@ -21,6 +26,7 @@ _LAST_V1BETA1: t.Final = (0, 6, 17)
 _TAG = re.compile(r":v?([0-9]+)\.([0-9]+)\.([0-9]+)(?:@|$)")
 # A reference as in the distribution project's "reference" grammar, with a tag or a digest or both.
 _IMAGE = re.compile(r"[a-zA-Z0-9][\w.:/-]*?(?::\w[\w.-]{0,127}|(?::\w[\w.-]{0,127})?@sha256:[0-9a-f]{64})", re.ASCII)
+_MESSAGE = re.compile(r'"message":"(.*?)","')
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -34,7 +40,9 @@ _LONGEST_TIMEOUT: t.Final = 15
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
 
-# How an owner's pods are replaced by changing its template (apps/v1). Others have to be made anew by hand.
+# Owners whose pods are replaced by changing their template. Those of others have to be made anew by hand, also where an
+# API of its own has the same kind, such as the StatefulSet of apps.kruise.io.
+_RESTARTABLE_VERSION: t.Final = "apps/v1"
 _RESTARTABLE: t.Final = ("DaemonSet", "Deployment", "StatefulSet")
 
 Apis = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -248,7 +256,7 @@ def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
         yield "v1", "Node", ("list",)
     if given["mode"] != "none" and given["restart_missed"]:
         for kind in _RESTARTABLE:
-            yield "apps/v1", kind, ("get", "list", "patch")
+            yield _RESTARTABLE_VERSION, kind, ("get", "list", "patch")
 
 
 def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
@@ -263,6 +271,8 @@ def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Ite
         yield "v1", "Pod", _MAKE
     elif there:
         yield "v1", "Pod", ("get", "list", "delete")
+    if given["mode"] != "none" and given["restart_missed"]:
+        yield "v1", "Pod", ("get", "create")  # tried only, in the namespaces of what is to be restarted
     if given["adopt"] and seen["foreign"]:
         yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("delete",)
         yield "v1", "Service", ("get", "delete")
@@ -312,15 +322,20 @@ def missing_permissions(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any
 
 
 def _owner(pod: Manifest) -> dict[str, str]:
-    """Return C(kind) and C(name) of what makes the pod; a Deployment rather than its ReplicaSet. Empty for none."""
+    """Return C(apiVersion), C(kind) and C(name) of what makes the pod; a Deployment rather than its ReplicaSet.
+
+    Empty for none.
+    """
     metadata = pod["metadata"]
     reference = next((one for one in metadata.get("ownerReferences") or [] if one.get("controller")), None)
     if reference is None:
         return {}
+    owner = {key: reference[key] for key in ("apiVersion", "kind", "name")}
     template = (metadata.get("labels") or {}).get("pod-template-hash")
-    if reference["kind"] == "ReplicaSet" and template and reference["name"].endswith(f"-{template}"):
-        return {"kind": "Deployment", "name": reference["name"][: -len(template) - 1]}
-    return {"kind": reference["kind"], "name": reference["name"]}
+    is_replica_set = (owner["apiVersion"], owner["kind"]) == (_RESTARTABLE_VERSION, "ReplicaSet")
+    if is_replica_set and template and owner["name"].endswith(f"-{template}"):
+        return {**owner, "kind": "Deployment", "name": owner["name"][: -len(template) - 1]}
+    return owner
 
 
 def _is_concerned(pod: Manifest, with_role: t.Container[str], excluded: t.Container[str]) -> bool:
@@ -344,21 +359,64 @@ def _keeps_pods(workload: Manifest) -> bool:
     return bool(spec.get("paused") or partition) or strategy.get("type") == "OnDelete"
 
 
+def refusal(error: str) -> str:
+    """Return what an API server says, of an error of the module k8s, which quotes its C(Status) whole."""
+    message = _MESSAGE.search(error)
+    return error if message is None else message[1].replace("\\", "")
+
+
+def workload_pod(workload: Manifest, name: str) -> Manifest:
+    """Return a pod as a workload of apps/v1 makes it, to be tried under a name."""
+    template, of = workload["spec"]["template"], workload["metadata"]
+    metadata = {
+        key: value for key, value in (template.get("metadata") or {}).items() if key in ("annotations", "labels")
+    }
+    spec = dict(template["spec"])
+    # The controller adds these to a StatefulSet's pods, without which what mounts them would be refused.
+    claims = [one["metadata"]["name"] for one in workload["spec"].get("volumeClaimTemplates") or []]
+    if claims:
+        claimed = [
+            {"name": claim, "persistentVolumeClaim": {"claimName": f"{claim}-{of['name']}-0"}} for claim in claims
+        ]
+        spec["volumes"] = [*(one for one in spec.get("volumes") or [] if one["name"] not in claims), *claimed]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**metadata, "namespace": of["namespace"], "name": name},
+        "spec": spec,
+    }
+
+
+def _unhelped(trial: t.Mapping[str, t.Any]) -> str:
+    """Say why a restart would give no role, by what the module k8s returned for a pod; empty when it would."""
+    admitted = trial.get("result") or {}
+    if "spec" not in admitted:
+        return f"a new pod would be refused: {refusal(str(trial.get('msg', 'no reason is known')))}"
+    return "" if is_injected(admitted) else "a new pod would not be injected either"
+
+
+def _key(workload: Manifest) -> tuple[str, str, str]:
+    return workload["metadata"]["namespace"], workload["kind"], workload["metadata"]["name"]
+
+
 def missed(
     pods: t.Iterable[Manifest],
     with_role: t.Container[str],
     excluded: t.Container[str] = (),
     workloads: t.Iterable[Manifest] = (),
+    trials: t.Iterable[t.Mapping[str, t.Any]] = (),
 ) -> dict[str, list[t.Any]]:
     """Find the pods that are to have a role but were admitted without.
 
     WITH_ROLE are service accounts as C(namespace/name); pods in the namespaces EXCLUDED are left alone by intent. Those
-    of the WORKLOADS that keep their pods are not restarted. Returns C(pods), each with C(namespace), C(name),
+    of the WORKLOADS that keep their pods are not restarted, nor those for which TRIALS, results of the module k8s for
+    C(workload_pod) by the C(item), show that it would not help. Returns C(pods), each with C(namespace), C(name),
     C(service_account) and C(owner); C(owners), manifests to merge that name what can be restarted, once each; and
-    C(left), the C(namespace/name) of pods that no restart makes anew.
+    C(left), those of the pods to which no restart gives their role, each with a C(reason).
     """
-    keeping = {
-        (one["metadata"]["namespace"], one["kind"], one["metadata"]["name"]) for one in workloads if _keeps_pods(one)
+    reasons = {
+        **{_key(trial["item"]): _unhelped(trial) for trial in trials},
+        **{_key(one): "a restart keeps pods of what makes it" for one in workloads if _keeps_pods(one)},
     }
     rows, owners, left = [], {}, []
     for pod in pods:
@@ -366,21 +424,48 @@ def missed(
             continue
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         owner = _owner(pod)
-        rows.append(
-            {
-                "namespace": namespace,
-                "name": name,
-                "service_account": service_account_of(pod["spec"]),
-                "owner": f"{owner['kind']}/{owner['name']}" if owner else "",
-            }
-        )
+        row = {
+            "namespace": namespace,
+            "name": name,
+            "service_account": service_account_of(pod["spec"]),
+            "owner": f"{owner['kind']}/{owner['name']}" if owner else "",
+        }
+        rows.append(row)
         key = (namespace, owner.get("kind", ""), owner.get("name", ""))
-        if key[1] in _RESTARTABLE and key not in keeping:
+        restartable = owner.get("apiVersion") == _RESTARTABLE_VERSION and owner["kind"] in _RESTARTABLE
+        reason = reasons.get(key, "") if restartable else "nothing that can be restarted makes it"
+        if not reason:
             metadata = {"namespace": namespace, "name": owner["name"]}
-            owners[key] = {"apiVersion": "apps/v1", "kind": owner["kind"], "metadata": metadata}
+            owners[key] = {"apiVersion": _RESTARTABLE_VERSION, "kind": owner["kind"], "metadata": metadata}
         else:
-            left.append(f"{namespace}/{name}")
+            left.append({**row, "reason": reason})
     return {"pods": rows, "owners": list(owners.values()), "left": left}
 
 
-__all__: t.Final = ("Image", "foreign", "image", "input_problems", "missed", "missing_permissions", "problems")
+def is_rolled_out(workload: Manifest) -> bool:
+    """Tell whether every pod of a workload of apps/v1 is of its template, and available.
+
+    That as many are available as are wanted says nothing of a new template: its pods may be still to come.
+    """
+    status = workload.get("status") or {}
+    if status.get("observedGeneration", 0) < workload["metadata"]["generation"]:
+        return False
+    if workload["kind"] == "DaemonSet":
+        wanted, counts = status.get("desiredNumberScheduled", 0), ["updatedNumberScheduled", "numberAvailable"]
+    else:
+        wanted, counts = workload["spec"].get("replicas", 1), ["replicas", "updatedReplicas", "availableReplicas"]
+    return all(status.get(count, 0) == wanted for count in counts)
+
+
+__all__: t.Final = (
+    "Image",
+    "foreign",
+    "image",
+    "input_problems",
+    "is_rolled_out",
+    "missed",
+    "missing_permissions",
+    "problems",
+    "refusal",
+    "workload_pod",
+)

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from datetime import timedelta
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, is_injected
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import unknown
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import refusal
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, instant, served
 
 if t.TYPE_CHECKING:
@@ -22,7 +22,6 @@ _RUN: t.Final = "Run onprem.irsa.site."
 _NAMED: t.Final = 3
 # What API servers say when they get no answer of a webhook (apiserver, webhook/mutating/dispatcher.go).
 _NOT_REACHED: t.Final = 'failed calling webhook "probe.pod-identity-webhook.amazonaws.com"'
-_MESSAGE = re.compile(r'"message":"(.*?)","')  # of a Status, which the module k8s quotes whole
 
 
 def findings(given: Json, seen: Json) -> list[Finding]:
@@ -190,8 +189,7 @@ def _outcome(given: Json, probe: Json) -> tuple[State, str, str]:
 
 
 def _refused(given: Json, error: str) -> tuple[State, str, str]:
-    message = _MESSAGE.search(error)
-    said = error if message is None else message[1].replace("\\", "")
+    said = refusal(error)
     if _NOT_REACHED in said:
         return "broken", f"an API server does not reach the webhook: {said}", _reach(given)
     fix = f"See that the user of the kubeconfig may create pods in {given['namespace']}, and what refuses them."

@@ -14,9 +14,11 @@ from ansible_collections.onprem.irsa.plugins.filter import (
     policy_flags,
     policy_kept_flags,
     policy_parameters,
+    rolled_out,
     served_manifests,
     webhook_image,
     webhook_problems,
+    workload_pod,
 )
 
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
@@ -28,9 +30,11 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         policy_flags,
         policy_kept_flags,
         policy_parameters,
+        rolled_out,
         served_manifests,
         webhook_image,
         webhook_problems,
+        workload_pod,
     )
     for name, function in file.FilterModule().filters().items()
 }
@@ -51,15 +55,17 @@ def test_their_names() -> None:
         "policy_flags",
         "policy_kept_flags",
         "policy_parameters",
+        "rolled_out",
         "served_manifests",
         "webhook_image",
         "webhook_problems",
+        "workload_pod",
     ]
 
 
 def test_missed_pods() -> None:
-    assert FILTERS["missed_pods"]([POD], [ACCOUNT])["left"] == ["apps/p"]
-    assert FILTERS["missed_pods"]([POD], [], [ROLE])["left"] == ["apps/p"]
+    assert FILTERS["missed_pods"]([POD], [ACCOUNT])["left"][0]["name"] == "p"
+    assert FILTERS["missed_pods"]([POD], [], [ROLE])["left"][0]["name"] == "p"
     assert FILTERS["missed_pods"]([POD], [ACCOUNT], excluded=["apps"])["left"] == []
     assert FILTERS["missed_pods"]([POD], [])["left"] == []
 
@@ -92,6 +98,20 @@ def test_webhook_image() -> None:
     }
 
 
+def test_rolled_out() -> None:
+    status = {"observedGeneration": 1, "desiredNumberScheduled": 1, "numberAvailable": 1}
+    daemons = {"kind": "DaemonSet", "metadata": {"generation": 1}, "spec": {}, "status": status}
+    assert FILTERS["rolled_out"]([daemons]) is False
+    status["updatedNumberScheduled"] = 1
+    assert FILTERS["rolled_out"]([daemons]) is True
+    assert FILTERS["rolled_out"]([]) is False
+
+
 def test_served_manifests() -> None:
     pod, monitor = {"apiVersion": "v1", "kind": "Pod"}, {"apiVersion": "m/v1", "kind": "ServiceMonitor"}
     assert FILTERS["served_manifests"]([pod, monitor], {"v1": {"Pod": {}}, "m/v1": {"PodMonitor": {}}}) == [pod]
+
+
+def test_workload_pod() -> None:
+    workload = {"metadata": POD["metadata"], "spec": {"template": {"spec": POD["spec"]}}}
+    assert FILTERS["workload_pod"](workload, "p") == {"apiVersion": "v1", "kind": "Pod", **POD}

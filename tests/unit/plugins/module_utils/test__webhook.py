@@ -10,9 +10,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._webhook import (
     foreign,
     image,
     input_problems,
+    is_rolled_out,
     missed,
     missing_permissions,
     problems,
+    workload_pod,
 )
 
 Json = dict[str, t.Any]
@@ -287,9 +289,10 @@ def pod(name: str = "p", metadata: Json | None = None, spec: Json | None = None,
     }
 
 
-def owned(kind: str, name: str, **labels: str) -> Json:
+def owned(kind: str, name: str, version: str = "apps/v1", **labels: str) -> Json:
+    controller = {"apiVersion": version, "kind": kind, "name": name, "controller": True}
     return {
-        "ownerReferences": [{"kind": "Other", "name": "x"}, {"kind": kind, "name": name, "controller": True}],
+        "ownerReferences": [{"apiVersion": "v1", "kind": "Other", "name": "x"}, controller],
         "labels": labels,
     }
 
@@ -297,10 +300,14 @@ def owned(kind: str, name: str, **labels: str) -> Json:
 WITH_ROLE = {"apps/reports"}
 
 
+def left(found: Json) -> list[str]:
+    return [f"{one['namespace']}/{one['name']}" for one in found["left"]]
+
+
 def test_a_pod_that_was_missed() -> None:
     found = missed([pod()], WITH_ROLE)
     assert found["pods"] == [{"namespace": "apps", "name": "p", "service_account": "reports", "owner": ""}]
-    assert (found["owners"], found["left"]) == ([], ["apps/p"])
+    assert (found["owners"], left(found)) == ([], ["apps/p"])
 
 
 @pytest.mark.parametrize(
@@ -335,7 +342,7 @@ def test_owners_are_restarted_once() -> None:
             pod("b", metadata=owned("ReplicaSet", "web-5d4f", **{"pod-template-hash": "5d4f"})),
             pod("c", metadata=owned("StatefulSet", "db")),
             pod("d", metadata=owned("ReplicaSet", "bare")),
-            pod("e", metadata=owned("Job", "once")),
+            pod("e", metadata=owned("Job", "once", "batch/v1")),
         ],
         WITH_ROLE,
     )
@@ -350,7 +357,15 @@ def test_owners_are_restarted_once() -> None:
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "apps", "name": "web"}},
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}},
     ]
-    assert found["left"] == ["apps/d", "apps/e"]
+    assert left(found) == ["apps/d", "apps/e"]
+
+
+@pytest.mark.parametrize(("kind", "name"), [("StatefulSet", "db"), ("ReplicaSet", "db-5d4f")])
+def test_a_kind_of_the_same_name_in_another_api_is_not_restarted(kind: str, name: str) -> None:
+    owner = owned(kind, name, "apps.kruise.io/v1beta1", **{"pod-template-hash": "5d4f"})
+    found = missed([pod("a", metadata=owner)], WITH_ROLE)
+    assert (found["owners"], left(found)) == ([], ["apps/a"])
+    assert found["pods"][0]["owner"] == f"{kind}/{name}"
 
 
 def test_what_keeps_its_pods_is_not_restarted() -> None:
@@ -376,4 +391,67 @@ def test_what_keeps_its_pods_is_not_restarted() -> None:
         ],
     )
     assert [one["metadata"]["name"] for one in found["owners"]] == ["agent", "cache"]
-    assert found["left"] == ["apps/a", "apps/b", "apps/d"]
+    assert left(found) == ["apps/a", "apps/b", "apps/d"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"result": {"spec": {"volumes": [{"name": "aws-iam-token"}]}}}, ""),
+        ({"result": {"spec": {"volumes": []}}}, "a new pod would not be injected either"),
+        ({"msg": 'b\'{"message":"pods \\"p\\" is forbidden","reason":"x"}\''}, 'refused: pods "p" is forbidden'),
+        ({"result": {}}, "refused: no reason is known"),  # a conflict, of which the module k8s warns only
+    ],
+)
+def test_what_a_restart_would_not_help_is_not_restarted(answer: Json, reason: str) -> None:
+    item = {"kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}}
+    pods = [pod("a", metadata=owned("StatefulSet", "db")), pod("b", metadata=owned("DaemonSet", "db"))]
+    found = missed(pods, WITH_ROLE, trials=[{"item": item, **answer}])
+    assert [one["kind"] for one in found["owners"]] == (["DaemonSet"] if reason else ["StatefulSet", "DaemonSet"])
+    assert left(found) == (["apps/a"] if reason else [])
+    assert all(one["reason"].endswith(reason) for one in found["left"])
+
+
+def test_a_pod_of_a_workload() -> None:
+    spec = {"serviceAccountName": "reports", "containers": [], "volumes": [{"name": "data"}, {"name": "tmp"}]}
+    template = {"metadata": {"labels": {"app": "db"}, "creationTimestamp": None}, "spec": spec}
+    workload: Json = {"metadata": {"namespace": "apps", "name": "db"}, "spec": {"template": template}}
+    metadata = {"namespace": "apps", "name": "trial", "labels": {"app": "db"}}
+    made = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    assert workload_pod(workload, "trial") == made
+    workload["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}}]
+    claimed = {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}
+    assert workload_pod(workload, "trial")["spec"] == {**spec, "volumes": [{"name": "tmp"}, claimed]}
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_who_may_not_try_pods_of_what_is_restarted(restarts: bool) -> None:
+    assert ("create pods" in refused([READING], {"mode": "foreign", "restart_missed": restarts})) is restarts
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "done"),
+    [
+        ("Deployment", {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, True),
+        # One by one without a surge, before the first: as many are available as are wanted.
+        ("Deployment", {"replicas": 3, "availableReplicas": 3}, False),
+        ("Deployment", {"replicas": 4, "updatedReplicas": 3, "availableReplicas": 3}, False),
+        ("Deployment", {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 2}, False),
+        ("Deployment", {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, False),
+        ("Deployment", {}, False),
+        ("StatefulSet", {"replicas": 3, "updatedReplicas": 1, "availableReplicas": 3}, False),
+        ("StatefulSet", {"replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}, True),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 2}, False),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 1, "updatedNumberScheduled": 2}, False),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 2, "updatedNumberScheduled": 2}, True),
+    ],
+)
+def test_when_a_restart_is_over(kind: str, status: Json, done: bool) -> None:
+    spec = {} if kind == "DaemonSet" else {"replicas": 3}
+    workload = {
+        "kind": kind,
+        "metadata": {"generation": 2},
+        "spec": spec,
+        "status": {"observedGeneration": 2, **status},
+    }
+    assert is_rolled_out(workload) is done

@@ -302,7 +302,7 @@ def pods(*names: str) -> list[Json]:
             "Set irsa_webhook_restart_missed: true and run onprem.irsa.site.",
         ),
         (
-            {"pods": pods("a"), "owners": [], "left": ["apps/a"]},
+            {"pods": pods("a"), "owners": [], "left": [{}]},
             "1 without the role of their service account: apps/a",
             "Make those anew by hand that no restart makes anew.",
         ),
