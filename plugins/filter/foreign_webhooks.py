@@ -67,6 +67,10 @@ _value:
       description: The name of that service.
       type: str
       sample: pod-identity-webhook
+    others:
+      description: The webhooks of other kinds in the configuration.
+      type: list
+      elements: str
     release:
       description: The Helm release that made it; empty for none.
       type: str

@@ -33,10 +33,13 @@ _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,
 # The upstream name, which kOps and the community's chart keep, and the one that EKS gives its own.
 _HOOKS: t.Final = ("pod-identity-webhook.amazonaws.com", "iam-for-pods.amazonaws.com")
 _SERVICE: t.Final = "pod-identity-webhook"
+_CHART: t.Final = "amazon-eks-pod-identity-webhook"  # the name of the community's, which a release stands before
 
-# Seconds. API servers end a request for a pod after 34 (k8s.io/apiserver, endpoints/handlers/rest.go:
-# requestTimeoutUpperBound).
-_LONGEST_TIMEOUT: t.Final = 15
+# How often an API server may call the webhook for a pod, by whether it is strict, and the seconds for each call, as it
+# ends a request for a pod after 34 (k8s.io/apiserver, endpoints/handlers/rest.go: requestTimeoutUpperBound).
+_CALLS: t.Final = {False: ("twice", 15), True: ("three times", 11)}
+# Where preStop.sleep and the matchConditions of webhooks are on by default (Kubernetes, "Feature Gates").
+_OLDEST_FOR_WEBHOOK: t.Final = (1, 30)
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
 
@@ -73,15 +76,17 @@ def image(reference: str, mirror: str = "") -> Image:
 
 def _is_injector(webhook: t.Mapping[str, t.Any]) -> bool:
     service = (webhook.get("clientConfig") or {}).get("service") or {}
-    # Azure's webhook has another name; any service whose name ends like the upstream one's is a copy of it.
-    return webhook.get("name") in _HOOKS or str(service.get("name", "")).endswith(_SERVICE)
+    # Azure's webhook has another name, Alibaba Cloud's a service that ends as the upstream one's does.
+    name = str(service.get("name", ""))
+    return webhook.get("name") in _HOOKS or name == _SERVICE or name.endswith(_CHART)
 
 
 def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> list[dict[str, t.Any]]:
     """Find other pod-identity webhooks among the C(MutatingWebhookConfiguration) of a cluster.
 
     OWN are the names of the role's. Returns for each configuration C(name), C(namespace) and C(service) of what it
-    calls (empty for a URL), and C(release), the Helm release that made it, or empty.
+    calls (empty for a URL), C(others), the webhooks of other kinds in it, and C(release), the Helm release that made
+    it, or empty.
     """
     found = []
     for configuration in configurations:
@@ -95,6 +100,7 @@ def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> lis
                     "name": metadata["name"],
                     "namespace": service.get("namespace", ""),
                     "service": service.get("name", ""),
+                    "others": [hook["name"] for hook in configuration["webhooks"] if not _is_injector(hook)],
                     "release": annotations.get("meta.helm.sh/release-name", ""),
                 }
             )
@@ -131,10 +137,11 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     for option, default in (("replicas", 2), ("certificate_days", 365), ("timeout", 5)):
         if given[option] < 1:
             yield f"irsa_webhook_{option} is {given[option]}. It must be 1 or more; the default is {default}."
-    if given["timeout"] > _LONGEST_TIMEOUT:
+    calls, longest = _CALLS[given["strict"]]
+    if given["timeout"] > longest:
         yield (
-            f"irsa_webhook_timeout is {given['timeout']}. API servers may call the webhook twice for a pod, for whose "
-            f"creation they take 34 seconds at most. Set it to {_LONGEST_TIMEOUT} or less; the default is 5."
+            f"irsa_webhook_timeout is {given['timeout']}. API servers may call the webhook {calls} for a pod, for "
+            f"whose creation they take 34 seconds at most. Set it to {longest} or less; the default is 5."
         )
     ports = (given["port"], given["metrics_port"])
     if ports[0] == ports[1] or not all(_FIRST_PORT <= port <= _LAST_PORT for port in ports):
@@ -149,8 +156,8 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield "irsa_webhook_tls is secret, but no Secret is named. Set irsa_webhook_tls_secret to namespace/name."
 
 
-def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    """Say what in the cluster stands in the way."""
+def _mode_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Say what keeps the cluster from the mode: what injects pods already, and its age."""
     mode, others = given["mode"], [other["name"] for other in seen["foreign"]]
     names = ", ".join(others)
     if mode in ("webhook", "policy") and others and not given["adopt"]:
@@ -158,11 +165,29 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
             f"The MutatingWebhookConfiguration {names} injects pods already. Set irsa_webhook_adopt: true to have this "
             "role take its place, or irsa_webhook_mode: foreign to leave it alone."
         )
+    for other in seen["foreign"]:
+        if mode in ("webhook", "policy") and given["adopt"] and other["others"]:
+            yield (
+                f"The MutatingWebhookConfiguration {other['name']} has other webhooks, too, which would go with it: "
+                f"{', '.join(other['others'])}. Take its pod-identity webhook out of it by hand, or set "
+                "irsa_webhook_mode: foreign to leave it alone."
+            )
+    if mode == "webhook" and tuple(map(int, seen["minor"].split("."))) < _OLDEST_FOR_WEBHOOK:
+        yield (
+            f"irsa_webhook_mode is webhook, but the cluster is Kubernetes {seen['minor']}. It takes 1.30 or newer, for "
+            "matchConditions and the sleep before its pods end. Upgrade the cluster, or set irsa_webhook_mode to none, "
+            "or to foreign with a webhook of your own."
+        )
     if mode == "foreign" and not others:
         yield (
             "irsa_webhook_mode is foreign, but no other MutatingWebhookConfiguration calls a pod-identity webhook. "
             "Install one, or set irsa_webhook_mode to webhook, policy or none."
         )
+
+
+def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Say what in the cluster stands in the way of the role's objects."""
+    mode = given["mode"]
     if mode in ("webhook", "policy") and seen["namespace_owner"] not in (None, "onprem.irsa"):
         yield (
             f"The namespace {given['namespace']} exists and was not made by this role, which would remove it with what "
@@ -172,8 +197,9 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
         before = seen["other_namespaces"][0]
         yield (
             f"irsa_webhook_namespace is {given['namespace']}, but the namespace {before} has what this role made "
-            f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first: "
-            f"ansible-playbook -i inventory onprem.irsa.teardown -e irsa_webhook_namespace={before}"
+            f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first, "
+            f"while pods that are created are not injected: ansible-playbook -i inventory onprem.irsa.site "
+            f"-e irsa_webhook_mode=none -e irsa_webhook_namespace={before}"
         )
     if mode == "webhook" and given["pull_secret"] and seen["pull_secret_type"] != _PULL_TYPE:
         kind = f"is of the type {seen['pull_secret_type']}" if seen["pull_secret_type"] else "does not exist"
@@ -228,6 +254,7 @@ def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[
     and C(takes_away), by their C(apiVersion) and C(kind) what the role would make and look for to remove it.
     """
     return [
+        *_mode_problems(given, seen),
         *_cluster_problems(given, seen),
         *_policy_problems(given, seen),
         *missing_permissions(given, seen),

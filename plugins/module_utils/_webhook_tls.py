@@ -44,9 +44,10 @@ class Plan(t.NamedTuple):
 
 
 class Pair(t.NamedTuple):
-    """A certificate and the authorities that were given with it, both as read."""
+    """A certificate, the intermediate ones served with it and the authorities that were given, all as read."""
 
     certificate: x509.Certificate
+    intermediates: list[x509.Certificate]
     authorities: list[x509.Certificate]
 
 
@@ -72,7 +73,7 @@ def _public_key(key: t.Any) -> bytes:  # noqa: ANN401 -- one of cryptography's m
 def read_pair(data: Data, name: str, fix: str) -> Pair:
     """Read the Secret NAME of the type C(kubernetes.io/tls); raise InputError when its key is not the certificate's."""
     try:
-        certificate = x509.load_pem_x509_certificate(b64decode(data["tls.crt"]))
+        certificate, *intermediates = x509.load_pem_x509_certificates(b64decode(data["tls.crt"]))
         key = load_pem_private_key(b64decode(data["tls.key"]), password=None)
         authorities = x509.load_pem_x509_certificates(b64decode(data["ca.crt"])) if data.get("ca.crt") else []
     except KeyError as error:
@@ -81,7 +82,7 @@ def read_pair(data: Data, name: str, fix: str) -> Pair:
         raise InputError(f"The Secret {name} holds no PEM certificate with a plain key.", fix=fix) from error
     if _public_key(certificate.public_key()) != _public_key(key.public_key()):
         raise InputError(f"The Secret {name} holds a certificate (tls.crt) and another's key (tls.key).", fix=fix)
-    return Pair(certificate, authorities)
+    return Pair(certificate, intermediates, authorities)
 
 
 def read_bundle(bundle: str) -> list[x509.Certificate]:
@@ -98,6 +99,29 @@ def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
+
+
+Chain = list["x509.Certificate"]
+
+
+def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> t.Iterator[Chain]:
+    """Find the ways from a certificate to an authority: RFC 5280, 6.1, as far as signatures tell."""
+    for authority in authorities:
+        if _signed(certificate, authority):
+            yield [certificate, authority]
+    for issuer in intermediates:
+        if _signed(certificate, issuer):
+            others = [one for one in intermediates if one != issuer]
+            yield from ([certificate, *chain] for chain in _chains(issuer, others, authorities))
+
+
+def _chain(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> Chain | None:
+    """Return the way to an authority that is valid for the longest, or None."""
+    return max(_chains(certificate, intermediates, authorities), key=_end, default=None)
+
+
+def _end(chain: Chain) -> datetime:
+    return min(one.not_valid_after_utc for one in chain)
 
 
 def _named(certificate: x509.Certificate, host: str) -> bool:
@@ -162,17 +186,20 @@ def plan(  # noqa: PLR0913 -- what there is, and what is wanted
 def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str) -> Plan:
     """Judge a Secret that was given; raise InputError for one that API servers would refuse.
 
-    It is to hold C(tls.crt), C(tls.key) and in C(ca.crt) the authorities, one of which signed the certificate.
+    It is to hold C(tls.crt), C(tls.key) and in C(ca.crt) the authorities, one of which signed the certificate or the
+    last of the intermediate ones that follow it in C(tls.crt).
     """
     fix = f"Give a kubernetes.io/tls Secret with tls.crt for {host}, its tls.key, and ca.crt, which signed it."
-    leaf, authorities = read_pair(certificate, name, fix)
+    leaf, intermediates, authorities = read_pair(certificate, name, fix)
     if not authorities:
         raise InputError(f"The Secret {name} has no ca.crt, by which API servers judge the webhook.", fix=fix)
-    if not any(_signed(leaf, one) for one in authorities):
+    chain = _chain(leaf, intermediates, authorities)
+    if chain is None:
         raise InputError(f"The certificate in the Secret {name} is not signed by its ca.crt.", fix=fix)
     if not _named(leaf, host):
         raise InputError(f"The certificate in the Secret {name} is not for {host}.", fix=fix)
-    if not leaf.not_valid_before_utc <= now < leaf.not_valid_after_utc:
+    begin, end = _life(chain[:-1])
+    if not begin <= now < end:
         raise InputError(f"The certificate in the Secret {name} is not valid now, {now:%Y-%m-%d}.", fix=fix)
     trusted = read_bundle(bundle)
     return Plan(
@@ -180,7 +207,7 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
         new_certificate=False,
         kept=[_pem(one) for one in trusted if one not in authorities and one.not_valid_after_utc > now],
         trusted=trusted == authorities,
-        expires=leaf.not_valid_after_utc,
+        expires=end,
         authority_expires=min(one.not_valid_after_utc for one in authorities),
         lifetime=_lifetime(leaf),
     )
@@ -189,18 +216,21 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
 def served(certificate: str, bundle: str, host: str) -> Served | None:
     """Look at a C(tls.crt) as API servers do, which have BUNDLE and call HOST; None where it holds no certificate.
 
-    Its key is not looked at. Of several authorities that have signed it the one that ends last counts.
+    Its key is not looked at. Of several ways to an authority the one that is valid for the longest counts.
     """
-    leaf = next(iter(read_bundle(certificate)), None)
-    if leaf is None:
+    certificates = read_bundle(certificate)
+    if not certificates:
         return None
-    signers = [one for one in read_bundle(bundle) if _signed(leaf, one)]
-    last = max(signers, key=lambda one: one.not_valid_after_utc, default=None)
-    return Served(_named(leaf, host), _life(leaf), None if last is None else _life(last))
+    leaf, *intermediates = certificates
+    chain = _chain(leaf, intermediates, read_bundle(bundle))
+    if chain is None:
+        return Served(_named(leaf, host), _life([leaf]), None)
+    return Served(_named(leaf, host), _life(chain[:-1]), _life(chain[-1:]))
 
 
-def _life(certificate: x509.Certificate) -> tuple[datetime, datetime]:
-    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+def _life(certificates: Chain) -> tuple[datetime, datetime]:
+    """Return from when on and until when all of them are valid."""
+    return max(one.not_valid_before_utc for one in certificates), _end(certificates)
 
 
 def instant(text: str) -> datetime:

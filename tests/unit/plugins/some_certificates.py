@@ -33,11 +33,13 @@ def _builder(name: str, key: int, begin: datetime, days: float) -> x509.Certific
 
 
 @functools.cache  # an ECDSA signature is another each time
-def authority(key: int = 1, *, begin: datetime = NOW, days: float = 3650) -> x509.Certificate:
-    """Return a certificate authority with this key; all of them have the same name."""
+def authority(
+    key: int = 1, *, begin: datetime = NOW, days: float = 3650, signer: int | None = None
+) -> x509.Certificate:
+    """Return a certificate authority with this key, signed by itself or the key SIGNER; all have the same name."""
     made = _builder("CA", key, begin, days).issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")]))
-    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    return made.sign(ec_key(key), hashes.SHA256())
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=0 if signer else 1), critical=True)
+    return made.sign(ec_key(signer or key), hashes.SHA256())
 
 
 def leaf(

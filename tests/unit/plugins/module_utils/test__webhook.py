@@ -70,6 +70,7 @@ def test_webhooks_of_others() -> None:
             configuration("chart", "x", service("irsa-amazon-eks-pod-identity-webhook"), **release),
             configuration("eks", "iam-for-pods.amazonaws.com", {"url": "https://127.0.0.1:23443/mutate"}),
             configuration("azure", "mutation.azure-workload-identity.io", service("azure-wi-webhook-webhook-service")),
+            configuration("alibaba", "ack.example.com", service("ack-pod-identity-webhook")),
             {"metadata": {"name": "empty"}},
         ],
         ["own"],
@@ -81,6 +82,12 @@ def test_webhooks_of_others() -> None:
     ]
 
 
+def test_other_webhooks_in_the_configuration_of_one_are_named() -> None:
+    several = configuration("several", "iam-for-pods.amazonaws.com", {})
+    several["webhooks"].append({"name": "sidecar.example.com", "clientConfig": service("sidecar")})
+    assert [one["others"] for one in foreign([several], [])] == [["sidecar.example.com"]]
+
+
 GIVEN: Json = {
     "mode": "webhook",
     "namespace": "pod-identity-webhook",
@@ -89,6 +96,7 @@ GIVEN: Json = {
     "replicas": 2,
     "certificate_days": 365,
     "timeout": 5,
+    "strict": False,
     "tls": "own",
     "tls_secret": "",
     "pull_secret": "",
@@ -102,7 +110,7 @@ GIVEN: Json = {
     "set_flags": False,
 }
 ALL = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-OTHER = [{"name": "other", "namespace": "default", "service": "pod-identity-webhook", "release": ""}]
+OTHER = [{"name": "other", "namespace": "default", "service": "pod-identity-webhook", "others": [], "release": ""}]
 POLICIES: Json = {"admissionregistration.k8s.io/v1beta1": {"MutatingAdmissionPolicy": {"name": "policies"}}}
 SEEN: Json = {
     "foreign": [],
@@ -143,7 +151,8 @@ def test_nothing_stands_in_the_way(mode: str) -> None:
         ({"region": "here", "mode": "policy"}, ["irsa_webhook_region", "eu-central-1"]),
         ({"replicas": 0}, ["irsa_webhook_replicas is 0", "default is 2"]),
         ({"certificate_days": 0}, ["irsa_webhook_certificate_days is 0"]),
-        ({"timeout": 16}, ["irsa_webhook_timeout is 16", "15 or less"]),
+        ({"timeout": 16}, ["irsa_webhook_timeout is 16", "twice", "15 or less"]),
+        ({"timeout": 12, "strict": True}, ["irsa_webhook_timeout is 12", "three times", "11 or less"]),
         ({"port": 70000}, ["irsa_webhook_port is 70000", "65535", "8443 and 9999"]),
         ({"port": 9999}, ["irsa_webhook_metrics_port is 9999", "two ports"]),
         ({"metrics_port": 443}, ["irsa_webhook_metrics_port is 443", "1024", "root"]),
@@ -169,12 +178,18 @@ def test_what_is_wrong_whatever_the_cluster(given: Json, says: list[str]) -> Non
         ({"mode": "policy"}, {"foreign": OTHER}, ["other", "irsa_webhook_adopt"]),
         ({"mode": "foreign"}, {}, ["no other", "Install one"]),
         ({}, {"namespace_owner": ""}, ["not made by this role"]),
-        ({}, {"other_namespaces": ["before"]}, ["irsa_webhook_namespace: before", "onprem.irsa.teardown"]),
+        ({}, {"other_namespaces": ["before"]}, ["irsa_webhook_namespace: before", "irsa_webhook_mode=none"]),
         ({"mode": "none"}, {"other_namespaces": ["before"]}, ["irsa_webhook_namespace: before"]),
         ({"pull_secret": "apps/pull"}, {}, ["apps/pull", "does not exist", "create secret docker-registry"]),
         ({"pull_secret": "a/b"}, {"pull_secret_type": "Opaque"}, ["of the type Opaque", "dockerconfigjson"]),
         ({"mode": "policy"}, {"apis": {}}, ["--feature-gates=MutatingAdmissionPolicy=true", "irsa_webhook_set_flags"]),
         ({"mode": "policy"}, {"apis": {}}, ["--runtime-config=admissionregistration.k8s.io/v1beta1=true"]),
+        ({}, {"minor": "1.29"}, ["Kubernetes 1.29", "1.30 or newer", "mode to none"]),
+        (
+            {"adopt": True},
+            {"foreign": [{**OTHER[0], "others": ["sidecar.example.com"]}]},
+            ["other has other webhooks", "sidecar.example.com", "by hand"],
+        ),
         ({"mode": "policy", "set_flags": True}, {"apis": {}, "minor": "1.31"}, ["1.31", "1.32", "Upgrade"]),
     ],
 )

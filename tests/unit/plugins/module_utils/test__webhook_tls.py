@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import (
     Plan,
+    Served,
     given,
     instant,
     plan,
     read_bundle,
     read_pair,
+    served,
 )
 
 from ..some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
@@ -205,6 +207,32 @@ def is_signed(certificate: x509.Certificate, signer: x509.Certificate) -> bool:
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
+
+
+def test_a_certificate_below_an_intermediate_one() -> None:
+    middle, other = authority(2, signer=1, days=100), authority(3)
+    tls = {**secret(leaf(2), 11, authority()), "tls.crt": encoded(leaf(2), other, middle)}
+    found = given(tls, encoded(authority()), host=HOST, now=NOW, name="given")
+    assert found.trusted
+    assert found.expires == NOW + timedelta(days=100)  # what ends first
+    with pytest.raises(InputError, match="not valid now"):
+        given(tls, "", host=HOST, now=NOW + timedelta(days=101), name="given")
+    looked = served(tls["tls.crt"], encoded(authority()), HOST)
+    assert looked is not None
+    assert looked.life == (NOW, NOW + timedelta(days=100))
+    assert looked.authority_life == (NOW, NOW + timedelta(days=3650))
+    assert served(encoded(leaf(2), other), encoded(authority()), HOST) == Served(
+        named=True, life=(NOW, NOW + timedelta(days=365)), authority_life=None
+    )
+
+
+def test_authorities_that_sign_each_other_end() -> None:
+    circle = {
+        **secret(leaf(2), 11, authority()),
+        "tls.crt": encoded(leaf(2), authority(2, signer=3), authority(3, signer=2)),
+    }
+    with pytest.raises(InputError, match=r"not signed by its ca[.]crt"):
+        given(circle, "", host=HOST, now=NOW, name="given")
 
 
 def test_a_time_is_read_in_utc() -> None:
