@@ -53,7 +53,7 @@ def api(apis: t.Mapping[str, t.Mapping[str, t.Any]], minor: str) -> Api:
     if release < _ALPHA:
         raise InputError(
             f"irsa_webhook_mode is policy, but Kubernetes {minor} has no {GATE}; it came with 1.32.",
-            fix="Upgrade the cluster, or set irsa_webhook_mode: webhook.",
+            fix="Upgrade the cluster, or set irsa_webhook_mode: webhook, which takes 1.30, or none.",
         )
     version = "v1" if release >= _STABLE else "v1beta1" if release >= _BETA else "v1alpha1"
     return Api(version, False, _flags(version))

@@ -33,7 +33,7 @@ _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,
 # The upstream name, which kOps and the community's chart keep, and the one that EKS gives its own.
 _HOOKS: t.Final = ("pod-identity-webhook.amazonaws.com", "iam-for-pods.amazonaws.com")
 _SERVICE: t.Final = "pod-identity-webhook"
-_CHART: t.Final = "amazon-eks-pod-identity-webhook"  # the name of the community's, which a release stands before
+_CHART: t.Final = "amazon-eks-pod-identity-webhook"  # the community's, by whose release it may begin
 
 # How often an API server may call the webhook for a pod, by whether it is strict, and the seconds for each call, as it
 # ends a request for a pod after 34 (k8s.io/apiserver, endpoints/handlers/rest.go: requestTimeoutUpperBound).
@@ -78,7 +78,7 @@ def _is_injector(webhook: t.Mapping[str, t.Any]) -> bool:
     service = (webhook.get("clientConfig") or {}).get("service") or {}
     # Azure's webhook has another name, Alibaba Cloud's a service that ends as the upstream one's does.
     name = str(service.get("name", ""))
-    return webhook.get("name") in _HOOKS or name == _SERVICE or name.endswith(_CHART)
+    return webhook.get("name") in _HOOKS or name in (_SERVICE, _CHART) or name.endswith(f"-{_CHART}")
 
 
 def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> list[dict[str, t.Any]]:
@@ -138,10 +138,11 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         if given[option] < 1:
             yield f"irsa_webhook_{option} is {given[option]}. It must be 1 or more; the default is {default}."
     calls, longest = _CALLS[given["strict"]]
+    strict = " with irsa_webhook_strict" if given["strict"] else ""
     if given["timeout"] > longest:
         yield (
-            f"irsa_webhook_timeout is {given['timeout']}. API servers may call the webhook {calls} for a pod, for "
-            f"whose creation they take 34 seconds at most. Set it to {longest} or less; the default is 5."
+            f"irsa_webhook_timeout is {given['timeout']}. API servers may call the webhook {calls} for a pod{strict}, "
+            f"for whose creation they take 34 seconds at most. Set it to {longest} or less; the default is 5."
         )
     ports = (given["port"], given["metrics_port"])
     if ports[0] == ports[1] or not all(_FIRST_PORT <= port <= _LAST_PORT for port in ports):
@@ -159,18 +160,18 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 def _mode_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Say what keeps the cluster from the mode: what injects pods already, and its age."""
     mode, others = given["mode"], [other["name"] for other in seen["foreign"]]
-    names = ", ".join(others)
-    if mode in ("webhook", "policy") and others and not given["adopt"]:
+    names = ", ".join(other["name"] for other in seen["foreign"] if not other["others"])
+    if mode in ("webhook", "policy") and names and not given["adopt"]:
         yield (
             f"The MutatingWebhookConfiguration {names} injects pods already. Set irsa_webhook_adopt: true to have this "
             "role take its place, or irsa_webhook_mode: foreign to leave it alone."
         )
     for other in seen["foreign"]:
-        if mode in ("webhook", "policy") and given["adopt"] and other["others"]:
+        if mode in ("webhook", "policy") and other["others"]:
             yield (
-                f"The MutatingWebhookConfiguration {other['name']} has other webhooks, too, which would go with it: "
-                f"{', '.join(other['others'])}. Take its pod-identity webhook out of it by hand, or set "
-                "irsa_webhook_mode: foreign to leave it alone."
+                f"The MutatingWebhookConfiguration {other['name']} injects pods already, and has other webhooks, which "
+                f"would go with it: {', '.join(other['others'])}. Set irsa_webhook_mode: foreign to leave it alone, or "
+                "take its pod-identity webhook out by hand: pods that are created before the next run are not injected."
             )
     if mode == "webhook" and tuple(map(int, seen["minor"].split("."))) < _OLDEST_FOR_WEBHOOK:
         yield (
@@ -193,12 +194,13 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
             f"The namespace {given['namespace']} exists and was not made by this role, which would remove it with what "
             "injects pods. Choose another irsa_webhook_namespace."
         )
-    if seen["other_namespaces"]:
+    if seen["other_namespaces"] and (mode in ("webhook", "policy") or seen["namespace_owner"] != "onprem.irsa"):
         before = seen["other_namespaces"][0]
         yield (
             f"irsa_webhook_namespace is {given['namespace']}, but the namespace {before} has what this role made "
-            f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first, "
-            f"while pods that are created are not injected: ansible-playbook -i inventory onprem.irsa.site "
+            f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first (pods "
+            "that run stay as they are, pods that are created then are not injected): ansible-playbook -i inventory "
+            "onprem.irsa.site "
             f"-e irsa_webhook_mode=none -e irsa_webhook_namespace={before}"
         )
     if mode == "webhook" and given["pull_secret"] and seen["pull_secret_type"] != _PULL_TYPE:

@@ -105,7 +105,7 @@ Chain = list["x509.Certificate"]
 
 
 def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> t.Iterator[Chain]:
-    """Find the ways from a certificate to an authority: RFC 5280, 6.1, as far as signatures tell."""
+    """Find the ways from a certificate to an authority by signatures alone."""
     for authority in authorities:
         if _signed(certificate, authority):
             yield [certificate, authority]
@@ -115,9 +115,23 @@ def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Ch
             yield from ([certificate, *chain] for chain in _chains(issuer, others, authorities))
 
 
+def _may_sign(issuer: x509.Certificate, below: int) -> bool:
+    """Tell whether a certificate may sign others, with so many intermediate ones below it: RFC 5280, 4.2.1.9."""
+    try:
+        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return False
+    return constraints.ca and (constraints.path_length is None or constraints.path_length >= below)
+
+
 def _chain(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> Chain | None:
     """Return the way to an authority that is valid for the longest, or None."""
-    return max(_chains(certificate, intermediates, authorities), key=_end, default=None)
+    chains = [
+        chain
+        for chain in _chains(certificate, intermediates, authorities)
+        if all(_may_sign(issuer, below) for below, issuer in enumerate(chain[1:]))
+    ]
+    return max(chains, key=lambda chain: (_end(chain), _end(chain[-1:])), default=None)
 
 
 def _end(chain: Chain) -> datetime:
@@ -189,7 +203,10 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
     It is to hold C(tls.crt), C(tls.key) and in C(ca.crt) the authorities, one of which signed the certificate or the
     last of the intermediate ones that follow it in C(tls.crt).
     """
-    fix = f"Give a kubernetes.io/tls Secret with tls.crt for {host}, its tls.key, and ca.crt, which signed it."
+    fix = (
+        f"Give a kubernetes.io/tls Secret with tls.crt for {host}, its tls.key, and ca.crt, which signed it or the "
+        "intermediate certificates that follow it in tls.crt."
+    )
     leaf, intermediates, authorities = read_pair(certificate, name, fix)
     if not authorities:
         raise InputError(f"The Secret {name} has no ca.crt, by which API servers judge the webhook.", fix=fix)
@@ -198,7 +215,7 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
         raise InputError(f"The certificate in the Secret {name} is not signed by its ca.crt.", fix=fix)
     if not _named(leaf, host):
         raise InputError(f"The certificate in the Secret {name} is not for {host}.", fix=fix)
-    begin, end = _life(chain[:-1])
+    begin, end = _life(chain)
     if not begin <= now < end:
         raise InputError(f"The certificate in the Secret {name} is not valid now, {now:%Y-%m-%d}.", fix=fix)
     trusted = read_bundle(bundle)
@@ -208,7 +225,7 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
         kept=[_pem(one) for one in trusted if one not in authorities and one.not_valid_after_utc > now],
         trusted=trusted == authorities,
         expires=end,
-        authority_expires=min(one.not_valid_after_utc for one in authorities),
+        authority_expires=_end(chain[-1:]),
         lifetime=_lifetime(leaf),
     )
 

@@ -91,6 +91,7 @@ def test_the_webhook_by_default() -> None:
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["priorityClassName"] == "system-cluster-critical"
     assert pod["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
+    assert pod["topologySpreadConstraints"][0]["matchLabelKeys"] == ["pod-template-hash"]
     assert "hostNetwork" not in pod
     webhook, again = found["__irsa_webhook_configuration"]["webhooks"]
     assert again.pop("matchConditions")[0]["expression"].startswith("!object.spec")
@@ -177,9 +178,14 @@ def test_everything_on_request() -> None:
         irsa_webhook_network_policy=True,
         irsa_webhook_service_monitor=True,
         irsa_webhook_prometheus_rule=True,
+        irsa_webhook_monitoring_labels={"release": 1},
         irsa_webhook_tls="secret",
         irsa_webhook_tls_secret="certs/webhook",  # noqa: S106 -- a name
     )
+    labelled = [
+        one["kind"] for one in found["__irsa_webhook_requested"] if one["metadata"]["labels"].get("release") == "1"
+    ]
+    assert labelled == ["ServiceMonitor", "PrometheusRule"]
     names = [(one["kind"], one["metadata"]["name"]) for one in found["__irsa_webhook_requested"]]
     assert names == [
         ("NetworkPolicy", "pod-identity-webhook"),

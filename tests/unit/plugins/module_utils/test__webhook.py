@@ -185,10 +185,13 @@ def test_what_is_wrong_whatever_the_cluster(given: Json, says: list[str]) -> Non
         ({"mode": "policy"}, {"apis": {}}, ["--feature-gates=MutatingAdmissionPolicy=true", "irsa_webhook_set_flags"]),
         ({"mode": "policy"}, {"apis": {}}, ["--runtime-config=admissionregistration.k8s.io/v1beta1=true"]),
         ({}, {"minor": "1.29"}, ["Kubernetes 1.29", "1.30 or newer", "mode to none"]),
-        (
-            {"adopt": True},
-            {"foreign": [{**OTHER[0], "others": ["sidecar.example.com"]}]},
-            ["other has other webhooks", "sidecar.example.com", "by hand"],
+        *(
+            (
+                {"adopt": adopt},
+                {"foreign": [{**OTHER[0], "others": ["sidecar.example.com"]}]},
+                ["other injects pods already", "sidecar.example.com", "by hand"],
+            )
+            for adopt in (True, False)
         ),
         ({"mode": "policy", "set_flags": True}, {"apis": {}, "minor": "1.31"}, ["1.31", "1.32", "Upgrade"]),
     ],

@@ -226,6 +226,26 @@ def test_a_certificate_below_an_intermediate_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("middle", "root", "day", "says"),
+    [
+        (leaf(key=2), authority(), 0, "not signed by its"),  # no authority
+        (authority(2, signer=1), authority(days=90), 91, "not valid now"),
+    ],
+)
+def test_a_chain_that_api_servers_refuse(middle: x509.Certificate, root: x509.Certificate, day: int, says: str) -> None:
+    tls = {**secret(leaf(2), 11, root), "tls.crt": encoded(leaf(2), middle)}
+    with pytest.raises(InputError, match=says):
+        given(tls, "", host=HOST, now=NOW + timedelta(days=day), name="given")
+
+
+def test_an_authority_for_certificates_alone_has_no_intermediate_ones() -> None:
+    low = authority(4, signer=1)  # its path length is 0
+    tls = {**secret(leaf(2), 11, low), "tls.crt": encoded(leaf(2), authority(2, signer=4))}
+    with pytest.raises(InputError, match="not signed by its"):
+        given(tls, "", host=HOST, now=NOW, name="given")
+
+
 def test_authorities_that_sign_each_other_end() -> None:
     circle = {
         **secret(leaf(2), 11, authority()),
