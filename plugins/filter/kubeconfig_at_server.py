@@ -14,8 +14,8 @@ short_description: A kubeconfig that reaches one API server of its cluster
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - Replaces the server of a kubeconfig. The certificate of the new one is checked against the name of the old one
-    (C(tls-server-name)), because a load balancer hands connections through to all of them.
+  - Replaces the server of a kubeconfig. Its authority must have signed the certificate of the new one, too, and that be
+    for its address, as kubeadm has it, or for the C(tls-server-name) of the kubeconfig.
   - Made for the roles of this collection, and may change with them in any release.
 positional: url
 options:

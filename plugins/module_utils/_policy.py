@@ -129,9 +129,12 @@ def _account(key: str) -> str:
     return key.partition("_")[0]  # no name has an underscore
 
 
-def unknown(accounts: t.Mapping[str, Account], data: t.Mapping[str, str]) -> list[str]:
-    """Return the service accounts, as C(namespace/name), to which the ConfigMap's DATA gives no role or another one."""
-    return sorted(name for name, account in accounts.items() if data.get(name.replace("/", ".", 1)) != account.role_arn)
+def unknown(accounts: t.Iterable[str], data: t.Mapping[str, str]) -> list[str]:
+    """Return those service accounts, as C(namespace/name), to which the ConfigMap's DATA gives no role.
+
+    Another role than the annotation's is one of irsa_iam, which stands above it.
+    """
+    return sorted(name for name in accounts if name.replace("/", ".", 1) not in data)
 
 
 def known_roles(data: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
@@ -141,7 +144,7 @@ def known_roles(data: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
             "arn": value,
             "state": "present",
             "service_accounts": [key.replace(".", "/", 1)],
-            "audiences": [data.get(f"{key}_audience", data["audience"])],
+            "audiences": [data.get(f"{key}_audience", data.get("audience", ""))],
         }
         for key, value in data.items()
         if "." in key and _account(key) == key

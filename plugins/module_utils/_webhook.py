@@ -420,7 +420,9 @@ def _unhelped(trial: t.Mapping[str, t.Any]) -> str:
     """Say why a restart would give no role, by what the module k8s returned for a pod; empty when it would."""
     admitted = trial.get("result") or {}
     if "spec" not in admitted:
-        return f"a new pod would be refused: {refusal(str(trial.get('msg', 'no reason is known')))}"
+        said = refusal(str(trial.get("msg", "no reason is known")))
+        # What ends the old pod first needs no more than there is.
+        return "" if "exceeded quota" in said else f"a pod that was tried is refused: {said}"
     return "" if is_injected(admitted) else "a new pod would not be injected either"
 
 

@@ -147,7 +147,7 @@ def _time_left(link: str, life: tuple[datetime, datetime], now: datetime, limit:
 
 def _roles(given: Json, seen: Json) -> t.Iterator[Finding]:
     """Compare the annotations of service accounts with what the policy goes by."""
-    if not seen["policy"]:
+    if not seen["policy"] or given["mode"] == "none":  # nobody looks at service accounts then
         return
     own = f"{given['namespace']}/"  # the probe's, whose role changes with the data
     annotated = accounts(seen["service_accounts"], (), Settings())

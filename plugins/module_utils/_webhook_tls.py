@@ -125,7 +125,12 @@ def _may_sign(issuer: x509.Certificate, below: int) -> bool:
 
 
 def _chain(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> Chain | None:
-    """Return the way to an authority that is valid for the longest, or None."""
+    """Return the way to an authority that is valid for the longest, or None.
+
+    A certificate that is trusted itself need not be one that may sign: crypto/x509 of Go, which API servers use.
+    """
+    if certificate in authorities:
+        return [certificate, certificate]
     chains = [
         chain
         for chain in _chains(certificate, intermediates, authorities)

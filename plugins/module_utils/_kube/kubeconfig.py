@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import posixpath
 import typing as t
-from urllib.parse import urlsplit
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
@@ -44,16 +43,9 @@ def current_context(kubeconfig: object, directory: str | None = None) -> Json:
 
 
 def at_server(kubeconfig: Json, url: str) -> Json:
-    """Have a kubeconfig of one context reach another API server of its cluster, as the one that it names.
-
-    The certificate of that one need not be for its address, but is for the name by which this kubeconfig has called it.
-    """
+    """Have a kubeconfig of one context reach another API server of its cluster."""
     entry = kubeconfig["clusters"][0]
-    cluster = entry["cluster"]
-    if cluster["server"] == url:
-        return kubeconfig
-    name = cluster.get("tls-server-name") or urlsplit(cluster["server"]).hostname
-    return {**kubeconfig, "clusters": [{**entry, "cluster": {**cluster, "server": url, "tls-server-name": name}}]}
+    return {**kubeconfig, "clusters": [{**entry, "cluster": {**entry["cluster"], "server": url}}]}
 
 
 def _entry(kubeconfig: Json, kind: str, name: str | None) -> Json:

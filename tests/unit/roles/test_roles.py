@@ -37,6 +37,19 @@ def test_specifications_and_defaults_agree(role: str) -> None:
         assert values == {name: defaults[name] for name in {*options} & {*defaults} if "{{" not in str(defaults[name])}
 
 
+@pytest.mark.parametrize("role", [path.name for path in sorted(ROLES.iterdir())])
+def test_no_result_takes_the_place_of_a_variable(role: str) -> None:
+    """What a task registers stands above the role's variables, for the rest of the play."""
+    registered = {
+        line.split()[1]
+        for file in (ROLES / role / "tasks").glob("*.yml")
+        for line in file.read_text().splitlines()
+        if line.strip().startswith("register:")
+    }
+    files = [*(ROLES / role / "defaults").rglob("*.yml"), *(ROLES / role / "vars").rglob("*.yml")]
+    assert registered & {name for file in files for name in yaml.safe_load(file.read_text()) or {}} == set()
+
+
 def each(action: str, tasks: list[dict[str, t.Any]]) -> t.Iterator[t.Any]:
     for task in tasks:
         for section in ("block", "rescue", "always"):

@@ -130,7 +130,6 @@ def test_roles_that_are_known_stay() -> None:
         {"arn": "arn:2", "state": "present", "service_accounts": ["b/c.d"], "audiences": ["old"]},
     ]
     assert unknown({"apps/reports": account, "b/c.d": account._replace(role_arn="arn:2"), "e/f": account}, known) == [
-        "apps/reports",
         "e/f",
     ]
 

@@ -284,9 +284,9 @@ def test_roles_that_the_policy_does_not_know() -> None:
         for space in ("apps", "other", "pod-identity-webhook")
     ]
     seen = {**NOTHING, "policy": True, "service_accounts": service_accounts}
-    row = found(**seen, policy_data={"apps.a": "arn:1", "other.a": "arn:0"})["roles"]
+    row = found(**seen, policy_data={"apps.a": "arn:1", "another.a": "arn:0"})["roles"]
     assert (row.state, "does not know: other/a" in row.found) == ("warning", True), row
-    assert found(**seen, policy_data={"apps.a": "arn:1", "other.a": "arn:1"})["roles"].state == "ok"
+    assert found(**seen, policy_data={"apps.a": "arn:1", "other.a": "arn:0"})["roles"].state == "ok"
 
 
 def pods(*names: str) -> list[Json]:

@@ -239,6 +239,13 @@ def test_a_chain_that_api_servers_refuse(middle: x509.Certificate, root: x509.Ce
         given(tls, "", host=HOST, now=NOW + timedelta(days=day), name="given")
 
 
+def test_a_certificate_that_is_trusted_itself() -> None:
+    own = leaf(signer=11)  # no authority
+    tls = {**secret(own, 11, own)}
+    found = given(tls, encoded(own), host=HOST, now=NOW, name="given")
+    assert (found.trusted, found.expires, found.authority_expires) == (True, *(NOW + timedelta(days=365),) * 2)
+
+
 def test_an_authority_for_certificates_alone_has_no_intermediate_ones() -> None:
     low = authority(4, signer=1)  # its path length is 0
     tls = {**secret(leaf(2), 11, low), "tls.crt": encoded(leaf(2), authority(2, signer=4))}
