@@ -138,7 +138,7 @@ def test_what_makes_them_is_restarted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "reason"),
-    [("leftout", "would not be injected either"), ("refused", "would be refused: no such quota")],
+    [("leftout", "would not be injected either"), ("refused", "that was tried is refused: no such quota")],
 )
 def test_what_a_restart_would_not_help_is_named(tmp_path: Path, what: str, reason: str) -> None:
     (tmp_path / f"{what}-db").touch()

@@ -418,6 +418,7 @@ def test_what_keeps_its_pods_is_not_restarted() -> None:
         ({"result": {"spec": {"volumes": [{"name": "aws-iam-token"}]}}}, ""),
         ({"result": {"spec": {"volumes": []}}}, "a new pod would not be injected either"),
         ({"msg": 'b\'{"message":"pods \\"p\\" is forbidden","reason":"x"}\''}, 'refused: pods "p" is forbidden'),
+        ({"msg": 'b\'{"message":"exceeded quota: pods=1","reason":"x"}\''}, ""),  # the old pod makes room for it
         ({"result": {}}, "refused: no reason is known"),  # a conflict, of which the module k8s warns only
     ],
 )
