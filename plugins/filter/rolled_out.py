@@ -23,6 +23,9 @@ options:
     type: list
     elements: dict
     required: true
+seealso:
+  - plugin: onprem.irsa.missed_pods
+    plugin_type: filter
 """
 
 EXAMPLES = r"""

@@ -26,6 +26,9 @@ options:
     description: The name of the pod.
     type: str
     required: true
+seealso:
+  - plugin: onprem.irsa.missed_pods
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
