@@ -26,7 +26,6 @@ _LAST_V1BETA1: t.Final = (0, 6, 17)
 _TAG = re.compile(r":v?([0-9]+)\.([0-9]+)\.([0-9]+)(?:@|$)")
 # A reference as in the distribution project's "reference" grammar, with a tag or a digest or both.
 _IMAGE = re.compile(r"[a-zA-Z0-9][\w.:/-]*?(?::\w[\w.-]{0,127}|(?::\w[\w.-]{0,127})?@sha256:[0-9a-f]{64})", re.ASCII)
-_MESSAGE = re.compile(r'"message":"(.*?)","')
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
@@ -42,6 +41,11 @@ _CALLS: t.Final = {False: ("twice", 15), True: ("three times", 11)}
 _OLDEST_FOR_WEBHOOK: t.Final = (1, 30)
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
+
+_MESSAGE = re.compile(r'"message":"(.*?)","')  # of a Status
+# What API servers say when they get no answer for the pod that the role tries (apiserver,
+# webhook/mutating/dispatcher.go), quoted once, or twice in a Status.
+_UNREACHED = re.compile(rf'failed calling webhook [\\"]+probe\.{re.escape(_HOOKS[0])}')
 
 # Owners whose pods are replaced by changing their template. Those of others have to be made anew by hand, also where an
 # API of its own has the same kind, such as the StatefulSet of apps.kruise.io.
@@ -159,7 +163,7 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
 
 def _mode_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Say what keeps the cluster from the mode: what injects pods already, and its age."""
-    mode, others = given["mode"], [other["name"] for other in seen["foreign"]]
+    mode = given["mode"]
     names = ", ".join(other["name"] for other in seen["foreign"] if not other["others"])
     if mode in ("webhook", "policy") and names and not given["adopt"]:
         yield (
@@ -179,7 +183,7 @@ def _mode_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) ->
             "matchConditions and the sleep before its pods end. Upgrade the cluster, or set irsa_webhook_mode to none, "
             "or to foreign with a webhook of your own."
         )
-    if mode == "foreign" and not others:
+    if mode == "foreign" and not seen["foreign"]:
         yield (
             "irsa_webhook_mode is foreign, but no other MutatingWebhookConfiguration calls a pod-identity webhook. "
             "Install one, or set irsa_webhook_mode to webhook, policy or none."
@@ -200,8 +204,7 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
             f"irsa_webhook_namespace is {given['namespace']}, but the namespace {before} has what this role made "
             f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first (pods "
             "that run stay as they are, pods that are created then are not injected): ansible-playbook -i inventory "
-            "onprem.irsa.site "
-            f"-e irsa_webhook_mode=none -e irsa_webhook_namespace={before}"
+            f"onprem.irsa.site -e irsa_webhook_mode=none -e irsa_webhook_namespace={before}"
         )
     if mode == "webhook" and given["pull_secret"] and seen["pull_secret_type"] != _PULL_TYPE:
         kind = f"is of the type {seen['pull_secret_type']}" if seen["pull_secret_type"] else "does not exist"
@@ -394,6 +397,27 @@ def refusal(error: str) -> str:
     return error if message is None else message[1].replace("\\", "")
 
 
+def is_unreached(error: str) -> bool:
+    """Tell whether an error of the module k8s says that an API server does not reach the role's webhook."""
+    return _UNREACHED.search(error) is not None
+
+
+def probe_failure(failed: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """Say why pods that were tried have no role, by the result of the failed task, with or without a loop.
+
+    Returns C(said), and as C(cause) C(unreached), C(ignored) where a pod was admitted without its role, or C(refused).
+    """
+    said, causes = [], set()
+    for one in [one for one in failed.get("results", ()) if one.get("failed")] or [failed]:
+        error = str(one.get("msg") or "no reason is known")
+        is_ignored = "result" in one
+        causes.add("ignored" if is_ignored else "unreached" if is_unreached(error) else "refused")
+        where = f"at {one['item']} " if "item" in one else ""
+        said.append(f"{where}{'it was admitted without its role' if is_ignored else error}")
+    cause = next(cause for cause in ("unreached", "ignored", "refused") if cause in causes)
+    return {"cause": cause, "said": "; ".join(said)}
+
+
 def workload_pod(workload: Manifest, name: str) -> Manifest:
     """Return a pod as a workload of apps/v1 makes it, to be tried under a name."""
     template, of = workload["spec"]["template"], workload["metadata"]
@@ -494,8 +518,10 @@ __all__: t.Final = (
     "image",
     "input_problems",
     "is_rolled_out",
+    "is_unreached",
     "missed",
     "missing_permissions",
+    "probe_failure",
     "problems",
     "refusal",
     "workload_pod",

@@ -10,7 +10,7 @@ from datetime import timedelta
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, is_injected
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import unknown
-from ansible_collections.onprem.irsa.plugins.module_utils._webhook import refusal
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook import is_unreached, refusal
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, instant, served
 
 if t.TYPE_CHECKING:
@@ -20,8 +20,6 @@ Json = t.Mapping[str, t.Any]
 
 _RUN: t.Final = "Run onprem.irsa.site."
 _NAMED: t.Final = 3
-# What API servers say when they get no answer of a webhook (apiserver, webhook/mutating/dispatcher.go).
-_NOT_REACHED: t.Final = 'failed calling webhook "probe.pod-identity-webhook.amazonaws.com"'
 
 
 def findings(given: Json, seen: Json) -> list[Finding]:
@@ -149,7 +147,7 @@ def _roles(given: Json, seen: Json) -> t.Iterator[Finding]:
     """Compare the annotations of service accounts with what the policy goes by."""
     if not seen["policy"] or given["mode"] == "none":  # nobody looks at service accounts then
         return
-    own = f"{given['namespace']}/"  # the probe's, whose role changes with the data
+    own = f"{given['namespace']}/"  # where nothing runs but the probe
     annotated = accounts(seen["service_accounts"], (), Settings())
     names = [name for name in unknown(annotated, seen["policy_data"]) if not name.startswith(own)]
     link = "webhook: roles"
@@ -190,7 +188,7 @@ def _outcome(given: Json, probe: Json) -> tuple[State, str, str]:
 
 def _refused(given: Json, error: str) -> tuple[State, str, str]:
     said = refusal(error)
-    if _NOT_REACHED in said:
+    if is_unreached(error):
         return "broken", f"an API server does not reach the webhook: {said}", _reach(given)
     fix = f"See that the user of the kubeconfig may create pods in {given['namespace']}, and what refuses them."
     return "warning", f"it cannot be tried: {said}", fix

@@ -26,6 +26,8 @@ else:
 
 Data = t.Mapping[str, str]
 """The C(data) of a Secret: base64 by key; empty when there is no such Secret."""
+Chain = list["x509.Certificate"]
+"""Certificates, each of which the next one has signed."""
 
 
 class Plan(t.NamedTuple):
@@ -99,9 +101,6 @@ def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     except (InvalidSignature, TypeError, ValueError):
         return False
     return True
-
-
-Chain = list["x509.Certificate"]
 
 
 def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> t.Iterator[Chain]:

@@ -149,10 +149,10 @@ def test_why_a_pod_that_is_tried_has_no_role(failed: Json, cause: str, says: str
         {"item": "https://10.0.0.2:6443", "failed": True, **failed},
     ]
     for found in ({"results": results, "failed": True, "msg": "One or more items failed"}, {"failed": True, **failed}):
-        told = render("__irsa_webhook_probe_cause", "__irsa_webhook_probe_failure", ansible_failed_result=found)
+        told = render("__irsa_webhook_probe_failure", ansible_failed_result=found)["__irsa_webhook_probe_failure"]
         where = "at https://10.0.0.2:6443 " if "results" in found else ""
-        assert told["__irsa_webhook_probe_cause"] == cause
-        assert told["__irsa_webhook_probe_failure"].startswith(where + says), told
+        assert told["cause"] == cause
+        assert told["said"].startswith(where + says), told
 
 
 def test_roles_that_the_policy_knows_stay_where_they_are_not_told() -> None:
