@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import typing as t
 from dataclasses import dataclass
@@ -51,12 +52,21 @@ def play(tmp_path: Path) -> Play:
     def run(
         *options: str, playbook: str = "site", group: str | None = "kube_control_plane", **variables: object
     ) -> Run:
+        asked.unlink(missing_ok=True)
         given = {name: value for name, value in {**VARIABLES, **variables}.items() if value is not None}
         inventory = tmp_path / "inventory.json"
         hosts = {"hosts": {name: {} for name in HOSTS}, "vars": given}
         inventory.write_text(json.dumps({group: hosts} if group else {}))
         interpreter = f"ansible_python_interpreter={witness}"
-        command = ["ansible-playbook", "-i", str(inventory), "-e", interpreter, *options, f"onprem.irsa.{playbook}"]
+        command = [
+            "ansible-playbook",
+            "-i",
+            str(inventory),
+            "-e",
+            interpreter,
+            *options,
+            playbook if "/" in playbook else f"onprem.irsa.{playbook}",
+        ]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
         return Run(done.returncode, done.stdout + done.stderr, asked.exists())
 
@@ -153,3 +163,60 @@ def test_an_inventory_without_the_group(play: Play, group: str | None) -> None:
     assert (run.code, run.asked) == (2, False), run.output
     assert "The inventory has no host in the group kube_control_plane." in run.output
     assert "kube_control_plane: {hosts: {cp1.example.com:" in run.output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--tags", "irsa_iam"), "--tags has irsa_iam, which this playbook does not have. Its tags are publish, iam,"),
+        (("--tags", "publish,iamm"), "--tags has iamm, which"),
+        (("--tags", "untagged"), "--tags has untagged, which"),
+        (("--skip-tags", "verfiy"), "--skip-tags has verfiy: this playbook does not let that be skipped."),
+        (("--skip-tags", "always"), "--skip-tags has always, which checks the input"),
+        (("--start-at-task", "Run the webhook"), "--start-at-task 'Run the webhook' would leave out the first play"),
+        (("--start-at-task", "Publish*", "--check"), "--start-at-task 'Publish*' would leave out"),
+    ],
+)
+def test_options_by_which_nothing_would_be_done(play: Play, options: tuple[str, ...], says: str) -> None:
+    run = play(*options)
+    assert (run.code != 0, run.asked, says in run.output) == (True, False, True), run.output
+    assert "PLAY" not in run.output
+
+
+@pytest.mark.parametrize(("playbook", "tag"), [("verify", "publish"), ("doctor", "verify"), ("teardown", "verify")])
+def test_tags_are_those_of_each_playbook(play: Play, playbook: str, tag: str) -> None:
+    run = play("--tags", tag, playbook=playbook)
+    assert (run.code != 0, run.asked) == (True, False), run.output
+    assert f"--tags has {tag}, which this playbook does not have." in run.output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "tags"),
+    [
+        ("site", ["publish", "iam", "apiserver", "inject", "verify"]),
+        ("verify", ["verify"]),
+        ("doctor", ["inject"]),
+        ("teardown", ["publish", "iam", "apiserver", "inject"]),
+    ],
+)
+def test_tags_can_be_listed(play: Play, playbook: str, tags: list[str]) -> None:
+    run = play("--list-tags", playbook=playbook)
+    listed = re.findall(r"TASK TAGS: \[(.*)\]", run.output)
+    assert {tag for line in listed for tag in line.split(", ")} == {"always", *tags}
+
+
+@pytest.mark.parametrize("tag", ["publish", "iam", "apiserver", "inject", "verify"])
+def test_a_link_alone_has_its_input_checked_and_goes_on(play: Play, tag: str) -> None:
+    assert play("--tags", tag).asked
+    run = play("--tags", tag, irsa_region="eu-cental-1")
+    assert (run.code, run.asked) == (2, False), run.output
+    assert "Did you mean eu-central-1?" in run.output
+
+
+def test_tags_of_a_playbook_that_imports_ours_are_its_own(play: Play, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yml"
+    mine.write_text("- import_playbook: onprem.irsa.site\n  tags: identity\n")
+    assert play("--tags", "identity", playbook=str(mine)).asked
+    run = play("--tags", "web", playbook=str(mine))
+    assert (run.code, run.asked) == (0, False), run.output
+    assert "No link was run: --tags names none of publish, iam" in run.output

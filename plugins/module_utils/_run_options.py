@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of ansible-playbook that leave out too much. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import typing as t
+
+# Ansible, "Tags": the tags that Ansible gives a meaning. "untagged" names nothing in a playbook whose tasks are all
+# tagged, and "never" nothing by itself; C(--list-tags) adds it to "all".
+_ALL: t.Final = frozenset({"all", "always", "tagged"})
+
+
+def run_problem(tags: t.Sequence[str], *, wanted: t.Collection[str], skipped: t.Collection[str], start: str) -> str:
+    """Say why a run would do nothing, or begin without the checks that come first; an empty text for a good run.
+
+    TAGS are those of the playbook, WANTED and SKIPPED those of C(--tags) and C(--skip-tags), START the task of
+    C(--start-at-task) or an empty text.
+    """
+    known = f"Its tags are {', '.join(tags)}."
+    if start:
+        return (
+            f"--start-at-task {start!r} would leave out the first play, which finds the hosts and checks the input, "
+            f"and nothing would be done. Name the links to run with --tags. {known}"
+        )
+    known_tags = _ALL.union(tags, {"never"} if "all" in wanted else ())
+    unknown = sorted({*wanted} - known_tags)
+    if unknown:
+        return f"--tags has {', '.join(unknown)}, which this playbook does not have. {known}"
+    left_out = sorted({*skipped} - {*tags})
+    if left_out:
+        what = "always, which checks the input" if "always" in left_out else ", ".join(left_out)
+        return f"--skip-tags has {what}: this playbook does not let that be skipped. {known}"
+    return ""
+
+
+__all__: t.Final = ("run_problem",)
