@@ -34,7 +34,8 @@ def with_annotation(text: str, metadata: yaml.Node | None, name: str, value: str
 
 
 def _value(mapping: yaml.MappingNode, name: str) -> yaml.Node | None:
-    return next((value for key, value in mapping.value if key.value == name), None)
+    """Return the value of a key, the last of several: that one counts for the kubelet."""
+    return next((value for key, value in reversed(mapping.value) if key.value == name), None)
 
 
 def _replaced(text: str, node: yaml.Node, value: object) -> str:

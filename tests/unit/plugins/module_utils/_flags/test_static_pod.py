@@ -21,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod impo
     same_pod,
 )
 
+NAME = "onprem.irsa/x"
 OLD = "https://kubernetes.default.svc.cluster.local"
 NEW = "https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"
 
@@ -198,7 +199,7 @@ def test_a_text_without_a_last_line_break() -> None:
     ("text", "problem"),
     [
         ("kind: [", "is not one YAML document"),
-        ("kind: Pod\n---\nkind: Pod\n", "is not one YAML document"),
+        ("# notes\n---\n---\nkind: Pod\n", "holds no pod"),
         ("kind: Service\n", "holds no pod"),
         ("", "holds no pod"),
         ("kind: Pod\nspec: {}\n", "spec.containers must be a list"),
@@ -210,7 +211,7 @@ def test_a_text_without_a_last_line_break() -> None:
         ),
         (pod("name: kube-apiserver\ncommand: kube-apiserver"), "command of a container must be a list of strings"),
         (pod("name: kube-apiserver\ncommand: [kube-apiserver, 5]"), "command of a container must be a list of strings"),
-        (pod("command: [kube-apiserver]\ncommand: [kube-apiserver]"), "stands twice"),
+        (pod("command: [kube-apiserver]\ncommand: [sleep]"), "0 containers start"),
     ],
 )
 def test_what_cannot_be_read_for_certain_is_refused(text: str, problem: str) -> None:
@@ -251,8 +252,106 @@ def test_duplicates_of_a_pod_are_found_whatever_their_names() -> None:
     assert pod_key(manifests["/m/default.yaml"]) == ("default", "kube-apiserver")
 
 
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "---\n",
+        "---\n# was: --v=4\n",
+        "...\n",
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\n",
+        "---\n: [ no YAML",
+    ],
+)
+def test_what_stands_behind_the_first_document_is_not_read_and_stays(behind: str) -> None:
+    text = KUBEADM + behind
+    assert same_pod({"/m/k.yaml": KUBEADM, "/m/copy": text}, "/m/k.yaml") == ["/m/copy"]
+    assert parsed(text).flags == parsed(KUBEADM).flags
+    wanted = {"service-account-issuer": [NEW, OLD]}
+    assert parsed(text).with_flags(wanted) == parsed(KUBEADM).with_flags(wanted) + behind
+    assert annotated(parsed(text), NAME, "1") == annotated(parsed(KUBEADM), NAME, "1") + behind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KUBEADM.replace("  name: kube-apiserver\n", "  name: other\n  name: kube-apiserver\n", 1),
+        KUBEADM.replace("metadata:\n", "metadata: {name: other}\nmetadata:\n", 1),
+        KUBEADM.replace("kind: Pod\n", "kind: Service\nkind: Pod\n", 1),
+        KUBEADM.replace("  namespace: kube-system\n", "  namespace: null\n  namespace: kube-system\n", 1),
+        KUBEADM.replace("  name: kube-apiserver\n", "  <<: {name: kube-apiserver}\n", 1),
+        KUBEADM.replace("kind: Pod\n", "kind:\tPod\n", 1),
+        json.dumps(yaml.safe_load(KUBEADM)),
+    ],
+    ids=["name", "metadata", "kind", "null before", "merged", "tab", "JSON"],
+)
+def test_a_copy_that_the_kubelet_would_run_is_seen_however_it_is_written(text: str) -> None:
+    assert same_pod({"/m/k.yaml": KUBEADM, "/m/copy": text}, "/m/k.yaml") == ["/m/copy"]
+
+
+def test_of_equal_keys_the_last_one_counts_and_is_changed() -> None:
+    text = KUBEADM.replace("  - command:\n", "  - command: [kube-apiserver, --v=9]\n    command:\n")
+    text = text.replace("  annotations:\n", f"  annotations: {{{NAME}: '0'}}\n  annotations:\n")
+    assert parsed(text).flags == parsed(KUBEADM).flags
+    after = annotated(parsed(parsed(text).with_flags({"v": ["2"]})), NAME, "1")
+    assert parsed(after).flags == {**parsed(KUBEADM).flags, "v": ["2"]}
+    assert yaml.safe_load(after)["metadata"]["annotations"][NAME] == "1"
+
+
+VARIABLES = """\
+name: kube-apiserver
+command:
+- $(PROGRAM)
+- --advertise-address=$(HOST_IP)
+- --event-ttl=$(TTL)
+- $(ISSUER)
+args: [--v, $(LEVEL), --prefix=$$(TTL), --odd=$(NOWHERE)]
+env:
+- {name: PROGRAM, value: kube-apiserver}
+- {name: HOST_IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}
+- {name: TTL, value: 2h}
+- {name: ISSUER, value: "--service-account-issuer=https://$(DOMAIN)"}
+- {name: LEVEL, value: "4"}
+"""
+EXPANDED = {
+    "advertise-address": ["$(HOST_IP)"],
+    "event-ttl": ["2h"],
+    "service-account-issuer": ["https://$(DOMAIN)"],
+    "v": ["4"],
+    "prefix": ["$(TTL)"],
+    "odd": ["$(NOWHERE)"],
+}
+
+
+def test_flags_are_those_that_the_program_gets() -> None:
+    assert parsed(pod(VARIABLES)).flags == EXPANDED
+    assert parsed(pod(VARIABLES)).hidden == ("HOST_IP",)
+    known = parse(pod(VARIABLES), "kube-apiserver", source="", shown={"HOST_IP": "10.0.0.1"})
+    assert (known.flags["advertise-address"], known.hidden) == (["10.0.0.1"], ())
+
+
+@pytest.mark.parametrize(
+    ("flags", "line", "instead"),
+    [
+        ({"event-ttl": ["2h"], "v": ["4"], "prefix": ["$(TTL)"]}, "", ""),
+        ({"event-ttl": ["3h"]}, "--event-ttl=$(TTL)", "--event-ttl=3h"),
+        ({"event-ttl": ["$(TTL)"]}, "--event-ttl=$(TTL)", "--event-ttl=$$(TTL)"),
+        ({"event-ttl": ["$(NOWHERE)$x"]}, "--event-ttl=$(TTL)", "--event-ttl=$(NOWHERE)$x"),
+        ({"advertise-address": ["$(HOST_IP)"]}, "", ""),
+        ({"service-account-issuer": [NEW]}, "$(ISSUER)", f"--service-account-issuer={NEW}"),
+        ({"prefix": ["$$"]}, "--prefix=$$(TTL)", "--prefix=$$$$"),
+        ({"v": ["$(LEVEL)"]}, "--v, $(LEVEL)", '--v, "$$(LEVEL)"'),
+    ],
+)
+def test_a_value_reaches_the_program_as_it_was_asked_for(flags: dict[str, list[str]], line: str, instead: str) -> None:
+    text = parsed(pod(VARIABLES)).with_flags(flags)
+    assert text.replace('"--prefix=$$$$"', "--prefix=$$$$") == pod(VARIABLES).replace(line, instead, 1)
+    assert parsed(text).flags == {**EXPANDED, **flags}
+
+
 # Characters that mean something to YAML, to pflag, or to neither.
-VALUES = st.text("abz019/:.,= #'\"\\{}[]&*!|>%@`-ä€", max_size=8)
+VALUES = st.one_of(
+    st.text("abz019/:.,= #'\"\\{}[]&*!|>%@`-ä€$()", max_size=8), st.sampled_from(["$(A)", "$$(A)", "x$(B)", "$$"])
+)
 NAMES = st.sampled_from(["a", "b", "service-account-issuer", "tls-cert-file", "v"])
 FLAGS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
 
@@ -344,7 +443,6 @@ def test_any_change_of_any_manifest_is_the_plan_and_nothing_else(text: str, want
         assert after.text == text
 
 
-NAME = "onprem.irsa/x"
 BLOCK = "kind: Pod\nmetadata:\n  name: k # ours\n{}spec:\n  containers: [{{name: k, command: [kube-apiserver]}}]\n"
 FLOW = "kind: Pod\nmetadata: {{name: k{}}}\nspec:\n  containers: [{{name: k, command: [kube-apiserver]}}]\n"
 

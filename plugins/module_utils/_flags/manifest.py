@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A static pod's manifest as the kubelet reads it. PRIVATE to the collection: it may change without notice.
+
+The kubelet (pkg/kubelet/config/common.go, tryDecodeSinglePod) turns a file into JSON with sigs.k8s.io/yaml: the first
+document counts, whatever stands behind it, and the last of equal keys. Pure; for the controller, and for hosts that
+have a YAML library.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from contextlib import suppress
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+READS_YAML = False
+"""Whether this machine has a YAML library; without one, nothing here can be called."""
+
+with suppress(ImportError):  # ansible-core brings PyYAML to the controller; a host may have it
+    import yaml
+
+    READS_YAML = True
+
+_NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
+
+
+def pod_of(text: str, *, source: str) -> yaml.MappingNode:
+    """Return the pod in a text, with the places of its parts; source names the text in messages.
+
+    Raises InputError when the first document can't be read, or is no pod.
+    """
+    try:
+        return _pod(text, yaml.SafeLoader, source)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{source}: is not one YAML document: {problem}.", fix="Correct it first.") from error
+
+
+def pod_key(text: str, *, source: str = "") -> tuple[str, str] | None:
+    """Return namespace and name of the pod in a text, as the kubelet reads it; None where there is no pod."""
+    # Of PyYAML's two parsers, that of libyaml takes what Go's takes, which is a translation of it: tabs, for one.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        metadata = child(_pod(text, loader, source), "metadata")
+    except (InputError, yaml.YAMLError):
+        return None
+    return scalar(metadata, "namespace") or "default", scalar(metadata)
+
+
+def _pod(text: str, loader: type[yaml.SafeLoader], source: str) -> yaml.MappingNode:
+    node = next(yaml.compose_all(text, Loader=loader), None)
+    if not isinstance(node, yaml.MappingNode) or scalar(node, "kind") != "Pod":
+        raise InputError(f"{source}: holds no pod (kind: Pod).", fix="Name the manifest of a static pod.")
+    return node
+
+
+def first_document(text: str) -> t.Any:  # noqa: ANN401 -- whatever YAML holds
+    """Return the first document of a text as plain data; raises yaml.YAMLError."""
+    return next(yaml.load_all(text, Loader=yaml.SafeLoader), None)
+
+
+def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
+    """Return the value of a mapping's key, the last of several; None where there is none, or where null stands."""
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    values = [value for name, value in node.value if name.value == key]
+    if not values:
+        return next(filter(None, [child(merged, key) for merged in _merged(node)]), None)
+    return values[-1] if values[-1].tag != _NULL else None
+
+
+def _merged(node: yaml.MappingNode) -> t.Iterator[yaml.Node]:
+    for name, value in node.value:
+        if name.tag == _MERGE:
+            yield from value.value if isinstance(value, yaml.SequenceNode) else [value]
+
+
+def scalar(node: yaml.Node | None, key: str = "name") -> str:
+    """Return the text of a mapping's key; empty where there is none."""
+    value = child(node, key)
+    return str(value.value) if isinstance(value, yaml.ScalarNode) else ""
+
+
+def elements(node: yaml.Node | None, key: str) -> list[yaml.Node]:
+    """Return the elements of the list at a mapping's key; none where there is no list."""
+    value = child(node, key)
+    return list(value.value) if isinstance(value, yaml.SequenceNode) else []
+
+
+__all__: t.Final = ("READS_YAML", "child", "elements", "first_document", "pod_key", "pod_of", "scalar")
