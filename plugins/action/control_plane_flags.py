@@ -59,6 +59,7 @@ class ActionModule(ControlPlaneAction):
             "forerunner": plan.forerunner,
             "move_away": [*plan.move_away],
             "flags": plan.flags,
+            **({"variables": [*plan.variables]} if plan.variables else {}),
             **plan.api,
             **{name: arguments[name] for name in _PASSED_ON},
         }

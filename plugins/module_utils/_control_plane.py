@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import shown
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
@@ -57,7 +58,7 @@ def described(observed: Observation, *, now: float) -> dict[str, t.Any]:
     duplicates: list[str] = []
     if observed["manifest"] in manifests:
         path = observed["manifest"]
-        flags = parse(manifests[path], observed["component"], source=path).flags
+        flags = _parsed(manifests[path], observed).flags
         duplicates = same_pod(manifests, path)
     drift = differing(flags, observed["running_flags"])
     return {
@@ -68,6 +69,17 @@ def described(observed: Observation, *, now: float) -> dict[str, t.Any]:
         "settled": observed["ready"] and not drift,
         "clock_offset": round(observed["clock"] - now, 1),
     }
+
+
+def _parsed(text: str, observed: Observation) -> StaticPod:
+    """Return a manifest as the kubelet starts it, with what the process shows of values that the kubelet alone knows.
+
+    Such a value is that of the process where one makes the manifest's flags those of the process.
+    """
+    component, path = observed["component"], observed["manifest"]
+    pod = parse(text, component, source=path)
+    values = shown(pod.flags, observed["running_flags"], pod.hidden)
+    return parse(text, component, source=path, shown=values) if values else pod
 
 
 def differing(one: Flags, other: Flags) -> list[str]:
@@ -85,7 +97,11 @@ class FlagsPlan:
     planned_on: str
     """SHA-256 digest (hex) of the manifest that was looked at."""
     flags: Flags
-    """All flags that the new process runs with."""
+    """All flags that the new process runs with; C($(NAME)) stands for the value of one of the variables."""
+    variables: tuple[str, ...]
+    """Variables in the flags whose values the kubelet alone knows."""
+    api: dict[str, str]
+    """Where the new process answers, to what, and with which client certificate."""
     before: Flags
     after: Flags
     """Of the flags that were asked for, what the manifest says and is to say."""
@@ -97,11 +113,6 @@ class FlagsPlan:
     """Other files with the same pod, to be moved out of the manifests directory."""
     reached: bool
     """Whether nothing is left to do, not even to wait."""
-
-    @property
-    def api(self) -> dict[str, str]:
-        """Where the new process answers, to what, and with which client certificate."""
-        return asdict(api_of(self.component, self.flags))
 
 
 def planned(
@@ -128,23 +139,31 @@ def planned(
     duplicates = observed["duplicates"]
     if duplicates and (observed["drift"] or not move_duplicates):
         raise InputError(_ambiguous(observed), fix=_MOVE_AWAY)
-    pod = parse(manifests[path], component, source=path)
+    pod = _parsed(manifests[path], observed)
     _refuse_unexpected(pod, check_flags(expected or {}), wanted=check_flags(flags))
     content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
-    after = parse(content, component, source=path).flags
+    after = _parsed(content, observed)
+    as_written = parse(content, component, source=path)
     return FlagsPlan(
         component=component,
         manifest=path,
         content=content,
         planned_on=digest(pod.text),
-        flags=after,
+        flags=as_written.flags,
+        variables=as_written.hidden,
+        api=_api(after),
         before={name: pod.flags.get(name, []) for name in flags},
-        after={name: after.get(name, []) for name in flags},
+        after={name: after.flags.get(name, []) for name in flags},
         restart_for=tuple(observed["digests"]) if content != pod.text else (),
         forerunner=_forerunner(replace(pod, text=content)),
         move_away=tuple(duplicates),
         reached=content == pod.text and not duplicates and observed["settled"] and not observed["unconfirmed"],
     )
+
+
+def _api(pod: StaticPod) -> dict[str, str]:
+    api = asdict(api_of(pod.component, pod.flags))
+    return {**api, **{name: pod.on_host(api[name]) for name in ("client_cert", "client_key") if api[name]}}
 
 
 def _refuse_unexpected(pod: StaticPod, expected: Flags, *, wanted: Flags) -> None:

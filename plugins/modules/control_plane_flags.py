@@ -45,6 +45,8 @@ options:
     description:
       - The flags to set, named without dashes in front; each with the list of its values, in their order.
       - An empty list removes a flag. Flags that are not named stay.
+      - The values are those that the component is to get. A C($) that the kubelet would change on the way, as in
+        C($(NAME)), is written so that it does not.
       - Without any flag, nothing is changed, and a change that was cut off is waited for, or put back.
     type: dict
     required: true

@@ -130,7 +130,12 @@ duplicates:
   elements: str
   sample: []
 flags:
-  description: The values of each flag in the manifest, in their order; a flag without a value has the value V(true).
+  description:
+    - The values of each flag that the manifest gives the component, in their order; a flag without a value has the
+      value V(true).
+    - What the kubelet changes before it starts the component is changed here, too (C($(NAME)) and C($$) in
+      C(Container.command)). For a value that the kubelet alone knows, such as the node's address, that of the process
+      stands here where the rest of the flag is the same.
   returned: success
   type: dict
   sample: {service-account-issuer: ["https://kubernetes.default.svc.cluster.local"]}
@@ -174,7 +179,9 @@ public_keys:
   elements: dict
   contains:
     file:
-      description: The file on the host.
+      description:
+        - The file on the host, by the volumes of the manifest. The path in the flag where they don't say, or where the
+          host has no YAML library to read them; it is read through the root directory of the process then.
       type: str
       sample: /etc/kubernetes/pki/sa.pub
     pem:
@@ -204,7 +211,7 @@ signing_key:
   type: dict
   contains:
     file:
-      description: The file on the host.
+      description: The file on the host, as RV(public_keys[].file) is.
       type: str
       sample: /etc/kubernetes/pki/sa.key
     kid:

@@ -64,9 +64,18 @@ options:
     elements: path
     default: []
   flags:
-    description: The values of every flag of the new process, in their order.
+    description:
+      - The values of every flag of the new process, in their order.
+      - C($(NAME)) stands for the value of a variable of O(variables).
     type: dict
     required: true
+  variables:
+    description:
+      - Names of environment variables whose values the kubelet alone knows, such as one with the node's address
+        (C(fieldRef)). Each may have any value, the same one wherever O(flags) names it.
+    type: list
+    elements: str
+    default: []
   url:
     description: Where the component of the host itself answers.
     type: str
@@ -185,6 +194,7 @@ ARGUMENT_SPEC = {
     "move_away": {"type": "list", "elements": "path", "default": []},
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "flags": {"type": "dict", "required": True},
+    "variables": {"type": "list", "elements": "str", "default": []},
     "url": {"type": "str", "required": True},
     "client_cert": {"type": "str", "default": ""},
     "client_key": {"type": "str", "default": "", "no_log": False},
@@ -212,6 +222,7 @@ def main() -> t.NoReturn:
         backups=Backups(Path(params["backup_directory"]), path),
         sandboxes=_sandboxes(module),
         move_away=tuple(Path(file) for file in params["move_away"]),
+        variables=tuple(params["variables"]),
         **{name: params[name] for name in ("content", "flags", "timeout", "planned_on", "forerunner")},
     )
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])

@@ -23,6 +23,7 @@ _API_SERVER = ("6443", "/readyz")  # kube-apiserver --help, --secure-port; Kuber
 # kube-controller-manager --help, --secure-port; --authorization-always-allow-paths lets everybody ask for /healthz.
 _CONTROLLER_MANAGER = ("10257", "/healthz")
 _ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 -- what a flag says, nothing is bound
+_UNKNOWN = "$("  # a variable that the kubelet alone knows
 _TIMEOUT = 2.0  # seconds; the server is this host itself
 _FORM = b"&"  # an empty one
 
@@ -129,7 +130,9 @@ def api_of(component: str, flags: Flags) -> Api:
         return flags.get(name, [""])[-1]
 
     addresses = [
-        address for address in (last("bind-address"), last("advertise-address")) if address not in _ANY_ADDRESS
+        address
+        for address in (last("bind-address"), last("advertise-address"))
+        if address not in _ANY_ADDRESS and not address.startswith(_UNKNOWN)
     ]
     address = addresses[0] if addresses else "127.0.0.1"
     host = f"[{address}]" if ":" in address else address

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import time
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text
+from ansible_collections.onprem.irsa.plugins.module_utils._host.container import Container, File
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, find
 from ansible_collections.onprem.irsa.plugins.module_utils._keypair import public_half
 from ansible_collections.onprem.irsa.plugins.module_utils._keys import (
@@ -27,13 +28,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._keys import (
 )
 
 if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
-    from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
     from ansible_collections.onprem.irsa.plugins.module_utils._keypair import Run
     from ansible_collections.onprem.irsa.plugins.module_utils._keys import PemBlock
 
 # kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
 _KUBEADM_MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+_PUBLIC_KEYS_FLAG = "service-account-key-file"
 # Of kube-apiserver, and of kube-controller-manager, which signs the tokens of Secrets.
 _SIGNING_KEY_FLAGS = ("service-account-signing-key-file", "service-account-private-key-file")
 
@@ -56,10 +57,11 @@ def observe(host: Host) -> dict[str, t.Any]:
     """Return what C(control_plane_info) documents, but for what takes a YAML library: that is added elsewhere."""
     files = _files(host)
     manifests = {path: text for path, text in files.items() if host.component in text}
+    text = manifests.get(str(host.manifest))
     process = find(host.component, host.proc)
     flags = process.flags if process else {}
-    api = api_of(host.component, flags) if process else None
-    text = manifests.get(str(host.manifest))
+    container = Container.of(process, text, host.component, host.proc) if process else None
+    api = _api(host.component, container) if container else None
     by_kubeadm = _KUBEADM_MARK in files.get(str(host.manifest.with_name("kube-apiserver.yaml")), "")
     return {
         "component": host.component,
@@ -73,9 +75,9 @@ def observe(host: Host) -> dict[str, t.Any]:
         "api": asdict(api) if api else None,
         "ready": api.ready() if api else False,
         "version": api.version() if api else None,
-        **_keys(host, flags),
+        **_keys(host, container),
         "loaded_kids": api.kids() if api else None,
-        "stale_key_files": _stale_key_files(process) if process else [],
+        "stale_key_files": _stale_key_files(container) if container else [],
         "digests": {file: _digest(Path(file)) for file in host.files},
         "clock": time.time(),
     }
@@ -96,40 +98,55 @@ def _lenient(path: Path) -> str:
         return ""
 
 
-def _keys(host: Host, flags: Flags) -> dict[str, t.Any]:
-    """Return the keys by which tokens are accepted, and the id of the one that signs.
+def _api(component: str, container: Container) -> Api:
+    """Return how to reach a component that runs, with the files of the host that its flags stand for."""
+    api = api_of(component, container.process.flags)
+    return replace(
+        api,
+        client_cert=str(container.file(api.client_cert).path) if api.client_cert else "",
+        client_key=str(container.file(api.client_key).path) if api.client_key else "",
+    )
 
-    Key files are read where the flags say: kubeadm mounts the directory of its keys under the same path.
-    """
-    files = {file: _public_blocks(host, Path(file)) for file in flags.get("service-account-key-file", [])}
+
+def _key_files(container: Container | None, *names: str) -> list[File]:
+    """Return the files that these flags name, each once."""
+    if container is None:
+        return []
+    values = [value for name in names for value in container.process.flags.get(name, [])]
+    return [container.file(value) for value in dict.fromkeys(values)]
+
+
+def _keys(host: Host, container: Container | None) -> dict[str, t.Any]:
+    """Return the keys by which tokens are accepted, and the id of the one that signs."""
+    files = {file.name: _public_blocks(host, file) for file in _key_files(container, _PUBLIC_KEYS_FLAG)}
     kids = {kid: None for file, blocks in files.items() for kid in _kids(host, blocks, file)}
-    signing = [value for name in _SIGNING_KEY_FLAGS for value in flags.get(name, [])[-1:]]
+    signing = [file for name in _SIGNING_KEY_FLAGS for file in _key_files(container, name)[-1:]]
     return {
         "public_keys": [
             {"file": file, "pem": "".join(block.text for block in blocks)} for file, blocks in files.items()
         ],
         "kids": list(kids),
-        "signing_key": {"file": signing[0], "kid": _signing_kid(host, Path(signing[0]))} if signing else None,
+        "signing_key": {"file": signing[0].name, "kid": _signing_kid(host, signing[0])} if signing else None,
     }
 
 
-def _public_blocks(host: Host, file: Path) -> list[PemBlock]:
+def _public_blocks(host: Host, file: File) -> list[PemBlock]:
     """Return the keys of a file, which may hold public and private ones, as public ones in its order."""
     text = _key_text(file)
     for block in pem_blocks(text):
         if block.is_private:
-            text = text.replace(block.text, public_half(host.run, host.openssl, block.text, source=str(file)))
-    return public_blocks(text, source=str(file))
+            text = text.replace(block.text, public_half(host.run, host.openssl, block.text, source=file.name))
+    return public_blocks(text, source=file.name)
 
 
-def _stale_key_files(process: Process) -> list[str]:
+def _stale_key_files(container: Container) -> list[str]:
     """Return the key files that were changed after the process started, which reads them once.
 
     By the time of the inode's change: C(cp -p) and the like give a file's content any time that they want.
     """
-    files = [file for name in ("service-account-key-file", *_SIGNING_KEY_FLAGS) for file in process.flags.get(name, [])]
-    ages = {file: time.time() - Path(file).stat().st_ctime for file in files}
-    return [file for file, age in ages.items() if age < process.age]
+    files = _key_files(container, _PUBLIC_KEYS_FLAG, *_SIGNING_KEY_FLAGS)
+    ages = {file.name: time.time() - file.path.stat().st_ctime for file in files}
+    return [name for name, age in ages.items() if age < container.process.age]
 
 
 def _digest(file: Path) -> str:
@@ -141,13 +158,14 @@ def _digest(file: Path) -> str:
         ) from error
 
 
-def _key_text(file: Path) -> str:
+def _key_text(file: File) -> str:
     try:
-        return file.read_text(encoding="ascii", errors="replace")
+        return file.path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
         raise InputError(
-            f"{file}: {error.strerror}; the running flags name it as a key file.",
-            fix="Mount key files into the static pod under the path that they have on the host, as kubeadm does.",
+            f"{file.name}: {error.strerror}; the running flags name it as a key file.",
+            fix="Put it where the manifest mounts it from (spec.volumes, hostPath): the API server does not start "
+            "again without it.",
         ) from error
 
 
@@ -165,9 +183,9 @@ def _public_key(host: Host, certificate: PemBlock, file: str) -> str:
     return public
 
 
-def _signing_kid(host: Host, file: Path) -> str:
+def _signing_kid(host: Host, file: File) -> str:
     private = _key_text(file)
-    return kid_from_public_pem(public_half(host.run, host.openssl, private, source=str(file)), source=str(file))
+    return kid_from_public_pem(public_half(host.run, host.openssl, private, source=file.name), source=file.name)
 
 
 __all__: t.Final = ("Host", "observe")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import filled, shown
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
@@ -48,6 +49,12 @@ class Change:
     """A manifest that means the same, and stands there while the old process ends; empty: none."""
     move_away: tuple[Path, ...] = ()
     """Other files with the same pod, of which the kubelet runs any one."""
+    variables: tuple[str, ...] = ()
+    """Variables whose values the kubelet alone knows: C($(NAME)) stands in the flags for the value of one."""
+
+    def is_run_by(self, process: Process) -> bool:
+        """Return whether a process has the wanted flags, whatever the kubelet has put in for the variables."""
+        return filled(self.flags, shown(self.flags, process.flags, self.variables)) == process.flags
 
     @property
     def path(self) -> Path:
@@ -108,7 +115,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
         replaced = running if changed or _is_to_end(running, change.backups, before, watch.proc) else None
 
         def wanted(process: Process) -> bool:
-            return (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
+            return (replaced is None or process.identity != replaced.identity) and change.is_run_by(process)
 
         if not changed and running is not None and wanted(running) and watch.api.ready():
             return Outcome(changed=False, backup=change.backups.confirm(change.content))

@@ -112,6 +112,18 @@ def test_flags_take_two_round_trips() -> None:
     }
 
 
+def test_variables_that_the_kubelet_alone_knows_are_named_to_the_host() -> None:
+    text = KUBEADM.replace("=10.0.0.1", "=$(IP)").replace(
+        "    name: kube-apiserver\n",
+        "    name: kube-apiserver\n    env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}]\n",
+    )
+    host = Host(healthy(manifests={PATH: text}), {"changed": True})
+    assert host.run(control_plane_flags.ActionModule, flags=ISSUERS)["changed"]
+    change = host.told[1][1]
+    assert (change["variables"], change["flags"]["advertise-address"]) == (["IP"], ["$(IP)"])
+    assert change["url"] == "https://10.0.0.1:6443"
+
+
 def test_what_another_one_has_changed_meanwhile_is_left_alone() -> None:
     host = Host(healthy())
     result = host.run(control_plane_flags.ActionModule, flags=ISSUERS, expected={"service-account-issuer": [NEW]})

@@ -299,6 +299,81 @@ def test_another_content_of_a_file_restarts_and_the_same_does_not() -> None:
     assert explained(plan, "cp2", failure).startswith(f"cp2, with the content of {SA_PUB}: It is bad.")
 
 
+HIDDEN = """\
+    env:
+    - name: HOST_IP
+      valueFrom: {fieldRef: {fieldPath: status.hostIP}}
+    - {name: ISSUER, value: https://kubernetes.default.svc.$(DOMAIN)}
+    - {name: DOMAIN, value: unused}
+    - {name: TTL, value: 2h}
+"""
+FILLED_IN = (
+    KUBEADM.replace(
+        "=10.0.0.1\n", "=$(HOST_IP)\n    - --etcd-servers=https://$(HOST_IP):2379\n    - --event-ttl=$(TTL)\n"
+    )
+    .replace(OLD, "https://kubernetes.default.svc.cluster.local")
+    .replace("    name: kube-apiserver\n", f"    name: kube-apiserver\n{HIDDEN}")
+)
+RUNNING = {**FLAGS, "etcd-servers": ["https://10.0.0.1:2379"], "event-ttl": ["2h"]}
+
+
+def filled_in(**flags: list[str]) -> dict[str, t.Any]:
+    running = {**RUNNING, **{name.replace("_", "-"): values for name, values in flags.items()}}
+    return seen(manifests={PATH: FILLED_IN}, running_flags=running)
+
+
+def test_what_the_kubelet_fills_in_is_no_difference() -> None:
+    assert (filled_in()["flags"], problems({"cp1": filled_in()})) == (RUNNING, [])
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"event_ttl": ["3h"]}, "event-ttl is 2h in the file and 3h in the process"),
+        ({"etcd_servers": ["https://10.0.0.2:2379"]}, "etcd-servers is https://10.0.0.1:2379 in the file"),
+        ({"advertise_address": ["10.0.0.1", "10.0.0.2"]}, "advertise-address is 10.0.0.1 in the file"),
+    ],
+)
+def test_what_the_kubelet_would_not_fill_in_is_one(flags: dict[str, list[str]], words: str) -> None:
+    [problem] = problems({"cp1": filled_in(**flags)})
+    assert words in problem
+
+
+def test_a_plan_leaves_to_the_kubelet_what_it_alone_knows() -> None:
+    plan = planned(filled_in(), {PATH: FILLED_IN}, {"service-account-issuer": [NEW, OLD], "event-ttl": ["2h"]})
+    assert plan.variables == ("HOST_IP",)
+    assert plan.flags["etcd-servers"] == ["https://$(HOST_IP):2379"]
+    assert plan.api["url"] == "https://10.0.0.1:6443"
+    assert (plan.before["event-ttl"], plan.after["event-ttl"]) == (["2h"], ["2h"])
+    assert "--event-ttl=$(TTL)" in plan.content
+    nothing_runs = seen(manifests={PATH: FILLED_IN}, **NOTHING)
+    assert planned(nothing_runs, {PATH: FILLED_IN}, {}).api["url"] == "https://127.0.0.1:6443"
+
+
+def test_what_is_expected_is_compared_with_what_the_kubelet_makes_of_it() -> None:
+    text = KUBEADM.replace(f"issuer={OLD}", "issuer=$(ISSUER)").replace(
+        "    name: kube-apiserver\n", f"    name: kube-apiserver\n    env: [{{name: ISSUER, value: '{OLD}'}}]\n"
+    )
+    wanted, expected = {"service-account-issuer": [NEW, OLD]}, {"service-account-issuer": [OLD]}
+    plan = planned(seen(manifests={PATH: text}), {PATH: text}, wanted, expected=expected)
+    assert plan.content == text.replace(
+        "    - --service-account-issuer", f"    - --service-account-issuer={NEW}\n    - --service-account-issuer", 1
+    )
+    assert (plan.flags["service-account-issuer"], plan.variables) == ([NEW, OLD], ())
+
+
+def test_the_client_certificate_is_that_of_the_host() -> None:
+    text = KUBEADM.replace(
+        "    name: kube-apiserver\n", "    name: kube-apiserver\n    volumeMounts: [{name: pki, mountPath: /pki}]\n"
+    ).replace("  hostNetwork", "  volumes: [{name: pki, hostPath: {path: /etc/kubernetes/ssl}}]\n  hostNetwork")
+    flags = {"kubelet-client-certificate": ["/pki/client.crt"], "kubelet-client-key": ["/elsewhere/client.key"]}
+    plan = planned(seen(manifests={PATH: text}), {PATH: text}, flags)
+    assert (plan.api["client_cert"], plan.api["client_key"]) == (
+        "/etc/kubernetes/ssl/client.crt",
+        "/elsewhere/client.key",
+    )
+
+
 def test_a_controller_manager_accepts_no_tokens_and_is_not_judged_by_its_keys() -> None:
     manager = seen(component="kube-controller-manager", kids=[], running_flags={}, manifests={})
     assert problems({"cp1": manager, "cp2": {**manager, "signing_key": {"file": "/f", "kid": "two"}}}) == []

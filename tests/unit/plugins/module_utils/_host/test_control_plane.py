@@ -124,6 +124,34 @@ def test_a_key_file_that_is_missing_is_named(place: Host) -> None:
     assert file in str(caught.value)
 
 
+def test_files_that_the_container_sees_elsewhere_are_found_on_the_host(place: Host) -> None:
+    """By the manifest; the running process may be one whose keys nobody has read yet."""
+    keys = place.proc.parent / "keys"
+    keys.mkdir()
+    for name, text in {"sa.key": private(KEYS[0]), "sa.pub": public(KEYS[0])}.items():
+        (keys / name).write_text(text)
+    names = {"service-account-key-file": "sa.pub", "service-account-signing-key-file": "sa.key"}
+    names |= {"kubelet-client-certificate": "client.crt", "kubelet-client-key": "client.key"}
+    flags = [f"--{flag}=/inside/{name}" for flag, name in names.items()]
+    place.manifest.write_text(
+        f"# {MARK}\nkind: Pod\nmetadata: {{name: kube-apiserver}}\nspec:\n  containers:\n"
+        f"  - command: [kube-apiserver, {', '.join(flags)}]\n    volumeMounts: [{{name: keys, mountPath: /inside/}}]\n"
+        f"  volumes: [{{name: keys, hostPath: {{path: {keys}}}}}]\n"
+    )
+    fake(place.proc, 9, ["kube-apiserver", *flags])
+    observed = observe(place)
+    assert observed["kids"] == [kid(KEYS[0])]
+    assert observed["public_keys"][0]["file"] == f"{keys}/sa.pub"
+    assert observed["signing_key"] == {"file": f"{keys}/sa.key", "kid": kid(KEYS[0])}
+    assert [observed["api"][name] for name in ("client_cert", "client_key")] == [
+        f"{keys}/client.crt",
+        f"{keys}/client.key",
+    ]
+    (keys / "sa.pub").unlink()
+    with pytest.raises(InputError, match=f"{keys}/sa.pub: No such file"):
+        observe(place)
+
+
 def test_a_controller_manager_and_the_key_by_which_it_signs(place: Host) -> None:
     root = place.proc.parent
     (root / "sa.key").write_text(private(KEYS[0]))

@@ -84,6 +84,20 @@ def test_a_change_is_waited_for_and_the_next_run_finds_nothing_to_do(kubelet: Fa
     assert (kubelet.pid, backups(kubelet)) == (pid, [backup])
 
 
+def test_a_value_that_the_kubelet_alone_knows_may_be_any(kubelet: FakeKubelet) -> None:
+    """The fake one knows no variables, so that the manifest has what a real one makes of it."""
+    node = ("--node=cp1", "--also=x-cp1")
+    wanted = replace(
+        change(kubelet, *node), flags=kubelet.flags("--node=$(NODE)", "--also=x-$(NODE)"), variables=("NODE",)
+    )
+    assert apply(wanted, watch_of(kubelet)).failure is None
+    other = replace(wanted, content=kubelet.content("--node=cp1", "--also=x-cp2"), timeout=2.0)
+    outcome = apply(other, watch_of(kubelet))
+    assert outcome.failure is not None
+    assert "flags of the manifest" in outcome.failure.reason
+    assert running(kubelet) == kubelet.flags(*node)
+
+
 def test_a_refused_flag_is_put_back_early_and_with_its_reason(kubelet: FakeKubelet) -> None:
     watch = watch_of(kubelet)
     began = time.monotonic()
