@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which variables the roles know. PRIVATE to the collection: it may change without notice."""
+"""Which variables the roles know, and what they hold for. PRIVATE to the collection: it may change without notice."""
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
@@ -33,6 +34,8 @@ FACTS: t.Final = frozenset(
 # Defaults of the roles and the playbooks read them; no role has them among its options.
 SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group"})
 
+_SHOWN = 100  # characters of a value that is quoted
+
 
 def options_of(specs: Json) -> set[str]:
     """Return the variables that a role takes, by the content of its C(meta/argument_specs.yml)."""
@@ -59,4 +62,40 @@ def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) ->
     return found
 
 
-__all__: t.Final = ("FACTS", "SHARED", "options_of", "unknown")
+def of_a_cluster(roles: t.Iterable[t.Collection[str]]) -> set[str]:
+    """Return the variables that hold for a whole cluster, by those that each role takes.
+
+    Those are all: a role acts once, with what the first host of the play has, also on the other hosts. What roles set
+    (C(FACTS)) is on that host alone; and which group is meant, other clusters' hosts say in their own way.
+    """
+    return {*SHARED, *(name for taken in roles for name in taken)} - FACTS - {"irsa_control_plane_group"}
+
+
+def differing(hosts: t.Mapping[str, Json]) -> list[str]:
+    """Return a sentence for each variable that hosts of one control plane have differently, with each one's value.
+
+    HOSTS has the variables of each; one that a host has not differs from one that it has.
+    """
+    found = []
+    for name in sorted({name for variables in hosts.values() for name in variables}):
+        sides: dict[str, list[str]] = {}
+        for host, variables in hosts.items():
+            sides.setdefault(_shown(variables[name]) if name in variables else "not set", []).append(host)
+        if len(sides) > 1:
+            told = "; ".join(f"{_short(value)} for {', '.join(names)}" for value, names in sides.items())
+            found.append(
+                f"{name} differs between hosts of one control plane, and it holds for the whole cluster: {told}. Set "
+                "it once, for their group."
+            )
+    return found
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+__all__: t.Final = ("FACTS", "SHARED", "differing", "of_a_cluster", "options_of", "unknown")

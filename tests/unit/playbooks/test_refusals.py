@@ -37,7 +37,14 @@ class Run:
 
 
 class Play(t.Protocol):
-    def __call__(self, *options: str, playbook: str = "site", group: str | None = ..., **variables: object) -> Run: ...
+    def __call__(
+        self,
+        *options: str,
+        playbook: str = "site",
+        group: str | None = ...,
+        inventory: object = None,
+        **variables: object,
+    ) -> Run: ...
 
 
 @pytest.fixture
@@ -50,23 +57,20 @@ def play(tmp_path: Path) -> Play:
     environment = {**inherited, "ANSIBLE_SSH_EXECUTABLE": str(witness)}
 
     def run(
-        *options: str, playbook: str = "site", group: str | None = "kube_control_plane", **variables: object
+        *options: str,
+        playbook: str = "site",
+        group: str | None = "kube_control_plane",
+        inventory: object = None,
+        **variables: object,
     ) -> Run:
         asked.unlink(missing_ok=True)
         given = {name: value for name, value in {**VARIABLES, **variables}.items() if value is not None}
-        inventory = tmp_path / "inventory.json"
+        file = tmp_path / "inventory.json"
         hosts = {"hosts": {name: {} for name in HOSTS}, "vars": given}
-        inventory.write_text(json.dumps({group: hosts} if group else {}))
+        file.write_text(json.dumps(inventory or ({group: hosts} if group else {})))
         interpreter = f"ansible_python_interpreter={witness}"
-        command = [
-            "ansible-playbook",
-            "-i",
-            str(inventory),
-            "-e",
-            interpreter,
-            *options,
-            playbook if "/" in playbook else f"onprem.irsa.{playbook}",
-        ]
+        what = playbook if "/" in playbook else f"onprem.irsa.{playbook}"
+        command = ["ansible-playbook", "-i", str(file), "-e", interpreter, *options, what]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
         return Run(done.returncode, done.stdout + done.stderr, asked.exists())
 
@@ -220,3 +224,87 @@ def test_tags_of_a_playbook_that_imports_ours_are_its_own(play: Play, tmp_path: 
     run = play("--tags", "web", playbook=str(mine))
     assert (run.code, run.asked) == (0, False), run.output
     assert "No link was run: --tags names none of publish, iam" in run.output
+
+
+def clusters(**groups: dict[str, object]) -> dict[str, t.Any]:
+    """Return an inventory of several clusters, each with a control plane of two hosts and a worker, with variables."""
+    children = {
+        f"cluster_{group}": {
+            "children": {group: {"hosts": {f"{group}1": {}, f"{group}2": {}}}},
+            "hosts": {f"{group}-worker": {}},
+            "vars": own,
+        }
+        for group, own in groups.items()
+    }
+    return {"all": {"vars": VARIABLES, "children": children}}
+
+
+TWO_CLUSTERS = clusters(a={"irsa_control_plane_group": "a"}, b={"irsa_control_plane_group": "b"})
+
+
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
+def test_one_of_several_clusters_is_not_chosen_by_chance(play: Play, playbook: str) -> None:
+    for inventory, groups in (
+        (TWO_CLUSTERS, "a by a-worker, a1, a2; b by b-worker, b1, b2"),
+        (clusters(b={"irsa_control_plane_group": "b"}, kube_control_plane={}), "b by b-worker, b1, b2; kube_control_"),
+    ):
+        run = play(playbook=playbook, inventory=inventory)
+        assert (run.code, run.asked) == (2, False), run.output
+        assert f"in irsa_control_plane_group: {groups}" in run.output
+        assert "Choose one with -e irsa_control_plane_group=" in run.output
+
+
+@pytest.mark.parametrize(
+    ("options", "importer"),
+    [
+        (["-e", "irsa_control_plane_group=b"], None),
+        ([], "b"),
+        ([], "{{ 'b' }}"),
+        (["--limit", "cluster_b"], None),
+        (["--limit", "b"], None),
+        (["--limit", "cluster_b"], "b"),
+    ],
+)
+def test_one_of_several_clusters_is_chosen(
+    play: Play, tmp_path: Path, options: list[str], importer: str | None
+) -> None:
+    playbook = tmp_path / "playbook.json"
+    vars_ = {} if importer is None else {"vars": {"irsa_control_plane_group": importer}}
+    playbook.write_text(json.dumps([{"ansible.builtin.import_playbook": "onprem.irsa.site", **vars_}]))
+    run = play(*options, playbook=str(playbook), inventory=TWO_CLUSTERS)
+    assert run.asked, run.output
+    assert "b1" in run.output
+    assert "a1" not in run.output.partition("Look before anything is changed")[2].replace("[a1]", "")
+
+
+def test_an_importer_names_the_group_where_no_host_does(play: Play, tmp_path: Path) -> None:
+    playbook = tmp_path / "playbook.json"
+    for name in ("b", "{{ mine }}"):
+        importer = {"ansible.builtin.import_playbook": "onprem.irsa.site", "vars": {"irsa_control_plane_group": name}}
+        playbook.write_text(json.dumps([importer]))
+        run = play(playbook=str(playbook), inventory=clusters(a={"mine": "b"}, b={"mine": "b"}))
+        assert run.asked, run.output
+        assert "b2" in run.output
+
+
+def test_a_part_of_the_chosen_cluster(play: Play) -> None:
+    for options in (["--limit", "b-worker"], ["--limit", "a", "-e", "irsa_control_plane_group=b"]):
+        run = play(*options, inventory=TWO_CLUSTERS)
+        assert (run.code, run.asked) == (2, False), run.output
+        assert "b1, b2 of the control plane are not in this play." in run.output
+
+
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
+def test_variables_that_differ_between_hosts_of_one_control_plane(play: Play, playbook: str) -> None:
+    own: dict[str, dict[str, object]] = {
+        "cp1": {"irsa_region": "eu-central-1", "irsa_own": 1},
+        "cp2": {"irsa_region": "eu-west-1", "irsa_own": 2},
+        "cp3": {"irsa_region": "{{ 'eu-central-1' }}", "irsa_issuer_url": "https://oidc.example.com"},
+    }
+    run = play(playbook=playbook, inventory={"kube_control_plane": {"hosts": own, "vars": {"irsa_cluster": "prod"}}})
+    assert (run.code, run.asked) == (2, False), run.output
+    said = "between hosts of one control plane, and it holds for the whole cluster:"
+    assert f'irsa_region differs {said} "eu-central-1" for cp1, cp3; "eu-west-1" for cp2. Set it once' in run.output
+    assert f'irsa_issuer_url differs {said} not set for cp1, cp2; "https://oidc.example.com" for cp3.' in run.output
+    assert "irsa_own" not in run.output
+    assert "irsa_cluster" not in run.output

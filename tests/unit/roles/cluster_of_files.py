@@ -81,6 +81,24 @@ def main():
 main()
 """
 
+# A connection to a host that is lost once another one was changed; LOST is set to a directory.
+_LOSSY = """
+from pathlib import Path
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection.local import Connection as Local
+
+DOCUMENTATION = "name: lossy\\nshort_description: One that breaks\\nauthor: nobody\\ndescription: Breaks.\\noptions: {}"
+
+class Connection(Local):
+    transport = "lossy"
+
+    def exec_command(self, *args, **kwargs):
+        file = Path(LOST) / "log"
+        if file.exists() and f"end {AFTER}\\n" in file.read_text():
+            raise AnsibleConnectionFailure("Connection refused")
+        return super().exec_command(*args, **kwargs)
+"""
+
 
 class Cluster:
     """Hosts by their names."""
@@ -88,6 +106,8 @@ class Cluster:
     def __init__(self, directory: Path, hosts: t.Mapping[str, Json]) -> None:
         """Take a directory for everything, and what is observed on each host."""
         self.directory, self.hosts = directory, list(hosts)
+        self.own: dict[str, Json] = {}
+        """Variables of single hosts."""
         self._collection(directory / "collections/ansible_collections/onprem/irsa")
         self._api(directory / "collections/ansible_collections/kubernetes/core/plugins/modules")
         self.serve()
@@ -143,7 +163,10 @@ class Cluster:
     def run(self, playbook: str, variables: t.Mapping[str, object], *options: str) -> tuple[int, str]:
         """Run a playbook on the hosts as its control plane; return the exit code and what was printed."""
         inventory = self.directory / "inventory.json"
-        hosts = {name: {"ansible_python_interpreter": str(self.directory / f"python-{name}")} for name in self.hosts}
+        hosts = {
+            name: {"ansible_python_interpreter": str(self.directory / f"python-{name}"), **self.own.get(name, {})}
+            for name in self.hosts
+        }
         local = {"ansible_connection": "local", "ansible_become": False}
         local["irsa_kubeconfig_path"] = str(self.directory / "kubeconfig")
         inventory.write_text(json.dumps({"kube_control_plane": {"hosts": hosts, "vars": {**local, **variables}}}))
@@ -169,3 +192,10 @@ class Cluster:
     def break_host(self, name: str) -> None:
         """Let changes of a host fail."""
         (self.directory / f"{name}.broken").touch()
+
+    def lose_host(self, name: str, *, after: str) -> None:
+        """Let a host be unreachable once another one was changed."""
+        plugins = self.directory / "connection_plugins"
+        plugins.mkdir()
+        (plugins / "lossy.py").write_text(f"LOST, AFTER = {str(self.directory)!r}, {after!r}\n{_LOSSY}")
+        self.own[name] = {"ansible_connection": "lossy"}

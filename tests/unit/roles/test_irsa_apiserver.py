@@ -61,6 +61,17 @@ def test_hosts_after_one_that_fails_are_left_alone(tmp_path: Path, *, cut_off: b
     assert hosts.log() == [("begin", "cp1"), ("end", "cp1"), ("begin", "cp2"), ("fail", "cp2")]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["a change that was cut off", "duplicates of the pod", "a change"])
+def test_hosts_after_one_that_is_lost_are_left_alone(tmp_path: Path, change: str) -> None:
+    duplicates = {"manifests": {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}} if change == "duplicates of the pod" else {}
+    hosts = cluster(tmp_path, unconfirmed=change == "a change that was cut off", **duplicates)
+    hosts.lose_host("cp2", after="cp1")
+    code, output = hosts.play("main", {**VARIABLES, "irsa_apiserver_move_duplicates": True})
+    assert (code, "Connection refused" in output) == (4, True), output
+    assert hosts.log() == [("begin", "cp1"), ("end", "cp1")]
+
+
 def signing(*issuers: str) -> dict[str, object]:
     """Return what is observed on a host whose API server has these issuers."""
     lines = "\n".join(f"    - --service-account-issuer={issuer}" for issuer in issuers)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._variables import FACTS, SHARED, options_of, unknown
+from ansible_collections.onprem.irsa.plugins.module_utils._variables import (
+    FACTS,
+    SHARED,
+    differing,
+    of_a_cluster,
+    options_of,
+    unknown,
+)
 
 ROLES = {"irsa_iam": {"irsa_iam_roles", "irsa_iam_region"}, "irsa_issuer": {"irsa_cluster", "irsa_issuer_url"}}
 
@@ -65,3 +72,29 @@ def test_shared_names_are_read_somewhere() -> None:
     root = Path(__file__).parents[4]
     texts = [path.read_text() for folder in ("roles", "playbooks") for path in (root / folder).rglob("*.yml")]
     assert all(any(name in text for text in texts) for name in SHARED)
+
+
+def test_what_holds_for_a_cluster_is_all_that_a_user_sets() -> None:
+    assert of_a_cluster(ROLES.values()) == {
+        *("irsa_iam_roles", "irsa_iam_region", "irsa_cluster", "irsa_issuer_url", "irsa_audience")
+    }
+    assert not of_a_cluster([{"irsa_webhook_report"}]) & FACTS
+
+
+@pytest.mark.parametrize(
+    ("hosts", "told"),
+    [
+        ([{"irsa_cluster": "prod"}, {"irsa_cluster": "prod"}], []),
+        ([{}, {}], []),
+        ([{"irsa_iam_roles": [{"name": "a", "tags": {}}]}, {"irsa_iam_roles": [{"tags": {}, "name": "a"}]}], []),
+        ([{"irsa_cluster": "prod"}, {"irsa_cluster": "test"}], ['"prod" for cp1; "test" for cp2']),
+        ([{"irsa_cluster": "prod"}, {}, {"irsa_cluster": "prod"}], ['"prod" for cp1, cp3; not set for cp2']),
+        ([{"irsa_apiserver_timeout": 300}, {"irsa_apiserver_timeout": "300"}], ['300 for cp1; "300" for cp2']),
+        ([{"irsa_webhook_adopt": True}, {"irsa_webhook_adopt": None}], ["true for cp1; null for cp2"]),
+        ([{"irsa_iam_roles": [1] * 99}, {"irsa_iam_roles": []}], [f"[{'1, ' * 33}... for cp1; [] for cp2"]),
+        ([{"irsa_b": 1, "irsa_a": 1}, {"irsa_b": 2, "irsa_a": 2}], ["1 for cp1; 2 for cp2"] * 2),
+    ],
+)
+def test_variables_that_differ_between_hosts(hosts: list[dict[str, object]], told: list[str]) -> None:
+    found = differing({f"cp{number}": own for number, own in enumerate(hosts, 1)})
+    assert [line.partition("cluster: ")[2].partition(". Set it once")[0] for line in found] == told
