@@ -9,6 +9,7 @@ servers trust both the certificate that is served and the one that will be.
 
 from __future__ import annotations
 
+import re
 import typing as t
 from base64 import b64decode
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,7 @@ try:
     from cryptography import x509
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError as error:
     IMPORT_ERROR: ImportError | None = error
 else:
@@ -142,12 +144,40 @@ def _end(chain: Chain) -> datetime:
     return min(one.not_valid_after_utc for one in chain)
 
 
+# Labels of a name as crypto/x509 of Go takes them (verify.go, validHostname): also with an underscore.
+_LABEL = re.compile(r"[a-z0-9_][a-z0-9_-]*")
+
+
+def _is_for(pattern: str, host: str) -> bool:
+    """Tell whether a DNS name of a certificate is that of a host: RFC 6125, 6.4, as crypto/x509 of Go judges it.
+
+    Case does not count. A star stands for one whole label, the first, of several. A name that is no pattern, such as
+    one that ends in a dot, is compared whole.
+    """
+    wanted, name = host.lower().removesuffix("."), pattern.lower()
+    first, *rest = name.split(".")
+    labels = rest if first == "*" and rest else [first, *rest]
+    if not all(map(_LABEL.fullmatch, labels)):
+        return name == host.lower()
+    return name == wanted or (first == "*" and rest == wanted.split(".")[1:])
+
+
 def _named(certificate: x509.Certificate, host: str) -> bool:
+    """Tell whether a certificate is for a host: by its alternative names alone, not by its common name."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return False
-    return host in names.get_values_for_type(x509.DNSName)
+    return any(_is_for(name, host) for name in names.get_values_for_type(x509.DNSName))
+
+
+def _serves(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may be used by a server: RFC 5280, 4.2.1.12, where it says what it is for."""
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}.isdisjoint(usages)
 
 
 def _lifetime(certificate: x509.Certificate) -> timedelta:
@@ -219,6 +249,10 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
         raise InputError(f"The certificate in the Secret {name} is not signed by its ca.crt.", fix=fix)
     if not _named(leaf, host):
         raise InputError(f"The certificate in the Secret {name} is not for {host}.", fix=fix)
+    if not all(map(_serves, chain)):
+        raise InputError(
+            f"The certificate in the Secret {name}, or what signed it, is for other uses than serverAuth.", fix=fix
+        )
     begin, end = _life(chain)
     if not begin <= now < end:
         raise InputError(f"The certificate in the Secret {name} is not valid now, {now:%Y-%m-%d}.", fix=fix)

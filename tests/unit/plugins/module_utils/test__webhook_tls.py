@@ -6,9 +6,13 @@ import itertools
 import typing as t
 from base64 import b64encode
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given as given_values
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -17,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import (
     Plan,
     Served,
+    _named,
     given,
     instant,
     plan,
@@ -26,9 +31,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import (
 )
 
 from ..some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
-
-if t.TYPE_CHECKING:
-    from cryptography import x509
+from ..some_keys import ec_key
 
 Data = dict[str, str]
 NAMES = ("ca", "tls")
@@ -264,3 +267,81 @@ def test_authorities_that_sign_each_other_end() -> None:
 
 def test_a_time_is_read_in_utc() -> None:
     assert instant("2026-01-31T12:00:00Z") == instant("2026-01-31T13:00:00+01:00") == NOW
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        (HOST, True),
+        (HOST.upper(), True),
+        ("*.pod-identity-webhook.svc", True),
+        ("*.Pod-Identity-Webhook.SVC", True),
+        ("*.svc", False),
+        ("*", False),
+        ("*.*.svc", False),
+        ("pod-identity-webhook.*.svc", False),
+        ("pod-*.pod-identity-webhook.svc", False),
+        ("**.pod-identity-webhook.svc", False),
+        (f"{HOST}.", False),
+        (f"*.{HOST}", False),
+        (f"{HOST}.cluster.local", False),
+        ("pod-identity-webhook.pod-identity-webhook", False),
+        ("-.pod-identity-webhook.svc", False),
+    ],
+)
+def test_a_name_is_compared_as_crypto_x509_of_go_does(name: str, named: bool) -> None:
+    found = served(encoded(leaf(host=name)), encoded(authority()), HOST)
+    assert found is not None
+    assert found.named is named
+    tls = secret(leaf(host=name), 11, authority())
+    if named:
+        assert given(tls, encoded(authority()), host=HOST, now=NOW, name="given").trusted
+    else:
+        with pytest.raises(InputError, match="not for"):
+            given(tls, "", host=HOST, now=NOW, name="given")
+
+
+def test_a_name_with_a_dot_at_its_end_is_that_host_for_those_who_call_it_so() -> None:
+    found = served(encoded(leaf()), encoded(authority()), f"{HOST}.")
+    assert found is not None
+    assert found.named
+
+
+def test_names_of_other_kinds_are_none() -> None:
+    address = x509.IPAddress(ip_address("10.96.0.9"))
+    mail = x509.RFC822Name("a@pod-identity-webhook.pod-identity-webhook.svc")
+    url = x509.UniformResourceIdentifier(f"https://{HOST}")
+    assert not _named(signed(x509.SubjectAlternativeName([address, mail, url])), HOST)
+    assert not _named(signed(), HOST)  # its common name is that of the host
+
+
+@pytest.mark.parametrize(
+    ("usages", "taken"),
+    [
+        ([ExtendedKeyUsageOID.SERVER_AUTH], True),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH], True),
+        ([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE], True),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH], False),
+        ([ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION], False),
+    ],
+)
+def test_a_certificate_is_to_be_one_of_a_server(usages: list[x509.ObjectIdentifier], taken: bool) -> None:
+    made = signed(x509.SubjectAlternativeName([x509.DNSName(HOST)]), x509.ExtendedKeyUsage(usages))
+    tls = secret(made, 11, authority())
+    if taken:
+        assert given(tls, encoded(authority()), host=HOST, now=NOW, name="given").trusted
+    else:
+        with pytest.raises(InputError, match="serverAuth"):
+            given(tls, "", host=HOST, now=NOW, name="given")
+
+
+def signed(*extensions: x509.ExtensionType) -> x509.Certificate:
+    """Return a certificate with the host as its common name and these extensions."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    authoritative = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(authoritative).serial_number(1)
+    made = made.public_key(ec_key(11).public_key())
+    made = made.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=365))
+    for extension in extensions:
+        made = made.add_extension(extension, critical=False)
+    return made.sign(ec_key(1), hashes.SHA256())
