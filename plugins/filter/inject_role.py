@@ -7,8 +7,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, inject_manifest
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
+    Settings,
+    accounts,
+    inject_manifest,
+    left_alone,
+)
 
 DOCUMENTATION = r"""
 name: inject_role
@@ -18,10 +25,13 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Adds to the pods of manifests what the Amazon EKS Pod Identity Webhook adds to pods on their admission, the volume
     with the token, its mount and the variables by which the AWS SDKs find the role. With it a cluster needs no webhook.
-  - Pods whose service account has a role are injected, by itself or as the template of a workload (C(Deployment),
-    C(StatefulSet), C(DaemonSet), C(ReplicaSet), C(Job), C(CronJob), C(PodTemplate), C(List)). Everything else is
-    returned as it is.
-  - What a container has itself stays. A manifest that is injected already stays as it is.
+  - Pods whose service account has a role are injected, by themselves or as templates, which are found by their shape,
+    of whatever kind the manifest is (C(Deployment), C(CronJob), C(List), a C(Rollout) of Argo, a C(Service) of Knative
+    and so on). Everything else is returned as it is.
+  - A warning names a manifest that has a service account with a role, but no template of a pod to inject, such as a
+    C(Workflow) of Argo.
+  - What a container has itself stays. A manifest that is injected already stays as it is. A pod whose own volumes leave
+    no place for the token, because one has its name or its path, is refused.
   - The pod's annotations C(eks.amazonaws.com/skip-containers) and C(eks.amazonaws.com/token-expiration) and the label
     C(eks.amazonaws.com/skip-pod-identity-webhook) are obeyed.
 positional: roles
@@ -101,7 +111,15 @@ def _filter(  # noqa: PLR0913 -- its options
         raise AnsibleFilterError("inject_role takes a list of manifests. Read a file with from_yaml_all.")
     given = [dict(manifest) for manifest in manifests if manifest]  # a YAML file may begin with an empty document
     known = accounts(given, roles, Settings(audience, region, regional_sts, expiration), namespace)
-    return [inject_manifest(manifest, known, region, namespace) for manifest in given]
+    for name, key in left_alone(given, known, namespace):
+        Display().warning(
+            f"inject_role has left the {name} alone: it names the service account {key}, which has a role, but has no "
+            "template of a pod with it. Put volume, mount and variables where its kind takes them."
+        )
+    try:
+        return [inject_manifest(manifest, known, region, namespace) for manifest in given]
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:

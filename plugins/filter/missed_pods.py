@@ -16,7 +16,10 @@ version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
   - Finds the pods whose service account has a role but which have neither role nor token, because they are older than
-    the annotation or the webhook, or because the webhook did not answer when they were admitted.
+    the annotation or the webhook, or because the webhook did not answer when they were admitted; and those that have
+    the variables, but no token for AWS at the path that C(AWS_WEB_IDENTITY_TOKEN_FILE) names.
+  - Finds the pods whose owner plainly wanted a role that nothing gives. The annotation is on the pod, on what makes it
+    or on its namespace, or is misspelt on its service account; or a role is for a service account that does not exist.
   - A pod that is injected is not missed, whatever another webhook has added to it since.
   - Pods that have ended or are ending, static pods, and what is left out by a label or an annotation are not missed.
   - Made for the roles of this collection, and may change with them in any release.
@@ -58,6 +61,22 @@ options:
     type: list
     elements: dict
     default: []
+  audiences:
+    description: Audiences that a token may be for, beside the one of its service account.
+    type: list
+    elements: str
+    default: []
+  wanted_roles:
+    description:
+      - Roles as O(roles), whose service accounts are looked for. They give no role where a webhook goes by annotations.
+    type: list
+    elements: dict
+    default: []
+  namespaces:
+    description: Namespaces of the cluster, for annotations that belong elsewhere.
+    type: list
+    elements: dict
+    default: []
 seealso:
   - plugin: onprem.irsa.injection_findings
     plugin_type: filter
@@ -95,6 +114,9 @@ _value:
           description: What makes the pod, as C(kind/name); empty for nothing.
           type: str
           sample: Deployment/reports
+        reason:
+          description: Why it has no role, where more is known than that nothing was injected.
+          type: str
     owners:
       description: Manifests of the workloads whose restart makes the pods anew, each once.
       type: list
@@ -116,8 +138,23 @@ def _filter(  # noqa: PLR0913 -- the filter's options
     workloads: t.Iterable[dict[str, t.Any]] = (),
     *,
     trials: t.Iterable[t.Mapping[str, t.Any]] = (),
+    audiences: t.Sequence[str] = (),
+    wanted_roles: t.Iterable[t.Mapping[str, t.Any]] = (),
+    namespaces: t.Iterable[dict[str, t.Any]] = (),
 ) -> dict[str, list[t.Any]]:
-    return missed(pods, accounts(service_accounts, roles, Settings()), excluded, workloads, trials)
+    settings = Settings(audiences[0]) if audiences else Settings()
+    known, given = list(service_accounts), list(roles)
+    return missed(
+        pods,
+        accounts(known, given, settings),
+        excluded,
+        workloads,
+        trials,
+        audiences=audiences,
+        service_accounts=known,
+        roles=[*given, *wanted_roles],
+        namespaces=namespaces,
+    )
 
 
 class FilterModule:

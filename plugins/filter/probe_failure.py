@@ -13,6 +13,7 @@ name: probe_failure
 short_description: Why pods that were tried have no role
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
+positional: port, namespace
 description:
   - Made for the roles of this collection, and may change with them in any release.
 options:
@@ -20,6 +21,14 @@ options:
     description: The C(ansible_failed_result) of a task that tries a pod, or several, by M(kubernetes.core.k8s).
     type: dict
     required: true
+  port:
+    description: The port of the webhook's pods, for the fix.
+    type: int
+    default: 8443
+  namespace:
+    description: Their namespace.
+    type: str
+    default: pod-identity-webhook
 seealso:
   - plugin: onprem.irsa.injection_findings
     plugin_type: filter
@@ -43,6 +52,9 @@ _value:
       type: str
     said:
       description: What is known of each pod.
+      type: str
+    fix:
+      description: What helps where the webhook is not reached, by the API server's words; else empty.
       type: str
 """
 

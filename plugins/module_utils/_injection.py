@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     AUDIENCE_ANNOTATION,
     ROLE_ANNOTATION,
@@ -28,6 +29,9 @@ SKIP_LABEL: t.Final = "eks.amazonaws.com/skip-pod-identity-webhook"
 SHORTEST: t.Final = 600
 """Seconds: the API server gives no token for less."""
 
+ROLE_ARN: t.Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
+"""IAM user guide, "IAM identifiers": the ARN of a role, with its path."""
+
 _IDENTITY = {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
 _REGION = {"AWS_REGION", "AWS_DEFAULT_REGION"}
 _REGIONAL = "AWS_STS_REGIONAL_ENDPOINTS"
@@ -41,16 +45,6 @@ _BOOLEANS = {
 # A record of RFC 4180 whose fields are names; the webhook skips no container when the annotation is none.
 _FIELD = r'(?:"[^"]*"|[^",]*)'
 _RECORD = re.compile(f"{_FIELD}(?:,{_FIELD})*")
-
-# Where a workload has its pod: the fields down to the template.
-_TEMPLATES: t.Final[dict[str, tuple[str, ...]]] = {
-    "Pod": (),
-    "PodTemplate": ("template",),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-    **dict.fromkeys(
-        ("DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"), ("spec", "template")
-    ),
-}
 
 
 class Settings(t.NamedTuple):
@@ -156,7 +150,7 @@ def _with_role(container: Manifest, wanted: Account, region: str, token_file: st
         changed["env"] = [*(container.get("env") or []), *({"name": name, "value": value} for name, value in added)]
     mounts = container.get("volumeMounts") or []
     # A second mount at the same path would be refused by the API server.
-    if VOLUME not in _names(mounts) and all(mount["mountPath"] != MOUNT_PATH for mount in mounts):
+    if VOLUME not in _names(mounts) and all(mount.get("mountPath") != MOUNT_PATH for mount in mounts):
         changed["volumeMounts"] = [*mounts, {"name": VOLUME, "readOnly": True, "mountPath": MOUNT_PATH}]
     return changed
 
@@ -174,7 +168,7 @@ def inject(
     for kind in ("initContainers", "containers"):
         if spec.get(kind):
             injected[kind] = [
-                container if container["name"] in skipped else _with_role(container, wanted, region, token_file)
+                container if container.get("name") in skipped else _with_role(container, wanted, region, token_file)
                 for container in spec[kind]
             ]
     token = {
@@ -193,40 +187,207 @@ def service_account_of(spec: t.Mapping[str, t.Any]) -> str:
     return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
 
 
-def _with_template(manifest: Manifest, path: tuple[str, ...], change: t.Callable[[Manifest], Manifest]) -> Manifest:
-    if not path:
-        return change(manifest)
-    return {**manifest, path[0]: _with_template(manifest[path[0]], path[1:], change)}
+def _is_pod(value: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether a mapping is a pod or the template of one: by its kind, or by its shape where it has none."""
+    spec = value.get("spec")
+    if value.get("kind", "Pod") != "Pod" or not isinstance(spec, t.Mapping):
+        return False
+    containers = spec.get("containers")
+    return isinstance(containers, list) and bool(containers) and all(isinstance(one, t.Mapping) for one in containers)
+
+
+def _with_pods(value: t.Any, namespace: str, change: t.Callable[[Manifest, str], Manifest]) -> t.Any:  # noqa: ANN401 -- any part of a manifest
+    """Return a part of a manifest with each pod in it changed, however deep; CHANGE takes its namespace, too.
+
+    Kinds of other APIs have their templates at other places than those of Kubernetes do.
+    """
+    if isinstance(value, list):
+        return [_with_pods(one, namespace, change) for one in value]
+    if not isinstance(value, t.Mapping):
+        return value
+    if "kind" in value:
+        metadata = value.get("metadata")
+        namespace = (metadata.get("namespace") if isinstance(metadata, t.Mapping) else None) or namespace
+    if _is_pod(value):
+        return change(t.cast("Manifest", value), namespace)
+    return {
+        key: one if key in ("metadata", "status") else _with_pods(one, namespace, change) for key, one in value.items()
+    }
+
+
+def _named(manifest: Manifest, namespace: str) -> str:
+    metadata = manifest.get("metadata") or {}
+    return f"{manifest.get('kind', 'pod')} {metadata.get('namespace') or namespace}/{metadata.get('name', '')}"
+
+
+def _injected_pod(pod: Manifest, wanted: Account, region: str, name: str) -> Manifest:
+    """Return a pod with its role; raise InputError where a container would be given a token file that cannot exist."""
+    annotations = (pod.get("metadata") or {}).get("annotations") or {}
+    spec = inject(pod["spec"], annotations, wanted, region)
+    for kind in ("initContainers", "containers"):
+        for before, after in zip(pod["spec"].get(kind) or (), spec.get(kind) or ()):
+            if _names(after.get("env")) & _IDENTITY <= _names(before.get("env")):
+                continue
+            token, why = token_at(spec, after, TOKEN_FILE)
+            if token is not None and token.get("audience") != wanted.audience:
+                why = f"the volume {VOLUME} has a token for the audience {token.get('audience')}, not {wanted.audience}"
+            if why:
+                raise InputError(
+                    f"The container {after.get('name')} of {name} cannot be given its token at {TOKEN_FILE}: {why}.",
+                    fix=f"Give its own volume another name than {VOLUME}, and mount nothing of its own there.",
+                )
+    return {**pod, "spec": spec}
 
 
 def inject_manifest(
     manifest: Manifest, known: t.Mapping[str, Account], region: str = "", namespace: str = "default"
 ) -> Manifest:
-    """Return a manifest whose pods are injected; one of a kind that has no pods, or no role, is returned as it is.
+    """Return a manifest whose pods are injected; one that has no pods, or no role, is returned as it is.
 
     KNOWN are the service accounts that have a role, by C(namespace/name); a manifest without a namespace is in
-    NAMESPACE. The items of a C(List) are treated one by one.
+    NAMESPACE. Pods are found by their shape, wherever a manifest has their template, and in the items of a C(List).
+    Raises InputError for a pod whose own volumes and mounts leave no place for the token.
     """
+
+    def change(pod: Manifest, own_namespace: str) -> Manifest:
+        wanted = known.get(f"{own_namespace}/{service_account_of(pod['spec'])}")
+        if wanted is None or SKIP_LABEL in ((pod.get("metadata") or {}).get("labels") or {}):
+            return pod
+        return _injected_pod(pod, wanted, region, _named(manifest, namespace))
+
     if str(manifest.get("kind", "")).endswith("List") and "items" in manifest:
         return {**manifest, "items": [inject_manifest(item, known, region, namespace) for item in manifest["items"]]}
-    path = _TEMPLATES.get(manifest.get("kind", ""))
-    if path is None:
-        return manifest
-    own_namespace = (manifest.get("metadata") or {}).get("namespace") or namespace
+    return t.cast("Manifest", _with_pods(manifest, namespace, change))
 
-    def change(pod: Manifest) -> Manifest:
-        metadata = pod.get("metadata") or {}
-        wanted = known.get(f"{own_namespace}/{service_account_of(pod['spec'])}")
-        if wanted is None or SKIP_LABEL in (metadata.get("labels") or {}):
-            return pod
-        return {**pod, "spec": inject(pod["spec"], metadata.get("annotations") or {}, wanted, region)}
 
-    return _with_template(manifest, path, change)
+_ACCOUNT_FIELDS: t.Final = ("serviceAccountName", "serviceAccount")
+
+
+def _accounts_in(value: t.Any) -> t.Iterator[str]:  # noqa: ANN401 -- any part of a manifest
+    """Return the service accounts that a part of a manifest names outside of the templates of pods."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _accounts_in(one)
+    elif isinstance(value, t.Mapping) and not _is_pod(value):
+        for key, one in value.items():
+            if key in _ACCOUNT_FIELDS and isinstance(one, str):
+                yield one
+            elif key not in ("metadata", "status"):
+                yield from _accounts_in(one)
+
+
+def left_alone(
+    manifests: t.Iterable[Manifest], known: t.Container[str], namespace: str = "default"
+) -> list[tuple[str, str]]:
+    """Return the manifests that name a service account with a role but hold no template of a pod with it.
+
+    Each as its kind and name, and the service account as C(namespace/name).
+    """
+    found = []
+    for manifest in manifests:
+        if str(manifest.get("kind", "")).endswith("List") and "items" in manifest:
+            found += left_alone(manifest["items"], known, namespace)
+            continue
+        own_namespace = (manifest.get("metadata") or {}).get("namespace") or namespace
+        keys = {f"{own_namespace}/{name}" for name in _accounts_in(manifest)}
+        found += [(_named(manifest, namespace), key) for key in sorted(keys) if key in known]
+    return found
+
+
+def _token_in(volume: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+    """Return the service-account tokens that a volume projects."""
+    sources = (volume.get("projected") or {}).get("sources") or []
+    return [source["serviceAccountToken"] for source in sources if source.get("serviceAccountToken")]
+
+
+def _is_tokens(volume: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether a volume is the token's, by its name and by what it holds.
+
+    API servers write down what a volume is of: one of which only the name was kept is taken for what its name says.
+    """
+    return volume["name"] == VOLUME and (
+        all(volume[key] is None for key in volume if key != "name") or bool(_token_in(volume))
+    )
 
 
 def is_injected(pod: Manifest) -> bool:
-    """Tell whether a pod has the token's volume, which whatever injects gives to each."""
-    return VOLUME in _names(pod["spec"].get("volumes"))
+    """Tell whether a pod has the token's volume, which whatever injects gives to each.
+
+    A volume of the pod's own by that name is none: what injects mounts it, and no token is there.
+    """
+    return any(map(_is_tokens, pod["spec"].get("volumes") or ()))
+
+
+def _unix(path: str) -> str:
+    """Return a path as mounts name it, also one of a Windows container."""
+    return path.replace("\\", "/").removeprefix("C:").rstrip("/")
+
+
+def _mount_above(container: Manifest, path: str) -> Manifest | None:
+    """Return the mount at which a container finds a path: the deepest one above it."""
+    above = [
+        mount for mount in container.get("volumeMounts") or [] if f"{path}/".startswith(f"{_unix(mount['mountPath'])}/")
+    ]
+    return max(above, key=lambda mount: len(_unix(mount["mountPath"])), default=None)
+
+
+def token_at(spec: Manifest, container: Manifest, path: str) -> tuple[t.Mapping[str, t.Any] | None, str]:
+    """Return the service-account token that a container has at a path, or None and why it has none.
+
+    The kubelet writes a token into the volume where its source's C(path) says, and does not renew a file that is
+    mounted by C(subPath): Kubernetes, "Projected Volumes" and "Volumes".
+    """
+    wanted = _unix(path)
+    mount = _mount_above(container, wanted)
+    if mount is None:
+        return None, f"nothing is mounted at {path}"
+    volume = next((one for one in spec.get("volumes") or () if one["name"] == mount["name"]), {"name": mount["name"]})
+    if mount.get("subPath") or mount.get("subPathExpr"):
+        return (
+            None,
+            f"the volume {volume['name']} is mounted at {mount['mountPath']} by subPath, where no token is renewed",
+        )
+    kind = next((key for key in volume if key != "name" and volume[key] is not None), "")
+    if kind != "projected":
+        return (
+            None,
+            f"the volume {volume['name']} at {mount['mountPath']} is of the kind {kind or 'emptyDir'}, not a token",
+        )
+    inside = wanted.removeprefix(_unix(mount["mountPath"])).lstrip("/")
+    token = next((one for one in _token_in(volume) if one.get("path") == inside), None)
+    return token, "" if token else f"the volume {volume['name']} has no service-account token {inside}"
+
+
+def _variables_problem(env: t.Mapping[str, Manifest]) -> str:
+    """Say what is wrong with the variables of a container that has one; what comes from elsewhere may be right."""
+    role = env.get("AWS_ROLE_ARN", {}).get("value")
+    if role and not ROLE_ARN.fullmatch(role):
+        return f"has AWS_ROLE_ARN={role}, which is not the ARN of a role"
+    missing = [name for name in sorted(_IDENTITY) if name not in env]
+    if missing and any(env[name].get("value") for name in _IDENTITY - {*missing}):
+        return f"has no {missing[0]}, which is not injected where the other variable of the role is there"
+    return ""
+
+
+def _token_problem(spec: Manifest, container: Manifest, path: str) -> str:
+    """Say why a container has no token at the path that its variable names."""
+    token, why = token_at(spec, container, path)
+    return "" if token or _is_own_file(spec, container, path) else f"has no token: {why}"
+
+
+def _is_own_file(spec: Manifest, container: Manifest, path: str) -> bool:
+    """Tell whether a token may come from elsewhere: from a volume at a place of its own, which a sidecar may write."""
+    mount = _mount_above(container, _unix(path))
+    if mount is None or _unix(path) == TOKEN_FILE or mount["name"] == VOLUME:
+        return False
+    return any(one["name"] == mount["name"] and "projected" not in one for one in spec.get("volumes") or ())
+
+
+def _concerned_containers(pod: Manifest) -> list[Manifest]:
+    """Return the containers and init containers that the pod's annotation does not leave out."""
+    skipped = skipped_containers((pod["metadata"].get("annotations")) or {})
+    containers = [*(pod["spec"].get("initContainers") or []), *(pod["spec"].get("containers") or [])]
+    return [one for one in containers if one.get("name") not in skipped]
 
 
 def lacks_role(pod: Manifest) -> bool:
@@ -236,9 +397,69 @@ def lacks_role(pod: Manifest) -> bool:
     """
     if is_injected(pod):
         return False
-    skipped = skipped_containers((pod["metadata"].get("annotations")) or {})
-    containers = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
-    return any(not _names(one.get("env")) & _IDENTITY for one in containers if one["name"] not in skipped)
+    return any(not _names(one.get("env")) & _IDENTITY for one in _concerned_containers(pod))
+
+
+class Lack(t.NamedTuple):
+    """Why a pod has no role."""
+
+    reason: str
+    """Empty where it was admitted without role and token."""
+    is_cured_by_restart: bool
+
+
+def without_role(pod: Manifest, audiences: t.Container[str] = ()) -> Lack | None:
+    """Say why a pod has no role; None where it has one.
+
+    The question is which token stands at the path that AWS_WEB_IDENTITY_TOKEN_FILE names, in each container and init
+    container that is not left out. AUDIENCES are those that the token may be for; any where there are none.
+    """
+    containers = _concerned_containers(pod)
+    having = [one for one in containers if _names(one.get("env")) & _IDENTITY]
+    for container in having:
+        env = {one["name"]: one for one in container.get("env") or ()}
+        path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE", {}).get("value")
+        problem = _variables_problem(env) or (_token_problem(pod["spec"], container, path) if path else "")
+        if problem:
+            return Lack(f"its container {container.get('name')} {problem}", False)
+        token = token_at(pod["spec"], container, path)[0] if path else None
+        if token and audiences and token.get("audience") not in audiences:
+            audience = token.get("audience") or "of the API server"
+            return Lack(f"its container {container.get('name')} has a token for the audience {audience}", True)
+    return Lack("", True) if lacks_role(pod) or (containers and not having) else None
+
+
+def misplaced_role(annotations: t.Mapping[str, str]) -> str:
+    """Return the key of an annotation that plainly was to give a role, whatever its spelling; empty for none.
+
+    That is the right key, and one that differs from it in case and punctuation or in what stands before the slash; with
+    the ARN of a role as its value also another one of C(eks.amazonaws.com).
+    """
+    for key, value in annotations.items():
+        prefix, _slash, name = key.rpartition("/")
+        is_arn = ROLE_ARN.fullmatch(str(value).strip()) is not None
+        is_named = re.sub(r"[^a-z]", "", name.lower()) == "rolearn"
+        is_ours = prefix.lower() == ROLE_ANNOTATION.partition("/")[0]
+        if key == ROLE_ANNOTATION or (is_named and (is_arn or is_ours)) or (is_ours and is_arn):
+            return key
+    return ""
+
+
+def is_injected_as(pod: Manifest, wanted: Account, region: str) -> bool:
+    """Tell whether a pod has what is injected for WANTED and REGION as they are now, and nothing of before.
+
+    Containers without the variables are of others, which add them on admission.
+    """
+    expected = {"AWS_ROLE_ARN": wanted.role_arn, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    expected[_REGIONAL] = "regional" if wanted.regional_sts else ""
+    having = [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]
+    for container in having:
+        env = {one["name"]: one.get("value") or "" for one in container["env"]}
+        token = token_at(pod["spec"], container, env.get("AWS_WEB_IDENTITY_TOKEN_FILE", ""))[0] or {}
+        found = {name: env.get(name, "") for name in expected}
+        if found != expected or token.get("audience") != wanted.audience:
+            return False
+    return bool(having)
 
 
 __all__: t.Final = (
@@ -246,13 +467,19 @@ __all__: t.Final = (
     "SKIP_LABEL",
     "VOLUME",
     "Account",
+    "Lack",
     "Settings",
     "account",
     "accounts",
     "inject",
     "inject_manifest",
     "is_injected",
+    "is_injected_as",
     "lacks_role",
+    "left_alone",
+    "misplaced_role",
     "service_account_of",
     "skipped_containers",
+    "token_at",
+    "without_role",
 )

@@ -8,14 +8,25 @@ import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._image_reference import (
+    mirror_problem,
+    reference_problem,
+    registry,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
     SKIP_LABEL,
+    Account,
+    Lack,
     is_injected,
-    lacks_role,
+    misplaced_role,
     service_account_of,
+    without_role,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import api
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook_options import injection_problems, pod_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook_reach import HOOK, advice, is_unreached, refusal
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import Manifest
@@ -24,13 +35,11 @@ if t.TYPE_CHECKING:
 # amazon-eks-pod-identity-webhook #225, #255 and #304; #310 mends it.
 _LAST_V1BETA1: t.Final = (0, 6, 17)
 _TAG = re.compile(r":v?([0-9]+)\.([0-9]+)\.([0-9]+)(?:@|$)")
-# A reference as in the distribution project's "reference" grammar, with a tag or a digest or both.
-_IMAGE = re.compile(r"[a-zA-Z0-9][\w.:/-]*?(?::\w[\w.-]{0,127}|(?::\w[\w.-]{0,127})?@sha256:[0-9a-f]{64})", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 # The upstream name, which kOps and the community's chart keep, and the one that EKS gives its own.
-_HOOKS: t.Final = ("pod-identity-webhook.amazonaws.com", "iam-for-pods.amazonaws.com")
+_HOOKS: t.Final = (HOOK, "iam-for-pods.amazonaws.com")
 _SERVICE: t.Final = "pod-identity-webhook"
 _CHART: t.Final = "amazon-eks-pod-identity-webhook"  # the community's, by whose release it may begin
 
@@ -41,11 +50,6 @@ _CALLS: t.Final = {False: ("twice", 15), True: ("three times", 11)}
 _OLDEST_FOR_WEBHOOK: t.Final = (1, 30)
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
-
-_MESSAGE = re.compile(r'"message":"(.*?)","')  # of a Status
-# What API servers say when they get no answer for the pod that the role tries (apiserver,
-# webhook/mutating/dispatcher.go), quoted once, or twice in a Status.
-_UNREACHED = re.compile(rf'failed calling webhook [\\"]+probe\.{re.escape(_HOOKS[0])}')
 
 # Owners whose pods are replaced by changing their template. Those of others have to be made anew by hand, also where an
 # API of its own has the same kind, such as the StatefulSet of apps.kruise.io.
@@ -72,9 +76,8 @@ def image(reference: str, mirror: str = "") -> Image:
     version = _TAG.search(reference)
     old = version is None or tuple(map(int, version.groups())) <= _LAST_V1BETA1
     if mirror:
-        host, slash, path = reference.partition("/")
-        is_registry = slash and (host == "localhost" or "." in host or ":" in host)
-        reference = f"{mirror.rstrip('/')}/{path if is_registry else reference}"
+        host = registry(reference)
+        reference = f"{mirror.rstrip('/')}/{reference.removeprefix(f'{host}/' if host else '')}"
     return Image(reference, ["v1beta1"] if old else ["v1", "v1beta1"])
 
 
@@ -127,17 +130,30 @@ def input_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
             partition(given["region"])
         except InputError as error:
             yield f"irsa_webhook_region: {error}"
+    if given["mode"] in ("webhook", "policy"):
+        yield from _image_problems(given["image"], given.get("image_mirror", ""))
+        yield from injection_problems(given)
     if given["mode"] == "webhook":
         yield from _deployment_problems(given)
 
 
+def _image_problems(reference: str, mirror: str) -> t.Iterator[str]:
+    """Say what is wrong with the image, with where it comes from and with what the two make together."""
+    name = "Name one, as in amazon/amazon-eks-pod-identity-webhook:v0.6.17."
+    problem = reference_problem(reference)
+    if problem:
+        yield f"irsa_webhook_image is {reference!r}, {problem}. {name}"
+    elif mirror:
+        problem = mirror_problem(mirror) or reference_problem(image(reference, mirror).reference)
+        if problem:
+            yield (
+                f"irsa_webhook_image_mirror is {mirror!r}, {problem}. Give a registry with a path if there is one, as "
+                "in registry.example.com/hub."
+            )
+
+
 def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     """Say what no webhook could be run with."""
-    if _IMAGE.fullmatch(given["image"]) is None:
-        yield (
-            f"irsa_webhook_image is {given['image']}, which has no tag and no digest: nobody could say which webhook "
-            "runs. Name one, as in amazon/amazon-eks-pod-identity-webhook:v0.6.17."
-        )
     for option, default in (("replicas", 2), ("certificate_days", 365), ("timeout", 5)):
         if given[option] < 1:
             yield f"irsa_webhook_{option} is {given[option]}. It must be 1 or more; the default is {default}."
@@ -159,6 +175,12 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
             yield f"irsa_webhook_{option} is {given[option]}. Name the Secret as namespace/name."
     if given["tls"] == "secret" and not given["tls_secret"]:
         yield "irsa_webhook_tls is secret, but no Secret is named. Set irsa_webhook_tls_secret to namespace/name."
+    elif given["tls"] != "secret" and _SECRET.fullmatch(given["tls_secret"]):
+        yield (
+            f"irsa_webhook_tls_secret is {given['tls_secret']}, but irsa_webhook_tls is {given['tls']}, with which no "
+            "Secret is taken. Set irsa_webhook_tls: secret, or leave irsa_webhook_tls_secret out."
+        )
+    yield from pod_problems(given)
 
 
 def _mode_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -370,14 +392,14 @@ def _owner(pod: Manifest) -> dict[str, str]:
     return owner
 
 
-def _is_concerned(pod: Manifest, with_role: t.Container[str], excluded: t.Container[str]) -> bool:
+def _is_concerned(pod: Manifest, excluded: t.Container[str]) -> bool:
+    """Tell whether a pod runs and is not left out by intent."""
     metadata = pod["metadata"]
-    key = f"{metadata['namespace']}/{service_account_of(pod['spec'])}"
     ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") or metadata.get("deletionTimestamp")
     # A mirror pod has no service account, and is what a kubelet says it is.
     mirror = "kubernetes.io/config.mirror" in (metadata.get("annotations") or {})
     skipped = SKIP_LABEL in (metadata.get("labels") or {})
-    return key in with_role and metadata["namespace"] not in excluded and not (ended or mirror or skipped)
+    return metadata["namespace"] not in excluded and not (ended or mirror or skipped)
 
 
 def _keeps_pods(workload: Manifest) -> bool:
@@ -391,31 +413,26 @@ def _keeps_pods(workload: Manifest) -> bool:
     return bool(spec.get("paused") or partition) or strategy.get("type") == "OnDelete"
 
 
-def refusal(error: str) -> str:
-    """Return what an API server says, of an error of the module k8s, which quotes its C(Status) whole."""
-    message = _MESSAGE.search(error)
-    return error if message is None else message[1].replace("\\", "")
-
-
-def is_unreached(error: str) -> bool:
-    """Tell whether an error of the module k8s says that an API server does not reach the role's webhook."""
-    return _UNREACHED.search(error) is not None
-
-
-def probe_failure(failed: t.Mapping[str, t.Any]) -> dict[str, str]:
+def probe_failure(
+    failed: t.Mapping[str, t.Any], port: int = 8443, namespace: str = "pod-identity-webhook"
+) -> dict[str, str]:
     """Say why pods that were tried have no role, by the result of the failed task, with or without a loop.
 
-    Returns C(said), and as C(cause) C(unreached), C(ignored) where a pod was admitted without its role, or C(refused).
+    Returns C(said), as C(cause) C(unreached), C(ignored) where a pod was admitted without its role, or C(refused), and
+    as C(fix) what helps where the webhook at PORT of pods in NAMESPACE is not reached.
     """
-    said, causes = [], set()
+    said, causes, unreached = [], set(), []
     for one in [one for one in failed.get("results", ()) if one.get("failed")] or [failed]:
         error = str(one.get("msg") or "no reason is known")
         is_ignored = "result" in one
-        causes.add("ignored" if is_ignored else "unreached" if is_unreached(error) else "refused")
+        cause = "ignored" if is_ignored else "unreached" if is_unreached(error) else "refused"
+        causes.add(cause)
+        unreached += [error] if cause == "unreached" else []
         where = f"at {one['item']} " if "item" in one else ""
         said.append(f"{where}{'it was admitted without its role' if is_ignored else error}")
     cause = next(cause for cause in ("unreached", "ignored", "refused") if cause in causes)
-    return {"cause": cause, "said": "; ".join(said)}
+    fixes = dict.fromkeys(advice(error, port=port, namespace=namespace) for error in unreached)
+    return {"cause": cause, "said": "; ".join(said), "fix": " ".join(fixes)}
 
 
 def workload_pod(workload: Manifest, name: str) -> Manifest:
@@ -440,61 +457,150 @@ def workload_pod(workload: Manifest, name: str) -> Manifest:
     }
 
 
-def _unhelped(trial: t.Mapping[str, t.Any]) -> str:
+def _unhelped(trial: t.Mapping[str, t.Any], audiences: t.Container[str]) -> str:
     """Say why a restart would give no role, by what the module k8s returned for a pod; empty when it would."""
     admitted = trial.get("result") or {}
     if "spec" not in admitted:
         said = refusal(str(trial.get("msg", "no reason is known")))
         # What ends the old pod first needs no more than there is.
         return "" if "exceeded quota" in said else f"a pod that was tried is refused: {said}"
-    return "" if is_injected(admitted) else "a new pod would not be injected either"
+    lack = without_role({"metadata": {}, **admitted}, audiences)
+    if lack is not None and lack.reason:
+        return f"{_NOT_EITHER}: {lack.reason}"
+    return "" if lack is None and is_injected(admitted) else _NOT_EITHER
+
+
+_NOT_EITHER: t.Final = "a new pod would not be injected either"
 
 
 def _key(workload: Manifest) -> tuple[str, str, str]:
     return workload["metadata"]["namespace"], workload["kind"], workload["metadata"]["name"]
 
 
-def missed(
+class Wishes:
+    """Who plainly wanted a role for pods that get none: by annotations where nothing reads them, and by roles."""
+
+    def __init__(
+        self,
+        service_accounts: t.Iterable[Manifest] = (),
+        roles: t.Iterable[t.Mapping[str, t.Any]] = (),
+        namespaces: t.Iterable[Manifest] = (),
+        workloads: t.Iterable[Manifest] = (),
+    ) -> None:
+        """Take what the cluster has, and the roles as iam_roles returns them."""
+        listed = [one["metadata"] for one in service_accounts]
+        self._accounts = {f"{one['namespace']}/{one['name']}": one.get("annotations") or {} for one in listed}
+        self._namespaces = {one["metadata"]["name"]: one["metadata"].get("annotations") or {} for one in namespaces}
+        self._workloads = {_key(one): one["metadata"].get("annotations") or {} for one in workloads}
+        wanted = [key for role in roles if role["state"] == "present" for key in role["service_accounts"]]
+        self._homeless = sorted(
+            {key for key in wanted if "*" not in key and key not in self._accounts} if listed else ()
+        )
+
+    def of(self, pod: Manifest, owner: t.Mapping[str, str]) -> str:
+        """Say why a pod whose service account has no role was to have one; empty where nobody wanted that."""
+        metadata = pod["metadata"]
+        space, name = metadata["namespace"], service_account_of(pod["spec"])
+        home = f"its service account {space}/{name}"
+        right = f"put {ROLE_ANNOTATION} on {home}"
+        own = self._accounts.get(f"{space}/{name}", {})
+        misspelt = misplaced_role(own)
+        if misspelt:
+            return f"{home} has the annotation {misspelt}: {own[misspelt]!r}; it must be {ROLE_ANNOTATION} with an ARN"
+        places = {
+            "on the pod": metadata.get("annotations") or {},
+            f"on {owner.get('kind')}/{owner.get('name')}": self._workloads.get(
+                (space, owner.get("kind", ""), owner.get("name", "")), {}
+            ),
+            f"on the namespace {space}": self._namespaces.get(space, {}),
+        }
+        for where, there in places.items():
+            misplaced = misplaced_role(there)
+            if misplaced:
+                return f"the annotation {misplaced} is {where}, where nothing reads it; {right}"
+        elsewhere = [key for key in self._homeless if key.partition("/")[2] == name or key == f"{space}/{name}"]
+        if elsewhere:
+            return f"a role is for the service account {elsewhere[0]}, which does not exist; {home} has none"
+        return ""
+
+
+def _lack(
+    pod: Manifest, with_role: t.Container[str], owner: t.Mapping[str, str], wishes: Wishes, audiences: t.Container[str]
+) -> Lack | None:
+    """Say why a pod lacks the role that its service account has, or that somebody plainly wanted it to have."""
+    key = f"{pod['metadata']['namespace']}/{service_account_of(pod['spec'])}"
+    if key in with_role:
+        own = (
+            {with_role[key].audience} if isinstance(with_role, dict) and isinstance(with_role[key], Account) else set()
+        )
+        return without_role(pod, {*audiences, *own})  # type: ignore[misc]  # narrowed above
+    reason = wishes.of(pod, owner)
+    return Lack(reason, False) if reason and without_role(pod) is not None else None
+
+
+def missed(  # noqa: PLR0913 -- what there is of a cluster
     pods: t.Iterable[Manifest],
     with_role: t.Container[str],
     excluded: t.Container[str] = (),
     workloads: t.Iterable[Manifest] = (),
     trials: t.Iterable[t.Mapping[str, t.Any]] = (),
+    *,
+    audiences: t.Collection[str] = (),
+    service_accounts: t.Iterable[Manifest] = (),
+    roles: t.Iterable[t.Mapping[str, t.Any]] = (),
+    namespaces: t.Iterable[Manifest] = (),
 ) -> dict[str, list[t.Any]]:
     """Find the pods that are to have a role but were admitted without.
 
-    WITH_ROLE are service accounts as C(namespace/name); pods in the namespaces EXCLUDED are left alone by intent. Those
-    of the WORKLOADS that keep their pods are not restarted, nor those for which TRIALS, results of the module k8s for
-    C(workload_pod) by the C(item), show that it would not help. Returns C(pods), each with C(namespace), C(name),
-    C(service_account) and C(owner); C(owners), manifests to merge that name what can be restarted, once each; and
-    C(left), those of the pods to which no restart gives their role, each with a C(reason).
+    WITH_ROLE are service accounts as C(namespace/name), or what they get by that; pods in the namespaces EXCLUDED are
+    left alone by intent. Those of the WORKLOADS that keep their pods are not restarted, nor those for which TRIALS,
+    results of the module k8s for C(workload_pod) by the C(item), show that it would not help. AUDIENCES are those that
+    a token may be for beside its account's. By SERVICE_ACCOUNTS, ROLES and NAMESPACES pods are found whose owner
+    plainly wanted a role that nothing gives. Returns C(pods), each with C(namespace), C(name), C(service_account),
+    C(owner) and, where more is known than that nothing was injected, C(reason); C(owners), manifests to merge that name
+    what can be restarted, once each; and C(left), those of the pods to which no restart gives their role, each with a
+    C(reason).
     """
+    workloads = list(workloads)
+    wishes = Wishes(service_accounts, roles, namespaces, workloads)
     reasons = {
-        **{_key(trial["item"]): _unhelped(trial) for trial in trials},
+        **{_key(trial["item"]): _unhelped(trial, audiences) for trial in trials},
         **{_key(one): "a restart keeps pods of what makes it" for one in workloads if _keeps_pods(one)},
     }
     rows, owners, left = [], {}, []
     for pod in pods:
-        if not _is_concerned(pod, with_role, excluded) or not lacks_role(pod):
-            continue
-        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         owner = _owner(pod)
-        row = {
-            "namespace": namespace,
-            "name": name,
-            "service_account": service_account_of(pod["spec"]),
-            "owner": f"{owner['kind']}/{owner['name']}" if owner else "",
-        }
+        lack = _lack(pod, with_role, owner, wishes, audiences) if _is_concerned(pod, excluded) else None
+        if lack is None:
+            continue
+        row = _row(pod, owner, lack.reason)
         rows.append(row)
-        key = (namespace, owner.get("kind", ""), owner.get("name", ""))
-        restartable = owner.get("apiVersion") == _RESTARTABLE_VERSION and owner["kind"] in _RESTARTABLE
-        reason = reasons.get(key, "") if restartable else "nothing that can be restarted makes it"
+        key = (row["namespace"], owner.get("kind", ""), owner.get("name", ""))
+        reason = _left_reason(owner, lack) or reasons.get(key, "")
         if not reason:
-            metadata = {"namespace": namespace, "name": owner["name"]}
+            metadata = {"namespace": row["namespace"], "name": owner["name"]}
             owners[key] = {"apiVersion": _RESTARTABLE_VERSION, "kind": owner["kind"], "metadata": metadata}
         else:
             left.append({**row, "reason": reason})
     return {"pods": rows, "owners": list(owners.values()), "left": left}
+
+
+def _row(pod: Manifest, owner: t.Mapping[str, str], reason: str) -> dict[str, str]:
+    row = {
+        "namespace": pod["metadata"]["namespace"],
+        "name": pod["metadata"]["name"],
+        "service_account": service_account_of(pod["spec"]),
+        "owner": f"{owner['kind']}/{owner['name']}" if owner else "",
+    }
+    return {**row, "reason": reason} if reason else row
+
+
+def _left_reason(owner: t.Mapping[str, str], lack: Lack) -> str:
+    """Say why no restart gives a pod its role, by what makes it and by what it lacks; empty where one may."""
+    if not lack.is_cured_by_restart:
+        return lack.reason
+    restartable = owner.get("apiVersion") == _RESTARTABLE_VERSION and owner["kind"] in _RESTARTABLE
+    return "" if restartable else "nothing that can be restarted makes it"
 
 
 def is_rolled_out(workload: Manifest) -> bool:
@@ -512,8 +618,29 @@ def is_rolled_out(workload: Manifest) -> bool:
     return all(status.get(count, 0) == wanted for count in counts)
 
 
+def superseded(pods: t.Iterable[Manifest]) -> list[str]:
+    """Return the names of a Deployment's pods that are of another template than those that stay.
+
+    They go on answering until they have ended: API servers keep the connection over which they have called one. A pod
+    that ends but is of today's template answers as the one in its place does, and one that has ended answers nothing.
+    """
+    there = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    staying = {_template(pod) for pod in there if not pod["metadata"].get("deletionTimestamp")}
+    return sorted(
+        pod["metadata"]["name"]
+        for pod in there
+        if pod["metadata"].get("deletionTimestamp") and _template(pod) not in staying
+    )
+
+
+def _template(pod: Manifest) -> str | None:
+    """Return what a Deployment's controller tells the pods of one template from those of another by."""
+    return (pod["metadata"].get("labels") or {}).get("pod-template-hash")
+
+
 __all__: t.Final = (
     "Image",
+    "Wishes",
     "foreign",
     "image",
     "input_problems",
@@ -524,5 +651,6 @@ __all__: t.Final = (
     "probe_failure",
     "problems",
     "refusal",
+    "superseded",
     "workload_pod",
 )

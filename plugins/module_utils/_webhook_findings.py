@@ -10,7 +10,7 @@ from datetime import timedelta
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, is_injected
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import unknown
-from ansible_collections.onprem.irsa.plugins.module_utils._webhook import is_unreached, refusal
+from ansible_collections.onprem.irsa.plugins.module_utils._webhook_reach import advice, is_unreached, refusal
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, instant, served
 
 if t.TYPE_CHECKING:
@@ -19,6 +19,7 @@ if t.TYPE_CHECKING:
 Json = t.Mapping[str, t.Any]
 
 _RUN: t.Final = "Run onprem.irsa.site."
+_FIRST: t.Final = "See first to what is said above of pods and certificates, and run onprem.irsa.site."
 _NAMED: t.Final = 3
 
 
@@ -189,17 +190,10 @@ def _outcome(given: Json, probe: Json) -> tuple[State, str, str]:
 def _refused(given: Json, error: str) -> tuple[State, str, str]:
     said = refusal(error)
     if is_unreached(error):
-        return "broken", f"an API server does not reach the webhook: {said}", _reach(given)
+        fix = advice(error, port=given["port"], namespace=given["namespace"])
+        return "broken", f"an API server does not reach the webhook: {said}", f"{_FIRST} {fix}"
     fix = f"See that the user of the kubeconfig may create pods in {given['namespace']}, and what refuses them."
     return "warning", f"it cannot be tried: {said}", fix
-
-
-def _reach(given: Json) -> str:
-    return (
-        f"Mend what is said above of pods and certificates, and run onprem.irsa.site. Else see that nothing between "
-        f"control-plane hosts and pods drops TCP port {given['port']}; where API servers reach hosts alone, set "
-        "irsa_webhook_host_network: true."
-    )
 
 
 def _missed(seen: Json) -> t.Iterator[Finding]:
@@ -208,6 +202,7 @@ def _missed(seen: Json) -> t.Iterator[Finding]:
     if not missed:
         return
     names = [f"{pod['namespace']}/{pod['name']}" for pod in missed["pods"]]
+    why = dict.fromkeys(pod["reason"] for pod in missed["pods"] if pod.get("reason"))
     if not names:
         yield Finding(link, "ok", "none lacks the role of its service account")
         return
@@ -216,7 +211,8 @@ def _missed(seen: Json) -> t.Iterator[Finding]:
         "Make those anew by hand that no restart makes anew.": missed["left"],
     }
     fix = " ".join(words for words, concerned in fixes.items() if concerned)
-    yield Finding(link, "warning", f"{len(names)} without the role of their service account: {_some(names)}", fix)
+    found = f"{len(names)} without the role of their service account: {_some(names)}"
+    yield Finding(link, "warning", "; ".join([found, *list(why)[:_NAMED]]), fix)
 
 
 __all__: t.Final = ("findings",)

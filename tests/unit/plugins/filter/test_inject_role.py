@@ -6,6 +6,7 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.filter.inject_role import FilterModule
 
@@ -15,7 +16,7 @@ ACCOUNT = {
     "kind": "ServiceAccount",
     "metadata": {"name": "reports", "annotations": {"eks.amazonaws.com/role-arn": ARN}},
 }
-POD = {
+POD: dict[str, t.Any] = {
     "kind": "Pod",
     "metadata": {"name": "reports"},
     "spec": {"serviceAccountName": "reports", "containers": [{"name": "app", "image": "x"}]},
@@ -49,3 +50,19 @@ def test_the_global_endpoint() -> None:
 def test_what_is_no_list_is_refused(manifests: object) -> None:
     with pytest.raises(AnsibleFilterError, match="from_yaml_all"):
         inject_role(manifests)
+
+
+def test_what_has_no_place_for_the_token_is_refused() -> None:
+    taken = {**POD, "spec": {**POD["spec"], "volumes": [{"name": "aws-iam-token", "emptyDir": {}}]}}
+    with pytest.raises(AnsibleFilterError, match="Pod default/reports cannot be given its token"):
+        inject_role([ACCOUNT, taken])
+
+
+def test_a_manifest_that_is_left_alone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text: said.append(text))
+    workflow = {"kind": "Workflow", "metadata": {"name": "nightly"}, "spec": {"serviceAccountName": "reports"}}
+    assert inject_role([ACCOUNT, POD, workflow])[2] == workflow
+    (warning,) = said
+    assert "Workflow default/nightly" in warning
+    assert "default/reports" in warning

@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.onprem.irsa.plugins.filter import (
     foreign_webhooks,
+    injected_as,
     missed_pods,
     policy_api,
     policy_flags,
@@ -16,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.filter import (
     policy_parameters,
     rolled_out,
     served_manifests,
+    superseded_pods,
     webhook_image,
     webhook_problems,
     workload_pod,
@@ -25,6 +27,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
     name: function
     for file in (
         foreign_webhooks,
+        injected_as,
         missed_pods,
         policy_api,
         policy_flags,
@@ -32,6 +35,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         policy_parameters,
         rolled_out,
         served_manifests,
+        superseded_pods,
         webhook_image,
         webhook_problems,
         workload_pod,
@@ -39,8 +43,8 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
     for name, function in file.FilterModule().filters().items()
 }
 ANNOTATIONS = {"eks.amazonaws.com/role-arn": "arn:1", "eks.amazonaws.com/token-expiration": "3600"}
-ACCOUNT = {"kind": "ServiceAccount", "metadata": {"namespace": "apps", "name": "reports", "annotations": ANNOTATIONS}}
-POD = {
+ACCOUNT: dict[str, t.Any] = {"kind": "ServiceAccount", "metadata": {"namespace": "apps", "name": "reports", "annotations": ANNOTATIONS}}
+POD: dict[str, t.Any] = {
     "metadata": {"namespace": "apps", "name": "p"},
     "spec": {"serviceAccountName": "reports", "containers": [{"name": "app"}]},
 }
@@ -50,6 +54,7 @@ ROLE = {"arn": "arn:2", "state": "present", "service_accounts": ["apps/reports"]
 def test_their_names() -> None:
     assert sorted(FILTERS) == [
         "foreign_webhooks",
+        "injected_as",
         "missed_pods",
         "policy_api",
         "policy_flags",
@@ -57,6 +62,7 @@ def test_their_names() -> None:
         "policy_parameters",
         "rolled_out",
         "served_manifests",
+        "superseded_pods",
         "webhook_image",
         "webhook_problems",
         "workload_pod",
@@ -115,3 +121,46 @@ def test_served_manifests() -> None:
 def test_workload_pod() -> None:
     workload = {"metadata": POD["metadata"], "spec": {"template": {"spec": POD["spec"]}}}
     assert FILTERS["workload_pod"](workload, "p") == {"apiVersion": "v1", "kind": "Pod", **POD}
+
+
+def test_pods_that_have_what_is_asked_for() -> None:
+    token = {"serviceAccountToken": {"audience": "a", "path": "token"}}
+    values = {
+        "AWS_ROLE_ARN": "arn:2",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "/t/token",
+        "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    container = {
+        "name": "probe",
+        "env": [{"name": name, "value": value} for name, value in values.items()],
+        "volumeMounts": [{"name": "t", "mountPath": "/t"}],
+    }
+    pod = {
+        "result": {"spec": {"containers": [container], "volumes": [{"name": "t", "projected": {"sources": [token]}}]}}
+    }
+    shown = FILTERS["injected_as"]
+    assert shown([pod, pod], "arn:2", audience="a", region="eu-central-1")
+    assert not shown([pod], "arn:2", audience="b", region="eu-central-1")
+    assert not shown([pod], "arn:2", audience="a", region="")
+    assert not shown([pod, {"failed": True, "msg": "refused"}], "arn:2", audience="a", region="eu-central-1")
+    assert not shown([], "arn:2", audience="a", region="eu-central-1")
+
+
+def test_a_token_may_be_for_any_audience_that_is_given() -> None:
+    account = {**ACCOUNT, "metadata": {**ACCOUNT["metadata"], "annotations": ROLE_ALONE}}
+    source = {"serviceAccountToken": {"audience": "old", "path": "token"}}
+    env = [
+        {"name": "AWS_ROLE_ARN", "value": ROLE_ALONE["eks.amazonaws.com/role-arn"]},
+        {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/t/token"},
+    ]
+    containers = [{"name": "app", "env": env, "volumeMounts": [{"name": "t", "mountPath": "/t"}]}]
+    volumes = [{"name": "t", "projected": {"sources": [source]}}]
+    pod = {**POD, "spec": {**POD["spec"], "containers": containers, "volumes": volumes}}
+    find = FILTERS["missed_pods"]
+    assert "audience old" in find([pod], [account], audiences=["new"])["pods"][0]["reason"]
+    assert find([pod], [account], audiences=["new", "old"])["pods"] == []
+
+
+ROLE_ALONE = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/reports"}

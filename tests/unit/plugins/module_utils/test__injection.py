@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
     MOUNT_PATH,
     SKIP_LABEL,
@@ -21,7 +22,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
     accounts,
     inject,
     inject_manifest,
+    is_injected,
+    is_injected_as,
     lacks_role,
+    left_alone,
+    misplaced_role,
+    token_at,
+    without_role,
 )
 
 CASES = json.loads((Path(__file__).parents[1] / "data/pod-identity-webhook-v0.6.17/cases.json").read_text())
@@ -125,7 +132,7 @@ def test_what_is_injected_lacks_no_role(spec: Json, found: Json) -> None:
     assert not lacks_role({"metadata": {"annotations": found}, "spec": inject(spec, found, ACCOUNT)})
 
 
-SPEC = {"serviceAccountName": "reports", "containers": [{"name": "app", "image": "x"}]}
+SPEC: Json = {"serviceAccountName": "reports", "containers": [{"name": "app", "image": "x"}]}
 METADATA = {"name": "reports", "namespace": "apps"}
 INJECTED = inject(SPEC, {}, ACCOUNT)
 
@@ -199,3 +206,234 @@ def test_a_pod_whose_containers_are_all_left_out_lacks_nothing() -> None:
     pod: Json = {"metadata": {"annotations": {"eks.amazonaws.com/skip-containers": "app"}}, "spec": SPEC}
     assert not lacks_role(pod)
     assert lacks_role({"metadata": {}, "spec": SPEC})
+
+
+KNOWN = {"apps/reports": ACCOUNT}
+TEMPLATE: Json = {"metadata": {"labels": {"app": "reports"}}, "spec": SPEC}
+DONE: Json = {**TEMPLATE, "spec": INJECTED}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("Rollout", {"replicas": 2, "template": TEMPLATE}, {"replicas": 2, "template": DONE}),
+        ("Service", {"template": TEMPLATE, "traffic": []}, {"template": DONE, "traffic": []}),  # of Knative
+        (
+            "DeploymentConfig",
+            {"selector": {"a": "b"}, "template": TEMPLATE},
+            {"selector": {"a": "b"}, "template": DONE},
+        ),
+        ("ScaledJob", {"jobTargetRef": {"template": TEMPLATE}}, {"jobTargetRef": {"template": DONE}}),
+        (
+            "AdvancedCronJob",
+            {"template": {"jobTemplate": {"spec": {"template": TEMPLATE}}}},
+            {"template": {"jobTemplate": {"spec": {"template": DONE}}}},
+        ),
+        (
+            "RayCluster",
+            {"headGroupSpec": {"template": TEMPLATE}, "workerGroupSpecs": [{"template": TEMPLATE}]},
+            {"headGroupSpec": {"template": DONE}, "workerGroupSpecs": [{"template": DONE}]},
+        ),
+    ],
+)
+def test_templates_of_any_kind_are_found_by_their_shape(kind: str, before: Json, after: Json) -> None:
+    manifest = {"apiVersion": "example.com/v1", "kind": kind, "metadata": METADATA, "spec": before, "status": before}
+    assert inject_manifest(manifest, KNOWN) == {**manifest, "spec": after}
+    assert left_alone([manifest], KNOWN) == []
+
+
+def test_a_pod_template_and_what_a_template_of_openshift_holds() -> None:
+    pods = {"kind": "PodTemplate", "metadata": METADATA, "template": TEMPLATE}
+    assert inject_manifest(pods, KNOWN) == {**pods, "template": DONE}
+    elsewhere = {"kind": "Rollout", "metadata": {"name": "x", "namespace": "other"}, "spec": {"template": TEMPLATE}}
+    own = {"kind": "Rollout", "metadata": METADATA, "spec": {"template": TEMPLATE}}
+    template = {"kind": "Template", "metadata": {"name": "all"}, "objects": [elsewhere, own]}
+    assert inject_manifest(template, KNOWN)["objects"] == [elsewhere, {**own, "spec": {"template": DONE}}]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"serviceAccountName": "reports", "templates": [{"container": {"image": "x"}}]},  # a Workflow of Argo
+        {"driver": {"serviceAccount": "reports"}},  # a SparkApplication
+        {"taskRunTemplate": {"serviceAccountName": "reports"}},  # a PipelineRun of Tekton
+    ],
+)
+def test_what_names_such_a_service_account_without_a_template_is_told(spec: Json) -> None:
+    manifest = {"kind": "Workflow", "metadata": METADATA, "spec": spec}
+    assert inject_manifest(manifest, KNOWN) == manifest
+    assert left_alone([manifest], KNOWN) == [("Workflow apps/reports", "apps/reports")]
+    assert left_alone([{"kind": "List", "items": [manifest]}], KNOWN) == [("Workflow apps/reports", "apps/reports")]
+    assert left_alone([manifest], {"other/reports"}) == []
+
+
+@pytest.mark.parametrize(
+    ("volumes", "mounts", "says"),
+    [
+        ([{"name": VOLUME, "emptyDir": {}}], [], "emptyDir"),
+        ([{"name": VOLUME, "secret": {"secretName": "x"}}], [], "secret"),
+        ([{"name": VOLUME, "hostPath": {"path": "/x"}}], [], "hostPath"),
+        ([{"name": VOLUME}], [], "emptyDir"),  # what an API server makes of it
+        ([{"name": VOLUME, "projected": {"sources": [{"configMap": {"name": "x"}}]}}], [], "no service-account token"),
+        (
+            [{"name": VOLUME, "projected": {"sources": [{"serviceAccountToken": {"path": "token", "audience": "v"}}]}}],
+            [],
+            "audience v",
+        ),
+        ([{"name": "own", "emptyDir": {}}], [{"name": "own", "mountPath": MOUNT_PATH}], "own"),
+        ([{"name": "own", "emptyDir": {}}], [{"name": "own", "mountPath": f"{MOUNT_PATH}/token"}], "own"),
+        ([], [{"name": VOLUME, "mountPath": "/elsewhere"}], "nothing is mounted"),
+    ],
+)
+def test_a_pod_that_leaves_no_place_for_the_token_is_refused(
+    volumes: list[Json], mounts: list[Json], says: str
+) -> None:
+    spec = {**SPEC, "volumes": volumes, "containers": [{**SPEC["containers"][0], "volumeMounts": mounts}]}
+    manifest = {"kind": "Deployment", "metadata": METADATA, "spec": {"template": {"spec": spec}}}
+    with pytest.raises(InputError, match=says) as refused:
+        inject_manifest(manifest, KNOWN)
+    assert "Deployment apps/reports" in refused.value.problem
+    assert inject_manifest(manifest, {}) == manifest
+
+
+def pod(volumes: list[Json] | None = None, **container: object) -> Json:
+    """Return a pod that was injected, with other volumes or another container."""
+    (app,), (token,) = INJECTED["containers"], INJECTED["volumes"]
+    volumes = [token] if volumes is None else volumes
+    return {"metadata": {}, "spec": {**INJECTED, "volumes": volumes, "containers": [{**app, **container}]}}
+
+
+def env(role: object = ARN, file: object = f"{MOUNT_PATH}/token") -> list[Json]:
+    """Return the variables of a container; None leaves one out, and a mapping is where it comes from."""
+    given = {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": file}
+    return [
+        {"name": name, "valueFrom" if isinstance(value, dict) else "value": value}
+        for name, value in given.items()
+        if value is not None
+    ]
+
+
+def projected(**token: object) -> Json:
+    source = {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com", **token}}
+    return {"name": VOLUME, "projected": {"sources": [{"configMap": {"name": "x"}}, source]}}
+
+
+OWN: Json = {"name": "own", "mountPath": "/own"}
+FROM_SECRET = {"secretKeyRef": {"name": "x", "key": "role"}}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        pod(),
+        pod([projected()]),
+        pod(env=env(FROM_SECRET)),
+        pod(env=env(file=FROM_SECRET)),
+        # A token that a sidecar writes, or a driver brings, at a place of its own.
+        pod([{"name": "own", "emptyDir": {}}], env=env(file="/own/token"), volumeMounts=[OWN]),
+        pod([{"name": "own", "csi": {"driver": "x"}}], env=env(file="/own/token"), volumeMounts=[OWN]),
+        pod([{**projected(path="aws/token"), "name": "own"}], env=env(file="/own/aws/token"), volumeMounts=[OWN]),
+        pod(env=env(file="C:\\var\\run\\secrets\\eks.amazonaws.com\\serviceaccount\\token")),
+    ],
+)
+def test_a_pod_with_its_token(one: Json) -> None:
+    assert without_role(one, {"sts.amazonaws.com"}) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "says", "cured"),
+    [
+        (pod([{"name": VOLUME, "emptyDir": {}}]), "of the kind emptyDir", False),
+        (pod([{"name": VOLUME, "configMap": {"name": "x"}}]), "of the kind configMap", False),
+        (pod([{"name": VOLUME, "persistentVolumeClaim": {"claimName": "x"}}]), "persistentVolumeClaim", False),
+        (pod([projected(path="other")]), "no service-account token token", False),
+        (pod([projected(audience="vault")]), "audience vault", True),
+        (pod([projected(audience=None)]), "audience of the API server", True),
+        (pod(volumeMounts=[]), "nothing is mounted", False),
+        (
+            pod(volumeMounts=[{"name": VOLUME, "mountPath": f"{MOUNT_PATH}/token", "subPath": "token"}]),
+            "subPath",
+            False,
+        ),
+        (
+            pod([projected(), {"name": "own", "emptyDir": {}}], volumeMounts=[{**OWN, "mountPath": MOUNT_PATH}]),
+            "own",
+            False,
+        ),
+        (pod(env=env(role="prod-reports")), "not the ARN of a role", False),
+        (pod(env=env(role="arn:aws:iam::123456789012:user/reports")), "not the ARN of a role", False),
+        (pod(env=env(file=None)), "no AWS_WEB_IDENTITY_TOKEN_FILE", False),
+        (pod(env=env(role=None)), "no AWS_ROLE_ARN", False),
+        (pod(env=env(file="/nowhere/token")), "nothing is mounted at /nowhere/token", False),
+        (pod(env=[]), "", True),
+    ],
+)
+def test_a_pod_without(one: Json, says: str, cured: bool) -> None:
+    for kind in ("containers", "initContainers"):
+        spec = {**one["spec"], "containers": pod()["spec"]["containers"], kind: one["spec"]["containers"]}
+        lack = without_role({**one, "spec": spec}, {"sts.amazonaws.com"})
+        if kind == "initContainers" and not says:
+            assert lack is None  # of others, which add them to what is injected
+        else:
+            assert lack is not None
+            assert (says in lack.reason, lack.is_cured_by_restart) == (True, cured), lack
+
+
+def test_the_deepest_mount_counts() -> None:
+    container: Json = {
+        "volumeMounts": [
+            {"name": "a", "mountPath": "/var"},
+            {"name": VOLUME, "mountPath": "/var/run/"},
+            {"name": "b", "mountPath": "/var/run-x"},
+        ]
+    }
+    spec = {"volumes": [{"name": "a", "emptyDir": {}}, projected(path="x/token"), {"name": "b", "emptyDir": {}}]}
+    assert token_at(spec, container, "/var/run/x/token")[0] is not None
+    assert token_at(spec, container, "/var/x/token")[0] is None
+
+
+def test_a_volume_of_another_kind_is_no_injection() -> None:
+    assert is_injected(pod())
+    assert not is_injected(pod([{"name": VOLUME, "emptyDir": {}}]))
+    assert not is_injected(pod([projected(), {"name": "x"}][1:]))
+
+
+@pytest.mark.parametrize(
+    ("changed", "region", "shown"),
+    [
+        ({}, "eu-central-1", True),
+        ({}, "us-west-2", False),
+        ({}, "", False),
+        ({"audience": "other"}, "eu-central-1", False),
+        ({"role_arn": f"{ARN}-2"}, "eu-central-1", False),
+        ({"regional_sts": False}, "eu-central-1", False),
+    ],
+)
+def test_whether_a_pod_has_what_is_asked_for_now(changed: Json, region: str, shown: bool) -> None:
+    spec = inject(SPEC, {}, ACCOUNT, "eu-central-1")
+    beside = {**spec, "containers": [*spec["containers"], {"name": "proxy"}]}  # which another webhook has added
+    for one in (spec, beside):
+        assert is_injected_as({"metadata": {}, "spec": one}, ACCOUNT._replace(**changed), region) is shown
+    assert not is_injected_as({"metadata": {}, "spec": SPEC}, ACCOUNT, region)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("eks.amazonaws.com/role-arn", ARN, True),
+        ("eks.amazonaws.com/role-arn", "", True),
+        ("eks.amazonaws.com/rolearn", ARN, True),
+        ("eks.amazonaws.com/role_arn", "prod-reports", True),
+        ("eks.amazonaws.com/Role-ARN", ARN, True),
+        ("EKS.amazonaws.com/role-arn", ARN, True),
+        ("eks.amazonaws.com/role", ARN, True),
+        ("eks.amazon.com/role-arn", ARN, True),
+        ("role-arn", ARN, True),
+        ("eks.amazonaws.com/audience", "sts.amazonaws.com", False),
+        ("iam.amazonaws.com/role", ARN, False),  # of kube2iam
+        ("example.com/role-arn", "x", False),
+        ("kubectl.kubernetes.io/last-applied-configuration", f'{{"eks.amazonaws.com/role-arn": "{ARN}"}}', False),
+    ],
+)
+def test_an_annotation_that_was_to_give_a_role(key: str, value: str, found: bool) -> None:
+    assert bool(misplaced_role({"a": "b", key: value})) is found

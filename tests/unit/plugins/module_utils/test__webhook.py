@@ -14,6 +14,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._webhook import (
     missed,
     missing_permissions,
     problems,
+    superseded,
     workload_pod,
 )
 
@@ -143,7 +144,7 @@ def test_nothing_stands_in_the_way(mode: str) -> None:
     [
         ({"image": UPSTREAM}, ["no tag and no digest", "v0.6.17"]),
         ({"image": f"registry:5000/{UPSTREAM}"}, ["no tag and no digest"]),
-        ({"image": f"{UPSTREAM}@sha256:abc"}, ["no tag and no digest"]),
+        ({"image": f"{UPSTREAM}@sha256:abc"}, ["digest is too short", "3 hexadecimal digits"]),
         ({"namespace": "kube-system"}, ["kube-system", "Choose"]),
         ({"namespace": "default"}, ["default"]),
         ({"namespace": "Upper"}, ["RFC 1123"]),
@@ -159,6 +160,14 @@ def test_nothing_stands_in_the_way(mode: str) -> None:
         ({"tls": "secret"}, ["irsa_webhook_tls_secret"]),
         ({"tls_secret": "name"}, ["namespace/name"]),
         ({"pull_secret": "name"}, ["namespace/name"]),
+        ({"tls_secret": "certs/webhook"}, ["irsa_webhook_tls_secret is certs/webhook", "irsa_webhook_tls: secret"]),
+        ({"tls": "cert-manager", "tls_secret": "certs/webhook"}, ["irsa_webhook_tls is cert-manager"]),
+        ({"image_mirror": "https://registry.example.com/hub"}, ["irsa_webhook_image_mirror", "scheme"]),
+        ({"image_mirror": "registry.example.com/Hub", "mode": "policy"}, ["irsa_webhook_image_mirror", "lower case"]),
+        ({"image_mirror": "registry.example.com/" + 230 * "a"}, ["irsa_webhook_image_mirror", "longer than 255"]),
+        ({"audience": ""}, ["irsa_webhook_audience"]),
+        ({"excluded_namespaces": "a", "mode": "policy"}, ["irsa_webhook_excluded_namespaces"]),
+        ({"tolerations": {}}, ["irsa_webhook_tolerations"]),
     ],
 )
 def test_what_is_wrong_whatever_the_cluster(given: Json, says: list[str]) -> None:
@@ -429,6 +438,114 @@ def test_what_a_restart_would_not_help_is_not_restarted(answer: Json, reason: st
     assert [one["kind"] for one in found["owners"]] == (["DaemonSet"] if reason else ["StatefulSet", "DaemonSet"])
     assert left(found) == (["apps/a"] if reason else [])
     assert all(one["reason"].endswith(reason) for one in found["left"])
+
+
+ARN = "arn:aws:iam::123456789012:role/reports"
+
+
+def account(**annotations: str) -> Json:
+    return {"metadata": {"namespace": "apps", "name": "reports", "annotations": annotations}}
+
+
+RIGHT = {"eks.amazonaws.com/role-arn": ARN}
+ROLE: Json = {"state": "present", "arn": ARN, "service_accounts": ["jobs/reports"], "audiences": ["sts.amazonaws.com"]}
+BY_HAND = [
+    {"name": "AWS_ROLE_ARN", "value": ARN},
+    {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/own/token"},
+]
+OWN_TOKEN = {"name": "own", "projected": {"sources": [{"serviceAccountToken": {"path": "token", "audience": "x"}}]}}
+
+
+@pytest.mark.parametrize(
+    ("one", "cluster", "says"),
+    [
+        (pod(metadata={"annotations": RIGHT}), {}, "role-arn is on the pod"),
+        (pod(metadata={"annotations": {"eks.amazonaws.com/rolearn": ARN}}), {}, "rolearn is on the pod"),
+        (
+            pod(metadata=owned("StatefulSet", "db")),
+            {
+                "workloads": [
+                    {"kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db", "annotations": RIGHT}}
+                ]
+            },
+            "is on StatefulSet/db",
+        ),
+        (pod(), {"namespaces": [{"metadata": {"name": "apps", "annotations": RIGHT}}]}, "is on the namespace apps"),
+        (pod(), {"service_accounts": [account(**{"eks.amazonaws.com/role-arn": ""})]}, "role-arn: ''; it must be"),
+        (pod(), {"service_accounts": [account(**{"eks.amazonaws.com/role_arn": ARN})]}, "role_arn"),
+        (pod(), {"service_accounts": [account()], "roles": [ROLE]}, "jobs/reports, which does not exist"),
+        (pod(), {"service_accounts": [account()], "roles": [{**ROLE, "state": "absent"}]}, ""),
+        (pod(), {"service_accounts": [account()], "roles": [{**ROLE, "service_accounts": ["jobs/*"]}]}, ""),
+        (pod(), {}, ""),
+        # Somebody has seen to it by hand.
+        (
+            pod(
+                metadata={"annotations": RIGHT},
+                spec={
+                    "containers": [
+                        {"name": "app", "env": BY_HAND, "volumeMounts": [{"name": "own", "mountPath": "/own"}]}
+                    ],
+                    "volumes": [OWN_TOKEN],
+                },
+            ),
+            {},
+            "",
+        ),
+        (pod(metadata={"annotations": RIGHT, "namespace": "kube-system"}), {}, ""),
+    ],
+)
+def test_a_pod_whose_owner_wanted_a_role_is_named_with_where_that_belongs(one: Json, cluster: Json, says: str) -> None:
+    workloads = [{**found, "spec": {}} for found in cluster.pop("workloads", [])]
+    found = missed([one], {"apps/other"}, ["kube-system"], workloads, **cluster)
+    assert [says in row["reason"] for row in found["pods"]] == ([True] if says else [])
+    assert found["owners"] == []
+    assert found["left"] == found["pods"]
+
+
+def test_only_what_a_new_pod_would_not_have_again_is_restarted() -> None:
+    mounted = [{"name": "aws-iam-token", "mountPath": "/own"}]
+    token = {**OWN_TOKEN, "name": "aws-iam-token"}
+    containers = [{"name": "app", "env": BY_HAND, "volumeMounts": mounted}]
+    other_audience = pod("a", owned("StatefulSet", "a"), {"containers": containers, "volumes": [token]})
+    no_token = pod(
+        "b",
+        owned("StatefulSet", "b"),
+        {"containers": containers, "volumes": [{"name": "aws-iam-token", "emptyDir": {}}]},
+    )
+    found = missed([other_audience, no_token], WITH_ROLE, audiences=["sts.amazonaws.com"])
+    assert [one["metadata"]["name"] for one in found["owners"]] == ["a"]
+    assert left(found) == ["apps/b"]
+    assert "audience x" in found["pods"][0]["reason"]
+    assert missed([other_audience], WITH_ROLE, audiences=["sts.amazonaws.com", "x"])["pods"] == []
+
+
+def test_why_a_new_pod_would_have_no_role_either() -> None:
+    item = {"kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}}
+    admitted = {"spec": {"containers": [{"name": "app", "env": BY_HAND}], "volumes": []}}
+    found = missed([pod("a", owned("StatefulSet", "db"))], WITH_ROLE, trials=[{"item": item, "result": admitted}])
+    assert "nothing is mounted at /own/token" in found["left"][0]["reason"]
+
+
+def of_webhook(name: str, template: str, *, ends: bool = False, phase: str = "Running") -> Json:
+    metadata: Json = {"name": name, "labels": {"pod-template-hash": template}}
+    return {"metadata": {**metadata, "deletionTimestamp": "now"} if ends else metadata, "status": {"phase": phase}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "names"),
+    [
+        ([], []),
+        ([of_webhook("a", "new"), of_webhook("b", "new")], []),
+        ([of_webhook("a", "new"), of_webhook("b", "old", ends=True)], ["b"]),
+        ([of_webhook("a", "new"), of_webhook("b", "new", ends=True)], []),  # moved to another node
+        ([of_webhook("a", "new"), of_webhook("b", "old", ends=True, phase="Failed")], []),
+        ([of_webhook("a", "new"), of_webhook("b", "old", phase="Failed")], []),  # evicted, which stays
+        ([of_webhook("c", "old", ends=True), of_webhook("b", "older", ends=True), of_webhook("a", "new")], ["b", "c"]),
+        ([of_webhook("a", "old", ends=True)], ["a"]),
+    ],
+)
+def test_pods_of_another_template_answer_until_they_have_ended(pods: list[Json], names: list[str]) -> None:
+    assert superseded(pods) == names
 
 
 def test_a_pod_of_a_workload() -> None:
