@@ -43,7 +43,10 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
     for name, function in file.FilterModule().filters().items()
 }
 ANNOTATIONS = {"eks.amazonaws.com/role-arn": "arn:1", "eks.amazonaws.com/token-expiration": "3600"}
-ACCOUNT: dict[str, t.Any] = {"kind": "ServiceAccount", "metadata": {"namespace": "apps", "name": "reports", "annotations": ANNOTATIONS}}
+ACCOUNT: dict[str, t.Any] = {
+    "kind": "ServiceAccount",
+    "metadata": {"namespace": "apps", "name": "reports", "annotations": ANNOTATIONS},
+}
 POD: dict[str, t.Any] = {
     "metadata": {"namespace": "apps", "name": "p"},
     "spec": {"serviceAccountName": "reports", "containers": [{"name": "app"}]},
