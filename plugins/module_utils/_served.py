@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a web server serves an issuer's documents. PRIVATE to the collection: it may change without notice.
+
+Pure. Publication and proof judge by the same rules: what stops is what stops AWS.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from xml.etree.ElementTree import ParseError, fromstring
+
+DISCOVERY_TYPE: t.Final = "application/json"  # OpenID Connect Discovery 1.0, section 4.2
+JWKS_TYPE: t.Final = "application/jwk-set+json"  # RFC 7517 section 8.5.1, and what kube-apiserver sends
+
+_LONGEST = 200  # characters of an answer that are quoted
+_TAG = re.compile(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>")
+
+
+def media_type(content_type: str) -> str:
+    """Return the media type of a Content-Type header, in lower case and without parameters (RFC 9110 section 8.3.1)."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def type_warning(url: str, content_type: str, standard: str) -> str:
+    """Say that a document has another content type than the standard one; an empty text when it has that.
+
+    It is no reason to stop: STS reads the JSON. Many static hosts let nobody choose the type.
+    """
+    kind = media_type(content_type)
+    if kind == standard:
+        return ""
+    served = f"the content type {kind!r}" if kind else "no content type"
+    return f"{url} is served with {served}, not {standard}: AWS takes it, other relying parties may not."
+
+
+def said(body: str) -> str:
+    """Return what the body of a refusal says, to follow the status; an empty text when it says nothing.
+
+    Of S3's XML that is the code and the message (S3 API reference, "Error responses"), of others their first words.
+    """
+    found = _of_s3(body)
+    text = found or " ".join(_TAG.sub(" ", body).split())
+    return f" ({text[:_LONGEST].rstrip('.')})" if text else ""
+
+
+def _of_s3(body: str) -> str:
+    if "<Error" not in body or "<!" in body:
+        return ""
+    try:
+        error = fromstring(body.strip())  # noqa: S314 -- without a document type, there are no entities to expand
+    except ParseError:
+        return ""
+    return ": ".join(text for text in (error.findtext("Code"), error.findtext("Message")) if text)
+
+
+def refusal_fix(body: str) -> str:
+    """Say what helps against a refusal with this body; an empty text when it does not tell."""
+    words = body.lower()
+    for clues, fix in _FIXES:
+        if all(clue in words for clue in clues):
+            return fix
+    return ""
+
+
+# S3 user guide: "Using server-side encryption with AWS KMS keys" (anonymous requests cannot decrypt), "Using
+# server-side encryption with customer-provided keys", "Using Requester Pays general purpose buckets", and
+# "Understanding archive retrieval options"; each by words of S3's answer.
+_FIXES: t.Final = (
+    (
+        ("kms",),
+        "The documents are encrypted with a KMS key, which nobody may use without a signature. Publish them again: "
+        "the collection writes them with S3's own key (SSE-S3), whatever the bucket's default encryption is.",
+    ),
+    (
+        ("server side encryption", "correct parameters"),
+        "The documents are encrypted with a key that each reader would have to send (SSE-C). Remove them, and publish "
+        "them again.",
+    ),
+    (
+        ("requester pays",),
+        "The bucket lets those who read pay, which anonymous readers cannot. Turn that off: `aws s3api "
+        "put-bucket-request-payment --bucket BUCKET --request-payment-configuration Payer=BucketOwner`.",
+    ),
+    (
+        ("storage class",),
+        "The documents were moved to an archive, by a lifecycle rule for example. Restore them, and leave them out of "
+        "that rule.",
+    ),
+)
+
+
+__all__: t.Final = ("DISCOVERY_TYPE", "JWKS_TYPE", "media_type", "refusal_fix", "said", "type_warning")
