@@ -8,8 +8,10 @@ import json
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_document_url, check_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
+    Jwk,
+    check_published,
     go_json,
     jwks_document,
     kept_keys,
@@ -21,12 +23,14 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
 DISCOVERY_PATH: t.Final = "/.well-known/openid-configuration"
 # Where kube-apiserver serves its key set (pkg/serviceaccount/openidmetadata.go); Entra ID looks for it nowhere else.
 JWKS_PATH: t.Final = "/openid/v1/jwks"
+# IAM User Guide, "Create an OpenID Connect (OIDC) identity provider".
+MAX_KEYS_OF_A_KIND: t.Final = 100
 
 
 def check_jwks_uri(jwks_uri: str) -> str:
     """Return the URL of a key set as it is, or raise InputError: it keeps the rules of an issuer's URL."""
     try:
-        return check_issuer_url(jwks_uri)
+        return check_document_url("URL", jwks_uri)
     except InputError as error:
         raise InputError(f"As jwks_uri of a discovery document: {error.problem}", fix=error.fix) from error
 
@@ -52,7 +56,7 @@ def discovery_document(issuer: str, jwks_uri: str, algs: t.Iterable[str]) -> str
 def parse_discovery(text: str) -> tuple[str, str]:
     """Return issuer and jwks_uri of a discovery document, as it has them, or raise InputError when it lacks one."""
     try:
-        document = json.loads(text)
+        document = json.loads(text.removeprefix("\ufeff"))
         issuer, jwks_uri = document["issuer"], document["jwks_uri"]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
@@ -71,12 +75,17 @@ class Documents(t.NamedTuple):
 
 
 def beside_published(
-    documents: Documents, published: t.Iterable[str], *, retired: t.Collection[str] = (), jwks_uri: str | None = None
+    documents: Documents,
+    published: t.Mapping[str, str],
+    *,
+    retired: t.Collection[str] = (),
+    jwks_uri: str | None = None,
 ) -> Documents:
     """Return the documents with the keys of published key sets kept beside their own, and with the key set at jwks_uri.
 
-    A key stays unless it is retired by its id. Raises InputError for the id of a key that is among the documents' own:
-    its tokens would be refused.
+    PUBLISHED are the texts of key sets by where they are. A key stays unless it is retired by its id. Raises
+    InputError for a key set that cannot be read, for one that grows beyond what AWS takes, and for the id of a key
+    that is among the documents' own: its tokens would be refused.
     """
     alive = [kid for kid in retired if kid in kids_of_document(documents.jwks)]
     if alive:
@@ -85,13 +94,26 @@ def beside_published(
             fix="Remove it from the cluster's key files first, or from retired_kids.",
         )
     discovery, jwks = documents
-    for text in published:
+    for source, text in published.items():
+        check_published(text, source=source, retired=retired)
         kept = kept_keys(jwks, text, retired)
         jwks = jwks_document([*keys_of_document(jwks), *kept]) if kept else jwks
         discovery = _with_keys(discovery, [key["alg"] for key in kept if key.get("alg")])
     if jwks_uri is not None and parse_discovery(discovery)[1] != jwks_uri:
         discovery = go_json({**json.loads(discovery), "jwks_uri": check_jwks_uri(jwks_uri)})
+    _check_number(keys_of_document(jwks))
     return Documents(discovery, jwks)
+
+
+def _check_number(keys: t.Collection[Jwk]) -> None:
+    for kind in ("RSA", "EC"):
+        found = [key for key in keys if key.get("kty") == kind]
+        if len(found) > MAX_KEYS_OF_A_KIND:
+            raise InputError(
+                f"The key set would have {len(found)} {kind} keys; AWS takes {MAX_KEYS_OF_A_KIND}, and no token of a "
+                "larger one.",
+                fix="Retire keys that no cluster signs with any more, by their ids in retired_kids.",
+            )
 
 
 def _with_keys(discovery: str, algs: t.Collection[str]) -> str:
@@ -104,6 +126,7 @@ def _with_keys(discovery: str, algs: t.Collection[str]) -> str:
 __all__: t.Final = (
     "DISCOVERY_PATH",
     "JWKS_PATH",
+    "MAX_KEYS_OF_A_KIND",
     "Documents",
     "beside_published",
     "check_jwks_uri",

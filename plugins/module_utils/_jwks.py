@@ -12,6 +12,7 @@ import json
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import PRIVATE_MEMBERS
 from ansible_collections.onprem.irsa.plugins.module_utils._keys import (
     PUBLIC_KEY,
     PemBlock,
@@ -37,7 +38,6 @@ Jwk = dict[str, str]
 
 _FIELDS = ("use", "kty", "kid", "crv", "alg", "x", "y", "n", "e")  # go-jose, rawJSONWebKey
 _CURVE_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}  # RFC 7518 section 3.4
-_PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
 _MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
 
 
@@ -122,7 +122,7 @@ def jwks_document(keys: t.Sequence[Jwk]) -> str:
 def kids_of_document(text: str) -> list[str]:
     """Return the key ids that a JWKS document holds, in order; none for a text that is no JWKS, as a reader sees it."""
     try:
-        keys = json.loads(text)["keys"]
+        keys = json.loads(text.removeprefix("\ufeff"))["keys"]
         return [key["kid"] for key in keys if isinstance(key.get("kid"), str)]
     except (ValueError, TypeError, KeyError, AttributeError):
         return []
@@ -134,11 +134,11 @@ def keys_of_document(text: str) -> list[Jwk]:
     What a relying party cannot verify with is left out, and so are the private parts of a key (RFC 7518 section 6).
     """
     try:
-        found = json.loads(text)["keys"]
+        found = json.loads(text.removeprefix("\ufeff"))["keys"]
         keys = [key for key in found if isinstance(key, dict) and key.get("kty") in ("RSA", "EC")]
     except (ValueError, TypeError, KeyError):
         return []
-    return [{name: value for name, value in key.items() if name not in _PRIVATE} for key in keys]
+    return [{name: value for name, value in key.items() if name not in PRIVATE_MEMBERS} for key in keys]
 
 
 def _name(key: Jwk) -> str:
@@ -150,6 +150,62 @@ def _name(key: Jwk) -> str:
         return kid_from_spki(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     except (ValueError, TypeError, JWException):
         return ""
+
+
+def check_published(text: str, *, source: str, retired: t.Collection[str] = ()) -> None:
+    """Raise InputError for a published JWKS document of which not every key can be read: it must not be written over.
+
+    An empty text, an object without keys and an empty list hold none. A key can be read when it has an id, or is one
+    of RSA or EC that gives it one; RETIRED are the ids of those that need not be.
+    """
+    document = published_object(text, source=source)
+    found = document.get("keys")
+    if not isinstance(found, list) and found is not None:
+        raise _unreadable(source, "its keys are no list")
+    for number, key in enumerate(found or [], start=1):
+        if not isinstance(key, dict):
+            raise _unreadable(source, f"its key {number} is no JSON object")
+        name = _name(key)
+        if name in retired:
+            continue
+        if key.get("kty") not in ("RSA", "EC"):
+            raise _unreadable(source, f"its key {name or number} is of the kind {key.get('kty')!r}, not RSA or EC")
+        if not name:
+            raise _unreadable(source, f"its key {number} has no kid, and does not make a public key either")
+
+
+def published_object(text: str, *, source: str) -> dict[str, t.Any]:
+    """Return the JSON object of a published document, which SOURCE names; an empty one for an empty text.
+
+    A byte-order mark in front is passed over (RFC 8259 section 8.1). Raises InputError for what cannot be read: AWS
+    may read it, or somebody is just writing it.
+    """
+    if not text.strip("\ufeff \t\r\n"):
+        return {}
+    try:
+        document = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
+    except ValueError as error:
+        page = "it is an HTML page" if "<html" in text[:1000].lower() else f"it is not JSON: {error}"
+        raise _unreadable(source, page) from error
+    if not isinstance(document, dict):
+        raise _unreadable(source, "it is JSON, but no object")
+    return document
+
+
+def _once(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    names = [name for name, _value in pairs]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]!r} stands twice in one object")
+    return dict(pairs)
+
+
+def _unreadable(source: str, why: str) -> InputError:
+    return InputError(
+        f"{source} is there and cannot be read: {why}. Keys in it would be lost, so it is not written over.",
+        fix="Correct it, retire the key by its id, or, if nobody uses the document any more, remove it. A host that "
+        "answers every path with a page must answer 404 here until the documents are there.",
+    )
 
 
 def kept_keys(wanted: str, published: str, retired: t.Collection[str]) -> list[Jwk]:
@@ -164,10 +220,12 @@ def kept_keys(wanted: str, published: str, retired: t.Collection[str]) -> list[J
 __all__: t.Final = (
     "IMPORT_ERROR",
     "Jwk",
+    "check_published",
     "go_json",
     "jwks_document",
     "jwks_from_pems",
     "kept_keys",
     "keys_of_document",
     "kids_of_document",
+    "published_object",
 )

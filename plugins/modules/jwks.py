@@ -48,7 +48,7 @@ options:
   published_jwks:
     description:
       - Texts of key sets that are published. Their keys are kept beside those of the cluster, except for
-        O(retired_kids).
+        O(retired_kids). One that is not empty and cannot be read is refused, because its keys would be lost.
     type: list
     elements: str
     default: []
@@ -143,7 +143,8 @@ def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     jwks_uri = params["jwks_uri"] or params["issuer"] + JWKS_PATH
     keys = jwks_from_pems(zip(names, pems))
     own = Documents(discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]), jwks_document(keys))
-    made = beside_published(own, params["published_jwks"], retired=params["retired_kids"])
+    published = {f"published_jwks[{number}]": text for number, text in enumerate(params["published_jwks"])}
+    made = beside_published(own, published, retired=params["retired_kids"])
     return {
         "discovery_document": made.discovery,
         "jwks": made.jwks,

@@ -13,6 +13,7 @@ from jwcrypto.jwk import JWK
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
+    check_published,
     go_json,
     jwks_document,
     jwks_from_pems,
@@ -152,3 +153,49 @@ def test_what_nobody_can_verify_with_does_not_stay(published: str) -> None:
 
 def test_a_private_key_that_was_published_stays_as_its_public_half() -> None:
     assert kept_keys(text(one(1)), text(one(2, d="secret", p="secret")), []) == [one(2)]
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        "",
+        " \n",
+        "\ufeff",
+        "{}",
+        '{"keys":[]}',
+        '{"keys":null}',
+        text(one(1), one(2, kid="by-hand")),
+        "\ufeff" + text(one(1)),
+    ],
+)
+def test_a_key_set_of_which_every_key_can_be_read(published: str) -> None:
+    check_published(published, source="s3://bucket/keys.json")
+
+
+@pytest.mark.parametrize(
+    ("published", "says"),
+    [
+        ("hello", "not JSON"),
+        (text(one(1))[:-20], "not JSON"),
+        ("\x1f\ufffd\b\0", "not JSON"),
+        ("<!DOCTYPE html><html><body>404</body></html>", "an HTML page"),
+        (json.dumps([one(1)]), "no object"),
+        ('"keys"', "no object"),
+        ('{"keys":{"a":1}}', "no list"),
+        ('{"keys":[],"keys":[]}', "'keys' stands twice"),
+        ('{"keys":["a"]}', "its key 1 is no JSON object"),
+        (text(one(1), {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "ed"}), "its key ed is of the kind 'OKP'"),
+        (text({"kty": "oct", "k": "secret"}), "its key 1 is of the kind 'oct'"),
+        (text(one(1), {"kty": "RSA", "n": "AQAB"}), "its key 2 has no kid"),
+        (text({"kty": "EC", "crv": "P-256", "x": 1, "y": 2}), "its key 1 has no kid"),
+    ],
+)
+def test_a_key_set_of_which_a_key_cannot_be_read_is_refused(published: str, says: str) -> None:
+    with pytest.raises(InputError, match=r"s3://bucket/keys\.json is there and cannot be read") as refused:
+        check_published(published, source="s3://bucket/keys.json")
+    assert says in refused.value.problem
+    assert "secret" not in str(refused.value)
+
+
+def test_a_key_that_cannot_be_read_can_be_retired() -> None:
+    check_published(text({"kty": "OKP", "kid": "ed"}), source="FILE", retired=["ed"])
