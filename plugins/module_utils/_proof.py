@@ -16,6 +16,8 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import difference, jwk_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._served import refusal_fix, said
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import subject
 
 try:
@@ -31,8 +33,6 @@ Json = dict[str, t.Any]
 
 SESSION_NAME: t.Final = "onprem-irsa-verify"
 FETCH_SECONDS: t.Final = 5.0  # re:Post "iam-sts-invalididentitytoken": STS gives up after 5 seconds
-_JSON = ("application/json",)
-_JWKS = (*_JSON, "application/jwk-set+json")  # RFC 7517 section 8.5
 
 
 class LinkError(IrsaError):
@@ -123,7 +123,7 @@ def check_token(token: str, wanted: Wanted) -> str:
 
 def check_discovery(document: Document, issuer: str) -> str:
     """Judge the discovery document as a relying party does, and return its jwks_uri."""
-    content = _json_of(document, _JSON)
+    content = _json_of(document)
     if content.get("issuer") != issuer:
         raise LinkError(
             f"{document.url} names the issuer {content.get('issuer')!r}; tokens carry {issuer!r}, and relying parties "
@@ -139,21 +139,57 @@ def check_discovery(document: Document, issuer: str) -> str:
     return jwks_uri
 
 
-def check_jwks(document: Document, kids: t.Iterable[str]) -> Json:
-    """Judge the key set, and return its keys by their ids."""
-    keys = _json_of(document, _JWKS).get("keys")
-    published = {str(key.get("kid")): key for key in keys if isinstance(key, dict)} if isinstance(keys, list) else {}
-    missing = [kid for kid in kids if kid not in published]
+def check_jwks(document: Document, kids: t.Iterable[str], *, kept: t.Collection[str] = ()) -> Json:
+    """Judge the key set, and return its keys by their ids.
+
+    All KIDS must be there, each once and by the rules of published keys. Those among KEPT are somebody else's: they
+    must be there.
+    """
+    found = _json_of(document).get("keys")
+    keys = [key for key in found if isinstance(key, dict)] if isinstance(found, list) else []
+    published = {str(key.get("kid")): key for key in keys}
+    wanted = list(kids)
+    missing = [kid for kid in wanted if kid not in published]
     if missing:
         raise LinkError(
             f"{document.url} lacks the key {', '.join(missing)}.",
             fix="Publish the keys of every control-plane host: run the role onprem.irsa.irsa_issuer.",
         )
+    for kid in wanted:
+        if kid not in kept:
+            _check_key(document.url, kid, [key for key in keys if str(key.get("kid")) == kid])
     return published
 
 
+def _check_key(url: str, kid: str, keys: t.Sequence[Json]) -> None:
+    problem = next(filter(None, map(jwk_problem, keys)), "")
+    if not problem and any(difference(keys[0], key) for key in keys[1:]):
+        problem = "is published more than once, with other values: AWS may take any of them (RFC 7517 section 4.5)"
+    if problem:
+        raise LinkError(
+            f"{url}: the key {kid} {problem}.",
+            fix="Publish it as the API servers serve it (`kubectl get --raw /openid/v1/jwks`): run the role "
+            "onprem.irsa.irsa_issuer.",
+        )
+
+
+def check_same_keys(document: Document, jwks: str) -> None:
+    """Compare a key set member by member with the one that was published, as the API server serves the keys.
+
+    Keys that the published one does not have are another run's. Raises LinkError for a member that differs.
+    """
+    served = {str(key.get("kid")): key for key in _json_of(document).get("keys") or [] if isinstance(key, dict)}
+    for key in json.loads(jwks)["keys"]:
+        other = difference(key, served.get(str(key.get("kid")), key))
+        if other:
+            raise LinkError(
+                f"{document.url} has the key {key.get('kid')} with another {other} than was published.",
+                fix="Look for a cache that has an older document, or for somebody else who writes it.",
+            )
+
+
 def check_signature(token: str, keys: Json, server: str) -> None:
-    """Verify a token with the published key of its id, as relying parties do."""
+    """Verify a token with the published key of its id, as relying parties do; what a library takes, AWS may not."""
     kid = str(decode(token).header.get("kid"))
     try:
         signed = JWS()
@@ -164,6 +200,7 @@ def check_signature(token: str, keys: Json, server: str) -> None:
             f"The published key {kid} does not verify a token of {server}.",
             fix="Publish the keys of every control-plane host: run the role onprem.irsa.irsa_issuer.",
         ) from error
+    _check_key("The key set", kid, [keys[kid]])
 
 
 def check_assumed(answer: Answer, role_arn: str) -> str:
@@ -267,25 +304,31 @@ def _container_message(status: Json) -> str:
     return "; ".join(filter(None, (state.get("message") or state.get("reason") for state in waiting)))
 
 
-def _json_of(document: Document, types: tuple[str, ...]) -> Json:
-    """Return the JSON object that a document holds, when it was served as relying parties need it."""
+def _json_of(document: Document) -> Json:
+    """Return the JSON object that a document holds, when it was served as AWS needs it.
+
+    The content type is no part of that: see C(type_warning).
+    """
     publish = "Publish the documents: run the role onprem.irsa.irsa_issuer."
-    kind = document.content_type.partition(";")[0].strip().lower()
     if document.status != 200:  # noqa: PLR2004 -- the one status that has the document
-        raise LinkError(f"{document.url} answers with HTTP status {document.status}.", fix=publish)
+        raise LinkError(
+            f"{document.url} answers with HTTP status {document.status}{said(document.body)}.",
+            fix=refusal_fix(document.body) or publish,
+        )
     if document.seconds > FETCH_SECONDS:
         raise LinkError(
             f"{document.url} took {document.seconds:.1f} s; AWS waits {FETCH_SECONDS:.0f} s.",
             fix="Serve the documents from somewhere faster.",
         )
-    if kind not in types:
-        raise LinkError(f"{document.url} has the content type {kind!r}, not {' or '.join(types)}.", fix=publish)
     try:
         content = json.loads(document.body)
     except ValueError:
         content = None
     if not isinstance(content, dict):
-        raise LinkError(f"{document.url} is not a JSON object.", fix=publish)
+        raise LinkError(
+            f"{document.url} is not a JSON object, but begins with {document.body[:40]!r}.",
+            fix=publish,
+        )
     return content
 
 
@@ -386,6 +429,7 @@ __all__: t.Final = (
     "check_jwks",
     "check_refused",
     "check_run",
+    "check_same_keys",
     "check_signature",
     "check_token",
     "decode",

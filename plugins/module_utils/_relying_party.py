@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
+import socket
 import ssl
 import time
 import typing as t
 import urllib.error
 import urllib.request
+import zlib
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
@@ -35,7 +39,14 @@ _PROPAGATION_PAUSE = 2.0
 _MAX_BYTES = 1_000_000  # far more than a hundred keys; a relying party does not read without end
 _SHORTEST_SESSION = 900  # seconds: the minimum of AssumeRoleWithWebIdentity
 
+# POSIX getaddrinfo: the name does not exist. EAI_AGAIN is a fault that may pass, and says nothing of the name.
+_NO_SUCH_HOST = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+
 Assume = t.Callable[[str, str], Answer]
+
+
+class NoSuchHostError(LinkError):
+    """DNS knows no such host: nothing can be published there yet."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -50,8 +61,9 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
 
     The authorities of ca_file are trusted beside them.
 
-    Raises LinkError when there is no answer: no such host, no trusted certificate, nobody listening, or no sign of
-    life for FETCH_SECONDS; IrsaError when ca_file has no certificate authorities.
+    What was stored compressed is unpacked. Raises NoSuchHostError for a name that DNS does not know, and LinkError
+    when there is no answer: no trusted certificate, nobody listening, or no sign of life for FETCH_SECONDS; IrsaError
+    when ca_file has no certificate authorities.
     """
     context = _trusting(ca_file)
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
@@ -62,9 +74,10 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
     except urllib.error.HTTPError as error:
         with error:
             return _document(url, error, start)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, zlib.error, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise LinkError(
+        unknown = isinstance(reason, socket.gaierror) and reason.errno in _NO_SUCH_HOST
+        raise (NoSuchHostError if unknown else LinkError)(
             f"{url} cannot be fetched: {reason}.",
             fix="It must be reachable from the Internet with a certificate of a public authority; a private authority "
             "must be in the system trust store, in SSL_CERT_FILE, or in ca_path where the module has it.",
@@ -90,7 +103,10 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN401 -- a response and an error alike
-    body = answer.read(_MAX_BYTES).decode("utf-8", "replace")
+    content = answer.read(_MAX_BYTES)
+    if answer.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip"):
+        content = gzip.decompress(content)
+    body = content.decode("utf-8", "replace")
     return Document(url, answer.status, answer.headers.get("Content-Type") or "", body, time.monotonic() - start)
 
 
@@ -141,4 +157,13 @@ def when_spread(
     return patient
 
 
-__all__: t.Final = ("IMPORT_ERROR", "PROPAGATION_SECONDS", "Assume", "check_ca_file", "fetch", "sts", "when_spread")
+__all__: t.Final = (
+    "IMPORT_ERROR",
+    "PROPAGATION_SECONDS",
+    "Assume",
+    "NoSuchHostError",
+    "check_ca_file",
+    "fetch",
+    "sts",
+    "when_spread",
+)

@@ -13,8 +13,11 @@ author:
   - The onprem.irsa authors (@onprem)
 description:
   - Fetches the discovery document and the key set of an issuer over their public URLs, whoever publishes them and how.
-  - With O(kids), it judges them as AWS does, and fails when they do not do; status, content type, issuer, key ids,
-    a certificate that is trusted, and no more than 5 seconds each.
+  - With O(kids), it judges them as AWS does, and fails when they do not do; status, issuer, key ids, the keys
+    themselves by RFC 7517 and RFC 7518, a certificate that is trusted, and no more than 5 seconds each.
+  - Another content type than the standard one is a warning, because AWS takes it.
+  - Nothing counts as published only where the host does not exist, or answers 404 or 403. Other faults are tried
+    again until O(timeout) and then a failure, because what is there may hold keys that must not be written over.
   - Trusts the system's certificate authorities, or those that E(SSL_CERT_FILE) names, and beside them those of
     O(ca_path).
 extends_documentation_fragment:
@@ -35,8 +38,13 @@ options:
   jwks_uri:
     description: The URL that the discovery document must name. It is compared when O(kids) are given.
     type: str
+  jwks:
+    description:
+      - The text of the key set that was published. Those of its keys that are served are compared with it member by
+        member when O(kids) are given.
+    type: str
   timeout:
-    description: For how long to try again, in seconds, when what is served does not do.
+    description: For how long to try again, in seconds, when what is served does not do, or cannot be fetched.
     type: int
     default: 5
   ca_path:
@@ -116,16 +124,16 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back, seen
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back, seen, warnings
 
 
 def info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     issuer, ca_file = check_issuer_url(params["issuer"]), params["ca_path"]
     if params["kids"]:
-        options = {"jwks_uri": params["jwks_uri"], "ca_file": ca_file, "seconds": params["timeout"]}
-        documents = read_back(issuer, params["kids"], **options)
+        expected = {"jwks_uri": params["jwks_uri"], "jwks": params["jwks"]}
+        documents = read_back(issuer, params["kids"], **expected, ca_file=ca_file, seconds=params["timeout"])
     else:
-        documents = look(issuer, ca_file=ca_file)
+        documents = look(issuer, ca_file=ca_file, seconds=params["timeout"])
     jwks, discovery = [document.body for document in documents] or ["", ""]
     return {
         "served": bool(documents),
@@ -134,6 +142,7 @@ def info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "jwks_uri": documents[0].url if documents else "",
         "kids": kids_of_document(jwks),
         "read_back": [seen(document) for document in documents],
+        "warnings": warnings(documents, params["kids"]) if params["kids"] else [],
     }
 
 
@@ -143,6 +152,7 @@ def main() -> t.NoReturn:
             "issuer": {"type": "str", "required": True},
             "kids": {"type": "list", "elements": "str", "default": []},
             "jwks_uri": {"type": "str"},
+            "jwks": {"type": "str"},
             "timeout": {"type": "int", "default": 5},
             "ca_path": {"type": "path"},
         },
@@ -152,6 +162,8 @@ def main() -> t.NoReturn:
         module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
     with reported(module):
         found = info(module.params)
+        for warning in found.pop("warnings"):
+            module.warn(warning)
     module.exit_json(changed=False, **found)
 
 

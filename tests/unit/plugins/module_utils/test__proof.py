@@ -81,9 +81,7 @@ def test_discovery() -> None:
     [
         (document("{}", status=403), "HTTP status 403"),
         (document("{}", status=307), "HTTP status 307"),
-        (document("{}", kind="binary/octet-stream"), "content type 'binary/octet-stream'"),
-        (document("{}", kind="application/jwk-set+json"), "content type"),
-        (document("{}", kind=""), "content type ''"),
+        (document("<Error><Code>NoSuchKey</Code></Error>", status=404), r"status 404 \(NoSuchKey\)"),
         (document("<html>"), "not a JSON object"),
         (document("[]"), "not a JSON object"),
         (document("{}", seconds=5.1), "took 5.1 s; AWS waits 5 s"),
@@ -98,7 +96,7 @@ def test_discovery_refused(answer: Document, words: str) -> None:
         _proof.check_discovery(answer, ISSUER)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "application/jwk-set+json"])
+@pytest.mark.parametrize("kind", ["application/json", "application/jwk-set+json", "text/plain; charset=utf-8", ""])
 def test_jwks(kind: str) -> None:
     keys = _proof.check_jwks(document(json.dumps({"keys": list(published().values())}), kind=kind), ["k1"])
     assert keys == published()
@@ -109,6 +107,30 @@ def test_jwks(kind: str) -> None:
 def test_jwks_without_a_key(body: str) -> None:
     with pytest.raises(LinkError, match="lacks the key k1"):
         _proof.check_jwks(document(body), ["k1"])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"n": "AA" + published()["k1"]["n"]}, "base64url|zero octet"),
+        ({"use": "enc"}, "use 'enc'"),
+        ({"key_ops": ["sign"]}, "key_ops"),
+        ({"alg": "ES256"}, "alg 'ES256'"),
+        ({"d": "AQAB"}, "private part"),
+    ],
+)
+def test_a_key_that_a_library_takes_and_aws_does_not(change: dict[str, t.Any], says: str) -> None:
+    keys = {"k1": {**published()["k1"], **change}, "k2": {"kid": "k2", "kty": "oct"}}
+    with pytest.raises(LinkError, match=f"the key k1 .*({says})"):
+        _proof.check_jwks(document(json.dumps({"keys": list(keys.values())})), ["k1"])
+
+
+def test_one_id_for_two_keys() -> None:
+    twice = [published()["k1"], {**published(JWK.generate(kty="RSA", size=2048))["k1"]}]
+    with pytest.raises(LinkError, match="key k1 is published more than once"):
+        _proof.check_jwks(document(json.dumps({"keys": twice})), ["k1"])
+    same = document(json.dumps({"keys": [twice[0], twice[0]]}))
+    assert _proof.check_jwks(same, ["k1"]) == published()
 
 
 @pytest.mark.parametrize(

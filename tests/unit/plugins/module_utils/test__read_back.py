@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import time
 import typing as t
 
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, PublicAccessError
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, PublicAccessError
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document, LinkError
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back, warnings
+from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import NoSuchHostError
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import VECTORS
 
 ISSUER = "https://oidc.example.com/a"
@@ -85,11 +87,11 @@ def test_in_the_end_the_last_reason_is_given(
     ("url", "served", "says"),
     [
         (JWKS_URL, {"status": 301}, "HTTP status 301"),
-        (JWKS_URL, {"content_type": "text/html"}, "content type 'text/html', not application/jwk-set.json"),
-        (JWKS_URL, {"content_type": ""}, "content type ''"),
+        (JWKS_URL, {"body": "<html>Not found</html>", "content_type": "text/html"}, "begins with '<html>"),
+        (JWKS_URL, {"body": KEYS[:-9]}, "JSON"),
+        (JWKS_URL, {"body": "\ufeff" + KEYS}, "JSON"),
         (JWKS_URL, {"body": '{"keys":[]}'}, "lacks"),
         (JWKS_URL, {"body": ""}, "JSON"),
-        (DISCOVERY_URL, {"content_type": "application/jwk-set+json"}, "content type 'application/jwk-set.json'"),
         (DISCOVERY_URL, {"body": DISCOVERY.replace(ISSUER, "https://b.example.com")}, "names the issuer"),
         (DISCOVERY_URL, {"body": DISCOVERY.replace("openid/v1/jwks", "keys.json")}, "names the key set"),
     ],
@@ -104,6 +106,81 @@ def test_what_is_served_must_be_what_was_published(
         read()
     assert url in refused.value.problem
     assert refused.value.fix
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "BINARY/Octet-Stream", "application/octet-stream", ""])
+def test_a_content_type_is_a_warning(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    served = {url: document._replace(content_type=kind) for url, document in SERVED.items()}
+    monkeypatch.setattr(_read_back, "fetch", Web(served=served).fetch)
+    said = warnings(read(), KIDS)
+    assert [text.partition(" is served with ")[0] for text in said] == [JWKS_URL, DISCOVERY_URL]
+    named = kind.partition(";")[0].lower()
+    assert all((f"the content type {named!r}" if kind else "no content type") in text for text in said)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "count"),
+    [
+        (("application/jwk-set+json", "application/json"), 0),
+        (("Application/JWK-Set+JSON; charset=UTF-8", "APPLICATION/JSON"), 0),
+        (("application/json", "application/json"), 1),
+        (("application/jwk-set+json", "application/jwk-set+json"), 1),
+    ],
+)
+def test_only_other_types_than_the_standard_ones_are_warned_of(kinds: tuple[str, str], count: int) -> None:
+    served = [document._replace(content_type=kind) for document, kind in zip(SERVED.values(), kinds)]
+    assert len(warnings(served, KIDS)) == count
+
+
+def test_a_broken_key_of_somebody_else_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = json.loads(KEYS)["keys"]
+    broken = {**keys[0], "kid": "by-hand", "n": "AA" + keys[0]["n"]}
+    body = json.dumps({"keys": [*keys, broken]})
+    served = {**SERVED, JWKS_URL: SERVED[JWKS_URL]._replace(body=body)}
+    monkeypatch.setattr(_read_back, "fetch", Web(served=served).fetch)
+    documents = read_back(ISSUER, [*KIDS, "by-hand"], kept=["by-hand"], jwks=body, ca_file="ca.pem", seconds=0)
+    (said,) = warnings(documents, KIDS)
+    assert "the key by-hand has" in said
+    with pytest.raises(LinkError, match="the key by-hand has"):
+        read_back(ISSUER, [*KIDS, "by-hand"], ca_file="ca.pem", seconds=-1)
+
+
+@pytest.mark.parametrize("member", ["n", "e", "alg", "use"])
+def test_keys_must_be_those_that_were_published(monkeypatch: pytest.MonkeyPatch, member: str) -> None:
+    keys = json.loads(KEYS)["keys"]
+    keys[0][member] = {"n": keys[1].get("n", keys[0]["n"][::-1]), "e": "Aw", "alg": "RS512", "use": "enc"}[member]
+    served = {**SERVED, JWKS_URL: SERVED[JWKS_URL]._replace(body=json.dumps({"keys": keys}))}
+    monkeypatch.setattr(_read_back, "fetch", Web(served=served).fetch)
+    with pytest.raises(LinkError, match=f"another {member} than was published|has the use|has in n"):
+        read_back(ISSUER, KIDS, jwks=KEYS, ca_file="ca.pem", seconds=-1)
+
+
+def s3_error(code: str, message: str) -> str:
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>'
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says", "fix"),
+    [
+        (400, s3_error("InvalidArgument", "AWS KMS managed keys require Signature Version 4."), "Signature", "SSE-S3"),
+        (400, s3_error("InvalidRequest", "Server Side Encryption. The correct parameters must"), "correct", "SSE-C"),
+        (403, s3_error("InvalidObjectState", "not valid for the object's storage class"), "storage", "archive"),
+        (403, s3_error("AccessDenied", "Bucket is a Requester Pays bucket."), "Requester", "BucketOwner"),
+        (503, "<html><head><style>p{}</style></head><p>Be right  back</p>", "(Be right back)", ""),
+        (500, "", "status 500.", ""),
+        (502, "x" * 500, f"({'x' * 200})", ""),
+    ],
+)
+def test_the_body_of_a_refusal_is_shown_and_decides_the_fix(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: str, says: str, fix: str
+) -> None:
+    served = {**SERVED, DISCOVERY_URL: SERVED[DISCOVERY_URL]._replace(status=status, body=body)}
+    monkeypatch.setattr(_read_back, "fetch", Web(served=served).fetch)
+    for ask in (lambda: read(-1), lambda: look(ISSUER, ca_file="ca.pem", seconds=-1)):
+        with pytest.raises(LinkError) as refused:
+            ask()
+        assert says in refused.value.problem
+        assert fix in refused.value.fix
 
 
 def test_a_refusal_is_told_apart(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
@@ -137,19 +214,55 @@ def test_what_is_published_is_seen_however_it_is_served(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("url", "answer"),
     [
-        (DISCOVERY_URL, LinkError("no such host.", fix="Wait.")),
-        (DISCOVERY_URL, SERVED[DISCOVERY_URL]._replace(status=404)),
-        (DISCOVERY_URL, SERVED[DISCOVERY_URL]._replace(body="hello")),
-        (DISCOVERY_URL, SERVED[DISCOVERY_URL]._replace(body=DISCOVERY.replace(JWKS_URL, "http://10.0.0.1/"))),
+        (DISCOVERY_URL, NoSuchHostError("no such host.", fix="Wait.")),
+        (DISCOVERY_URL, SERVED[DISCOVERY_URL]._replace(status=404, body="<html>")),
+        (DISCOVERY_URL, SERVED[DISCOVERY_URL]._replace(status=403)),
+        # What a document has that was copied from the API server: AWS cannot fetch that.
+        (DISCOVERY_URL, SERVED[DISCOVERY_URL]._replace(body=DISCOVERY.replace(JWKS_URL, "https://10.0.0.1:6443/"))),
         (JWKS_URL, SERVED[JWKS_URL]._replace(status=403)),
+        (JWKS_URL, SERVED[JWKS_URL]._replace(status=404)),
     ],
 )
 def test_where_nothing_is_published_nothing_is_seen(
-    monkeypatch: pytest.MonkeyPatch, url: str, answer: Document | LinkError
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], url: str, answer: Document | LinkError
 ) -> None:
     web = Web(*([] if url == JWKS_URL else [answer]), served={**SERVED, url: t.cast("Document", answer)})
     monkeypatch.setattr(_read_back, "fetch", web.fetch)
     assert look(ISSUER, ca_file="ca.pem") == []
+    assert clock == []
+
+
+@pytest.mark.parametrize("url", [DISCOVERY_URL, JWKS_URL])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LinkError("it timed out.", fix="Wait."),
+        {"status": 503},
+        {"status": 429},
+        {"status": 301},
+        {"status": 400},
+        {"body": "hello"},
+        {"body": "<!DOCTYPE html><html></html>", "content_type": "text/html"},
+        {"body": "[]"},
+        {"body": KEYS[:-9]},
+        {"body": '{"keys":[],"keys":[]}'},
+    ],
+)
+def test_what_cannot_be_read_is_not_taken_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float], url: str, answer: LinkError | dict[str, t.Any]
+) -> None:
+    served = t.cast("Document", answer if isinstance(answer, LinkError) else SERVED[url]._replace(**answer))
+    monkeypatch.setattr(_read_back, "fetch", Web(served={**SERVED, url: served}).fetch)
+    with pytest.raises(IrsaError):
+        look(ISSUER, ca_file="ca.pem", seconds=5)
+    assert 5 <= sum(clock) <= 9
+
+
+def test_a_fault_that_passes_is_no_failure(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
+    wrong = [LinkError("it timed out.", fix="Wait."), SERVED[DISCOVERY_URL]._replace(status=503, body="")]
+    monkeypatch.setattr(_read_back, "fetch", Web(*wrong).fetch)
+    assert look(ISSUER, ca_file="ca.pem") == [SERVED[JWKS_URL], SERVED[DISCOVERY_URL]]
+    assert len(clock) == 2
 
 
 def test_the_documents_of_another_issuer_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,4 +271,4 @@ def test_the_documents_of_another_issuer_are_refused(monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setattr(_read_back, "fetch", Web(served={**SERVED, DISCOVERY_URL: other}).fetch)
     with pytest.raises(InputError, match="the discovery document of another issuer"):
-        look(ISSUER, ca_file="ca.pem")
+        look(ISSUER, ca_file="ca.pem", seconds=-1)
