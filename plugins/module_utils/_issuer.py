@@ -175,9 +175,53 @@ def check_issuer_url(url: str) -> str:
     """Return the URL as it is, or raise InputError for the first rule that it breaks.
 
     The rules are those of OpenID Connect Discovery 1.0 (https, no query, no fragment), of IAM's
-    CreateOpenIDConnectProvider (no port, at most 255 characters), and of comparison as strings.
+    CreateOpenIDConnectProvider (no port, at most 255 characters), and of comparison as strings. A cluster may sign
+    with an issuer that breaks one, because kube-apiserver takes more: the fix says what a change means then.
     """
-    return _refuse_broken("issuer", url, _ISSUER_RULES)
+    try:
+        return check_document_url("issuer", url)
+    except InputError as error:
+        if not url.isprintable() or not url.strip():
+            raise
+        raise InputError(error.problem, fix=f"{error.fix} {_of_existing(url)}") from error
+
+
+def check_document_url(what: str, url: str) -> str:
+    """Return a URL that keeps the rules of an issuer's as it is, or raise InputError; WHAT names it in the message."""
+    return _refuse_broken(what, url, _ISSUER_RULES)
+
+
+def _of_existing(url: str) -> str:
+    """Say what it means for a cluster that signs with an issuer already to be given one that keeps the rules.
+
+    kube-apiserver accepts every issuer that it is given, and signs with the first (C(--service-account-issuer)); a
+    discovery document names one issuer alone.
+    """
+    plain = _plain(url)
+    beside = (
+        f" Both {plain} and {url} have their discovery document at one URL, and it names one issuer: AWS takes no "
+        "token of the old one from the moment on at which the new one is published. Where pods have roles by the old "
+        "one, choose another host or path."
+        if plain
+        else ""
+    )
+    return (
+        f"If the cluster signs with {url!r} already, {plain or 'one that keeps the rule'} is another issuer: the API "
+        "servers accept both and sign with the new one; on AWS that takes an identity provider of its own, which every "
+        f"trust policy has to name.{beside}"
+    )
+
+
+def _plain(url: str) -> str:
+    """Return the issuer that has its documents at the same URL and keeps the rules; an empty text where none does.
+
+    RFC 3986 section 6.2: scheme and host in lower case, and no default port; and no slash at the end (OpenID Connect
+    Discovery 1.0, section 4: that is left out in front of C(/.well-known)).
+    """
+    scheme, _colon, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    plain = f"{scheme.lower()}://{host.lower().removesuffix(':443')}{slash}{path}".rstrip("/")
+    return "" if any(rule.broken(plain) for rule in _ISSUER_RULES) else plain
 
 
 def check_bucket_name(name: str, *, as_host: bool = True) -> str:
@@ -273,6 +317,7 @@ __all__: t.Final = (
     "MAX_ISSUER_LENGTH",
     "Partition",
     "check_bucket_name",
+    "check_document_url",
     "check_issuer_url",
     "issuer_host_path",
     "issuer_problems",
