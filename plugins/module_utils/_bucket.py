@@ -18,6 +18,9 @@ Policy = dict[str, t.Any]
 Diff = dict[str, str]
 
 ENFORCED: t.Final = "BucketOwnerEnforced"
+# S3 user guide, "Using server-side encryption with Amazon S3 managed keys": named at an object it stands above the
+# bucket's default. What a KMS key encrypts, nobody reads without a signature.
+SSE_S3: t.Final = "AES256"
 BLOCKS: t.Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
@@ -27,6 +30,10 @@ class Object(t.NamedTuple):
     body: str
     content_type: str
     cache_control: str
+    encryption: str = ""
+    """C(AES256), C(aws:kms) or C(aws:kms:dsse), as S3 has it; none where nobody asks for it."""
+    encoding: str = ""
+    """C(gzip) for a body that was stored compressed; the text here is unpacked."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +122,12 @@ def _closed(old: Bucket, new: Bucket) -> t.Iterator[tuple[str, dict[str, t.Any]]
 
 
 def _content(document: Object) -> dict[str, t.Any]:
-    return {
+    content = {
         "Body": document.body.encode("utf-8"),
         "ContentType": document.content_type,
         "CacheControl": document.cache_control,
     }
+    return {**content, "ServerSideEncryption": document.encryption} if document.encryption else content
 
 
 def _condition(key: str, old: Bucket) -> dict[str, str]:
@@ -157,7 +165,9 @@ def _text(key: str, bucket: Bucket | None) -> str:
     document = bucket.objects.get(key) if bucket else None
     if document is None:
         return ""
-    head = f"Content-Type: {document.content_type}\nCache-Control: {document.cache_control}\n\n"
+    head = f"Content-Type: {document.content_type}\nCache-Control: {document.cache_control}\n"
+    head += f"Content-Encoding: {document.encoding}\n" if document.encoding else ""
+    head += f"Server-Side-Encryption: {document.encryption}\n\n" if document.encryption else "\n"
     try:
         content = json.loads(document.body)
     except ValueError:
@@ -166,4 +176,4 @@ def _text(key: str, bucket: Bucket | None) -> str:
     return f"{head}{json.dumps(content, indent=2) if go_json(content) == document.body else document.body}\n"
 
 
-__all__: t.Final = ("BLOCKS", "ENFORCED", "Bucket", "Diff", "Object", "Policy", "calls", "compared", "diff")
+__all__: t.Final = ("BLOCKS", "ENFORCED", "SSE_S3", "Bucket", "Diff", "Object", "Policy", "calls", "compared", "diff")

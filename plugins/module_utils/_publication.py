@@ -22,7 +22,15 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
     tag_problems,
     wanted_tags,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, Policy, diff
+from ansible_collections.onprem.irsa.plugins.module_utils._bucket import (
+    BLOCKS,
+    ENFORCED,
+    SSE_S3,
+    Bucket,
+    Object,
+    Policy,
+    diff,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
     DISCOVERY_PATH,
     JWKS_PATH,
@@ -38,7 +46,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
     partition,
     s3_hosts,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import kids_of_document, published_object
+from ansible_collections.onprem.irsa.plugins.module_utils._served import DISCOVERY_TYPE, JWKS_TYPE
 
 # The Sid of the collection's own statement in a bucket policy: letters and digits alone (IAM, policy elements).
 STATEMENT_ID: t.Final = "OnpremIrsaIssuer"
@@ -48,6 +57,14 @@ _WANTED_BLOCKS = dict(zip(BLOCKS, (True, True, False, False)))
 
 # Any endpoint of S3, in any region and partition, with or without a bucket in front of it.
 _S3_HOST = re.compile(r"(?:^|\.)s3[.-].*amazonaws\.")
+
+_MAX_TAG_KEY = 128
+_MAX_TAGS = 50
+
+# IAM user guide, "Unique identifiers": S3 shows a principal by its id once the user, role or group is gone, and then
+# takes no policy with it (S3 user guide, "Principals for bucket policies").
+_UNIQUE_ID = re.compile(r"A[A-Z]{2}A[A-Z0-9]{12,}")
+_KINDS_OF_IDS = {"AIDA": "an IAM user", "AROA": "an IAM role", "AGPA": "an IAM group"}
 
 # What every module that publishes in a bucket takes, beside options of its own.
 OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
@@ -64,9 +81,6 @@ OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "render": {"type": "path"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-DISCOVERY_TYPE: t.Final = "application/json"
-JWKS_TYPE: t.Final = "application/jwk-set+json"  # RFC 7517 section 8.5.1, and what kube-apiserver sends
 
 
 @dataclass(frozen=True)
@@ -125,6 +139,16 @@ class Target:
         return STATEMENT_ID + (hashlib.sha256(prefix.encode()).hexdigest()[:12] if prefix else "")
 
     @property
+    def of_s3(self) -> bool:
+        """Whether S3 itself serves the issuer's URL, and no host in front of it."""
+        return _S3_HOST.search(urlsplit(self.issuer).hostname or "") is not None
+
+    @property
+    def encryption(self) -> str:
+        """The encryption of the documents; other stores than S3 may have none, and refuse to be asked for it."""
+        return "" if self.endpoint else SSE_S3
+
+    @property
     def place_tag(self) -> str:
         """The key of the tag of a cluster that publishes in the bucket of another one."""
         return f"{CLUSTER_TAG}/{self.cluster}"
@@ -153,7 +177,7 @@ def target(params: t.Mapping[str, t.Any], region: str) -> Target:
 
     Raises InputError for names, URLs and tags that break a rule, and for documents that contradict each other.
     """
-    for problem in [*cluster_problems(params["cluster"]), *tag_problems(params["tags"])]:
+    for problem in [*cluster_problems(params["cluster"]), *tag_problems(params["tags"]), *_age_problems(params)]:
         raise InputError(problem, fix="Nothing was changed.")
     bucket, issuer = check_bucket_name(params["bucket"], as_host=False), check_issuer_url(params["issuer"])
     endpoint = urlsplit(params["endpoint_url"] or "").hostname or ""
@@ -199,6 +223,12 @@ def _checked_jwks_uri(wanted: Target) -> str:
     return jwks_uri
 
 
+def _age_problems(params: t.Mapping[str, t.Any]) -> list[str]:
+    """RFC 9111 section 1.2.2: a time in seconds is not negative."""
+    age = params["max_age"]
+    return [f"The max_age {age} must be 0 or more seconds. Correct it."] if age < 0 else []
+
+
 def located(wanted: Target, discovery: str | None) -> Target:
     """Return the target with the key set where the published discovery document has it: relying parties know no other.
 
@@ -239,13 +269,15 @@ def after_publishing(before: Bucket | None, wanted: Target) -> Bucket:
     current = before or Bucket()
     _refuse_foreign(current, wanted)
     policy = _with_statement(current.policy, wanted, _statement(wanted))
+    policy = policy if compare_policies(current.policy or {}, policy) else current.policy
+    _refuse_dead_principals(current.policy, policy, wanted.bucket)
     return replace(
         current,
         tags=_tags(current, wanted),
         versioning=_versioning(current, wanted),
         ownership=ENFORCED,
         public_access_block=None if current.public_access_block is None else _blocks(wanted),
-        policy=policy if compare_policies(current.policy or {}, policy) else current.policy,
+        policy=policy,
         objects=_documents(current, wanted),
     )
 
@@ -255,16 +287,19 @@ def _blocks(wanted: Target) -> dict[str, bool]:
 
 
 def _documents(current: Bucket, wanted: Target) -> dict[str, Object]:
+    where = {key: f"s3://{wanted.bucket}/{key}" for key in current.objects}
+    for key in set(where) - {wanted.jwks_key}:
+        published_object(current.objects[key].body, source=where[key])  # it may name a key set at another place
     published = current.objects.get(wanted.jwks_key)
     discovery, jwks = beside_published(
         Documents(wanted.discovery_document, wanted.jwks),
-        [published.body] if published else [],
+        {where[wanted.jwks_key]: published.body} if published else {},
         retired=wanted.retired,
         jwks_uri=wanted.jwks_uri,
     )
     return {
-        wanted.jwks_key: Object(jwks, JWKS_TYPE, wanted.cache_control),
-        wanted.discovery_key: Object(discovery, DISCOVERY_TYPE, wanted.cache_control),
+        wanted.jwks_key: Object(jwks, JWKS_TYPE, wanted.cache_control, wanted.encryption),
+        wanted.discovery_key: Object(discovery, DISCOVERY_TYPE, wanted.cache_control, wanted.encryption),
     }
 
 
@@ -273,8 +308,30 @@ def _tags(current: Bucket, wanted: Target) -> dict[str, str]:
     purge = wanted.purge_tags and holder == wanted.cluster
     tags = wanted_tags(current.tags, wanted.tags, cluster=holder, purge=purge)
     places = {key: value for key, value in current.tags.items() if key.startswith(f"{CLUSTER_TAG}/")}
-    own = {} if holder == wanted.cluster else {wanted.place_tag: wanted.issuer}
-    return {**tags, **places, **own}
+    own = {} if holder == wanted.cluster else {wanted.place_tag: _tag_value(wanted.issuer)}
+    return _checked_tags({**tags, **places, **own}, wanted)
+
+
+def _tag_value(issuer: str) -> str:
+    """Return an issuer as the value of a tag: S3 takes no C(~) in one, and no issuer has a C(+)."""
+    return issuer.replace("~", "+")
+
+
+def _checked_tags(tags: dict[str, str], wanted: Target) -> dict[str, str]:
+    """S3 user guide, "Using cost allocation S3 bucket tags": keys of 128 characters, 50 tags beside AWS's own."""
+    if len(wanted.place_tag) > _MAX_TAG_KEY and wanted.place_tag in tags:
+        raise InputError(
+            f"The cluster's name {wanted.cluster!r} makes the tag key {wanted.place_tag!r} of {len(wanted.place_tag)} "
+            f"characters in the bucket of another cluster; S3 takes {_MAX_TAG_KEY}.",
+            fix="Choose a shorter name, or a bucket of its own.",
+        )
+    counted = [key for key in tags if not key.startswith("aws:")]
+    if len(counted) > _MAX_TAGS:
+        raise InputError(
+            f"The bucket {wanted.bucket} would have {len(counted)} tags; S3 takes {_MAX_TAGS}.",
+            fix="Remove some that are not needed.",
+        )
+    return tags
 
 
 def _versioning(current: Bucket, wanted: Target) -> str | None:
@@ -303,7 +360,89 @@ def after_removing(before: Bucket | None, wanted: Target) -> Bucket | None:
     if owner(before.tags) == wanted.cluster and set(before.contents) <= set(wanted.urls):
         return None
     tags = {key: value for key, value in before.tags.items() if key != wanted.place_tag}
-    return replace(before, tags=tags, policy=_with_statement(before.policy, wanted, None), objects={})
+    policy = _with_statement(before.policy, wanted, None)
+    _refuse_dead_principals(before.policy, policy, wanted.bucket)
+    return replace(before, tags=tags, policy=policy, objects={})
+
+
+def opens(before: Bucket | None, after: Bucket, wanted: Target) -> bool:
+    """Whether a change lets everybody read what they could not, by a public policy in a bucket of S3."""
+    public = not (wanted.endpoint or wanted.distribution_arn)
+    return public and (before is None or before.policy != after.policy)
+
+
+def left(before: Bucket | None, after: Bucket | None, wanted: Target) -> list[str]:
+    """Say what stays after the issuer's documents were removed, and who removes it; empty without a change."""
+    if before is None or after is None or before == after:
+        return []
+    found = [
+        f"The statement {sid} of the bucket's policy stays, and with it what the cluster published before: "
+        f"{', '.join(paths)}. Remove that with the issuer of that path and state absent."
+        for sid, paths in _former(after, wanted)
+    ]
+    block = after.public_access_block or {}
+    opened = [name for name in BLOCKS[2:] if block.get(name) is False]
+    if opened:
+        found.append(
+            f"The bucket {wanted.bucket} stays, because other things are in it, and with it {', '.join(opened)} turned "
+            "off. Turn them on again if nothing else in it is to be public: `aws s3api put-public-access-block`."
+        )
+    return found
+
+
+def _former(bucket: Bucket, wanted: Target) -> t.Iterator[tuple[str, list[str]]]:
+    """Return Sid and resources of statements in the cluster's bucket for paths that no other cluster's tag names."""
+    if owner(bucket.tags) != wanted.cluster:
+        return
+    places = [value for key, value in bucket.tags.items() if key.startswith(f"{CLUSTER_TAG}/")]
+    known = {sid for value in places for sid in _statement_ids(replace(wanted, issuer=value.replace("+", "~")))}
+    for statement in _statements(bucket.policy):
+        sid = str(statement.get("Sid", ""))
+        if sid.startswith(STATEMENT_ID) and sid not in known:
+            resources = statement.get("Resource", [])
+            yield sid, resources if isinstance(resources, list) else [resources]
+
+
+def _statement_ids(wanted: Target) -> list[str]:
+    try:
+        return [wanted.statement_id]
+    except InputError:  # somebody wrote a tag by hand
+        return []
+
+
+def others_in_policy(policy: Policy) -> list[str]:
+    """Return the statements of a bucket policy that are somebody else's: their Sid or number, and whom they name."""
+    numbered = enumerate(_statements(policy), start=1)
+    return [
+        f"{_name_of(statement, number)} ({', '.join(_principals(statement)) or 'no principal'})"
+        for number, statement in numbered
+        if not str(statement.get("Sid", "")).startswith(STATEMENT_ID)
+    ]
+
+
+def _name_of(statement: Policy, number: int) -> str:
+    return repr(statement["Sid"]) if statement.get("Sid") else f"number {number}"
+
+
+def _principals(statement: Policy) -> list[str]:
+    named = statement.get("Principal", statement.get("NotPrincipal", []))
+    groups = named.values() if isinstance(named, dict) else [named]
+    return [str(name) for group in groups for name in (group if isinstance(group, list) else [group])]
+
+
+def _refuse_dead_principals(before: Policy | None, after: Policy | None, bucket: str) -> None:
+    """Refuse to write a policy in which others name principals that are gone: S3 would, after the first writes."""
+    if after is None or after == before:
+        return
+    for number, statement in enumerate(_statements(after), start=1):
+        for name in filter(_UNIQUE_ID.match, _principals(statement)):
+            kind = _KINDS_OF_IDS.get(name[:4], "an identity")
+            raise InputError(
+                f"The policy of the bucket {bucket} has a statement of somebody else, {_name_of(statement, number)}, "
+                f"for the principal {name}: the id of {kind} that was deleted. S3 takes no policy with it.",
+                fix="Let its owner remove that principal, or the statement if it names no other; then run again. "
+                "Nothing was changed.",
+            )
 
 
 def has_place(bucket: Bucket, wanted: Target) -> bool:
@@ -367,15 +506,16 @@ def _with_statement(policy: Policy | None, wanted: Target, statement: Policy | N
 
 
 __all__: t.Final = (
-    "DISCOVERY_TYPE",
-    "JWKS_TYPE",
     "OPTIONS",
     "STATEMENT_ID",
     "Target",
     "after_publishing",
     "after_removing",
     "has_place",
+    "left",
     "located",
+    "opens",
+    "others_in_policy",
     "outcome",
     "target",
 )

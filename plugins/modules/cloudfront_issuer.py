@@ -182,7 +182,7 @@ import typing as t
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _distribution, _publication
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import distribution, documents
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import distribution, documents, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import check_ca_file
 
@@ -209,7 +209,8 @@ def main() -> t.NoReturn:
         act = (
             distribution.render if module.params["render"] else distribution.publish if present else distribution.remove
         )
-        result = act(module, _distribution.wanted(module.params, module.region or ""))
+        with s3.explaining(module, public=False):
+            result = act(module, _distribution.wanted(module.params, module.region or ""))
     module.exit_json(**result)
 
 

@@ -196,7 +196,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import documents, s3
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import PublicAccessError, reported
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._read_back import SPREADING_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import check_ca_file
 
@@ -232,10 +232,8 @@ def main() -> t.NoReturn:
         present = module.params["state"] == "present"
         wanted = _publication.target(module.params, module.region or "")
         act = render if module.params["render"] else publish if present else documents.remove
-        try:
+        with s3.explaining(module, public=True):
             result = act(module, wanted)
-        except PublicAccessError as error:
-            raise s3.explained(error, module) from error
     module.exit_json(**result)
 
 

@@ -24,30 +24,115 @@ _UNTRUSTED = (
     "certificate, name that authority in AWS_CA_BUNDLE or aws_ca_bundle."
 )
 
+_CLOCK = (
+    "Set the clock where the task runs: AWS takes a signature for some minutes (`date -u`; `timedatectl` should say "
+    "that it is synchronized). Where the clock is right, get new credentials."
+)
+_EXPIRED = "The session of these credentials has ended. Get new ones, for example with `aws sso login`, and run again."
+_REGION = "Name the region by region, AWS_REGION or the profile, and turn it on for the account where it is off."
+_KMS = (
+    "The document is encrypted with a KMS key, which the identity that runs the play must be allowed to use "
+    "(kms:Decrypt) so that keys in it are not lost; it is written without that key then."
+)
+_REMOVE_REST = "Remove what is left in it, older versions too, then run again."
+_POLICY_SIZE = "A bucket policy has at most 20 KB: let its owners join their statements."
+
+# IAM and STS API references, "Common errors"; S3 API reference, "Error responses"; EC2 API reference, "Error codes".
+# Below, what botocore itself raises.
 _FIXES = {
     "AccessDenied": _PERMISSION,
     "AccessDeniedException": _PERMISSION,
-    "ConnectTimeoutError": _UNREACHABLE,
-    "ConnectionClosedError": _UNREACHABLE,
+    "AccountProblem": "Ask AWS's support: something is wrong with the account itself.",
+    "AllAccessDisabled": "Ask AWS's support: something is wrong with the account itself.",
+    "AuthFailure": _CREDENTIALS,
+    "AuthorizationHeaderMalformed": _REGION,
+    "BucketNotEmpty": _REMOVE_REST,
+    "ConditionalRequestConflict": _LATER,
+    "ConcurrentModification": _LATER,
     "DeleteConflict": "Remove what still uses it, then run again.",
-    "EndpointConnectionError": _UNREACHABLE,
-    "ExpiredToken": _CREDENTIALS,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "IncompleteSignature": _CREDENTIALS,
+    "InternalError": _LATER,
     "InternalFailure": _LATER,
+    "InvalidAccessKeyId": _CREDENTIALS,
     "InvalidClientTokenId": _CREDENTIALS,
+    "InvalidObjectState": "The document was moved to an archive, by a lifecycle rule for example. Restore it, leave it "
+    "out of that rule, then run again.",
+    "InvalidSecurity": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "InvalidToken": _EXPIRED,
+    "KMS.DisabledException": _KMS,
+    "KMS.InvalidStateException": _KMS,
+    "KMS.NotFoundException": _KMS,
     "LimitExceeded": "Remove what is not needed, or ask AWS to raise the quota.",
+    "MalformedPolicy": "One wrong statement makes S3 refuse the whole policy: see whether each principal and resource "
+    "in it exists.",
     "MalformedPolicyDocument": "Correct the policy. A principal that it names must exist (AWS was asked again for as "
     "long as a new one takes to be known): remove one that is gone, also from the statements of others.",
-    "NoCredentialsError": _CREDENTIALS,
+    "MissingAuthenticationToken": _CREDENTIALS,
+    "NotSignedUp": "Sign up the account for this service, or use another account.",
     "OpenIdIdpCommunicationError": "Publish the issuer's documents first: IAM connects to their host over HTTPS.",
-    "ProxyConnectionError": _UNREACHABLE,
-    "ReadTimeoutError": _UNREACHABLE,
-    "SSLError": _UNTRUSTED,
+    "OperationAborted": _LATER,
+    "OptInRequired": _REGION,
+    "PermanentRedirect": _REGION,
+    "PolicyTooLarge": _POLICY_SIZE,
+    "PriorRequestNotComplete": _LATER,
+    "RequestExpired": _CLOCK,
+    "RequestInTheFuture": _CLOCK,
+    "RequestLimitExceeded": _LATER,
+    "RequestThrottled": _LATER,
+    "RequestThrottledException": _LATER,
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestTimeout": _LATER,
+    "RequestTimeoutException": _LATER,
     "ServiceFailure": _LATER,
     "ServiceUnavailable": _LATER,
     "SignatureDoesNotMatch": _CREDENTIALS,
+    "SlowDown": _LATER,
     "Throttling": _LATER,
+    "ThrottlingException": _LATER,
+    "TokenRefreshRequired": _EXPIRED,
+    "TooManyBuckets": "Remove a bucket that is not needed, or ask AWS to raise the quota.",
+    "TooManyRequestsException": _LATER,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "ConnectTimeoutError": _UNREACHABLE,
+    "ConnectionClosedError": _UNREACHABLE,
+    "CredentialRetrievalError": _CREDENTIALS,
+    "EndpointConnectionError": _UNREACHABLE,
+    "NoCredentialsError": _CREDENTIALS,
+    "NoRegionError": _REGION,
+    "PartialCredentialsError": _CREDENTIALS,
+    "ProfileNotFound": _CREDENTIALS,
+    "ProxyConnectionError": _UNREACHABLE,
+    "ReadTimeoutError": _UNREACHABLE,
+    "SSLError": _UNTRUSTED,
+    "SSOTokenLoadError": _EXPIRED,
+    "TokenRetrievalError": _EXPIRED,
+    "UnauthorizedSSOTokenError": _EXPIRED,
 }
+# One code may have several causes, which AWS's text tells apart: what helps then, by words of it.
+_FIXES_BY_WORDS = (
+    ("signature expired", _CLOCK),
+    ("signature not yet current", _CLOCK),
+    ("kms:", _KMS),
+    (
+        "server side encryption",
+        "The document is encrypted with a key that each reader has to send (SSE-C). Nobody reads it by its URL: remove "
+        "it, then run again.",
+    ),
+    ("policy size", _POLICY_SIZE),
+)
 _OTHER = "Correct what AWS names, then run again: what was done is kept."
+
+# By these codes AWS refuses what it takes a moment later: a bucket is just being made, changed or deleted.
+PASSING: t.Final = ("OperationAborted", "PriorRequestNotComplete")
+
+
+def fix_of(code: str, problem: str) -> str:
+    """Return what helps against an error, by AWS's code and text; C({url}) in it is the endpoint that was asked."""
+    words = problem.lower()
+    return next((fix for clue, fix in _FIXES_BY_WORDS if clue in words), _FIXES.get(code, _OTHER))
 
 
 class AwsError(IrsaError):
@@ -55,7 +140,7 @@ class AwsError(IrsaError):
 
     def __init__(self, problem: str, *, code: str, url: str = "") -> None:
         """Take the problem, the code, which decides the fix, and the endpoint that was asked, where it is known."""
-        super().__init__(problem, fix=_FIXES.get(code, _OTHER).format(url=url))
+        super().__init__(problem, fix=fix_of(code, problem).format(url=url))
         self.code = code
 
 
@@ -74,4 +159,4 @@ def asking(what: str) -> t.Iterator[None]:
         raise AwsError(f"AWS did not {what}: {str(error).rstrip('.')}.", code=type(error).__name__, url=url) from None
 
 
-__all__: t.Final = ("AwsError", "asking")
+__all__: t.Final = ("PASSING", "AwsError", "asking", "fix_of")

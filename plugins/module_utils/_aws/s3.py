@@ -5,16 +5,29 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import json
 import random
 import time
 import typing as t
+import zlib
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
-from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS, ENFORCED, Bucket, Object, calls
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError, PublicAccessError
-from ansible_collections.onprem.irsa.plugins.module_utils._publication import has_place, located
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import PASSING, AwsError, asking
+from ansible_collections.onprem.irsa.plugins.module_utils._bucket import (
+    BLOCKS,
+    ENFORCED,
+    SSE_S3,
+    Bucket,
+    Object,
+    calls,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, PublicAccessError
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import has_place, located, others_in_policy
+
+with suppress(ImportError):  # AnsibleAWSModule names the missing library
+    from botocore.config import Config
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,14 +40,17 @@ if t.TYPE_CHECKING:
 
 # Throttling and 5xx are met with exponential backoff and jitter (botocore, "Retries", mode standard).
 _CLIENT_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 8}, "connect_timeout": 5, "read_timeout": 30}
-# Every S3-compatible store serves https://HOST/BUCKET; names of buckets in front of the host need DNS and certificate.
-_COMPATIBLE_CONFIG = {**_CLIENT_CONFIG, "s3": {"addressing_style": "path"}}
 
+_HIDDEN = ("400", "403")
+_UNSEEN = ("AccessDenied", "AccessDeniedException", "ConnectTimeoutError", "EndpointConnectionError")
 _MISSING = ("404", "NoSuchBucket", "NoSuchKey")
+# Content encodings that leave a body as it is; the first one is of a way to upload, and some stores keep it.
+_PLAIN = {"", "aws-chunked", "identity"}
 _CONFLICTS = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 _UNKNOWN = ("NotImplemented", "MethodNotAllowed", "XNotImplemented")
 _SPREADING_SECONDS = 20.0
 _SPREADING_PAUSE = 2.0
+_BUSY_SECONDS = 60.0
 _ROUNDS = 8
 _LONGEST_PAUSE = 1.0
 
@@ -43,6 +59,14 @@ Plan = t.Callable[["Bucket | None", "Target"], "Bucket | None"]
 
 class ConflictError(IrsaError):
     """Somebody else wrote a document between our reading and our writing it."""
+
+
+class HiddenBucketError(IrsaError):
+    """S3 refuses to show a bucket and does not say why: the answer to HeadBucket has no body."""
+
+
+class BlockedAccountError(IrsaError):
+    """The account blocks public access, whatever its buckets say."""
 
 
 class Change(t.NamedTuple):
@@ -54,29 +78,51 @@ class Change(t.NamedTuple):
     changed: bool
 
 
-def explained(error: PublicAccessError, module: AnsibleAWSModule) -> PublicAccessError:
+@contextmanager
+def explaining(module: AnsibleAWSModule, *, public: bool) -> t.Iterator[None]:
+    """Add to an error of the body what only other calls can tell: why S3 shows a bucket or its documents to nobody.
+
+    PUBLIC says whether the bucket is one that everybody may read.
+    """
+    try:
+        yield
+    except PublicAccessError as error:
+        raise (explained(error, module) if public else error) from error
+    except HiddenBucketError as error:
+        raise _unhidden(error, module) from error
+
+
+def _unhidden(error: HiddenBucketError, module: AnsibleAWSModule) -> IrsaError:
+    """Return the error with whom S3 refuses; raise AwsError where it refuses the credentials themselves."""
+    if module.params["endpoint_url"]:
+        with asking("list the bucket"):
+            s3_client(module).list_objects_v2(Bucket=module.params["bucket"], MaxKeys=1)
+        return error
+    with asking("say whose credentials these are"):
+        identity = module.client("sts", config=_CLIENT_CONFIG).get_caller_identity()["Arn"]
+    return IrsaError(f"{error.problem} It was asked by {identity}.", fix=error.fix)
+
+
+def explained(error: PublicAccessError, module: AnsibleAWSModule) -> IrsaError:
     """Return the error with what stands above the bucket, as far as the identity that runs the play may see it."""
     if module.params["endpoint_url"]:
         return error
-    try:
-        with asking("show the account's public-access block"):
-            account = module.client("sts", config=_CLIENT_CONFIG).get_caller_identity()["Account"]
-            control = module.client("s3control", config=_CLIENT_CONFIG)
-            found = control.get_public_access_block(AccountId=account)["PublicAccessBlockConfiguration"]
-    except AwsError as refused:
-        found = {}
-        if refused.code != "NoSuchPublicAccessBlockConfiguration":
-            return PublicAccessError(
-                f"{error.problem} Whether the account itself blocks public access cannot be seen: {refused.problem}",
-                fix=f"Look at `aws s3control get-public-access-block --account-id ID`. {error.fix}",
-            )
-    closed = [name for name in BLOCKS[2:] if found.get(name)]
-    if closed:
-        return PublicAccessError(
-            f"{error.problem} The account {account} has S3 Block Public Access on ({', '.join(closed)}), which stands "
-            "above every bucket's own.",
-            fix=f"Turn these off for the account, or publish with onprem.irsa.cloudfront_issuer. {error.fix}",
+    if _readers_pay(module):
+        return IrsaError(
+            f"{error.problem} The bucket {module.params['bucket']} lets those who read pay (Requester Pays), which "
+            "anonymous readers cannot.",
+            fix=f"Turn that off: `aws s3api put-bucket-request-payment --bucket {module.params['bucket']} "
+            "--request-payment-configuration Payer=BucketOwner`.",
         )
+    try:
+        account, closed = _account_block(module)
+    except AwsError as refused:
+        return PublicAccessError(
+            f"{error.problem} Whether the account itself blocks public access cannot be seen: {refused.problem}",
+            fix=f"Look at `aws s3control get-public-access-block --account-id ID`. {error.fix}",
+        )
+    if closed:
+        return _blocked(account, closed, error)
     return PublicAccessError(
         f"{error.problem} The account {account} does not block public access, so a policy of the organization (SCP or "
         "RCP) does, or a Deny in the bucket policy.",
@@ -84,10 +130,64 @@ def explained(error: PublicAccessError, module: AnsibleAWSModule) -> PublicAcces
     )
 
 
+def _readers_pay(module: AnsibleAWSModule) -> bool:
+    try:
+        answer = _ask(s3_client(module), "get_bucket_request_payment", Bucket=module.params["bucket"])
+    except AwsError:
+        return False
+    return bool(answer.get("Payer") == "Requester")
+
+
+def _account_block(module: AnsibleAWSModule) -> tuple[str, list[str]]:
+    """Return the account, and which of its settings close buckets whose policies are public."""
+    with asking("show the account's public-access block"):
+        account = str(module.client("sts", config=_CLIENT_CONFIG).get_caller_identity()["Account"])
+        control = module.client("s3control", config=_CLIENT_CONFIG)
+    name = "PublicAccessBlockConfiguration"
+    found = _ask(control, "get_public_access_block", AccountId=account, none_for=[f"NoSuch{name}"]).get(name, {})
+    return account, [setting for setting in BLOCKS[2:] if found.get(setting)]
+
+
+def _blocked(account: str, closed: t.Sequence[str], error: IrsaError) -> BlockedAccountError:
+    return BlockedAccountError(
+        f"{error.problem} The account {account} has S3 Block Public Access on ({', '.join(closed)}), which stands "
+        "above every bucket's own.",
+        fix=f"Turn these off for the account, or publish with onprem.irsa.cloudfront_issuer. {error.fix}",
+    )
+
+
+def refuse_blocked_account(module: AnsibleAWSModule, wanted: Target) -> None:
+    """Raise BlockedAccountError where the account would refuse the bucket policy, or close what it opens.
+
+    Who may not see it, or cannot reach that endpoint, need not stop: reading back the documents tells.
+    """
+    try:
+        account, closed = _account_block(module)
+    except AwsError as error:
+        if error.code not in _UNSEEN:
+            raise
+        return
+    if "BlockPublicPolicy" in closed or (closed and wanted.of_s3):
+        problem = f"The documents in the bucket {wanted.bucket} cannot be public, and nothing was changed."
+        raise _blocked(account, closed, IrsaError(problem, fix="Or publish on another HTTPS host."))
+
+
 def s3_client(module: AnsibleAWSModule) -> S3Client:
     """Return a client that is patient; the module's O(aws_config) overrides how."""
-    config = _COMPATIBLE_CONFIG if module.params["endpoint_url"] else _CLIENT_CONFIG
+    config = _compatible_config() if module.params["endpoint_url"] else _CLIENT_CONFIG
     return t.cast("S3Client", module.client("s3", config=config))
+
+
+def _compatible_config() -> dict[str, t.Any]:
+    """Return how S3-compatible stores are called.
+
+    Every one serves https://HOST/BUCKET; names of buckets in front of the host need DNS and certificate. Several refuse
+    the checksums that botocore adds from 1.36 on, which make a body of chunks with a trailer (boto3, "Data integrity
+    protections for Amazon S3"); older ones have no such option.
+    """
+    names = ("request_checksum_calculation", "response_checksum_validation")
+    plain = {name: "when_required" for name in names if name in Config.OPTION_DEFAULTS}
+    return {**_CLIENT_CONFIG, **plain, "s3": {"addressing_style": "path"}}
 
 
 def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = False) -> Change:
@@ -139,16 +239,16 @@ def observe(client: S3Client, wanted: Target, *, contents_always: bool) -> tuple
         return None, wanted
     ask = functools.partial(_ask, client, Bucket=wanted.bucket)
     discovery = ask("get_object", Key=wanted.discovery_key, none_for=_MISSING)
-    found = {wanted.discovery_key: _object(discovery)} if discovery else {}
+    found = {wanted.discovery_key: _object(discovery, wanted, wanted.discovery_key)} if discovery else {}
     target = located(wanted, found[wanted.discovery_key].body if found else None)
     keys = ask("get_object", Key=target.jwks_key, none_for=_MISSING)
-    objects = {**({target.jwks_key: _object(keys)} if keys else {}), **found}
+    objects = {**({target.jwks_key: _object(keys, target, target.jwks_key)} if keys else {}), **found}
     answers = ((target.jwks_key, keys), (target.discovery_key, discovery))
-    policy = ask("get_bucket_policy", none_for=["NoSuchBucketPolicy"])
+    policy = _policy(client, target)
     bucket = Bucket(
         tags=_tags(client, target),
         versioning=ask("get_bucket_versioning").get("Status") if target.versioning is not None else None,
-        policy=json.loads(policy["Policy"]) if policy else None,
+        policy=policy,
         objects=objects,
         etags={key: answer["ETag"] for key, answer in answers if answer},
         **_access(client, target),
@@ -158,6 +258,20 @@ def observe(client: S3Client, wanted: Target, *, contents_always: bool) -> tuple
         contents = _contents(client, target.bucket)
         bucket = replace(bucket, contents=contents, tags=_tags(client, target) if contents else bucket.tags)
     return bucket, target
+
+
+def _policy(client: S3Client, target: Target) -> dict[str, t.Any] | None:
+    try:
+        found = _ask(client, "get_bucket_policy", Bucket=target.bucket, none_for=["NoSuchBucketPolicy"])
+    except AwsError as error:
+        if error.code != "MethodNotAllowed" or target.endpoint:
+            raise
+        # S3 API reference, GetBucketPolicy: so it answers whoever has the permission in another account.
+        raise IrsaError(
+            f"The bucket {target.bucket} belongs to another account, which lets this one in.",
+            fix="Use credentials of that account, or choose another name, which nobody else on AWS uses.",
+        ) from error
+    return json.loads(found["Policy"]) if found else None
 
 
 def _tags(client: S3Client, target: Target) -> dict[str, str]:
@@ -193,9 +307,9 @@ def _exists(client: S3Client, wanted: Target) -> bool:
     except AwsError as error:
         if error.code in _MISSING:
             return False
-        if error.code != "403":
+        if error.code not in _HIDDEN:
             raise
-        raise IrsaError(
+        raise HiddenBucketError(
             f"The bucket {bucket} exists, and AWS does not show it: it belongs to another account, or the identity "
             "that runs the play lacks s3:ListBucket on it.",
             fix="Choose another name, which nobody else on AWS uses, or allow that action.",
@@ -208,14 +322,39 @@ def _exists(client: S3Client, wanted: Target) -> bool:
     return True
 
 
-def _object(answer: t.Mapping[str, t.Any]) -> Object:
+def _object(answer: t.Mapping[str, t.Any], target: Target, key: str) -> Object:
     with asking("send a document's content"):
         body = answer["Body"].read()
+    encoding = ",".join(set(answer.get("ContentEncoding", "").lower().replace(" ", "").split(",")) - _PLAIN)
+    # Objects of before January 2023 may have no encryption: everybody reads them as well.
+    encryption = "" if target.endpoint else answer.get("ServerSideEncryption") or SSE_S3
     return Object(
-        body=body.decode("utf-8", "replace"),
+        body=_unpacked(body, encoding, f"s3://{target.bucket}/{key}").decode("utf-8", "replace"),
         content_type=answer.get("ContentType", ""),
         cache_control=answer.get("CacheControl", ""),
+        encryption=encryption,
+        encoding=encoding,
     )
+
+
+def _unpacked(body: bytes, encoding: str, source: str) -> bytes:
+    """Return a body as it was before it was stored with this Content-Encoding (RFC 9110 section 8.4)."""
+    try:
+        if encoding in ("gzip", "x-gzip"):
+            return gzip.decompress(body)
+        if encoding == "deflate":
+            return zlib.decompress(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{source} is stored with the Content-Encoding {encoding} and cannot be unpacked: {error}.",
+            fix="Put it back whole, or, if nobody uses it any more, remove it: its keys would be lost.",
+        ) from error
+    if encoding:
+        raise InputError(
+            f"{source} is stored with the Content-Encoding {encoding}, which is not read here.",
+            fix="Store it without one: its keys would be lost.",
+        )
+    return body
 
 
 def _contents(client: S3Client, bucket: str) -> tuple[str, ...]:
@@ -240,8 +379,20 @@ def apply(client: S3Client, calls: Sequence[Call]) -> None:
             # (S3 user guide, "Data consistency model").
             time.sleep(_SPREADING_SECONDS)
             admitted = False
-        careful.get(call.operation, _make)(client, call)
+        _when_free(careful.get(call.operation, _make), client, call)
         admitted = admitted or call.operation == "put_bucket_policy"
+
+
+def _when_free(make: t.Callable[[S3Client, Call], None], client: S3Client, call: Call) -> None:
+    """Make a call; S3 refuses those about a bucket that it is still busy with, for less than a minute mostly."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            return make(client, call)
+        except AwsError as error:
+            if error.code not in PASSING or time.monotonic() > deadline:
+                raise
+        time.sleep(_SPREADING_PAUSE)
 
 
 def _make(client: S3Client, call: Call) -> None:
@@ -272,6 +423,8 @@ def _when_spread(client: S3Client, call: Call) -> None:
         try:
             return call.make(client)
         except AwsError as error:
+            if error.code == "MalformedPolicy":
+                raise _named_others(error, call) from error
             if error.code != "AccessDenied":
                 raise
             if time.monotonic() > deadline:
@@ -281,6 +434,19 @@ def _when_spread(client: S3Client, call: Call) -> None:
                     fix="Allow s3:PutBucketPolicy; or publish on another HTTPS host.",
                 ) from error
         time.sleep(_SPREADING_PAUSE)
+
+
+def _named_others(error: AwsError, call: Call) -> IrsaError:
+    """Return the refusal of a policy with the statements of others in it: the collection's own is well formed."""
+    others = others_in_policy(json.loads(call.arguments["Policy"]))
+    if not others:
+        return error
+    return IrsaError(
+        f"{error.problem} In the policy of the bucket {call.arguments['Bucket']} are statements of others: "
+        f"{'; '.join(others)}.",
+        fix="S3 refuses the whole policy for one wrong statement. Let their owners correct it, or remove the principal "
+        "or resource that is gone; then run again: what was done is kept.",
+    )
 
 
 def _write(client: S3Client, call: Call) -> None:
@@ -300,4 +466,16 @@ def _write(client: S3Client, call: Call) -> None:
         ) from error
 
 
-__all__: t.Final = ("Change", "ConflictError", "apply", "explained", "observe", "reach", "s3_client")
+__all__: t.Final = (
+    "BlockedAccountError",
+    "Change",
+    "ConflictError",
+    "HiddenBucketError",
+    "apply",
+    "explained",
+    "explaining",
+    "observe",
+    "reach",
+    "refuse_blocked_account",
+    "s3_client",
+)

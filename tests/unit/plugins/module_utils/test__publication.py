@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import typing as t
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication import (
     Target,
     after_publishing,
     after_removing,
+    left,
     located,
+    opens,
     target,
 )
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem, rsa_public_key
@@ -72,7 +75,7 @@ policies = st.none() | st.lists(st.one_of(own, foreign), min_size=1, max_size=4)
     lambda statements: {"Version": "2012-10-17", "Statement": statements}
 )
 documents = st.sampled_from([(1,), (2,), (1, 2)]).map(lambda numbers: published(*numbers))
-stale = st.builds(Object, st.sampled_from(["", "{}", "hello"]), st.just("text/plain"), st.just(""))
+stale = st.builds(Object, st.sampled_from(["", "{}", '{"keys":null}', "\ufeff{}"]), st.just("text/plain"), st.just(""))
 buckets = st.builds(
     Bucket,
     tags=st.dictionaries(st.sampled_from(["team", "stage"]), st.text(max_size=3)).map(OURS.__or__),
@@ -240,3 +243,120 @@ def test_each_path_of_a_bucket_has_its_own_statement() -> None:
     assert ids[0] == STATEMENT_ID
     assert len(set(ids)) == 3
     assert all(name.isalnum() for name in ids)
+
+
+def guest(cluster: str = "guest", issuer: str = f"{ISSUER}/b") -> Target:
+    return target({**options(1, issuer=issuer), "cluster": cluster, "adopt": True}, REGION)
+
+
+def test_a_place_in_the_bucket_of_another_cluster_is_a_tag_that_s3_takes() -> None:
+    after = after_publishing(Bucket(tags=OURS), guest(issuer=f"{ISSUER}/~b"))
+    assert after.tags == {**OURS, "onprem.irsa/cluster/guest": f"{ISSUER}/+b"}
+    longest = "g" * (128 - len("onprem.irsa/cluster/"))
+    assert f"onprem.irsa/cluster/{longest}" in after_publishing(Bucket(tags=OURS), guest(longest)).tags
+    with pytest.raises(InputError, match="of 129 characters in the bucket of another cluster"):
+        after_publishing(Bucket(tags=OURS), guest(f"{longest}g"))
+    assert after_publishing(Bucket(), guest("g" * 200)).tags == {"onprem.irsa/cluster": "g" * 200}
+
+
+def test_a_bucket_takes_fifty_tags() -> None:
+    tags = {**OURS, "aws:cloudformation:stack-name": "a", **{f"tag-{number}": "" for number in range(48)}}
+    assert len(after_publishing(Bucket(tags=tags), guest()).tags) == 51
+    with pytest.raises(InputError, match="would have 51 tags; S3 takes 50"):
+        after_publishing(Bucket(tags={**tags, "one-more": ""}), guest())
+
+
+def test_an_age_is_not_negative() -> None:
+    assert target({**options(1), "max_age": 0}, REGION).cache_control == "public, max-age=0"
+    with pytest.raises(InputError, match="The max_age -5 must be 0 or more"):
+        target({**options(1), "max_age": -5}, REGION)
+
+
+@pytest.mark.parametrize(
+    ("principal", "says"),
+    [
+        ({"Principal": {"AWS": "AIDAEXAMPLE0000000001"}}, "an IAM user"),
+        ({"Principal": {"AWS": ["123456789012", "AROAEXAMPLE0000000001"]}}, "an IAM role"),
+        ({"NotPrincipal": {"AWS": "AGPAEXAMPLE0000000001"}}, "an IAM group"),
+        ({"Principal": {"AWS": "ANPAEXAMPLE0000000001"}}, "an identity"),
+    ],
+)
+def test_a_policy_with_a_deleted_principal_is_refused_before_any_write(principal: Policy, says: str) -> None:
+    dead = {
+        "Sid": "Ops",
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": f"arn:aws:s3:::{BUCKET}",
+        **principal,
+    }
+    policy = {"Version": "2012-10-17", "Statement": [dead]}
+    with pytest.raises(InputError, match=f"'Ops', for the principal A[A-Z0-9]+: the id of {says} that was deleted"):
+        after_publishing(Bucket(tags=OURS, policy=policy), wanted(1))
+    with_ours = {**policy, "Statement": [dead, *(after_publishing(None, wanted(1)).policy or {})["Statement"]]}
+    before = Bucket(tags=OURS, policy=with_ours, contents=("report.csv",))
+    assert after_publishing(before, wanted(1)).policy == with_ours  # S3 took it while the principal was there
+    with pytest.raises(InputError, match="Nothing was changed"):
+        after_removing(before, NOTHING)
+
+
+@pytest.mark.parametrize("name", ["*", "123456789012", "arn:aws:iam::123456789012:role/AROAEXAMPLE0000000001", "AIDA"])
+def test_other_principals_are_no_deleted_ones(name: str) -> None:
+    policy = {"Version": "2012-10-17", "Statement": statement(Principal={"AWS": name})}
+    assert after_publishing(Bucket(tags=OURS, policy=policy), wanted(1)).policy != policy
+
+
+def test_only_a_new_public_statement_of_s3_opens() -> None:
+    goal = wanted(1)
+    after = after_publishing(None, goal)
+    assert opens(None, after, goal)
+    assert opens(Bucket(tags=OURS), after, goal)
+    assert not opens(after, after_publishing(after, wanted(1, 2)), goal)
+    assert not opens(None, after, replace(goal, endpoint="s3.example.com"))
+    assert not opens(None, after, replace(goal, distribution_arn="arn:aws:cloudfront::123456789012:distribution/E1"))
+
+
+def test_what_stays_after_removing_is_named() -> None:
+    former = target(options(1, issuer=f"{ISSUER}/before"), REGION)
+    before = after_publishing(after_publishing(Bucket(), former), wanted(1))
+    before = after_publishing(replace(before, objects={}), guest(issuer=f"{ISSUER}/~b"))
+    before = replace(before, contents=("before/openid/v1/jwks",))
+    after = after_removing(before, NOTHING)
+    stays = left(before, after, NOTHING)
+    assert len(stays) == 2
+    assert former.statement_id in stays[0]
+    assert all(arn in stays[0] for arn in former.resources)
+    assert "BlockPublicPolicy, RestrictPublicBuckets turned off" in stays[1]
+    assert left(after, after, NOTHING) == []
+    assert left(before, None, NOTHING) == []
+
+
+@pytest.mark.parametrize("key", list(wanted(1).urls))
+def test_what_cannot_be_read_is_not_written_over(key: str) -> None:
+    before = Bucket(tags=OURS, objects={key: Object("hello", "text/plain", "")})
+    with pytest.raises(InputError, match=f"s3://{BUCKET}/{key} is there and cannot be read"):
+        after_publishing(before, wanted(1))
+    assert after_removing(before, NOTHING) is None
+
+
+def test_a_key_set_has_as_many_keys_as_aws_takes() -> None:
+    keys = jwks_from_pems([("FILE", public_pem(rsa_public_key(number))) for number in range(101)])
+    at_most = Bucket(tags=OURS, objects={wanted(1).jwks_key: Object(jwks_document(keys[:100]), "", "")})
+    assert len(json.loads(after_publishing(at_most, wanted(1)).objects[wanted(1).jwks_key].body)["keys"]) == 101
+    more = Bucket(tags=OURS, objects={wanted(1).jwks_key: Object(jwks_document(keys), "", "")})
+    with pytest.raises(InputError, match="would have 101 RSA keys; AWS takes 100"):
+        after_publishing(more, wanted(1))
+
+
+def test_documents_that_a_kms_key_encrypts_or_that_are_packed_are_written_again() -> None:
+    before = after_publishing(None, wanted(1))
+    for change in ({"encryption": "aws:kms"}, {"encryption": "aws:kms:dsse"}, {"encoding": "gzip"}):
+        objects = {key: document._replace(**change) for key, document in before.objects.items()}  # type: ignore[arg-type]
+        drifted = replace(before, objects=objects)
+        made = calls(BUCKET, REGION, drifted, after_publishing(drifted, wanted(1)))
+        assert [call.arguments["ServerSideEncryption"] for call in made] == ["AES256", "AES256"]
+        assert len(diff(BUCKET, drifted, before)) == 2
+    store = target(
+        {**options(1, issuer="https://s3.example.com/acme-prod-oidc"), "endpoint_url": "https://s3.example.com"}, "x"
+    )
+    made = calls(BUCKET, "x", None, after_publishing(None, store))
+    assert not any("ServerSideEncryption" in call.arguments for call in made)

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import gzip
 import json
 import typing as t
+import zlib
 
 import boto3
 import pytest
@@ -124,6 +126,7 @@ def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
     monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
     monkeypatch.setattr(aws_s3, "_SPREADING_PAUSE", 0)
     monkeypatch.setattr(aws_s3, "_LONGEST_PAUSE", 0)
+    monkeypatch.setattr(aws_s3, "_BUSY_SECONDS", 5)
 
 
 @pytest.fixture
@@ -623,3 +626,250 @@ def test_what_is_still_trusted_is_not_removed(run: Run, session: boto3.session.S
     assert writes(calls) == []
     iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert run(state="absent")["changed"] is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "says"),
+    [
+        ("403", "InvalidClientTokenId", "InvalidClientTokenId: as AWS says it. Give valid credentials"),
+        ("403", "SignatureDoesNotMatch", "Give valid credentials"),
+        ("400", "ExpiredToken", "The session of these credentials has ended"),
+        ("400", "ExpiredTokenException", "The session of these credentials has ended"),
+        ("403", "RequestTimeTooSkewed", "Set the clock"),
+    ],
+)
+def test_credentials_that_aws_refuses_are_no_bucket_of_another_account(
+    run: Run, monkeypatch: pytest.MonkeyPatch, answer: str, code: str, says: str
+) -> None:
+    fault(monkeypatch, "HeadBucket", answer, times=10)
+    fault(monkeypatch, "GetCallerIdentity", code, times=10)
+    for state in ("present", "absent"):
+        said = run(1, state=state)["msg"]
+        assert says in said
+        assert "another account" not in said
+
+
+def test_a_bucket_that_is_hidden_says_from_whom(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault(monkeypatch, "HeadBucket", "403", times=10)
+    said = run(1)["msg"]
+    assert "it belongs to another account, or the identity that runs the play lacks s3:ListBucket" in said
+    assert "It was asked by arn:aws:" in said
+
+
+@pytest.mark.parametrize("code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"])
+def test_another_store_is_asked_itself_why_it_hides_a_bucket(
+    run: Run, calls: list[str], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    store, issuer = f"https://s3.{REGION}.amazonaws.com", f"https://s3.{REGION}.amazonaws.com/{BUCKET}/prod"
+    fault(monkeypatch, "HeadBucket", "403", times=10)
+    fault(monkeypatch, "ListObjectsV2", code, times=10)
+    assert f"{code}: as AWS says it" in run(issuer=issuer, endpoint_url=store, **documents(1, issuer=issuer))["msg"]
+    assert "GetCallerIdentity" not in calls
+
+
+def test_a_bucket_of_another_account_that_lets_this_one_in_is_named(
+    run: Run, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(1)
+    calls.clear()
+    fault(monkeypatch, "GetBucketPolicy", "MethodNotAllowed", times=10)
+    for state in ("present", "absent"):
+        assert "belongs to another account, which lets this one in" in run(1, state=state)["msg"]
+    assert writes(calls) == []
+
+
+@pytest.mark.parametrize(
+    "operation", ["CreateBucket", "PutBucketTagging", "PutPublicAccessBlock", "PutBucketPolicy", "PutObject"]
+)
+def test_a_bucket_that_is_busy_is_waited_for(run: Run, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    with monkeypatch.context() as patch:
+        fault(patch, operation, "OperationAborted", times=3)
+        assert run(1)["changed"] is True
+    assert run(1)["changed"] is False
+
+
+def test_a_bucket_that_stays_busy_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws_s3, "_BUSY_SECONDS", -1)
+    fault(monkeypatch, "CreateBucket", "OperationAborted", times=100)
+    said = run(1)["msg"]
+    assert "AWS did not create bucket: OperationAborted" in said
+    assert "run again later" in said
+
+
+def test_acls_are_shut_off_only_when_the_policy_is_there_for_everybody(
+    run: Run, s3: S3Client, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(s3, {"onprem.irsa/cluster": "prod"})
+    s3.put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 20.0)
+    monkeypatch.setattr(aws_s3.time, "sleep", lambda seconds: calls.append(f"{seconds:.0f} s"))
+    calls.clear()
+    run(1)
+    made = [call for call in calls if not call.startswith(("Get", "Head", "List"))]
+    assert made[made.index("PutBucketPolicy") :] == [
+        "PutBucketPolicy",
+        "PutObject",
+        "PutObject",
+        "20 s",
+        "PutBucketOwnershipControls",
+        *made[made.index("PutBucketOwnershipControls") + 1 :],
+    ]
+
+
+def test_an_account_that_blocks_public_access_is_seen_before_the_bucket_is_made(run: Run, calls: list[str]) -> None:
+    control = boto3.session.Session().client("s3control", region_name=REGION)
+    try:
+        for name in ("BlockPublicPolicy", "RestrictPublicBuckets"):
+            control.put_public_access_block(AccountId="123456789012", PublicAccessBlockConfiguration={name: True})
+            calls.clear()
+            for check in (True, False):
+                said = run(1, check=check)["msg"]
+                assert f"The account 123456789012 has S3 Block Public Access on ({name})" in said
+                assert said.count("123456789012") == 1
+            assert writes(calls) == []
+        # A proxy in the account may still read the documents for everybody, where only that is closed to the public.
+        issuer = "https://oidc.example.com"
+        assert run(issuer=issuer, check=True, **documents(1, issuer=issuer))["changed"] is True
+    finally:
+        control.delete_public_access_block(AccountId="123456789012")
+
+
+def test_what_the_account_blocks_need_not_be_seen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault(monkeypatch, "GetPublicAccessBlock", "AccessDenied", times=1)
+    monkeypatch.setattr(aws_s3, "_access", lambda *_arguments: {})
+    assert run(1, check=True)["changed"] is True
+
+
+def test_a_bucket_whose_readers_pay_is_named(run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(1)
+    send = vars(BaseClient)["_make_api_call"]
+
+    def paying(self: BaseClient, name: str, api_params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        return {"Payer": "Requester"} if name == "GetBucketRequestPayment" else send(self, name, api_params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", paying)
+    monkeypatch.setattr(_read_back, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
+    said = run(1)["msg"]
+    assert "lets those who read pay" in said
+    assert "Payer=BucketOwner" in said
+    assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)
+
+
+def test_documents_under_a_kms_key_are_written_again_under_s3s_own(run: Run, s3: S3Client, calls: list[str]) -> None:
+    run(1)
+    for key in (JWKS_KEY, DISCOVERY_KEY):
+        found = s3.get_object(Bucket=BUCKET, Key=key)
+        s3.put_object(
+            Bucket=BUCKET,
+            Key=key,
+            Body=found["Body"].read(),
+            ContentType=found["ContentType"],
+            CacheControl=found["CacheControl"],
+            ServerSideEncryption="aws:kms",
+        )
+    calls.clear()
+    assert run(1)["changed"] is True
+    assert writes(calls) == ["PutObject", "PutObject"]
+    assert {s3.head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] for key in (JWKS_KEY, DISCOVERY_KEY)} == {
+        "AES256"
+    }
+    assert run(1)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("pack", "encoding"),
+    [
+        (lambda text: text.encode("utf-8-sig"), ""),
+        (lambda text: gzip.compress(text.encode()), "gzip"),
+        (lambda text: gzip.compress(text.encode("utf-8-sig")), "GZIP"),
+        (lambda text: zlib.compress(text.encode()), "deflate"),
+        (lambda text: gzip.compress(text.encode()), "gzip,aws-chunked"),
+        (lambda text: text.encode(), "aws-chunked"),
+    ],
+)
+def test_keys_stay_however_their_document_is_stored(
+    run: Run, s3: S3Client, pack: t.Callable[[str], bytes], encoding: str
+) -> None:
+    run(1)
+    packed = pack(documents(1, 2)["jwks"])
+    s3.put_object(Bucket=BUCKET, Key=JWKS_KEY, Body=packed, ContentEncoding=encoding)
+    result = run(1)
+    assert (result["kids"], result["kept_kids"]) == (kids(1, 2), kids(2))
+    assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY).get("ContentEncoding", "") == ""
+    assert run(1)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "says"),
+    [
+        (gzip.compress(b"{}", mtime=0)[:-5], "gzip", "cannot be unpacked"),
+        (b"{}", "gzip", "cannot be unpacked"),
+        (gzip.compress(b'{"keys":[]}', mtime=0), "", "cannot be read"),
+        (b"x", "br", "which is not read here"),
+        (b'{"keys":[{"kid"', "", "cannot be read"),
+        (b"[]", "", "cannot be read"),
+        (b"<html><body>moved</body></html>", "", "an HTML page"),
+        (b'{"keys":[{"kty":"RSA","n":"???"}]}', "", "its key 1 has no kid"),
+    ],
+)
+def test_a_key_set_that_cannot_be_read_is_not_written_over(  # noqa: PLR0913, PLR0917 -- fixtures
+    run: Run, s3: S3Client, calls: list[str], body: bytes, encoding: str, says: str
+) -> None:
+    run(1)
+    s3.put_object(Bucket=BUCKET, Key=JWKS_KEY, Body=body, ContentEncoding=encoding)
+    calls.clear()
+    for check in (True, False):
+        said = run(1, 2, check=check)["msg"]
+        assert says in said
+        assert f"s3://{BUCKET}/{JWKS_KEY}" in said
+    assert writes(calls) == []
+    assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)["Body"].read() == body
+
+
+def test_a_discovery_document_that_cannot_be_read_may_name_another_key_set(
+    run: Run, s3: S3Client, calls: list[str]
+) -> None:
+    run(1)
+    s3.put_object(Bucket=BUCKET, Key=DISCOVERY_KEY, Body=b'{"issuer": "https')
+    calls.clear()
+    assert f"s3://{BUCKET}/{DISCOVERY_KEY} is there and cannot be read" in run(1, 2)["msg"]
+    assert writes(calls) == []
+
+
+def test_a_policy_that_s3_refuses_is_told_with_the_statements_of_others(
+    run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(s3, {"onprem.irsa/cluster": "prod"})
+    nameless = {**{name: value for name, value in FOREIGN.items() if name != "Sid"}, "Principal": "*", "Effect": "Deny"}
+    policy = {"Version": "2012-10-17", "Statement": [FOREIGN, nameless]}
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(policy))
+    fault(monkeypatch, "PutBucketPolicy", "MalformedPolicy", times=10)
+    said = run(1)["msg"]
+    assert "'Logs' (arn:aws:iam::123456789012:root); number 2 (*)" in said
+    assert "OnpremIrsaIssuer" not in said
+
+
+def test_what_stays_after_removing_is_a_warning(run: Run, s3: S3Client) -> None:
+    run(1)
+    s3.put_object(Bucket=BUCKET, Key="report.csv", Body="a,b")
+    # Warnings of a process are kept: others may be there from runs before.
+    said = [warning["event"]["msg"] for warning in run(state="absent")["warnings"]]
+    assert any("BlockPublicPolicy, RestrictPublicBuckets turned off" in text for text in said)
+
+
+def test_another_store_is_sent_no_checksum_that_it_need_not_know(
+    run: Run, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = list[t.Any]()
+    client = session.client
+
+    def noted(*arguments: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- as boto3
+        made: t.Any = client(*arguments, **options)
+        configs.append(made.meta.config)
+        return made
+
+    monkeypatch.setattr(session, "client", noted)
+    store, issuer = f"https://s3.{REGION}.amazonaws.com", f"https://s3.{REGION}.amazonaws.com/{BUCKET}/prod"
+    run(issuer=issuer, endpoint_url=store, check=True, **documents(1, issuer=issuer))
+    assert {config.request_checksum_calculation for config in configs} == {"when_required"}
+    assert {config.s3["addressing_style"] for config in configs} == {"path"}

@@ -7,10 +7,11 @@ import typing as t
 
 import boto3
 import pytest
+from botocore import exceptions
 from botocore.config import Config
 from botocore.exceptions import ClientError, NoCredentialsError, ProxyConnectionError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking, fix_of
 from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import (
     certificate,
     pages_handler,
@@ -89,3 +90,45 @@ def test_the_code_decides_the_fix(error: Exception, code: str, fix: str) -> None
     assert found.code == code
     assert found.problem.startswith("AWS did not list the roles: ")
     assert fix in found.fix
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "fix"),
+    [
+        (
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            "valid credentials",
+        ),
+        ("UnrecognizedClientException", "The security token included in the request is invalid.", "valid credentials"),
+        ("AuthFailure", "AWS was not able to validate the provided access credentials", "valid credentials"),
+        ("SignatureDoesNotMatch", "The request signature we calculated does not match", "valid credentials"),
+        ("SignatureDoesNotMatch", "Signature expired: 20261129T000000Z is now earlier than 20261129T", "Set the clock"),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20261129T000000Z is still later", "Set the clock"),
+        ("InvalidSignatureException", "Signature expired: 20261129T000000Z", "Set the clock"),
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time", "Set the clock"),
+        ("RequestExpired", "Request has expired.", "Set the clock"),
+        ("ExpiredToken", "The provided token has expired.", "aws sso login"),
+        ("ExpiredTokenException", "The security token included in the request is expired", "aws sso login"),
+        ("OperationAborted", "A conflicting conditional operation is in progress", "run again later"),
+        ("SlowDown", "Please reduce your request rate.", "run again later"),
+        ("ThrottlingException", "Rate exceeded", "run again later"),
+        ("InvalidObjectState", "The operation is not valid for the object's storage class", "Restore it"),
+        ("AccessDenied", "User is not authorized to perform: kms:Decrypt on this resource", "kms:Decrypt"),
+        ("InvalidRequest", "The object was stored using a form of Server Side Encryption.", "SSE-C"),
+        ("BucketNotEmpty", "The bucket you tried to delete is not empty", "older versions"),
+        ("AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong", "region"),
+    ],
+)
+def test_each_cause_has_a_fix_of_its_own(code: str, message: str, fix: str) -> None:
+    found = refusal(ClientError({"Error": {"Code": code, "Message": message}}, "x"))
+    assert fix in found.fix
+    assert "{" not in found.fix
+
+
+@pytest.mark.parametrize(
+    "name", ["NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "NoRegionError"]
+)
+def test_names_of_the_sdks_own_errors_are_real(name: str) -> None:
+    assert hasattr(exceptions, name)
+    assert fix_of(name, "") != fix_of("Unknown", "")
