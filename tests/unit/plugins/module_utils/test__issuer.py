@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
     check_bucket_name,
+    check_document_url,
     check_issuer_url,
     issuer_host_path,
     partition,
@@ -79,6 +80,40 @@ def test_bad_issuers_are_refused_with_value_rule_and_fix(url: str, says: str) ->
         check_issuer_url(url)
     assert repr(url) in refused.value.problem
     assert refused.value.fix.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("url", "plain"),
+    [
+        ("https://oidc.example.com/", "https://oidc.example.com"),
+        ("https://oidc.example.com/prod/", "https://oidc.example.com/prod"),
+        ("https://OIDC.example.com/Prod", "https://oidc.example.com/Prod"),
+        ("HTTPS://oidc.example.com", "https://oidc.example.com"),
+        ("https://oidc.example.com:443", "https://oidc.example.com"),
+        ("https://Oidc.example.com:443/a/", "https://oidc.example.com/a"),
+    ],
+)
+def test_an_issuer_that_a_cluster_has_is_told_what_another_spelling_means(url: str, plain: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_issuer_url(url)
+    assert f"If the cluster signs with {url!r} already, {plain} is another issuer" in refused.value.fix
+    assert "AWS takes no token of the old one from the moment on" in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    "url", ["http://oidc.example.com", "https://oidc.example.com:6443", "https://oidc.example.com?a=b", "api", "a/b/"]
+)
+def test_an_issuer_that_aws_cannot_take_is_told_that_any_other_is_another(url: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check_issuer_url(url)
+    assert f"If the cluster signs with {url!r} already, one that keeps the rule is another issuer" in refused.value.fix
+    assert "at one URL" not in refused.value.fix
+
+
+def test_of_the_url_of_a_key_set_nothing_is_said_of_issuers() -> None:
+    with pytest.raises(InputError) as refused:
+        check_document_url("URL", "https://oidc.example.com/keys/")
+    assert "another issuer" not in refused.value.fix
 
 
 @given(st.one_of(st.text(), st.text().map("https://".__add__), st.from_regex(r"https://[a-z.]+[:/?#@a-zA-Z0-9.%-]*")))

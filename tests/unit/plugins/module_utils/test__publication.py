@@ -350,7 +350,7 @@ def test_a_key_set_has_as_many_keys_as_aws_takes() -> None:
 def test_documents_that_a_kms_key_encrypts_or_that_are_packed_are_written_again() -> None:
     before = after_publishing(None, wanted(1))
     for change in ({"encryption": "aws:kms"}, {"encryption": "aws:kms:dsse"}, {"encoding": "gzip"}):
-        objects = {key: document._replace(**change) for key, document in before.objects.items()}  # type: ignore[arg-type]
+        objects = {key: document._replace(**change) for key, document in before.objects.items()}
         drifted = replace(before, objects=objects)
         made = calls(BUCKET, REGION, drifted, after_publishing(drifted, wanted(1)))
         assert [call.arguments["ServerSideEncryption"] for call in made] == ["AES256", "AES256"]

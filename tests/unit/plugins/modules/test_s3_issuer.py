@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import typing as t
 import zlib
 
@@ -702,7 +703,7 @@ def test_acls_are_shut_off_only_when_the_policy_is_there_for_everybody(
     make(s3, {"onprem.irsa/cluster": "prod"})
     s3.put_bucket_ownership_controls(Bucket=BUCKET, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
     monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 20.0)
-    monkeypatch.setattr(aws_s3.time, "sleep", lambda seconds: calls.append(f"{seconds:.0f} s"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: calls.append(f"{seconds:.0f} s"))
     calls.clear()
     run(1)
     made = [call for call in calls if not call.startswith(("Get", "Head", "List"))]
