@@ -17,8 +17,9 @@ description:
   - Returns a sentence for each problem that the observation of the control-plane hosts shows, with the host, the values
     and the fix.
   - Problems are an unknown distribution, a manifest that the running process does not follow, several files with the
-    same pod, a server that does not run or is not ready, keys that differ between hosts, a signing key that is not
-    accepted, key files that hold other keys than the API server has read, and a clock that is minutes off.
+    same pod, a server that does not run or is not ready, an external signer, keys that differ between hosts, a signing
+    key that is not accepted, key files that hold other keys than the API server has read, and a clock that is minutes
+    off.
   - A host whose change was cut off (RV(onprem.irsa.control_plane_info#module:unconfirmed)) is judged by what does not
     depend on that change alone.
   - Made for the roles of this collection, and may change with them in any release.

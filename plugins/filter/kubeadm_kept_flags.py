@@ -49,6 +49,11 @@ options:
     type: list
     elements: str
     default: []
+  retired_audiences:
+    description: As in P(onprem.irsa.rollout_steps#filter).
+    type: list
+    elements: str
+    default: []
   configuration:
     description: The ClusterConfiguration, as YAML text.
     type: str
@@ -100,13 +105,14 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and one more
     flags: t.Mapping[str, object] | None = None,
     retired: t.Sequence[str] = (),
     *,
+    retired_audiences: t.Sequence[str] = (),
     configuration: str,
     by_patch: bool = False,
 ) -> dict[str, t.Any]:
     hosts = {result["item"]: result for result in results}
     before = yaml.safe_load(configuration)
     try:
-        aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired)
+        aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired, retired_audiences=retired_audiences)
         wanted = reached(servers(hosts), aim)
         version = next(iter(hosts.values()))["version"]
         after = patched(before, wanted) if by_patch else kept(before, wanted, version)

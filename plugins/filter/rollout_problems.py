@@ -33,6 +33,15 @@ options:
     type: list
     elements: str
     default: []
+  retired_audiences:
+    description: Audiences to be accepted no more.
+    type: list
+    elements: str
+    default: []
+  aws_audience:
+    description: The audience of tokens for AWS, where it is not that of STS. No API server may have it.
+    type: str
+    default: ""
   observed:
     description:
       - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
@@ -63,15 +72,18 @@ _value:
 """
 
 
-def _filter(
+def _filter(  # noqa: PLR0913 -- the options
     issuer: str,
     *,
     flags: t.Mapping[str, object] | None = None,
     retired: t.Sequence[str] = (),
+    retired_audiences: t.Sequence[str] = (),
+    aws_audience: str = "",
     observed: t.Sequence[t.Mapping[str, t.Any]] = (),
 ) -> list[str]:
     try:
-        rollout(servers({result["item"]: result for result in observed}), goal(issuer, flags=flags, retired=retired))
+        aim = goal(issuer, flags=flags, retired=retired, retired_audiences=retired_audiences, aws_audience=aws_audience)
+        rollout(servers({result["item"]: result for result in observed}), aim)
     except InputError as error:
         return [str(error)]
     return []

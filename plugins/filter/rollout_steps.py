@@ -42,12 +42,22 @@ options:
   flags:
     description:
       - Further flags, set in the first restart of each server, as in O(onprem.irsa.control_plane_flags#module:flags).
+      - C(api-audiences) has to have every audience in force, and none of tokens for AWS. Flags by which the kubelet's
+        probes or clients reach the API server are refused.
     type: dict
     default: {}
   retired:
     description:
       - Issuers to be accepted no more.
       - One with which a server still signs is refused. Name it in a later run, when the tokens of it have expired.
+    type: list
+    elements: str
+    default: []
+  retired_audiences:
+    description:
+      - Audiences to be accepted no more, in tokens of any issuer.
+      - A retired issuer stays an audience otherwise, by C(--api-audiences) where it was one without the flag.
+      - The last one that tokens in use have is refused. Name it in a later run, when they have expired.
     type: list
     elements: str
     default: []
@@ -136,10 +146,17 @@ def _filter(  # noqa: PLR0913 -- the options
     *,
     signing_kid: str = "",
     retired_kids: t.Sequence[str] = (),
+    retired_audiences: t.Sequence[str] = (),
 ) -> list[dict[str, t.Any]]:
     try:
         aim = goal(
-            issuer, jwks_uri=jwks_uri, flags=flags, retired=retired, signing_kid=signing_kid, retired_kids=retired_kids
+            issuer,
+            jwks_uri=jwks_uri,
+            flags=flags,
+            retired=retired,
+            signing_kid=signing_kid,
+            retired_kids=retired_kids,
+            retired_audiences=retired_audiences,
         )
         observed = servers({result["item"]: result for result in results})
         steps = rollout(observed, aim)

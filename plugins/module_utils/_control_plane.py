@@ -13,6 +13,7 @@ import typing as t
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
+from ansible_collections.onprem.irsa.plugins.module_utils._audiences import AUDIENCES, given, of_aws
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import shown
@@ -39,8 +40,7 @@ _MOVED_AWAY = "onprem.irsa/moved-away"
 
 _FORERUNNER_OF = "onprem.irsa/forerunner-of"
 
-_AUDIENCES = "api-audiences"
-_STS = "sts.amazonaws.com"
+_SIGNER = "service-account-signing-endpoint"
 
 _MOVE_AWAY = "Move all but the right one out of the manifests directory."
 
@@ -250,10 +250,10 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
                 "flag. Tokens in use may carry it, so that it stays accepted. Name it in "
                 "irsa_apiserver_retired_issuers a day later."
             )
-    if _STS in [audience for value in flags.get(_AUDIENCES, []) for audience in value.split(",")]:
+    for audience in of_aws(given(flags.get(AUDIENCES, []))):
         yield (
-            f"{host}: --{_AUDIENCES} has {_STS} in it, so that every token that is made for AWS is valid for the API "
-            "server, too. It is left alone. Take it out once no client needs it."
+            f"{host}: --{AUDIENCES} has {audience} in it, so that every token that is made for AWS is valid for the "
+            "API server, too. It is left alone. Name it in irsa_apiserver_retired_audiences once no client needs it."
         )
     told = observed["loaded_kids"] is not None  # of the public keys
     certain = [key["file"] for key in observed["public_keys"]] if told else []
@@ -337,6 +337,14 @@ def _drift(observed: Observation) -> str:
 
 def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
     found = [
+        f"{host}: an external signer signs its tokens (--{_SIGNER}={endpoint}), whose keys are in no file, so that "
+        "they can be neither compared with those of other hosts nor published. Sign with a key file "
+        "(--service-account-signing-key-file and --service-account-key-file)."
+        for host, observed in hosts.items()
+        for endpoint in observed["running_flags"].get(_SIGNER, [])[-1:]
+        if endpoint
+    ]
+    found += [
         f"{host}: signs with the key {key['kid']} in {key['file']}, but accepts only "
         f"{', '.join(observed['kids']) or 'none'}. Add its public half to a file that --service-account-key-file names."
         for host, observed in hosts.items()

@@ -5,14 +5,17 @@
 Pure. kube-apiserver signs with the first C(--service-account-issuer) and with one key, and accepts all of its issuers
 and keys (kube-apiserver's C(--help)); a client uses the token of one server at any other, and shows it to relying
 parties that know the published keys. So every server accepts an issuer or a key before any server signs with it, what
-signs is published, and nothing is forgotten while a server may still sign with it.
+signs is published, and nothing is forgotten while a server may still sign with it. The same holds for the audiences of
+tokens: no step takes one away for which a server gives tokens.
 """
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.onprem.irsa.plugins.module_utils._audiences import AUDIENCES, given, in_force, of_aws, written
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags, check_flags
 
@@ -25,13 +28,23 @@ _OF_KEYS = (
     "other keys would sign before all servers accept them and before they are published",
     "leave the keys as they are",
 )
+_OF_REACH = (
+    "the kubelet's probes and everybody's kubeconfig go by it, and a wrong value shows only after other hosts were "
+    "changed, too",
+    "change it with what set the cluster up, one host at a time",
+)
 _NOT_FURTHER: t.Final = {
     ISSUER: _OF_ISSUER,
     JWKS_URI: _OF_ISSUER,
+    **dict.fromkeys(("secure-port", "bind-address", "advertise-address"), _OF_REACH),
+    **dict.fromkeys(("tls-cert-file", "tls-private-key-file", "client-ca-file", "authorization-mode"), _OF_REACH),
     "service-account-key-file": _OF_KEYS,
     "service-account-signing-key-file": _OF_KEYS,
     "service-account-signing-endpoint": _OF_KEYS,
 }
+
+_ANONYMOUS: t.Final = "anonymous-auth"
+_TRUE: t.Final = ("1", "t", "T", "true", "True", "TRUE")  # as Go's strconv.ParseBool has it
 
 Phase = t.Literal["accept", "switch", "retire", "set"]
 
@@ -52,6 +65,11 @@ class Server:
         """The issuers that it accepts; it signs with the first."""
         return self.flags.get(ISSUER, [])
 
+    @property
+    def audiences(self) -> list[str]:
+        """The audiences for which it accepts tokens, all of which it gives to a token for which none is asked."""
+        return in_force(self.flags, self.issuers)
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -68,6 +86,8 @@ class Goal:
     """The key that is to sign; empty: keys stay as they are."""
     retired_kids: frozenset[str] = frozenset()
     """Keys to be accepted and published no more, once no server signs with them."""
+    retired_audiences: frozenset[str] = frozenset()
+    """Audiences to be accepted no more. A retired issuer stays an audience, unless it is one of them."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +116,17 @@ def goal(  # noqa: PLR0913 -- what a user describes
     retired: t.Iterable[str] = (),
     signing_kid: str = "",
     retired_kids: t.Iterable[str] = (),
+    retired_audiences: t.Iterable[str] = (),
+    aws_audience: str = "",
 ) -> Goal:
-    """Return the goal that a user describes, or raise InputError for one that contradicts itself."""
+    """Return the goal that a user describes, or raise InputError for one that contradicts itself.
+
+    aws_audience: the audience of tokens for AWS, where it is not STS's own.
+    """
     further = check_flags(flags or {})
-    for name, (reason, instead) in _NOT_FURTHER.items():
-        if name in further:
-            raise InputError(
-                f"The flag {name} must not be among the further flags: {reason}.", fix=f"Remove it, and {instead}."
-            )
-    gone_issuers, gone_kids = frozenset(retired), frozenset(retired_kids)
+    _refuse_further(further)
+    gone_issuers, gone_kids, gone_audiences = map(frozenset, (retired, retired_kids, retired_audiences))
+    _refuse_audiences(given(further.get(AUDIENCES, [])), gone_audiences, aws_audience)
     if issuer in gone_issuers:
         raise InputError(f"The issuer {issuer} can't sign and be retired.", fix="Retire another one.")
     if gone_kids and (not signing_kid or signing_kid in gone_kids):
@@ -112,7 +134,37 @@ def goal(  # noqa: PLR0913 -- what a user describes
             f"The keys {', '.join(sorted(gone_kids))} can't be retired: another one has to sign.",
             fix="Name the key that signs, which is none of them.",
         )
-    return Goal(issuer, (jwks_uri,) if jwks_uri else (), further, gone_issuers, signing_kid, gone_kids)
+    return Goal(issuer, (jwks_uri,) if jwks_uri else (), further, gone_issuers, signing_kid, gone_kids, gone_audiences)
+
+
+def _refuse_further(flags: Flags) -> None:
+    """Refuse flags that are not for the user to set in the restarts of a rollout."""
+    for name, (reason, instead) in _NOT_FURTHER.items():
+        if name in flags:
+            raise InputError(
+                f"The flag {name} must not be among the further flags: {reason}.", fix=f"Remove it, and {instead}."
+            )
+    if flags.get(_ANONYMOUS) and flags[_ANONYMOUS][-1] not in _TRUE:
+        raise InputError(
+            f"The flag {_ANONYMOUS} must not be {flags[_ANONYMOUS][-1]} among the further flags: the kubelet's probes "
+            "have no credentials, and it would restart the API server again and again, minutes after each start.",
+            fix="Remove it. To let in the probes alone, give authentication-config, with conditions for anonymous.",
+        )
+
+
+def _refuse_audiences(asked: t.Sequence[str], retired: frozenset[str], aws_audience: str) -> None:
+    """Refuse audiences that no API server may have."""
+    for audience in of_aws(asked, aws_audience):
+        raise InputError(
+            f"The flag {AUDIENCES} must not have {audience}, the audience of tokens for AWS: every token that is given "
+            "to an AWS SDK would be valid for the API servers, too.",
+            fix="Leave it out.",
+        )
+    for audience in retired.intersection(asked):
+        raise InputError(
+            f"The audience {audience} can't be in the flag {AUDIENCES} and be retired.",
+            fix="Remove it from one of them.",
+        )
 
 
 def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
@@ -122,9 +174,11 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     planned the same way. Where servers differ at the start (a change made by hand on some of them), each learns first
     what the others sign. A single server needs no step to accept: no other can meet its tokens in between.
 
-    Raises InputError for an issuer that is to be retired and still signs somewhere: tokens in use would be refused.
+    Raises InputError where tokens in use would be refused: for an issuer that is to be retired and still signs
+    somewhere, and for audiences that would go without being retired, or would leave none that tokens in use have.
     """
     _refuse_retiring_what_signs(servers, goal)
+    _refuse_retiring_all_audiences(servers, goal)
     alone = len(servers) == 1
     steps: list[Step] = []
     steps += _phase("accept", [] if alone else servers, goal, lambda server: _accepting(server, servers, goal))
@@ -132,6 +186,7 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     steps += _phase("switch", accepting, goal, lambda server: _signing(server, goal, alone=alone))
     signing = [applied(server, steps) for server in servers]
     steps += _phase("retire", signing, goal, lambda server: _retiring(server, goal))
+    _refuse_lost_audiences(servers, [applied(server, steps) for server in servers], goal)
     return steps
 
 
@@ -146,10 +201,49 @@ def _refuse_retiring_what_signs(servers: t.Iterable[Server], goal: Goal) -> None
         )
 
 
+def _refuse_retiring_all_audiences(servers: t.Sequence[Server], goal: Goal) -> None:
+    """Refuse to retire the only audiences by which a server accepts what another one, or itself, gives by default."""
+    for one, other in itertools.product(servers, repeat=2):
+        shared = [audience for audience in one.audiences if audience in other.audiences]
+        if shared and goal.retired_audiences.issuperset(shared):
+            raise InputError(
+                f"The audience {' and '.join(shared)} can't be retired yet: {other.host} accepts the tokens of "
+                f"{one.host} by no other one, and those in use would be refused at once.",
+                fix=f"Run without retiring it, with another one beside it in --{AUDIENCES}; retire it a day later, "
+                "when pods have new tokens.",
+            )
+
+
+def _refuse_lost_audiences(before: t.Sequence[Server], after: t.Sequence[Server], goal: Goal) -> None:
+    """Refuse flags that lack an audience in force anywhere, and servers that refuse each other's tokens for good."""
+    live = dict.fromkeys(audience for server in before for audience in server.audiences)
+    end = after[0].audiences if AUDIENCES in goal.flags and after else live
+    lost = [audience for audience in live if audience not in end and audience not in goal.retired_audiences]
+    if lost:
+        hosts = [server.host for server in before if {*lost} & {*server.audiences}]
+        raise InputError(
+            f"The flag {AUDIENCES} must have every audience in force, and {goal.flags[AUDIENCES]} lacks "
+            f"{' and '.join(lost)}, in force on {', '.join(hosts)} (without the flag, the issuers are the audiences): "
+            "tokens in use would be refused at once.",
+            fix="Add it; or name it in irsa_apiserver_retired_audiences, once no token in use needs it.",
+        )
+    for one, other in itertools.product(after, repeat=2):
+        if one.audiences and other.audiences and not {*one.audiences} & {*other.audiences}:
+            raise InputError(
+                f"The API servers have different audiences, so that {other.host} refuses the tokens of {one.host}: "
+                f"{one.host} has {', '.join(one.audiences)}; {other.host} has {', '.join(other.audiences)}.",
+                fix=f"Set the flag {AUDIENCES} to all of them, among the further flags.",
+            )
+
+
 def reached(servers: t.Sequence[Server], goal: Goal) -> Flags:
-    """Return the flags of the goal as the first server has them in the end; an empty list for one that it has not."""
+    """Return the flags of the goal as the first server has them in the end; an empty list for one that it has not.
+
+    With the audiences, where they are given: they may be what is left of a retired issuer.
+    """
     end = applied(servers[0], rollout(servers, goal)).flags
-    return {name: end.get(name, []) for name in (ISSUER, JWKS_URI, *goal.flags)}
+    names = dict.fromkeys([ISSUER, JWKS_URI, *goal.flags, *([AUDIENCES] if AUDIENCES in end else [])])
+    return {name: end.get(name, []) for name in names}
 
 
 def applied(server: Server, steps: t.Iterable[Step]) -> Server:
@@ -193,12 +287,26 @@ def _signing(server: Server, goal: Goal, *, alone: bool) -> Server:
     flags = {ISSUER: _without(issuers, goal.retired) if alone else issuers, JWKS_URI: [*goal.jwks_uri], **goal.flags}
     signing_kid = goal.signing_kid or server.signing_kid
     kids = tuple(dict.fromkeys([*server.kids, *filter(None, [goal.signing_kid])]))
-    return replace(server, flags={**server.flags, **flags}, kids=kids, signing_kid=signing_kid)
+    after = replace(server, flags={**server.flags, **flags}, kids=kids, signing_kid=signing_kid)
+    return _with_audiences(server, after, goal) if alone else after
 
 
 def _retiring(server: Server, goal: Goal) -> Server:
     flags = {**server.flags, ISSUER: _without(server.issuers, goal.retired)}
-    return replace(server, flags=flags, kids=tuple(_without(server.kids, goal.retired_kids)))
+    after = replace(server, flags=flags, kids=tuple(_without(server.kids, goal.retired_kids)))
+    return _with_audiences(server, after, goal)
+
+
+def _with_audiences(before: Server, after: Server, goal: Goal) -> Server:
+    """Return a server with the audiences that it had before, but the retired ones.
+
+    An issuer that is retired is an audience where the flag is not given. Tokens of other issuers may be for it, so that
+    the flag has to name it then.
+    """
+    wanted = _without(dict.fromkeys([*after.audiences, *before.audiences]), goal.retired_audiences)
+    if AUDIENCES in goal.flags or {*wanted} == {*after.audiences}:
+        return after
+    return replace(after, flags={**after.flags, AUDIENCES: [written(wanted)]})
 
 
 def _live_kids(servers: t.Collection[Server], goal: Goal) -> list[str]:
@@ -218,4 +326,16 @@ def _without(values: t.Iterable[str], gone: t.Collection[str]) -> list[str]:
     return [value for value in values if value not in gone]
 
 
-__all__: t.Final = ("ISSUER", "JWKS_URI", "Goal", "Phase", "Server", "Step", "applied", "goal", "reached", "rollout")
+__all__: t.Final = (
+    "AUDIENCES",
+    "ISSUER",
+    "JWKS_URI",
+    "Goal",
+    "Phase",
+    "Server",
+    "Step",
+    "applied",
+    "goal",
+    "reached",
+    "rollout",
+)

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, Server, Step, applied
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import (
+    ISSUER,
+    Server,
+    Step,
+    applied,
+)
 
 
 def in_words(servers: t.Iterable[Server], steps: t.Iterable[Step]) -> list[str]:
@@ -29,6 +34,7 @@ def _differences(before: Server, after: Server, step: Step) -> t.Iterator[str]:
     if (before.kids, before.signing_kid) != (after.kids, after.signing_kid):
         signing = [before.signing_kid], [after.signing_kid]
         yield from _moves([*before.kids], [*after.kids], signing, "the key ")
+    yield from _audiences(before, after)
     others = {name: values for name, values in step.flags.items() if name != ISSUER}
     yield from (f"runs with --{name}={value}" for name, values in others.items() for value in values)
     yield from (f"runs without --{name}" for name, values in others.items() if not values)
@@ -51,6 +57,22 @@ def _moves(
     else:
         kept = [one for one in stay if one != signs]
         yield f"signs with {signs}{f', and still accepts {_joined(kept)}' if kept and not come else ''}"
+
+
+def _audiences(before: Server, after: Server) -> t.Iterator[str]:
+    """Yield what retiring means for tokens in use, beside what the issuers and the flags say."""
+    issuers = [issuer for issuer in before.issuers if issuer not in after.issuers]
+    if issuers:
+        yield (
+            f"refuses every token of {_joined(issuers)}, also those of up to a year that programs have not read again: "
+            "serviceaccount_stale_tokens_total counts their uses"
+        )
+    kept = [issuer for issuer in issuers if issuer in before.audiences and issuer in after.audiences]
+    if kept:
+        yield f"still accepts tokens for the audience {_joined(kept)}"
+    gone = [audience for audience in before.audiences if audience not in after.audiences]
+    if gone:
+        yield f"accepts tokens for the audience {_joined(gone)} no more"
 
 
 def _joined(words: t.Sequence[str]) -> str:

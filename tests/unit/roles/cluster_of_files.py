@@ -189,6 +189,11 @@ class Cluster:
         found = {name: json.loads((self.directory / name).read_text()) for name in self.hosts}
         return {name: state["running_flags"]["service-account-issuer"] for name, state in found.items()}
 
+    def running(self, name: str) -> dict[str, list[str]]:
+        """Return the flags of a host's API server."""
+        flags: dict[str, list[str]] = json.loads((self.directory / name).read_text())["running_flags"]
+        return flags
+
     def break_host(self, name: str) -> None:
         """Let changes of a host fail."""
         (self.directory / f"{name}.broken").touch()

@@ -72,6 +72,9 @@ def test_hosts_after_one_that_is_lost_are_left_alone(tmp_path: Path, change: str
     assert hosts.log() == [("begin", "cp1"), ("end", "cp1")]
 
 
+URI = {"service-account-jwks-uri": [f"{NEW}/openid/v1/jwks"]}
+
+
 def signing(*issuers: str) -> dict[str, object]:
     """Return what is observed on a host whose API server has these issuers."""
     lines = "\n".join(f"    - --service-account-issuer={issuer}" for issuer in issuers)
@@ -102,12 +105,43 @@ def test_what_is_refused_before_a_host_is_touched(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"irsa_apiserver_extra_flags": {"api-audiences": ["sts.amazonaws.com"]}}, "must not have sts.amazonaws.com"),
+        (
+            {"irsa_apiserver_extra_flags": {"api-audiences": ["aws"]}, "irsa_audience": "aws"},
+            "must not have aws, the audience of tokens for AWS",
+        ),
+        ({"irsa_apiserver_extra_flags": {"api-audiences": [NEW]}}, f"lacks {OLD}, in force on cp1, cp2, cp3"),
+        ({"irsa_apiserver_retired_audiences": [OLD]}, f"The audience {OLD} can't be retired yet"),
+        ({"irsa_apiserver_extra_flags": {"secure-port": [7443]}}, "The flag secure-port must not be among"),
+    ],
+)
+def test_flags_that_are_refused_before_a_host_is_touched(
+    tmp_path: Path, variables: dict[str, object], says: str
+) -> None:
+    hosts = cluster(tmp_path)
+    code, output = hosts.play("main", {**VARIABLES, **variables})
+    assert (code != 0, says in output, hosts.log()) == (True, True, []), output
+
+
+@pytest.mark.slow
+def test_a_retired_issuer_stays_an_audience(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, **signing(NEW, OLD))
+    code, output = hosts.play("main", {**VARIABLES, "irsa_apiserver_retired_issuers": [OLD]})
+    assert (code, "serviceaccount_stale_tokens_total" in output) == (0, True), output
+    assert hosts.running("cp3") == {**FLAGS, "service-account-issuer": [NEW], "api-audiences": [f"{NEW},{OLD}"], **URI}
+
+
+@pytest.mark.slow
 def test_a_second_teardown_retires_the_issuer(tmp_path: Path) -> None:
     hosts = cluster(tmp_path, **signing(OLD, NEW))
     code, output = hosts.play("teardown", {**VARIABLES, "irsa_apiserver_retired_issuers": [NEW]})
     assert code == 0, output
     assert changed_one_after_the_other(hosts.log()) == NAMES
     assert hosts.issuers() == {name: [OLD] for name in NAMES}
+    assert "api-audiences" not in hosts.running("cp1")
 
 
 SITE = {

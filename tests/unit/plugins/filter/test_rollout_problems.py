@@ -36,6 +36,13 @@ def test_nothing_is_wrong() -> None:
         ),
         ({"flags": {"service-account-issuer": [ISSUER]}}, "must not be among the further flags"),
         ({"flags": {"service-account-key-file": ["/etc/kubernetes/pki/new.pub"]}}, "leave the keys as they are"),
+        ({"flags": {"api-audiences": ["sts.amazonaws.com"]}}, "must not have sts.amazonaws.com"),
+        ({"flags": {"api-audiences": ["aws"]}, "aws_audience": "aws"}, "must not have aws"),
+        (
+            {"flags": {"api-audiences": [ISSUER]}, "observed": observed("https://old")},
+            "lacks https://old, in force on cp1",
+        ),
+        ({"retired_audiences": ["https://old"], "observed": observed("https://old")}, "can't be retired yet"),
         ({"flags": {"--v": ["4"]}}, "--v"),
         ({"flags": {"v": "4"}}, "The flag v must have a list"),
     ],

@@ -48,11 +48,25 @@ def test_a_plan_in_words() -> None:
     steps = rollout_steps(both, "https://new", retired=["https://old"], signing_kid="k2", flags={"v": ["2"]})
     assert [step["says"] for step in steps] == [
         "cp1: accepts https://new beside https://mid; accepts https://old no more; signs with https://new; "
-        "accepts the key k2 beside the key k1; signs with the key k2; runs with --v=2"
+        "accepts the key k2 beside the key k1; signs with the key k2; refuses every token of https://old, also those "
+        "of up to a year that programs have not read again: serviceaccount_stale_tokens_total counts their uses; still "
+        "accepts tokens for the audience https://old; runs with --v=2; "
+        "runs with --api-audiences=https://new,https://mid,https://old"
     ]
     assert steps[0]["published"] == ["k1", "k2"]
     steps = rollout_steps(OBSERVED, "https://old", flags={"v": []}, signing_kid="k2")
     assert steps[-1]["says"] == "cp2: signs with the key k2, and still accepts the key k1"
+
+
+def test_audiences_in_words() -> None:
+    both = [{**OBSERVED[0], "running_flags": {"service-account-issuer": ["https://new", "https://old"]}}]
+    (step,) = rollout_steps(both, "https://new", retired=["https://old"], retired_audiences=["https://old"])
+    assert "serviceaccount_stale_tokens_total" in step["says"]
+    assert step["says"].endswith("accepts tokens for the audience https://old no more")
+    (step,) = rollout_steps(both, "https://new", retired_audiences=["https://old"])
+    assert step["says"] == (
+        "cp1: accepts tokens for the audience https://old no more; runs with --api-audiences=https://new"
+    )
 
 
 def test_nothing_left_to_do() -> None:

@@ -141,6 +141,21 @@ def test_each_problem_names_the_host_the_value_and_the_fix(changes: dict[str, t.
     assert all(word in problem for word in words), problem
 
 
+SIGNER = {"service-account-signing-endpoint": ["/run/signer.sock"]}
+
+
+@pytest.mark.parametrize("changes", [{}, {"loaded_kids": ["external"]}, {"loaded_kids": []}])
+def test_an_external_signer_is_refused_by_its_name(changes: dict[str, t.Any]) -> None:
+    flags = {"advertise-address": ["10.0.0.1"], "service-account-issuer": [OLD], **SIGNER}
+    manifest = KUBEADM.replace(
+        "--service-account-key-file=/etc/kubernetes/pki/sa.pub", "--service-account-signing-endpoint=/run/signer.sock"
+    )
+    host = seen(running_flags=flags, manifests={PATH: manifest}, kids=[], signing_key=None, public_keys=[], **changes)
+    found = [problem for problem in problems({"cp1": host, "cp2": host}) if "does not run with" not in problem]
+    assert [problem.partition(":")[0] for problem in found] == ["cp1", "cp2"]
+    assert all("an external signer signs its tokens (--service-account-signing-endpoint=/run" in one for one in found)
+
+
 def test_duplicates_are_allowed_where_the_right_one_runs() -> None:
     manifests = {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}
     assert problems({"cp1": seen(manifests=manifests)}, duplicates_allowed=True) == []
@@ -165,7 +180,11 @@ def test_duplicates_are_moved_away_each_time_with_a_new_process() -> None:
     [
         ({"service-account-issuer": [f"{NEW},{OLD}"]}, ["is one issuer", "irsa_apiserver_retired_issuers"]),
         ({"api-audiences": ["a,sts.amazonaws.com"]}, ["sts.amazonaws.com in it", "left alone"]),
-        ({"api-audiences": ["a", "sts.amazonaws.com"]}, ["sts.amazonaws.com in it"]),
+        (
+            {"api-audiences": ["a", "sts.amazonaws.com"]},
+            ["sts.amazonaws.com in it", "irsa_apiserver_retired_audiences"],
+        ),
+        ({"api-audiences": ["sts.eu-west-1.amazonaws.com"]}, ["sts.eu-west-1.amazonaws.com in it"]),
     ],
 )
 def test_what_is_odd_is_told(flags: dict[str, list[str]], words: list[str]) -> None:

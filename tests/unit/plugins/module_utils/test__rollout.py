@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.onprem.irsa.plugins.module_utils._audiences import given as given_audiences
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import (
+    AUDIENCES,
     ISSUER,
     JWKS_URI,
     Goal,
@@ -19,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rollout import (
     Step,
     applied,
     goal,
+    reached,
     rollout,
 )
 
@@ -114,12 +117,34 @@ def test_an_issuer_is_not_retired_while_it_signs_anywhere(observed: list[list[st
         ("service-account-key-file", "leave the keys as they are"),
         ("service-account-signing-key-file", "leave the keys as they are"),
         ("service-account-signing-endpoint", "leave the keys as they are"),
+        ("secure-port", "change it with what set the cluster up"),
+        ("bind-address", "change it with what set the cluster up"),
+        ("advertise-address", "change it with what set the cluster up"),
+        ("tls-cert-file", "change it with what set the cluster up"),
+        ("tls-private-key-file", "change it with what set the cluster up"),
+        ("client-ca-file", "change it with what set the cluster up"),
+        ("authorization-mode", "change it with what set the cluster up"),
     ],
 )
 @pytest.mark.parametrize("values", [["x"], []])
-def test_flags_of_the_issuer_and_of_the_keys_are_no_further_flags(name: str, fix: str, values: list[str]) -> None:
+def test_flags_of_the_issuer_the_keys_and_the_probes_are_no_further_flags(
+    name: str, fix: str, values: list[str]
+) -> None:
     with pytest.raises(InputError, match=f"The flag {name} must not be among the further flags: .*{fix}"):
         goal(NEW, flags={name: values})
+
+
+@pytest.mark.parametrize("values", [["false"], [False], ["true", "F"], ["0"]])
+def test_anonymous_requests_are_not_turned_off(values: list[object]) -> None:
+    with pytest.raises(
+        InputError, match=r"The flag anonymous-auth must not be .* the kubelet's probes have no credentials"
+    ):
+        goal(NEW, flags={"anonymous-auth": values})
+
+
+@pytest.mark.parametrize("flags", [{"anonymous-auth": ["true"]}, {"anonymous-auth": [True]}, {"anonymous-auth": []}])
+def test_anonymous_requests_are_left_on(flags: dict[str, object]) -> None:
+    assert goal(NEW, flags={**flags, "authentication-config": ["/etc/kubernetes/pki/authentication.yml"]}).flags
 
 
 def test_the_issuer_that_signs_is_not_retired() -> None:
@@ -157,6 +182,113 @@ def test_only_a_key_that_does_not_sign_is_retired(signing: str) -> None:
         goal(NEW, signing_kid=signing, retired_kids=["k1"])
 
 
+def told(observed: list[Server]) -> list[list[str]]:
+    """Return the audiences of each server."""
+    return [server.audiences for server in observed]
+
+
+@pytest.mark.parametrize(
+    ("values", "audiences"),
+    [
+        (None, [OLD, NEW]),
+        ([""], [OLD, NEW]),
+        (["a"], ["a"]),
+        (["a,b", "b", "c"], ["a", "b", "c"]),
+        (['"https://a,https://b",c'], ["https://a,https://b", "c"]),
+    ],
+)
+def test_the_audiences_in_force(values: list[str] | None, audiences: list[str]) -> None:
+    flags = {} if values is None else {AUDIENCES: values}
+    assert Server("cp1", {ISSUER: [OLD, NEW], **flags}).audiences == audiences
+
+
+def test_a_retired_issuer_stays_an_audience() -> None:
+    running = servers([NEW, OLD], [NEW, OLD])
+    steps = rollout(running, goal(NEW, retired=[OLD]))
+    assert [(step.phase, step.flags) for step in steps] == [
+        ("retire", {ISSUER: [NEW], AUDIENCES: [f"{NEW},{OLD}"]}),
+    ] * 2
+    assert reached(running, goal(NEW, retired=[OLD]))[AUDIENCES] == [f"{NEW},{OLD}"]
+    after = [applied(server, steps) for server in running]
+    assert reached(after, goal(NEW))[AUDIENCES] == [f"{NEW},{OLD}"], "an upgrade would drop it"
+    assert [step.flags for step in rollout(after, goal(NEW, retired_audiences=[OLD]))] == [{AUDIENCES: [NEW]}] * 2
+
+
+@pytest.mark.parametrize(
+    ("issuers", "flag", "retired", "end"),
+    [
+        pytest.param([NEW, OLD], None, {"retired": [OLD], "retired_audiences": [OLD]}, [NEW], id="with its audience"),
+        pytest.param([NEW, OLD], ["k3s"], {"retired": [OLD]}, ["k3s"], id="the flag is given"),
+        pytest.param(
+            [NEW, f"{OLD},{OTHER}"], None, {"retired": [f"{OLD},{OTHER}"]}, [NEW, f"{OLD},{OTHER}"], id="comma"
+        ),
+        pytest.param([NEW, OLD], None, {"retired_audiences": [OLD]}, [NEW], id="an audience alone"),
+        pytest.param(
+            [NEW, OLD], ["k3s,sts.amazonaws.com"], {"retired_audiences": ["sts.amazonaws.com"]}, ["k3s"], id="STS"
+        ),
+        pytest.param([NEW], ["x"], {"retired_audiences": ["unknown"]}, ["x"], id="one that is none"),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_audiences_that_are_retired(
+    issuers: list[str], flag: list[str] | None, retired: dict[str, t.Any], end: list[str], count: int
+) -> None:
+    running = servers(*[issuers] * count, **({} if flag is None else {AUDIENCES: flag}))
+    steps = rollout(running, goal(NEW, **retired))
+    assert len(steps) <= count
+    assert told([applied(server, steps) for server in running]) == [end] * count
+
+
+@pytest.mark.parametrize(
+    ("observed", "flags", "options", "says"),
+    [
+        ([{}, {}], ["x"], {}, f"lacks {OLD}, in force on cp1, cp2 "),
+        ([{}, {ISSUER: [NEW, OLD]}], [OLD], {}, f"lacks {NEW}, in force on cp2 "),
+        ([{AUDIENCES: ["a,b"]}, {AUDIENCES: ["b"]}], ["b"], {}, "lacks a, in force on cp1 "),
+        ([{AUDIENCES: ["a"]}], [], {}, "lacks a, in force on cp1 "),
+        ([{}, {}], None, {"retired_audiences": [OLD]}, f"The audience {OLD} can't be retired yet: cp1 accepts"),
+        (
+            [{AUDIENCES: ["a,b"]}, {AUDIENCES: ["a,c"]}],
+            None,
+            {"retired_audiences": ["a"]},
+            "a can't be retired yet: cp2",
+        ),
+        ([{AUDIENCES: ["a"]}], ["b"], {"retired_audiences": ["a"]}, "a can't be retired yet: cp1"),
+        (
+            [{AUDIENCES: ["a"]}, {}],
+            None,
+            {},
+            "different audiences, so that cp2 refuses the tokens of cp1: cp1 has a; cp2",
+        ),
+    ],
+)
+def test_audiences_that_tokens_in_use_need(
+    observed: list[dict[str, list[str]]], flags: list[str] | None, options: dict[str, t.Any], says: str
+) -> None:
+    running = [Server(f"cp{number}", {ISSUER: [OLD], **own}) for number, own in enumerate(observed, 1)]
+    further = {} if flags is None else {AUDIENCES: flags}
+    with pytest.raises(InputError) as caught:
+        rollout(running, goal(NEW, flags=further, **options))
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "says"),
+    [
+        (["sts.amazonaws.com"], {}, "api-audiences must not have sts.amazonaws.com"),
+        ([f"{OLD},sts.amazonaws.com"], {}, "api-audiences must not have sts.amazonaws.com"),
+        (["a", "sts.eu-central-1.amazonaws.com"], {}, "must not have sts.eu-central-1.amazonaws.com"),
+        (["sts.amazonaws.com.cn"], {}, "must not have sts.amazonaws.com.cn"),
+        (["a,aws"], {"aws_audience": "aws"}, "must not have aws, the audience of tokens for AWS"),
+        (["a,b"], {"retired_audiences": ["b"]}, "The audience b can't be in the flag api-audiences and be retired"),
+    ],
+)
+def test_audiences_that_no_api_server_may_have(values: list[str], options: dict[str, t.Any], says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        goal(NEW, flags={AUDIENCES: values}, **options)
+    assert says in str(caught.value)
+
+
 # What can go wrong, everywhere: every server in every state in which people leave it, and a step that is done, put
 # back, or cut off before or after it took effect; then a new plan from what is observed. Before a step, what the plan
 # says is published, which may be all that happens.
@@ -182,6 +314,7 @@ def refused(observed: list[Server], published: t.Collection[str]) -> set[tuple[s
     pairs = list(itertools.product(observed, observed))
     return {
         *((one.host, other.host, "issuer") for one, other in pairs if one.issuers[0] not in other.issuers),
+        *((one.host, other.host, "audience") for one, other in pairs if not {*one.audiences} & {*other.audiences}),
         *((one.host, other.host, "key") for one, other in pairs if one.signing_kid not in (*other.kids, "")),
         *((one.host, "relying parties", "key") for one in observed if one.signing_kid not in (*published, "")),
     }
@@ -201,6 +334,8 @@ def require_a_safe_step(before: list[Server], after: list[Server], step: Step, a
     for one, other in zip(before, after):
         assert {*one.issuers} - {*other.issuers} <= aim.retired, "a step dropped an issuer that nobody retired"
         assert not ({*one.issuers} - {*other.issuers}) & live(before)[0], "a step dropped an issuer of tokens in use"
+        assert {*one.audiences} - {*other.audiences} <= aim.retired_audiences, "a step dropped a live audience"
+        assert {*other.audiences} <= {*one.audiences, *other.issuers, *given_audiences(aim.flags.get(AUDIENCES, []))}
         assert {*one.kids} - {*other.kids} <= aim.retired_kids, "a step dropped a key that nobody retired"
         assert len(set(other.issuers)) == len(other.issuers), "kube-apiserver exits on an issuer given twice"
     (issuers, kids), (issuers_before, kids_before) = live(after), live(before)
@@ -280,6 +415,41 @@ def test_issuers_and_keys_together_from_every_start_of_up_to_three_servers(count
         for published in ([], ["k1"], ["k2"], ["k1", "k2"]) if count < 3 else (["k1", "k2"],):
             explore(observed, aim, met, published)
     assert len(met) >= len(SERVERS) ** count
+
+
+AUDIENCE_STARTS = [
+    {ISSUER: [*issuers], **({} if own is None else {AUDIENCES: own})}
+    for issuers in ([OLD], [NEW, OLD], [OLD, NEW], [NEW])
+    for own in (None, [OLD], [f"x,{OLD}"], ["x", NEW], [f"{NEW},{OLD}"])
+]
+AUDIENCE_GOALS = [
+    goal(NEW),
+    goal(NEW, retired=[OLD]),
+    goal(NEW, retired_audiences=[OLD]),
+    goal(NEW, retired=[OLD], retired_audiences=[OLD, "x"]),
+    goal(OLD, retired=[NEW], retired_audiences=[NEW]),
+    goal(NEW, flags={AUDIENCES: ["x", OLD, NEW]}),
+    goal(NEW, flags={AUDIENCES: [f"y,{NEW},x"]}, retired=[OLD], retired_audiences=[OLD]),
+    goal(NEW, flags={AUDIENCES: []}),
+]
+
+
+@pytest.mark.parametrize(
+    ("count", "aim"), [*itertools.product([1, 2], AUDIENCE_GOALS), (3, AUDIENCE_GOALS[1]), (3, AUDIENCE_GOALS[6])]
+)
+def test_audiences_from_every_start_of_up_to_three_servers(count: int, aim: Goal) -> None:
+    """What is refused is refused at once; where a plan begins, each next one follows it to the end."""
+    met: set[State] = set()
+    begun = 0
+    for start in itertools.product(AUDIENCE_STARTS, repeat=count):
+        observed = [Server(f"cp{number}", flags) for number, flags in enumerate(start, 1)]
+        try:
+            rollout(observed, aim)
+        except InputError:
+            continue
+        begun += 1
+        explore(observed, aim, met)
+    assert begun >= len(AUDIENCE_STARTS) // 4
 
 
 @settings(max_examples=100, deadline=None)
