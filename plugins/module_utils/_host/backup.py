@@ -191,14 +191,24 @@ def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | Non
     draft = path.with_name(f".{path.name}.onprem-irsa")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
-    with open(descriptor, "wb") as file:  # noqa: PTH123 -- from the descriptor of the exclusive create
-        os.fchmod(descriptor, mode)
-        if owner is not None:
-            os.fchown(descriptor, *owner)
-        file.write(text.encode())
-        file.flush()
-        os.fsync(descriptor)
-    draft.replace(path)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 -- from the descriptor of the exclusive create
+            os.fchmod(descriptor, mode)
+            if owner is not None:
+                os.fchown(descriptor, *owner)
+            file.write(text.encode())
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error  # writes do not name their file
+    renamed(draft, path)
+
+
+def renamed(file: Path, path: Path) -> None:
+    """Put a file in another one's place, so that it is there after a power cut, too."""
+    file.replace(path)
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)
@@ -206,4 +216,4 @@ def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | Non
         os.close(directory)
 
 
-__all__: t.Final = ("Backups", "holders", "read_text", "write_text")
+__all__: t.Final = ("Backups", "holders", "read_text", "renamed", "write_text")

@@ -9,9 +9,10 @@ left with a component that does not start.
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
 import typing as t
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Ba
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.way_back import WayBack, require_space
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
@@ -80,7 +82,17 @@ class Outcome:
 
 
 def current(path: Path) -> str:
-    """Return the manifest that is there; raises InputError without one: this changes manifests and makes none."""
+    """Return the manifest that is there.
+
+    Raises InputError without one: this changes manifests and makes none. So it does for a symbolic link: a file would
+    come in its place, and whatever keeps the link's target would undo the change.
+    """
+    if path.is_symlink():
+        raise InputError(
+            f"{path}: is a symbolic link to {path.readlink()}, in whose place a change would put a file; nothing was "
+            "touched.",
+            fix="Change the flags in what keeps that file, or put the file itself there and run the play again.",
+        )
     if not path.exists():
         raise InputError(f"{path}: there is no such manifest.", fix="Name the manifest of a running static pod.")
     return read_text(path)
@@ -100,36 +112,73 @@ def apply(change: Change, watch: Watch) -> Outcome:
     """Move the new manifest in, wait until it runs and is ready, and put the old one back if it does not.
 
     A content that stands there already, as a run that was cut off leaves it, is waited for in the same way.
+    Raises IrsaError where the host's file systems refuse what that takes.
     """
-    with change.backups.locked(longest(change.timeout)), _undisturbed():
-        before = current(change.path)
-        if before == change.forerunner:  # left by a run that was cut off, and it means the same
-            change = replace(change, content=before, forerunner="")
-        changed = before != change.content
-        if changed and change.planned_on and digest(before) != change.planned_on:
-            raise IrsaError(
-                f"{change.path}: somebody else changed it since it was looked at; it was left as it is.",
-                fix="Run the play again: it then plans on what is there.",
-            )
-        running = find(watch.component, watch.proc)
-        replaced = running if changed or _is_to_end(running, change.backups, before, watch.proc) else None
+    try:
+        with change.backups.locked(longest(change.timeout)), _undisturbed():
+            return _applied(change, watch)
+    except OSError as error:
+        if isinstance(error, PermissionError) and os.geteuid() != 0:
+            raise
+        raise _refused_by_the_host(error, change, watch) from error
 
-        def wanted(process: Process) -> bool:
-            return (replaced is None or process.identity != replaced.identity) and change.is_run_by(process)
 
-        if not changed and running is not None and wanted(running) and watch.api.ready():
-            return Outcome(changed=False, backup=change.backups.confirm(change.content))
-        good = change.backups.last_good(before)
-        meanwhile = _meanwhile(watch, change.sandboxes, replaced)
-        since, moved = watch.begin(), tuple[Path, ...]()
-        if changed:
-            change.backups.keep(good, replaced_by=change.content, mark=_mark(replaced, watch.proc))
-            moved = tuple(change.backups.move_in(file) for file in change.move_away)
-            meanwhile += _written(change, good, replaced, watch)
-        failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
-        if failure is None:
-            return Outcome(changed=changed, backup=change.backups.confirm(change.content), moved_away=moved)
-        return replace(_put_back(change, watch, good, failure, replaced), moved_away=moved)
+def _applied(change: Change, watch: Watch) -> Outcome:
+    before = current(change.path)
+    if before == change.forerunner:  # left by a run that was cut off, and it means the same
+        change = replace(change, content=before, forerunner="")
+    changed = before != change.content
+    if changed and change.planned_on and digest(before) != change.planned_on:
+        raise IrsaError(
+            f"{change.path}: somebody else changed it since it was looked at; it was left as it is.",
+            fix="Run the play again: it then plans on what is there.",
+        )
+    running = find(watch.component, watch.proc)
+    replaced = running if changed or _is_to_end(running, change.backups, before, watch.proc) else None
+
+    def wanted(process: Process) -> bool:
+        return (replaced is None or process.identity != replaced.identity) and change.is_run_by(process)
+
+    if not changed and running is not None and wanted(running) and watch.api.ready():
+        return Outcome(changed=False, backup=_confirmed(change))
+    good = change.backups.last_good(before)
+    meanwhile = _meanwhile(watch, change.sandboxes, replaced)
+    if changed:
+        _require_what_it_takes(change, good)
+    _prepare_way_back(change, good, changed=changed)
+    since, moved = watch.begin(), tuple[Path, ...]()
+    if changed:
+        change.backups.keep(good, replaced_by=change.content, mark=_mark(replaced, watch.proc))
+        moved = tuple(change.backups.move_in(file) for file in change.move_away)
+        meanwhile += _written(change, good, replaced, watch)
+    failure = watch.wait(wanted, since=since, timeout=change.timeout, meanwhile=meanwhile)
+    if failure is None:
+        return Outcome(changed=changed, backup=_confirmed(change), moved_away=moved)
+    return replace(_put_back(change, watch, good, failure, replaced), moved_away=moved)
+
+
+def _require_what_it_takes(change: Change, good: str) -> None:
+    """Raise IrsaError where a change could not be written, or a stuck kubelet not be helped as it is asked for."""
+    if change.sandboxes is not None:
+        change.sandboxes.require_runtime()
+    manifests = [text for text in (good, change.content, change.forerunner) if text]
+    kept = [good] * (2 if change.forerunner else 1) + [read_text(file) for file in change.move_away]
+    require_space(
+        [(change.path.parent, text) for text in manifests] + [(change.backups.directory, text) for text in kept]
+    )
+
+
+def _prepare_way_back(change: Change, good: str, *, changed: bool) -> None:
+    """Keep what to go back to beside the manifest; where a run was cut off, that one may have done it."""
+    if good == change.content:
+        return
+    with nullcontext() if changed else suppress(OSError):
+        WayBack(change.path).prepare(good)
+
+
+def _confirmed(change: Change) -> Path | None:
+    WayBack(change.path).remove()
+    return change.backups.confirm(change.content)
 
 
 def _written(change: Change, good: str, replaced: Process | None, watch: Watch) -> list[t.Callable[[], None]]:
@@ -142,7 +191,8 @@ def _written(change: Change, good: str, replaced: Process | None, watch: Watch) 
 
     def hand_over() -> None:
         if _stands(change.path, change.forerunner):
-            _replace(change.path, change.content)
+            with suppress(OSError):  # the forerunner means the same, and stays
+                _replace(change.path, change.content)
 
     return [Handover(watch.component, replaced, hand_over, watch.proc).go_on]
 
@@ -191,7 +241,12 @@ def reported_outcome(outcome: Outcome, watch: Watch, sandboxes: Sandboxes | None
         "recovered": recovered,
         "reason": outcome.failure.reason,
         "log": [*outcome.failure.log],
-        "msg": f"{watch.component} did not come up: {outcome.failure.reason} {_aftermath(outcome, recovered)}",
+        "msg": f"{watch.component} did not come up: {outcome.failure.reason} {_aftermath(outcome, recovered)}"
+        + (
+            f" crictl has not done all that it was asked for: {sandboxes.complaint}"
+            if sandboxes and sandboxes.complaint
+            else ""
+        ),
     }
 
 
@@ -209,11 +264,13 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replace
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
+    way_back = WayBack(change.path)
     if not _stands(change.path, change.content, change.forerunner):
+        way_back.remove()
         return Outcome(changed=True, failure=failure)
     bad = watch.seen - {replaced.identity if replaced is not None else None}
     meanwhile = _meanwhile(watch, change.sandboxes, None)
-    _replace(change.path, good)
+    way_back.take(good)
     since = watch.begin()  # after the rename: until then the kubelet goes on starting the bad one
     change.backups.forget()
     again = watch.wait(
@@ -225,6 +282,29 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replace
 def _replace(path: Path, content: str) -> None:
     there = path.stat()
     write_text(path, content, mode=there.st_mode & 0o7777, owner=(there.st_uid, there.st_gid))
+
+
+def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaError:
+    """Return what to tell when a file can't be written, moved or read: the cause, what stands there, and what to do."""
+    way_back, here = WayBack(change.path), os.uname().nodename
+    cause = f"{here}: {error.filename or change.path}: {error.strerror or error}"
+    state = f"{watch.component} {'is ready' if watch.api.ready() else 'gives no answer'}"
+    look = f"`df -h {change.path.parent} {change.backups.directory}; df -i {change.path.parent}; mount`"
+    new = False
+    with suppress(OSError, IrsaError):
+        new = _stands(change.path, change.content, change.forerunner) and way_back.file.exists()
+    if new:
+        return IrsaError(
+            f"{cause}. The new {change.path} stands there, and {state}.",
+            fix=f"To go back, run `mv {way_back.file} {change.path}` there. Otherwise see with {look} what the file "
+            "system lacks, and run the play again: it ends the change, or puts the old manifest back.",
+        )
+    with suppress(OSError):
+        way_back.remove()
+    return IrsaError(
+        f"{cause}. {change.path} is as it was, and {state}.",
+        fix=f"See there with {look} what the file system lacks, and run the play again.",
+    )
 
 
 @contextmanager
