@@ -3,10 +3,11 @@
 """The end of an API server that was replaced. PRIVATE to the collection: it may change without notice.
 
 Told to end, kube-apiserver stops listening, answers the requests that it has, and then waits for clients that only
-watch until the kubelet kills it: 30 s in which nothing answers on this host. Whether it has answered all shows in a
-profile of its goroutines, which it serves to its end (apiserver, longrunning.go) to those who asked before: it reads
-the whole form of a question (Go, net/http/pprof) before it looks. A second SIGTERM ends it at once (apiserver,
-signal.go). Runs on managed hosts with the standard library alone.
+watch until the kubelet kills it: 30 s in which nothing answers on this host. Before that it sends the audit events
+that it has gathered (apiserver, genericapiserver.go, AuditBackend.Shutdown). Whether it has done all shows in a profile
+of its goroutines, which it serves to its end (apiserver, longrunning.go) to those who asked before: it reads the whole
+form of a question (Go, net/http/pprof) before it looks. A second SIGTERM ends it at once (apiserver, signal.go). Runs
+on managed hosts with the standard library alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
     from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api, Question
 
 PROFILE: t.Final = "/debug/pprof/goroutine?debug=1"
@@ -33,18 +35,32 @@ _PAUSE = 0.5  # seconds between two profiles, and from the last request's answer
 _REQUEST = "net/http.serverHandler.ServeHTTP"
 _WATCH = "handlers.(*WatchServer)."
 _PROFILE = "net/http/pprof."
+# Packages k8s.io/apiserver/pkg/audit and k8s.io/apiserver/plugin/pkg/audit: with a batch of events on its way, or one
+# still gathered, a goroutine of theirs is there until the backend is shut down.
+_AUDIT = ("/pkg/audit.", "/pkg/audit/")
+
+# What an operator sets who wants clients to have more time (kube-apiserver --help); 0 is the default of both.
+_MORE_TIME = ("shutdown-watch-termination-grace-period", "shutdown-delay-duration")
 
 
 def requests(profile: str) -> int:
-    """Return how many requests a server works on, watches apart, by its profile of goroutines in text.
+    """Return how many things a server still has to do, watches apart, by its profile of goroutines in text.
 
     A profile has a paragraph for each kind of stack, which begins with the number of goroutines that have it (Go,
     runtime/pprof). A client begins a watch anew when its connection ends; a command in a pod or a log that is followed
-    would be cut off, and counts.
+    would be cut off, and counts. So do audit events that are not sent yet.
     """
-    stacks = [stack for stack in profile.split("\n\n") if _REQUEST in stack]
-    ours_apart = [stack for stack in stacks if _WATCH not in stack and _PROFILE not in stack]
-    return sum(int(stack.split(" @ ", 1)[0].rsplit("\n", 1)[-1]) for stack in ours_apart)
+    others = [stack for stack in profile.split("\n\n") if _WATCH not in stack and _PROFILE not in stack]
+    work = [stack for stack in others if _REQUEST in stack or any(package in stack for package in _AUDIT)]
+    return sum(int(stack.split(" @ ", 1)[0].rsplit("\n", 1)[-1]) for stack in work)
+
+
+def has_more_time(flags: Flags) -> bool:
+    """Return whether a server is to give its clients more time than their requests take: then it gets it all.
+
+    The values are durations as Go reads them (time.ParseDuration), such as C(1m30s).
+    """
+    return any(set(value) & set("123456789") for name in _MORE_TIME for value in flags.get(name, [])[-1:])
 
 
 @dataclass
@@ -60,11 +76,14 @@ class Drain:
 
     @classmethod
     def begin(cls, process: Process, api: Api, proc: Path = PROC) -> Drain | None:
-        """Return what ends the process once it has been told to end; None where it serves us no profile.
+        """Return what ends the process once it has been told to end; None where the kubelet alone is to end it.
 
-        That is so with C(--profiling=false), where the client certificate has no permission, and of
-        kube-controller-manager, which has no clients to answer and ends as soon as it is told to.
+        That is so where its flags give clients more time, and where it serves us no profile: with
+        C(--profiling=false), without a permission of the client certificate, and of kube-controller-manager, which has
+        no clients to answer and ends as soon as it is told to.
         """
+        if has_more_time(process.flags):
+            return None
         questions = list(filter(None, [api.begin(PROFILE) for _question in range(_QUESTIONS)]))
         return cls(process, api, questions, proc) if questions and questions.pop().answer() is not None else None
 
@@ -85,4 +104,4 @@ class Drain:
         return now is not None and now.identity == self.process.identity
 
 
-__all__: t.Final = ("PROFILE", "Drain", "requests")
+__all__: t.Final = ("PROFILE", "Drain", "has_more_time", "requests")

@@ -19,7 +19,8 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 # Answers /readyz over TLS, and does what its flags say: --refused exits as a wrong flag does, --unready stays unready.
-# Ends as kube-apiserver does: it closes its listener, answers what it has, and lingers until a second signal.
+# Ends as kube-apiserver does: it closes its listener, answers what it has, sends its audit events (--flushes: for so
+# many seconds), and lingers until a second signal.
 SERVER = r"""
 import http.server, os, signal, ssl, sys, threading, time
 flags = dict(argument[2:].partition("=")[::2] for argument in sys.argv[1:])
@@ -28,6 +29,8 @@ if "refused" in flags:
     sys.exit(1)
 state = {"in flight": int(flags.get("streams", 0))}
 STACK = "%s @ 0x1 0x2\n#\t0x1\tk8s.io/apiserver/pkg/%s+0x1\n#\t0x2\tnet/http.serverHandler.ServeHTTP+0x1\n\n"
+AUDIT = "1 @ 0x1\n#\t0x1\tk8s.io/apiserver/plugin/pkg/audit/buffered.(*bufferedBackend).collectEvents+0x1\n\n"
+FLUSHED = os.path.join(os.path.dirname(sys.argv[0]), "flushed-%d" % os.getpid())
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path in ("/readyz", "/healthz") and self.path != flags.get("health", "/readyz"):
@@ -43,6 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         stacks = STACK % (20, "handlers.(*WatchServer).HandleHTTP")
         stacks += STACK % (state["in flight"], "handlers.GetResource") if state["in flight"] else ""
+        stacks += AUDIT if "flushes" in flags and not os.path.exists(FLUSHED) else ""
         self.answer(404 if "profiling" in flags else 200, ("goroutine profile: total 30\n" + stacks).encode())
     def answer(self, status, body):
         self.send_response(status)
@@ -61,6 +65,8 @@ def end(number, frame):
 def drain():
     server.shutdown()
     server.socket.close()
+    time.sleep(float(flags.get("flushes", 0)))
+    open(FLUSHED, "w").close()
 signal.signal(signal.SIGTERM, end)
 print("serving", flush=True)
 server.serve_forever()

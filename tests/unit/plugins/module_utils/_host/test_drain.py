@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
-from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import requests
+from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import has_more_time, requests
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import apply
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_static_pod import change, running
@@ -48,11 +48,26 @@ def test_a_drained_server_is_ended_early_and_nothing_in_flight_is_lost(kubelet: 
     assert 1.0 < seconds < GRACE - 1.0
 
 
-@pytest.mark.parametrize("before", ["--streams=1", "--profiling=false"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        "--streams=1",
+        "--profiling=false",
+        "--shutdown-watch-termination-grace-period=5s",
+        "--shutdown-delay-duration=1s",
+    ],
+)
 def test_a_server_that_may_lose_something_gets_its_whole_grace(kubelet: FakeKubelet, before: str) -> None:
     restarted_with(kubelet, "--issuer=old", before)
     kubelet.grace = 3.0
     assert restarted_with(kubelet, "--issuer=new") >= kubelet.grace
+
+
+def test_audit_events_are_sent_before_the_server_is_ended(kubelet: FakeKubelet) -> None:
+    restarted_with(kubelet, "--issuer=old", "--flushes=2")
+    kubelet.grace, old = GRACE, kubelet.pid
+    assert 2.0 < restarted_with(kubelet, "--issuer=new") < GRACE - 1.0
+    assert (kubelet.root / f"flushed-{old}").exists()
 
 
 # As Go writes it: the first paragraph has a headline, and a stack names each function with its offset and place.
@@ -80,6 +95,39 @@ PROFILE = """goroutine profile: total 41
 
 def test_requests_are_counted_without_watches_profiles_and_what_the_server_does_by_itself() -> None:
     assert requests(PROFILE) == 3
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "plugin/pkg/audit/buffered.(*bufferedBackend).Shutdown",
+        "plugin/pkg/audit/buffered.(*bufferedBackend).collectEvents",
+        "plugin/pkg/audit/webhook.(*backend).ProcessEvents",
+        "plugin/pkg/audit/truncate.(*backend).Shutdown",
+        "pkg/audit.union.Shutdown",
+    ],
+)
+def test_audit_events_that_are_not_sent_yet_count(function: str) -> None:
+    audit = f"1 @ 0x1\n#\t0x1\tk8s.io/apiserver/{function}+0x1\t.../x.go:1\n#\t0x2\tmain.main+0x1\t.../main.go:1\n"
+    assert requests(f"{PROFILE}\n{audit}") == 4
+
+
+@pytest.mark.parametrize(
+    ("flags", "more"),
+    [
+        ({}, False),
+        ({"shutdown-delay-duration": ["0s"]}, False),
+        ({"shutdown-watch-termination-grace-period": ["0"], "shutdown-delay-duration": ["0h0m0.0s"]}, False),
+        ({"shutdown-delay-duration": ["20s"]}, True),
+        ({"shutdown-delay-duration": ["0.5s"]}, True),
+        ({"shutdown-watch-termination-grace-period": ["1m30s"]}, True),
+        ({"shutdown-delay-duration": ["20s", "0s"]}, False),  # the last one counts
+    ],
+)
+def test_a_server_is_ended_early_only_where_its_clients_have_no_more_time(
+    flags: dict[str, list[str]], more: bool
+) -> None:
+    assert has_more_time(flags) == more
 
 
 def test_without_requests_there_is_nothing_to_wait_for() -> None:
