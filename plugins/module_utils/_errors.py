@@ -8,6 +8,9 @@ import typing as t
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+# Every module of the collection begins with this file, and so with a look at the Python that runs it.
+from ansible_collections.onprem.irsa.plugins.module_utils import _python  # noqa: F401 -- what it does as it is imported
+
 
 class IrsaError(Exception):
     """Root of every error that the collection's own code raises: what is wrong, and what to do about it."""

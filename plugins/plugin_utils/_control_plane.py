@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import described
+from ansible_collections.onprem.irsa.plugins.module_utils._python import OLDEST, require_python
 
 Result = dict[str, t.Any]
 
@@ -36,8 +39,21 @@ class ControlPlaneAction(ActionBase):
         """Return what a module returned on the host, or raise HostModuleFailed."""
         result: Result = self._execute_module(f"onprem.irsa.{module}", module_args=arguments, task_vars=task_vars)
         if result.get("failed"):
-            raise HostModuleFailed(result)
+            raise HostModuleFailed({**result, **self._of_old_python(result)})
         return result
+
+    def _of_old_python(self, result: Result) -> Result:
+        """Return what a module's failure means that gave no result: a Python that cannot read it cannot say so."""
+        python = str(getattr(self, "_used_interpreter", None) or "").lstrip("#!")
+        if not python or not result.get("module_stderr"):
+            return {}
+        told = self._low_level_execute_command(f"{shlex.quote(python)} --version")
+        found = re.search(r"Python ([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", f"{told.get('stdout')} {told.get('stderr')}")
+        try:
+            require_python(tuple(int(number) for number in found.groups(default="0")) if found else OLDEST, python)
+        except RuntimeError as error:
+            return {"msg": str(error)}
+        return {}
 
     def observe(self, arguments: Result, task_vars: Result) -> tuple[Result, dict[str, str]]:
         """Return an observation as C(control_plane_info) documents it, and the texts of the manifests."""

@@ -188,6 +188,50 @@ def test_bad_flags_are_refused_before_anything_is_touched() -> None:
     assert len(host.told) == 1
 
 
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        (control_plane_flags.ActionModule, {"flags": {}, "timeout": 0}),
+        (control_plane_flags.ActionModule, {"flags": {}, "stale_sandbox_seconds": -1}),
+        (control_plane_info.ActionModule, {"settle_timeout": -1}),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_before_the_host_is_asked(
+    action: type[ControlPlaneAction], arguments: Result
+) -> None:
+    host = Host()
+    result = host.run(action, **arguments)
+    assert (result["failed"], host.told) == (True, [])
+    assert "or more" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("stderr", "version", "words"),
+    [
+        (
+            "SyntaxError: future feature annotations is not defined",
+            "Python 3.6.15\n",
+            "/usr/bin/python3 on this host is",
+        ),
+        ("sudo: a password is required", "Python 3.11.2\n", "no json"),
+        ("sudo: a password is required", "", "no json"),
+        ("", "Python 3.6.15\n", "no json"),
+    ],
+)
+def test_a_python_that_cannot_read_the_module_is_named(stderr: str, version: str, words: str) -> None:
+    """As Ansible returns it for a module that gave no result."""
+    failed = {"failed": True, "msg": "no json", "module_stderr": stderr}
+    told = mock.Mock(return_value={"rc": 0, "stdout": version, "stderr": ""})
+    plugin = control_plane_info.ActionModule(*[mock.Mock(args={}, async_val=0) for _argument in range(6)])
+    plugin._used_interpreter = "#!/usr/bin/python3"
+    with (
+        mock.patch.object(plugin, "_low_level_execute_command", told),
+        mock.patch.object(plugin, "_execute_module", return_value=failed),
+    ):
+        result = plugin.run(task_vars={})
+    assert words in result["msg"]
+
+
 def test_an_observation_that_fails_ends_it() -> None:
     assert Host({"failed": True, "msg": "x"}).run(control_plane_flags.ActionModule, flags={}) == {
         "failed": True,
