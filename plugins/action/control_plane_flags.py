@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import FlagsPlan, explained, planned
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import longest
+from ansible_collections.onprem.irsa.plugins.module_utils._limits import require_numbers
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_flags import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,
@@ -31,6 +32,7 @@ class ActionModule(ControlPlaneAction):
         arguments = self.arguments(ARGUMENT_SPEC)
         host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", ""))
         try:
+            require_numbers(arguments)
             look = {
                 **{name: arguments[name] for name in _OBSERVED},
                 "files": arguments["restart_for"],

@@ -9,6 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._limits import require_numbers
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_info import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,
@@ -28,6 +29,7 @@ class ActionModule(ControlPlaneAction):
         arguments = self.arguments(ARGUMENT_SPEC)
         end = time.monotonic() + arguments["settle_timeout"]
         try:
+            require_numbers(arguments)
             while True:
                 observed, _texts = self.observe(arguments, task_vars or {})
                 supported = observed["distribution"] != "unknown"

@@ -17,9 +17,9 @@ description:
   - Returns a sentence for each problem that the observation of the control-plane hosts shows, with the host, the values
     and the fix.
   - Problems are an unknown distribution, a manifest that the running process does not follow, several files with the
-    same pod, a server that does not run or is not ready, an external signer, keys that differ between hosts, a signing
-    key that is not accepted, key files that hold other keys than the API server has read, and a clock that is minutes
-    off.
+    same pod, a manifest that is a symbolic link, a server that does not run or is not ready, an external signer, keys
+    that differ between hosts, a signing key that is not accepted, key files that hold other keys than the API server
+    has read, and a clock that is minutes off.
   - A host whose change was cut off (RV(onprem.irsa.control_plane_info#module:unconfirmed)) is judged by what does not
     depend on that change alone.
   - Made for the roles of this collection, and may change with them in any release.
@@ -30,6 +30,10 @@ options:
     description:
       - Whether several files may hold the same pod, as long as the process runs with what its own manifest says. That
         is so for whoever changes nothing, or moves the others away.
+    type: bool
+    default: false
+  links_allowed:
+    description: Whether a manifest may be a symbolic link, which is no trouble for whoever changes nothing.
     type: bool
     default: false
 seealso:
@@ -58,8 +62,11 @@ _value:
 """
 
 
-def _filter(results: t.Iterable[t.Mapping[str, t.Any]], *, duplicates_allowed: bool = False) -> list[str]:
-    return problems({result["item"]: result for result in results}, duplicates_allowed=duplicates_allowed)
+def _filter(
+    results: t.Iterable[t.Mapping[str, t.Any]], *, duplicates_allowed: bool = False, links_allowed: bool = False
+) -> list[str]:
+    hosts = {result["item"]: result for result in results}
+    return problems(hosts, duplicates_allowed=duplicates_allowed, links_allowed=links_allowed)
 
 
 class FilterModule:

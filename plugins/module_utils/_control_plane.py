@@ -220,10 +220,13 @@ def _next(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     )
 
 
-def problems(hosts: t.Mapping[str, Observation], *, duplicates_allowed: bool = False) -> list[str]:
+def problems(
+    hosts: t.Mapping[str, Observation], *, duplicates_allowed: bool = False, links_allowed: bool = False
+) -> list[str]:
     """Return why the control plane must not be changed as it is: one sentence and its fix for each problem.
 
     duplicates_allowed: whether several files may hold the same pod, as long as the right one of them runs.
+    links_allowed: whether a manifest may be a symbolic link, as where it is only read.
     A host with a change that was cut off and not seen running yet is judged later: that change is ended first.
     """
     settled = {host: observed for host, observed in hosts.items() if not observed["unconfirmed"]}
@@ -232,6 +235,8 @@ def problems(hosts: t.Mapping[str, Observation], *, duplicates_allowed: bool = F
         found += [
             f"{host}: {_ambiguous(observed)} {_MOVE_AWAY}" for host, observed in hosts.items() if observed["duplicates"]
         ]
+    if not links_allowed:
+        found += [_linked(host, observed) for host, observed in hosts.items() if observed.get("manifest_link")]
     found += [problem for host, observed in settled.items() for problem in _of_process(host, observed)]
     return found + _of_keys({host: observed for host, observed in settled.items() if _accepts_tokens(observed)})
 
@@ -288,12 +293,8 @@ def _ambiguous(observed: Observation) -> str:
 
 
 def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
-    manifest = observed["manifest"]
     if observed["distribution"] != "kubeadm":
-        yield (
-            f"{host}: its Kubernetes distribution is not supported: {manifest} is no manifest that kubeadm wrote. "
-            "Run it on a cluster made by kubeadm or kubespray."
-        )
+        yield f"{host}: {_unsupported(observed)}"
     release = re.match(r"v([0-9]+)\.([0-9]+)", observed["version"] or "")
     if release is not None and tuple(map(int, release.groups())) < OLDEST_KUBERNETES:
         yield (
@@ -305,6 +306,34 @@ def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
             f"{host}: its clock is {observed['clock_offset']:+.0f} s off the controller's, and at most "
             f"{MAX_CLOCK_OFFSET:.0f} s are allowed: STS refuses tokens from another time. Set up NTP on both."
         )
+
+
+def _linked(host: str, observed: Observation) -> str:
+    return (
+        f"{host}: {observed['manifest']} is a symbolic link to {observed['manifest_link']}: a change would put a file "
+        "in its place, and what keeps the other file would undo it. Put the file itself there."
+    )
+
+
+def _unsupported(observed: Observation) -> str:
+    """Return why the host's Kubernetes is none that kubeadm made, and what to do."""
+    manifest, others = observed["manifest"], observed.get("other_distributions", [])
+    unsupported = "its Kubernetes distribution is not supported"
+    if others:
+        return (
+            f"{unsupported}: {' and '.join(others)} is on this host, and no {manifest} that kubeadm wrote. Run it on a "
+            "cluster made by kubeadm or kubespray."
+        )
+    if observed.get("manifest_exists", True):
+        return (
+            f"{unsupported}: {manifest} is no manifest that kubeadm wrote. Run it on a cluster made by kubeadm or "
+            "kubespray."
+        )
+    return (
+        f"{unsupported}: {manifest} does not exist, so that kubeadm has made no control plane here; K3s, RKE2, k0s, "
+        "Talos and others keep theirs elsewhere. Run it on a cluster made by kubeadm or kubespray, and see that the "
+        "group of the control plane in the inventory has none but its hosts."
+    )
 
 
 def _of_process(host: str, observed: Observation) -> t.Iterator[str]:

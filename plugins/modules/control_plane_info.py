@@ -101,6 +101,10 @@ api:
       description: Its URL, from the running flags.
       type: str
       sample: https://10.0.0.1:6443
+    advertised_url:
+      description: Where other machines reach it, which is at the address that it advertises.
+      type: str
+      sample: https://10.0.0.1:6443
     health:
       description: The path that answers with status 200 when it is ready.
       type: str
@@ -123,6 +127,22 @@ manifest:
   returned: success
   type: str
   sample: /etc/kubernetes/manifests/kube-apiserver.yaml
+manifest_exists:
+  description: Whether that file is there.
+  returned: success
+  type: bool
+  sample: true
+manifest_link:
+  description: Where that file leads, if it is a symbolic link. Such a one is not changed.
+  returned: success; V(null) for a file
+  type: str
+  sample: /srv/manifests/kube-apiserver.yaml
+other_distributions:
+  description: Distributions of Kubernetes of which a control plane is on the host, and which are not supported.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 duplicates:
   description: Other files in the directory that hold the same pod, of which the kubelet runs any one.
   returned: success

@@ -185,6 +185,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod impor
     reported_outcome,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
+from ansible_collections.onprem.irsa.plugins.module_utils._limits import require_numbers
 
 ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},
@@ -228,6 +229,7 @@ def main() -> t.NoReturn:
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
     watch = Watch(params["component"], api)
     with reported(module), needing_root():
+        require_numbers(params)
         before = current(path)
         result: dict[str, t.Any] = {
             "changed": before != change.content,

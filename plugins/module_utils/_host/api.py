@@ -144,4 +144,16 @@ def api_of(component: str, flags: Flags) -> Api:
     )
 
 
-__all__: t.Final = ("Api", "Question", "api_of")
+def advertised_url(api: Api, flags: Flags) -> str:
+    """Return where other machines reach a component: at the address that it advertises, if it advertises one.
+
+    That one is among the names of kubeadm's certificate; one that it is bound to (C(--bind-address)) need not be.
+    """
+    address = flags.get("advertise-address", [""])[-1]
+    if address in _ANY_ADDRESS:
+        return api.url
+    host = f"[{address}]" if ":" in address else address
+    return f"https://{host}:{urlsplit(api.url).port}"
+
+
+__all__: t.Final = ("Api", "Question", "advertised_url", "api_of")

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import advertised_url, api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.container import Container, File
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, find
@@ -34,6 +34,14 @@ if t.TYPE_CHECKING:
 
 # kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
 _KUBEADM_MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+# Where each keeps the certificates of a control plane, by its own documentation.
+_OTHER_DISTRIBUTIONS: t.Final = {
+    "K3s": "var/lib/rancher/k3s/server",
+    "RKE2": "var/lib/rancher/rke2/server",
+    "k0s": "var/lib/k0s/pki",
+    "MicroK8s": "var/snap/microk8s/current",
+    "OpenShift": "etc/kubernetes/static-pod-resources",
+}
 _PUBLIC_KEYS_FLAG = "service-account-key-file"
 # Of kube-apiserver, and of kube-controller-manager, which signs the tokens of Secrets.
 _SIGNING_KEY_FLAGS = ("service-account-signing-key-file", "service-account-private-key-file")
@@ -51,6 +59,8 @@ class Host:
     files: tuple[str, ...] = ()
     """Files to return the digests of."""
     proc: Path = PROC
+    root: Path = Path("/")
+    """Where directories of other distributions are looked for."""
 
 
 def observe(host: Host) -> dict[str, t.Any]:
@@ -68,11 +78,14 @@ def observe(host: Host) -> dict[str, t.Any]:
         "distribution": "kubeadm" if text is not None and by_kubeadm else "unknown",
         "manifest": str(host.manifest),
         "manifests": manifests,
+        "manifest_exists": host.manifest.exists(),
+        "manifest_link": str(host.manifest.readlink()) if host.manifest.is_symlink() else None,
+        "other_distributions": _others(host.root),
         "unconfirmed": text is not None and Backups(host.backup_directory, host.manifest).is_unconfirmed(text),
         "pid": process.pid if process else None,
         "started": process.started(host.proc) if process else None,
         "running_flags": flags,
-        "api": asdict(api) if api else None,
+        "api": {**asdict(api), "advertised_url": advertised_url(api, flags)} if api else None,
         "ready": api.ready() if api else False,
         "version": api.version() if api else None,
         **_keys(host, container),
@@ -81,6 +94,11 @@ def observe(host: Host) -> dict[str, t.Any]:
         "digests": {file: _digest(Path(file)) for file in host.files},
         "clock": time.time(),
     }
+
+
+def _others(root: Path) -> list[str]:
+    """Return the other distributions of Kubernetes that have left their directory on this host."""
+    return [name for name, directory in _OTHER_DISTRIBUTIONS.items() if (root / directory).is_dir()]
 
 
 def _files(host: Host) -> dict[str, str]:

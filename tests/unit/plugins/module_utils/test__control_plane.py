@@ -107,6 +107,21 @@ NOTHING: dict[str, t.Any] = {"pid": None, "running_flags": {}, "ready": False, "
             id="unknown distribution",
         ),
         pytest.param(
+            {"manifests": {}, "distribution": "unknown", "manifest_exists": False, **NOTHING},
+            ["cp1: its Kubernetes distribution is not supported", f"{PATH} does not exist", "K3s, RKE2", "inventory"],
+            id="no manifest",
+        ),
+        pytest.param(
+            {"distribution": "unknown", "manifest_exists": False, "other_distributions": ["RKE2"], **NOTHING},
+            ["cp1: its Kubernetes distribution is not supported: RKE2 is on this host", "kubeadm or kubespray"],
+            id="another distribution",
+        ),
+        pytest.param(
+            {"manifest_link": "/srv/kube-apiserver.yaml"},
+            [f"cp1: {PATH} is a symbolic link to /srv/kube-apiserver.yaml", "Put the file itself there"],
+            id="symbolic link",
+        ),
+        pytest.param(
             {"manifests": {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}},
             ["cp1: The files", f"{PATH}, {PATH}.bak hold the same pod", "Move all but the right one out"],
             id="duplicates",
@@ -154,6 +169,10 @@ def test_an_external_signer_is_refused_by_its_name(changes: dict[str, t.Any]) ->
     found = [problem for problem in problems({"cp1": host, "cp2": host}) if "does not run with" not in problem]
     assert [problem.partition(":")[0] for problem in found] == ["cp1", "cp2"]
     assert all("an external signer signs its tokens (--service-account-signing-endpoint=/run" in one for one in found)
+
+
+def test_a_link_is_no_problem_for_those_who_only_read() -> None:
+    assert problems({"cp1": seen(manifest_link="/srv/kube-apiserver.yaml")}, links_allowed=True) == []
 
 
 def test_duplicates_are_allowed_where_the_right_one_runs() -> None:

@@ -74,3 +74,6 @@ def test_bad_input_is_refused(capsys: pytest.CaptureFixture[str], manifest: Path
     status, result = run(capsys, manifest, path=str(manifest) + ".none", _ansible_check_mode=True)
     assert (status, list(manifest.parent.iterdir())) == (1, [manifest])
     assert "there is no such manifest" in result["msg"]
+    status, result = run(capsys, manifest, timeout=0)
+    assert (status, manifest.read_text()) == (1, "old\n")
+    assert result["msg"].startswith("timeout is 0. It must be 1 or more")

@@ -200,6 +200,30 @@ def test_a_host_without_a_process(place: Host) -> None:
     assert abs(observed["clock"] - time.time()) < 60
 
 
+@pytest.mark.parametrize(
+    ("directory", "names"),
+    [
+        ("var/lib/rancher/k3s/server", ["K3s"]),
+        ("var/lib/rancher/rke2/server", ["RKE2"]),
+        ("var/lib/k0s/pki", ["k0s"]),
+        ("var/lib/kubelet", []),
+    ],
+)
+def test_other_distributions_are_named(place: Host, directory: str, names: list[str]) -> None:
+    (place.proc.parent / directory).mkdir(parents=True)
+    observed = observe(replace(place, root=place.proc.parent))
+    assert (observed["other_distributions"], observed["manifest_exists"]) == (names, True)
+
+
+def test_a_manifest_that_is_a_link_is_told(place: Host) -> None:
+    assert observe(place)["manifest_link"] is None
+    source = place.proc.parent / "source.yaml"
+    place.manifest.rename(source)
+    place.manifest.symlink_to("../source.yaml")
+    observed = observe(place)
+    assert (observed["manifest_link"], observed["distribution"]) == ("../source.yaml", "kubeadm")
+
+
 def test_a_host_without_a_control_plane(place: Host) -> None:
     shutil.rmtree(place.manifest.parent)
     observed = observe(place)

@@ -362,6 +362,28 @@ def test_a_stuck_kubelet_is_freed_of_the_old_sandbox(kubelet: FakeKubelet) -> No
     assert reported_outcome(outcome, watch, sandboxes)["removed_sandboxes"] == ["old"]
 
 
+def test_a_crictl_that_reaches_no_runtime_is_named_before_anything_is_touched(kubelet: FakeKubelet) -> None:
+    said = 'level=fatal msg="validate service connection: dial unix /run/containerd/containerd.sock: no such file"'
+    blind = Sandboxes(kubelet.component, 1.0, lambda _command: (1, "", f"a warning\n{said}\n"), "/usr/bin/crictl")
+    with pytest.raises(IrsaError, match=r"/etc/crictl\.yaml") as caught:
+        apply(replace(change(kubelet, "--issuer=new"), sandboxes=blind), watch_of(kubelet))
+    assert f"/usr/bin/crictl lists no pods: {said}." in str(caught.value)
+    assert (manifests(kubelet), backups(kubelet)) == ([kubelet.manifest], [])
+    assert kubelet.manifest.read_text() == kubelet.content(OLD)
+
+
+def test_a_sandbox_that_crictl_does_not_remove_is_told(kubelet: FakeKubelet) -> None:
+    kubelet.stuck = True
+    sandboxes, _said = crictl(kubelet, after=0.5)
+    listing = sandboxes.run
+    sandboxes.run = lambda command: listing(command) if command[3] == "pods" else (1, "", "context deadline exceeded")
+    watch = watch_of(kubelet)
+    outcome = apply(replace(change(kubelet, "--issuer=new", timeout=3), sandboxes=sandboxes), watch)
+    kubelet.stuck = False
+    result = reported_outcome(outcome, watch, sandboxes)
+    assert (result["removed_sandboxes"], "asked for: context deadline exceeded." in result["msg"]) == ([], True)
+
+
 def test_a_kubelet_that_is_not_stuck_keeps_its_sandboxes(kubelet: FakeKubelet) -> None:
     sandboxes, said = crictl(kubelet, after=60.0)
     assert apply(replace(change(kubelet, "--issuer=new"), sandboxes=sandboxes), watch_of(kubelet)).failure is None
