@@ -47,7 +47,7 @@ class ControlPlaneAction(ActionBase):
         python = str(getattr(self, "_used_interpreter", None) or "").lstrip("#!")
         if not python or not result.get("module_stderr"):
             return {}
-        told = self._low_level_execute_command(f"{shlex.quote(python)} --version")
+        told = ActionBase._low_level_execute_command(self, f"{shlex.quote(python)} --version")  # as above
         found = re.search(r"Python ([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", f"{told.get('stdout')} {told.get('stderr')}")
         try:
             require_python(tuple(int(number) for number in found.groups(default="0")) if found else OLDEST, python)

@@ -225,7 +225,7 @@ def test_a_python_that_cannot_read_the_module_is_named(stderr: str, version: str
     plugin = control_plane_info.ActionModule(*[mock.Mock(args={}, async_val=0) for _argument in range(6)])
     plugin._used_interpreter = "#!/usr/bin/python3"
     with (
-        mock.patch.object(plugin, "_low_level_execute_command", told),
+        mock.patch("ansible.plugins.action.ActionBase._low_level_execute_command", told),
         mock.patch.object(plugin, "_execute_module", return_value=failed),
     ):
         result = plugin.run(task_vars={})
