@@ -20,6 +20,7 @@ options:
         host's C(crictl), once; and again after the old manifest was put back.
       - A kubelet that fails to clean up the old pod while the API server is down never starts the new one.
       - V(0) for never. Give it more than the 30 seconds of grace that the kubelet gives the old process.
+      - Where C(crictl) reaches no container runtime, nothing is touched and the module fails.
     type: int
     default: 0
   backup_directory:

@@ -77,6 +77,12 @@ def public_half(run: Run, openssl: str, private: str, *, source: str) -> str:
 
 
 def _text(path: Path) -> str | None:
+    """Return what a file holds; None where there is none, which a link that leads nowhere is not."""
+    if path.is_symlink() and not path.exists():
+        raise InputError(
+            f"{path}: is a symbolic link to {path.readlink()}, which is not there; it was left as it is.",
+            fix="Put back what it leads to, or remove it for a new key pair to be made.",
+        )
     return path.read_text(encoding="ascii", errors="replace") if path.exists() else None
 
 

@@ -17,9 +17,12 @@ description:
     own address.
   - Where it exits again and again, or is not ready in time, the old manifest is put back, its process is waited for,
     and the module fails with the flags, the host and the reason from the log.
+  - The old manifest is written beside the new one before the change, so that going back takes no space on the disk.
+    Where there is too little for both, nothing is touched.
   - A change takes about 10 seconds. The old process of the API server is ended as soon as it has answered its last
-    request; where that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it,
-    the kubelet ends it after 30 seconds.
+    request and sent its audit events; where that can't be seen (C(--profiling=false)), or a command in a pod or a
+    followed log goes through it, the kubelet ends it after 30 seconds. So it does where the process gives its clients
+    more time (C(--shutdown-watch-termination-grace-period), C(--shutdown-delay-duration)).
   - Everything in the manifest but these flags stays as it is, to the byte; but where the old process took longer than
     10 seconds, the annotation C(onprem.irsa/forerunner-of) stays there, and means nothing. The old manifest is kept in
     O(backup_directory), because the kubelet runs every file in the manifests directory.
@@ -68,7 +71,7 @@ options:
     default: []
   timeout:
     description:
-      - Seconds to wait for the new process, and again for the old manifest's if it is put back.
+      - Seconds to wait for the new process, and again for the old manifest's if it is put back; V(1) at least.
       - Another run that changes the manifest is waited for first, for twice these seconds and a minute.
     type: int
     default: 300

@@ -17,8 +17,9 @@ description:
     address.
   - Puts the old manifest back when that process exits again and again, or is not ready in time, waits for that one, and
     fails with the reason from the component's log.
-  - Runs to its end on the host even when the controller goes away. Where it was killed itself, the next run with the
-    same content takes up the wait, and goes back to the old manifest if need be.
+  - Runs to its end on the host even when the controller goes away. Where it was killed itself, as by a logind with
+    C(KillUserProcesses=yes) after the connection was lost, the next run with the same content takes up the wait, and
+    goes back to the old manifest if need be.
   - This is the part of M(onprem.irsa.control_plane_flags) that runs on the host. Use that module to change flags.
   - Needs the standard library on the host.
   - Made for the roles of this collection, and may change with them in any release.
@@ -36,7 +37,7 @@ attributes:
       - Waits, and changes nothing, when the content stands there already and does not run yet.
 options:
   path:
-    description: The manifest, which must exist.
+    description: The manifest, which must exist, and be no symbolic link.
     type: path
     required: true
   content:
@@ -96,7 +97,7 @@ options:
     default: ""
   timeout:
     description:
-      - Seconds to wait for the new process, and again for the old manifest's if it is put back.
+      - Seconds to wait for the new process, and again for the old manifest's if it is put back; V(1) at least.
       - Another run that changes the manifest is waited for first, for twice these seconds and a minute.
       - A change takes about 10 seconds. The old process is ended as soon as it has answered its last request; where
         that can't be seen (C(--profiling=false)), or a command in a pod or a followed log goes through it, the kubelet

@@ -96,7 +96,10 @@ class StaticPod:
         slots = [Slot(index, item.value) for index, item in enumerate(self.items)]
         for name, values in wanted.items():
             slots = _with_flag(slots, self, name, values)
-        text = spliced(self.text, self.items, slots)
+        try:
+            text = spliced(self.text, self.items, slots)
+        except InputError as error:
+            raise InputError(f"{self.source}: {error.problem}", fix=error.fix) from error
         self._require_nothing_else(text, {name: values for name, values in {**self.flags, **wanted}.items() if values})
         return text
 

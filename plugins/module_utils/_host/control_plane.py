@@ -112,7 +112,7 @@ def _files(host: Host) -> dict[str, str]:
 def _lenient(path: Path) -> str:
     try:
         return read_text(path)
-    except InputError:  # nor does the kubelet read it
+    except (InputError, FileNotFoundError):  # nor does the kubelet read it
         return ""
 
 

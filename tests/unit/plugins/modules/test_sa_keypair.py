@@ -160,6 +160,17 @@ def test_what_is_no_pair_is_refused_and_left_alone(
     assert pair.contents() == files
 
 
+@pytest.mark.parametrize("which", ["private", "public"])
+def test_a_link_that_leads_nowhere_is_no_file_that_is_missing(run: Run, pair: Pair, which: str) -> None:
+    run()
+    link = getattr(pair, which)
+    link.unlink()
+    link.symlink_to("of-another-tool")
+    result = run()
+    assert (result["failed"], link.is_symlink()) == (True, True)
+    assert f"{link}: is a symbolic link to of-another-tool, which is not there" in result["msg"]
+
+
 def test_a_pair_of_another_kind_still_has_a_kid(run: Run, pair: Pair) -> None:
     key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
     put(pair, private=key.private_bytes_raw() and private_pem(key))  # type: ignore[arg-type]

@@ -230,7 +230,7 @@ def test_what_cannot_be_read_for_certain_is_refused(text: str, problem: str) -> 
     ],
 )
 def test_what_cannot_be_changed_alone_is_refused(container: str) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"/etc/kubernetes/manifests/kube-apiserver\.yaml: "):
         parsed(pod(container)).with_flags({"a": ["2", "3"], "c": []})
 
 
