@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import (
     ASSUME_ACTION,
     Policy,
@@ -18,7 +19,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust import (
     merge,
     parse,
     prune,
+    removals,
     serialise,
+    shared_statements,
     subject,
     trusts,
 )
@@ -304,7 +307,7 @@ DENY_ALL = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "*"}
         ([build(TRUST), {**only("IpAddress", "aws:SourceIp", "192.0.2.1/32"), "Effect": "Deny"}], {}, False, "denies"),
     ],
 )
-def test_evaluate(statements: list[Statement], token: dict[str, str], allowed: bool, reason: str) -> None:
+def test_evaluate(statements: list[Statement], token: dict[str, t.Any], allowed: bool, reason: str) -> None:
     verdict = evaluate({"Statement": statements}, **{"provider_arn": ARN, "audience": STS, "sub": SUB, **token})
     assert verdict.allowed is allowed, verdict.reason
     assert reason in verdict.reason
@@ -323,3 +326,188 @@ def test_what_is_built_lets_in_exactly_what_it_names(trust: Trust, account: str,
             {"Statement": build(exact)}, provider_arn=trust.provider_arn, audience=audience, sub=subject(account)
         )
         assert verdict.allowed is named, verdict.reason
+
+
+OFFICE = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+
+
+def narrowed(*blocks: dict[str, t.Any], **changes: object) -> Statement:
+    """Our statement with further conditions."""
+    condition: dict[str, t.Any] = conditions(aud=STS, sub=SUB)
+    for block in blocks:
+        for name, keys in block.items():
+            condition[name] = {**condition.get(name, {}), **keys}
+    return {**build(TRUST), "Condition": condition, **changes}
+
+
+NARROWING = {
+    "an address": OFFICE,
+    "several operators": {**OFFICE, "DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}},
+    "the operator of our own": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}},
+    "another claim": {"ForAnyValue:StringEquals": {f"{HOST}:amr": ["mfa"]}},
+    "for all values": {"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}},
+    "if it exists": {"StringEqualsIfExists": {"aws:SourceVpc": "vpc-1"}},
+    "null": {"Null": {"aws:SourceVpce": "false"}},
+    "a JSON boolean": {"Bool": {"aws:SecureTransport": True}},
+    "an excluded subject": {"StringNotLike": {f"{HOST}:sub": "system:serviceaccount:*:default"}},
+    "an excluded audience": {"StringNotEquals": {f"{HOST}:aud": "vault"}},
+    "there must be a subject": {"Null": {f"{HOST}:sub": "false"}},
+}
+
+
+@pytest.mark.parametrize("block", NARROWING.values(), ids=NARROWING)
+def test_what_narrows_a_statement_stays(block: dict[str, t.Any]) -> None:
+    policy = {"Statement": [EC2, narrowed(block)]}
+    assert merge(policy, [TRUST]) is policy
+    assert removals(policy, [TRUST]) == []
+    more = Trust.of(ARN, [STS], ["apps/more", "apps/reports"])
+    _ec2, statement = merge(policy, [more])["Statement"]
+    for name, keys in block.items():
+        assert keys.items() <= statement["Condition"][name].items()
+    assert statement["Condition"]["StringEquals"][f"{HOST}:sub"] == [subject("apps/more"), SUB]
+
+
+WIDENED: dict[str, tuple[Statement, list[str]]] = {
+    "a principal more": (
+        narrowed(OFFICE, Principal={"Federated": ARN, "AWS": "arn:aws:iam::999999999999:root"}),
+        ["the principal AWS arn:aws:iam::999999999999:root"],
+    ),
+    "another provider": (
+        narrowed(OFFICE, Principal={"Federated": [ARN, OTHER_ARN]}),
+        [f"the principal Federated {OTHER_ARN}"],
+    ),
+    "everybody": (narrowed(OFFICE, Principal="*"), ["every principal (*)"]),
+    "an action more": (narrowed(OFFICE, Action=[ASSUME_ACTION, "sts:TagSession"]), ["the action sts:TagSession"]),
+    "every action": (narrowed(OFFICE, Action="sts:*"), ["the action sts:*"]),
+    "an audience more": (
+        narrowed(OFFICE, {"StringEquals": {f"{HOST}:aud": [STS, "vault"]}}),
+        ["the audience vault"],
+    ),
+    "a weaker operator": (
+        {
+            **narrowed(OFFICE),
+            "Condition": {**OFFICE, "StringEqualsIfExists": conditions(aud=STS, sub=SUB)["StringEquals"]},
+        },
+        ["every token, whatever the audience is (a token without one, too)", "every token, whatever the subject is"],
+    ),
+    "for all values": (
+        {
+            **narrowed(OFFICE),
+            "Condition": {**conditions(aud=STS), **OFFICE, "ForAllValues:StringLike": {f"{HOST}:sub": SUB}},
+        },
+        ["every token, whatever the subject is (a token without one, too)"],
+    ),
+    "a pattern": (
+        {**narrowed(OFFICE), "Condition": {**like("system:serviceaccount:*:*"), **OFFICE}},
+        ["the subject like system:serviceaccount:*:*"],
+    ),
+    "another spelling": (
+        {
+            **narrowed(OFFICE),
+            "Condition": {
+                **OFFICE,
+                **conditions(aud=STS),
+                "StringEqualsIgnoreCase": {f"{HOST.upper()}:SUB": SUB.upper()},
+            },
+        },
+        [f"the subject in whatever case {SUB.upper()}"],
+    ),
+    "no audience": ({**narrowed(OFFICE), "Condition": {**conditions(sub=SUB), **OFFICE}}, ["whatever the audience is"]),
+    "nothing asked": ({**narrowed(), "Condition": OFFICE}, ["whatever the audience is", "whatever the subject is"]),
+    "an excluded subject alone": (
+        {**narrowed(), "Condition": {**conditions(aud=STS), **OFFICE, "StringNotEquals": {f"{HOST}:sub": "x"}}},
+        ["whatever the subject is"],
+    ),
+    "no audience wanted": (narrowed(OFFICE, {"Null": {f"{HOST}:aud": "true"}}), []),
+}
+
+
+@pytest.mark.parametrize(("statement", "says"), WIDENED.values(), ids=WIDENED)
+def test_what_widens_a_statement_is_removed_and_named(statement: Statement, says: list[str]) -> None:
+    policy = {"Statement": [statement, EC2]}
+    merged = merge(policy, [TRUST])
+    assert merged["Statement"][0] == EC2
+    [ours] = merged["Statement"][1:]
+    assert ours["Principal"] == {"Federated": ARN}
+    assert ours["Action"] == ASSUME_ACTION
+    assert ours["Condition"]["IpAddress"] == OFFICE["IpAddress"]
+    assert ours["Condition"]["StringEquals"].items() >= conditions(aud=STS, sub=SUB)["StringEquals"].items()
+    found = removals(policy, [TRUST])
+    assert all(line.startswith("removed: it let in ") for line in found)
+    assert [part for part in says if part not in "\n".join(found)] == [], found
+    assert merge(merged, [TRUST]) is merged
+    assert removals(merged, [TRUST]) == []
+
+
+def test_an_action_by_exclusion_is_named() -> None:
+    statement = {key: value for key, value in narrowed().items() if key != "Action"}
+    policy = {"Statement": [{**statement, "NotAction": "sts:AssumeRole"}]}
+    assert removals(policy, [TRUST]) == ["removed: it let in every action but sts:AssumeRole"]
+    assert merge(policy, [TRUST])["Statement"] == [build(TRUST)]
+
+
+def test_a_principal_by_exclusion_is_named() -> None:
+    statement = {key: value for key, value in narrowed().items() if key != "Principal"}
+    policy = {"Statement": [{**statement, "NotPrincipal": {"AWS": "999999999999"}}]}
+    assert removals(policy, [TRUST]) == ['removed: it let in every principal but {"AWS": "999999999999"}']
+    assert merge(policy, [TRUST])["Statement"] == [build(TRUST)]
+
+
+def test_given_conditions_are_the_only_ones() -> None:
+    policy = {"Statement": [narrowed(OFFICE, {"Bool": {"aws:SecureTransport": "true"}})]}
+    wanted = Trust.of(ARN, [STS], ["apps/reports"], conditions={"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}})
+    merged = merge(policy, [wanted])
+    assert merged["Statement"] == [build(wanted)]
+    assert merged["Statement"][0]["Condition"]["IpAddress"] == {"aws:SourceIp": "198.51.100.0/24"}
+    assert removals(policy, [wanted]) == [
+        "removed: the condition IpAddress aws:SourceIp 203.0.113.0/24, which is not among conditions",
+        "removed: the condition Bool aws:SecureTransport true, which is not among conditions",
+    ]
+    assert merge(merged, [wanted]) is merged
+    assert merge(policy, [Trust.of(ARN, [STS], ["apps/reports"], conditions={})])["Statement"] == [build(TRUST)]
+
+
+def test_session_tags_are_an_action_of_the_statement() -> None:
+    wanted = Trust.of(ARN, [STS], ["apps/reports"], session_tags=True)
+    [statement] = merge(None, [wanted])["Statement"]
+    assert statement["Action"] == [ASSUME_ACTION, "sts:TagSession"]
+    policy = {"Statement": [narrowed(Action=["sts:tagsession", ASSUME_ACTION])]}
+    assert removals(policy, [wanted]) == []
+    assert merge({"Statement": [build(TRUST)]}, [wanted])["Statement"] == [statement]
+
+
+def test_statements_narrowed_in_different_ways_keep_their_own() -> None:
+    other = altered(Condition=conditions(aud=STS, sub=subject("apps/more")))
+    policy = {"Statement": [narrowed(OFFICE), other]}
+    both = Trust.of(ARN, [STS], ["apps/more", "apps/reports"])
+    assert merge(policy, [both]) is policy
+    third = Trust.of(ARN, [STS], ["apps/more", "apps/reports", "apps/third"])
+    first, second = merge(policy, [third])["Statement"]
+    assert first == narrowed(OFFICE)
+    assert second["Condition"] == conditions(aud=STS, sub=[subject("apps/more"), subject("apps/third")])
+    assert merge(policy, [Trust.of(ARN, [STS], ["apps/more"])])["Statement"] == [other], "an account that is gone"
+
+
+def test_a_new_account_and_no_way_to_tell_which_conditions_it_should_have() -> None:
+    home = {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}
+    other = {**narrowed(home), "Condition": {**conditions(aud=STS, sub=subject("apps/more")), **home}}
+    policy = {"Statement": [narrowed(OFFICE), other]}
+    with pytest.raises(IrsaError, match=r"apps/third would be let in .*198\.51\.100.*Say in conditions"):
+        merge(policy, [Trust.of(ARN, [STS], ["apps/more", "apps/reports", "apps/third"])])
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ({**altered(Principal={"Federated": [ARN, OTHER_ARN]}), "Condition": {}}, "it has no condition"),
+        ({**altered(Principal="*", Sid="Open"), "Condition": OFFICE}, "Statement Open"),
+        ({**altered(Principal={"AWS": ["*"]}), "Condition": OFFICE}, "that its conditions allow"),
+    ],
+)
+def test_a_statement_shared_with_others_stays_and_is_named(statement: Statement, says: str) -> None:
+    policy = merge({"Statement": [statement, EC2]}, [TRUST])
+    assert policy["Statement"] == [statement, EC2, build(TRUST)]
+    [line] = shared_statements(policy, [ARN])
+    assert says in line
+    assert ARN in line
+    assert shared_statements(merge(None, [TRUST]), [ARN]) == []
