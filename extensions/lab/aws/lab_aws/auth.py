@@ -13,6 +13,8 @@ from .engine import ACCOUNT
 from .errors import AwsError, access_denied
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .engine import Credentials, Engine
     from .messages import Call
 
@@ -113,7 +115,12 @@ def _needed(caller: Caller, call: Call, engine: Engine) -> policy.Request:
     def role_arn(name: str) -> str | None:
         return engine.role_arn(name, call.endpoint.partition)
 
-    request = permissions.needed(call, account=ACCOUNT, role_arn=role_arn, principals=caller.principals)
+    def provider_tags(arn: str) -> Mapping[str, str]:
+        return engine.provider_tags(arn, call.endpoint.partition)
+
+    request = permissions.needed(
+        call, account=ACCOUNT, role_arn=role_arn, principals=caller.principals, provider_tags=provider_tags
+    )
     if not caller.source_arn:
         return request
     # CloudFront Developer Guide, "Restrict access to an Amazon S3 origin".

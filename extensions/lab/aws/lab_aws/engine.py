@@ -51,6 +51,7 @@ if t.TYPE_CHECKING:
 
     from .documents import Json
 
+Tags = dict[str, str]
 ACCOUNT = "123456789012"
 os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT  # else moto looks for the key of every call in every partition
 os.environ["MOTO_ALLOW_NONEXISTENT_REGION"] = "true"
@@ -102,6 +103,16 @@ class Role:
     arn: str
     trust: Json
     max_session_seconds: int
+
+
+@dataclass(frozen=True)
+class RolePolicies:
+    """What a role has of the things that IAM's quotas count."""
+
+    inline: t.Mapping[str, str]
+    """The documents, by name."""
+    managed: tuple[str, ...]
+    """ARNs."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +282,29 @@ class Engine:
         with self._lock:
             provider = self._iam(partition).open_id_providers[arn]
             provider.client_id_list = change(list(provider.client_id_list))
+
+    def provider_tags(self, arn: str, partition: str) -> dict[str, str]:
+        """Return the tags of a provider; none for one that is not there."""
+        with self._lock:
+            found = self._iam(partition).open_id_providers.get(arn)
+            return {tag["Key"]: tag["Value"] for tag in found.tag_list_type} if found else {}
+
+    def policies(self, name: str, partition: str) -> RolePolicies | None:
+        """Return the policies of a role by its name; None when there is no such role."""
+        with self._lock:
+            found = [role for role in self._iam(partition).roles.values() if role.name == name]
+            if not found:
+                return None
+            role = found[0]
+            return RolePolicies(dict(role.policies), tuple(role.managed_policies))
+
+    def change_role_tags(self, name: str, partition: str, change: t.Callable[[Tags], Tags]) -> None:
+        """Replace the tags of a role by what a function makes of them."""
+        with self._lock:
+            for role in self._iam(partition).roles.values():
+                if role.name == name:
+                    tags = change({tag["Key"]: tag["Value"] for tag in role.tags or []})
+                    role.tags = [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def role(self, arn: str, partition: str) -> Role | None:
         """Return a role by its ARN."""

@@ -14,10 +14,14 @@ from .messages import result_response
 if t.TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .engine import RolePolicies
     from .handling import Context, Handler
     from .messages import HttpResponse
 
 MAX_ROLE_NAME = 64
+# IAM User Guide, "IAM and STS quotas": managed policies of a role (by default), and all its inline policies together.
+MAX_MANAGED_POLICIES = 10
+MAX_INLINE_SIZE = 10240
 
 
 def _check_role_name(name: str) -> None:
@@ -26,9 +30,76 @@ def _check_role_name(name: str) -> None:
         raise AwsError("ValidationError", f"{text}less than or equal to {MAX_ROLE_NAME}")
 
 
+def _no_role(name: str) -> AwsError:
+    return AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+
+
+def _role_policies(context: Context) -> RolePolicies:
+    name = context.call.parameter("RoleName")
+    found = context.engine.policies(name, context.partition)
+    if found is None:
+        raise _no_role(name)
+    return found
+
+
+def _tags(context: Context) -> dict[str, str]:
+    """Return the tags of a call; refuse keys of a role that differ by case alone (IAM: keys are not case sensitive)."""
+    found: dict[str, str] = {}
+    while (key := context.call.parameter(f"Tags.member.{len(found) + 1}.Key")) != "":
+        if key.lower() in map(str.lower, found):
+            text = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+            raise AwsError("InvalidInput", text)
+        found[key] = context.call.parameter(f"Tags.member.{len(found) + 1}.Value")
+    return found
+
+
+def tag_role(context: Context) -> HttpResponse:
+    """Answer TagRole: a key that is there in another case is replaced (IAM User Guide, "Tags for IAM resources")."""
+    given = _tags(context)
+    _role_policies(context)
+    lowered = {key.lower() for key in given}
+    context.engine.change_role_tags(
+        context.call.parameter("RoleName"),
+        context.partition,
+        lambda tags: {**{key: value for key, value in tags.items() if key.lower() not in lowered}, **given},
+    )
+    return result_response(context.call)
+
+
+def untag_role(context: Context) -> HttpResponse:
+    """Answer UntagRole, to which case has no meaning."""
+    _role_policies(context)
+    gone = {key.lower() for key in context.call.members("TagKeys")}
+    context.engine.change_role_tags(
+        context.call.parameter("RoleName"),
+        context.partition,
+        lambda tags: {key: value for key, value in tags.items() if key.lower() not in gone},
+    )
+    return result_response(context.call)
+
+
+def attach_role_policy(context: Context) -> HttpResponse:
+    """Answer AttachRolePolicy, up to the quota."""
+    attached = {*_role_policies(context).managed, context.call.parameter("PolicyArn")}
+    if len(attached) > MAX_MANAGED_POLICIES:
+        raise AwsError("LimitExceeded", f"Cannot exceed quota for PoliciesPerRole: {MAX_MANAGED_POLICIES}", 409)
+    return answer(context)
+
+
+def put_role_policy(context: Context) -> HttpResponse:
+    """Answer PutRolePolicy, up to the quota of all inline policies of the role, white space not counted."""
+    name, text = context.call.parameter("PolicyName"), context.call.parameter("PolicyDocument")
+    written = {**_role_policies(context).inline, name: text}
+    if sum(len("".join(document.split())) for document in written.values()) > MAX_INLINE_SIZE:
+        role = context.call.parameter("RoleName")
+        raise AwsError("LimitExceeded", f"Maximum policy size of {MAX_INLINE_SIZE} bytes exceeded for role {role}", 409)
+    return answer(context)
+
+
 def create_role(context: Context) -> HttpResponse:
     """Answer CreateRole: IAM refuses a trust policy that is none; moto does not look."""
     _check_role_name(context.call.parameter("RoleName"))
+    _tags(context)
     trust_policy.validate(context.call.parameter("AssumeRolePolicyDocument"))
     return answer(context)
 
@@ -38,7 +109,7 @@ def update_assume_role_policy(context: Context) -> HttpResponse:
     name = context.call.parameter("RoleName")
     arn = context.engine.role_arn(name, context.partition)
     if arn is None:
-        raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+        raise _no_role(name)
     text = context.call.parameter("PolicyDocument")
     trust_policy.validate(text)
     context.engine.set_trust(arn, context.partition, text)
@@ -106,14 +177,18 @@ def remove_client_id(context: Context) -> HttpResponse:
 
 
 HANDLERS: dict[str, Handler] = {
+    "iam:AttachRolePolicy": attach_role_policy,
     "iam:AddClientIDToOpenIDConnectProvider": add_client_id,
     "iam:CreateOpenIDConnectProvider": create_provider,
     "iam:CreateRole": create_role,
     "iam:DeleteOpenIDConnectProvider": existing_provider,
     "iam:GetOpenIDConnectProvider": existing_provider,
     "iam:ListOpenIDConnectProviderTags": existing_provider,
+    "iam:PutRolePolicy": put_role_policy,
     "iam:RemoveClientIDFromOpenIDConnectProvider": remove_client_id,
     "iam:TagOpenIDConnectProvider": existing_provider,
+    "iam:TagRole": tag_role,
+    "iam:UntagRole": untag_role,
     "iam:UntagOpenIDConnectProvider": existing_provider,
     "iam:UpdateAssumeRolePolicy": update_assume_role_policy,
     "iam:UpdateOpenIDConnectProviderThumbprint": update_thumbprints,

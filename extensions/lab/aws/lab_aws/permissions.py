@@ -14,7 +14,7 @@ import typing as t
 from .policy import Request
 
 if t.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .messages import Call
 
@@ -99,7 +99,12 @@ def _tags(call: Call) -> dict[str, tuple[str, ...]]:
 
 
 def needed(
-    call: Call, *, account: str, role_arn: Callable[[str], str | None], principals: tuple[str, ...] = ()
+    call: Call,
+    *,
+    account: str,
+    role_arn: Callable[[str], str | None],
+    principals: tuple[str, ...] = (),
+    provider_tags: Callable[[str], Mapping[str, str]] = lambda _arn: {},
 ) -> Request:
     """Return the permission that a call needs, as policies see it.
 
@@ -108,6 +113,7 @@ def needed(
         account: the account's id.
         role_arn: finds a role's ARN by its name, for its path is part of the ARN.
         principals: the names that the caller answers to; none for an anonymous one.
+        provider_tags: finds the tags of an OIDC provider by its ARN (``aws:ResourceTag``).
     """
     context: dict[str, tuple[str, ...]] = {
         "aws:SecureTransport": ("true",),
@@ -124,6 +130,8 @@ def needed(
     elif call.service == "iam":
         action, resource = call.operation, _iam_resource(call, account, role_arn)
         context |= _tags(call)
+        found = provider_tags(call.parameter("OpenIDConnectProviderArn"))
+        context |= {f"aws:ResourceTag/{key}": (value,) for key, value in found.items()}
         if arn := call.parameter("PolicyArn"):
             context["iam:PolicyARN"] = (arn,)
         if boundary := call.parameter("PermissionsBoundary"):

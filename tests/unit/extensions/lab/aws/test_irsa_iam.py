@@ -86,7 +86,7 @@ def test_teardown_names_what_it_leaves_behind(lab: Lab, play: Play) -> None:
     assert code == 2
     left = output[output.index("This is left behind in IAM:") :]
     for part in (
-        "prod-busy: AWS did not delete role: DeleteConflict",
+        "prod-busy: The role arn:aws:iam::123456789012:role/prod-busy is in the instance profile node",
         "role/prod-shared: others trust it",
         "role/foreign",
     ):
