@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module iam_roles, with a line from time to time that says how far it is."""
+"""The module iam_roles, with a line from time to time that says how far it is.
+
+What YAML has read as a number or a boolean where a text is meant is refused here, before the module turns it into one.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import unquoted_problems
 from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import showing
 
 Result = dict[str, t.Any]
@@ -25,6 +29,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the module's result."""
         result: Result = super().run(tmp, task_vars)
+        roles = [role for role in self._task.args.get("roles") or [] if isinstance(role, dict)]
+        problems = [f"Role {role.get('name')!r}: {line}" for role in roles for line in unquoted_problems(role)]
+        if problems:  # the module gets texts, whatever was written
+            return {**result, "failed": True, "msg": "\n".join([*problems, "Nothing was changed."])}
         in_background = bool(self._task.async_val)
         here = self._connection.transport == "local" and not in_background
         with showing(self._connection._shell.tmpdir if here else None, self._show):

@@ -7,10 +7,20 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible.utils.display import Display
+
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import annotation_problems, read_items
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import TRUST_POLICY_LIMIT, Settings
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
+    annotation_problems,
+    read_items,
+    unquoted_warnings,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
+    MANAGED_POLICIES_LIMIT,
+    TRUST_POLICY_LIMIT,
+    Settings,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
 
 DOCUMENTATION = r"""
@@ -22,6 +32,8 @@ description:
   - Checks the O(onprem.irsa.iam_roles#module:roles) of M(onprem.irsa.iam_roles) by the same rules as the module, but
     asks nobody. So a playbook can refuse them before it touches anything.
   - Returns a line for everything that is wrong, each naming the value, the rule and the fix.
+  - Numbers and booleans where a text is meant are wrong, for what was written is lost (YAML reads V(012) as 10 and
+    V(yes) as true). A whole number as the value of a tag is taken, with a warning.
   - The account is not known yet, so that customer-managed policies are of the right one is left to the module.
   - Made for the roles of this collection, and may change with them in any release.
 options:
@@ -50,6 +62,10 @@ options:
     description: How many characters a trust policy may have.
     type: int
     default: 2048
+  managed_policies_limit:
+    description: How many managed policies a role may have.
+    type: int
+    default: 10
   annotated:
     description: Whether service accounts get the annotation of their role, so that each can have one role only.
     type: bool
@@ -88,6 +104,7 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     region: str,
     audience: str = "sts.amazonaws.com",
     trust_policy_limit: int = TRUST_POLICY_LIMIT,
+    managed_policies_limit: int = MANAGED_POLICIES_LIMIT,
     annotated: bool = False,
 ) -> list[str]:
     try:
@@ -97,8 +114,12 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
         return [str(error)]
     # Values of a template are bound to all variables of the host, and the validation copies what it is given.
     plain = json.loads(json.dumps(roles, default=str))
-    settings = Settings(cluster, of_region, "", (arn,), audience, trust_policy_limit)
+    settings = Settings(
+        cluster, of_region, "", (arn,), audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
+    )
     items, problems = read_items(plain, settings)
+    for line in unquoted_warnings(plain):
+        Display().warning(line)
     return problems or (annotation_problems(items) if annotated else [])
 
 

@@ -15,14 +15,29 @@ from collections import Counter
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import cluster_problems, tag_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Item, Settings
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
+    cluster_problems,
+    tag_problems,
+    tag_warnings,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._conditions import operator, text
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, nearest
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
+    INLINE_LIMIT,
+    Item,
+    Settings,
+    inline_size,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     has_wildcard,
     service_account_problem,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._trust import merge, refuse_oversize
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import merge, names_token, refuse_oversize
+from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import (
+    is_unquoted,
+    unquoted_hint,
+    unquoted_problem,
+)
 
 ROLE_OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "name": {"type": "str", "required": True},
@@ -30,6 +45,8 @@ ROLE_OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "service_accounts": {"type": "list", "elements": "str", "default": []},
     "allow_wildcards": {"type": "bool", "default": False},
     "audiences": {"type": "list", "elements": "str"},
+    "conditions": {"type": "dict"},
+    "session_tags": {"type": "bool", "default": False},
     "managed_policies": {"type": "list", "elements": "str"},
     "inline_policies": {"type": "dict"},
     "permissions_boundary": {"type": "str"},
@@ -52,7 +69,10 @@ _POLICY_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _PATH = re.compile(r"/|/[!-~]{1,510}/")
 _DESCRIPTION = re.compile(r"[\t\n\r -~\u00a1-\u00ff]{0,1000}")
 _AUDIENCE = re.compile(r"[^\s*?]{1,255}")
-_INLINE_LIMIT = 10240
+# IAM User Guide, "Grammar of the IAM JSON policy language", for a policy of an identity: it names no principal.
+_VERSIONS = ("2012-10-17", "2008-10-17")
+_DOCUMENT = {"Version", "Id", "Statement"}
+_STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 _SESSION = range(3600, 43201)
 _LIMITS = range(1, 4097)
 
@@ -72,6 +92,18 @@ def read_settings(provider_arns: t.Sequence[str], options: t.Mapping[str, t.Any]
             "arn:aws:iam::123456789012:oidc-provider/HOST/PATH: IAM roles trust providers of their own account. Give "
             "the ARNs that the module iam_oidc_provider returns."
         )
+    retired = options.get("retired_provider_arns", ())
+    both = sorted(set(retired) & set(provider_arns))
+    if both:
+        problems.append(
+            f"{', '.join(both)} is among oidc_provider_arns and retired_provider_arns: a role trusts a provider or it "
+            "does not. Remove it from one of them."
+        )
+    problems += [
+        f"retired_provider_arns: {arn!r} must be the ARN of an identity provider, as in oidc_provider_arns. Correct it."
+        for arn in retired
+        if _PROVIDER_ARN.fullmatch(arn) is None
+    ]
     partition, account = homes[0] if homes else ("", "")
     return Settings(partition=partition, account=account, provider_arns=tuple(provider_arns), **options), problems
 
@@ -102,6 +134,11 @@ def checked_items(
 def read_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> tuple[list[Item], list[str]]:
     """Return the roles asked for, complete and typed, and a line for everything that is wrong with them."""
     problems = cluster_problems(settings.cluster) + _audience_problems([settings.audience])
+    if settings.managed_policies_limit < 1:
+        problems.append(
+            f"managed_policies_limit {settings.managed_policies_limit} must be at least 1 (IAM, managed policies per "
+            "role). Give the quota of the account."
+        )
     if settings.trust_policy_limit not in _LIMITS:
         problems.append(
             f"trust_policy_limit {settings.trust_policy_limit} must be 1 to {_LIMITS[-1]} (IAM, role trust policy "
@@ -109,9 +146,10 @@ def read_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> tu
         )
     items: list[Item] = []
     for number, entry in enumerate(raw, start=1):
+        found = unquoted_problems(entry)
         validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(dict(entry))
         item = _complete(validated.validated_parameters)
-        found = [f"{message}." for message in validated.error_messages]
+        found += [f"{message}." for message in validated.error_messages]
         # Of values of a wrong type nothing more can be said.
         found = found or [*_own_problems(item, settings), *_trust_problems(item, settings)]
         label = f"Role {entry['name']!r}" if entry.get("name") else f"Role number {number}"
@@ -132,17 +170,54 @@ def annotation_problems(items: t.Iterable[Item]) -> list[str]:
     return _duplicate_problems("service accounts of several roles (an annotation names one)", accounts)
 
 
+def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
+    """Say which options of a role, as it was written, are numbers or booleans although they are texts."""
+    problems = []
+    for option, spec in ROLE_OPTIONS.items():
+        value = entry.get(option)
+        if spec["type"] == "str":
+            given = [value]
+        else:
+            given = value if spec.get("elements") == "str" and isinstance(value, list) else []
+        problems += [unquoted_problem(option, each) for each in given if is_unquoted(each)]
+    if isinstance(entry.get("max_session_duration"), bool):
+        problems.append("max_session_duration must be a number of seconds, and YAML has read a boolean. Correct it.")
+    return problems
+
+
+def unquoted_warnings(raw: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """Say which values of the roles, as they were written, are taken and may be another text than was meant."""
+    return [f"Role {entry.get('name')!r}: {line}" for entry in raw for line in tag_warnings(entry.get("tags"))]
+
+
 def _document(value: object) -> object:
-    """Return an inline policy as data; it may come as JSON text."""
+    """Return an inline policy as data; it may come as JSON text, and have a Version that YAML has read as a date."""
     try:
-        return json.loads(value) if isinstance(value, str) else value
+        return json.loads(value if isinstance(value, str) else json.dumps(value, default=str))
     except ValueError:
         return value
 
 
 def _complete(item: dict[str, t.Any]) -> Item:
-    policies = item.get("inline_policies")
-    return item if not policies else {**item, "inline_policies": {name: _document(policies[name]) for name in policies}}
+    complete = dict(item)
+    if item.get("inline_policies"):
+        complete["inline_policies"] = {name: _document(value) for name, value in item["inline_policies"].items()}
+    if item.get("conditions"):
+        complete["conditions"] = {name: _as_texts(keys) for name, keys in item["conditions"].items()}
+    return complete
+
+
+def _as_texts(keys: object) -> object:
+    """Return the values of condition keys as IAM gives them back: texts, true and false in lower case."""
+    if not isinstance(keys, t.Mapping):
+        return keys
+
+    def as_text(value: object) -> object:
+        return text(value) if _is_scalar(value) else value
+
+    return {
+        key: [as_text(v) for v in value] if isinstance(value, list) else as_text(value) for key, value in keys.items()
+    }
 
 
 def _duplicate_problems(what: str, values: t.Sequence[str]) -> list[str]:
@@ -151,7 +226,9 @@ def _duplicate_problems(what: str, values: t.Sequence[str]) -> list[str]:
 
 
 def _rule(value: object, pattern: re.Pattern[str], says: str) -> list[str]:
-    return [] if value is None or pattern.fullmatch(str(value)) else [f"{value!r} must be {says}."]
+    if value is None or pattern.fullmatch(str(value)):
+        return []
+    return [f"{value!r} must be {says}.{unquoted_hint(str(value))}"]
 
 
 def _own_problems(item: Item, settings: Settings) -> list[str]:
@@ -162,15 +239,26 @@ def _own_problems(item: Item, settings: Settings) -> list[str]:
             item.get("path"), _PATH, "a path of 1 to 512 characters without blanks, / at both ends. Write it as /irsa/"
         ),
         *_rule(item.get("description"), _DESCRIPTION, "at most 1000 Latin-1 characters (IAM description). Shorten it"),
-        *tag_problems(item.get("tags")),
+        *tag_problems(item.get("tags"), ignore_case=True),
         *_inline_problems(item.get("inline_policies") or {}),
     ]
     if item.get("max_session_duration") is not None and item["max_session_duration"] not in _SESSION:
-        problems.append(f"max_session_duration {item['max_session_duration']} must be 3600 to 43200 s. Change it.")
+        problems.append(
+            f"max_session_duration {item['max_session_duration']} must be 3600 to 43200 s, without "
+            "a leading 0, which YAML reads as octal. Change it."
+        )
     boundary = [item["permissions_boundary"]] if item.get("permissions_boundary") else []
     for arn in [*(item.get("managed_policies") or []), *boundary]:
         problems += _policy_arn_problems(arn, settings)
-    return problems + _duplicate_problems("managed policies", item.get("managed_policies") or [])
+    problems += _duplicate_problems("managed policies", item.get("managed_policies") or [])
+    if len(item.get("managed_policies") or []) > settings.managed_policies_limit:
+        count, limit = len(item["managed_policies"]), settings.managed_policies_limit
+        problems.append(
+            f"it has {count} managed policies, and the quota is {limit} "
+            "(IAM, managed policies per role). Join some of them, or have AWS raise the quota and set "
+            "managed_policies_limit."
+        )
+    return problems
 
 
 def _policy_arn_problems(arn: str, settings: Settings) -> list[str]:
@@ -188,24 +276,97 @@ def _inline_problems(policies: t.Mapping[str, t.Any]) -> list[str]:
     problems = []
     for name, document in policies.items():
         problems += _rule(name, _POLICY_NAME, "1 to 128 letters, digits and _+=,.@- (IAM policy name). Rename it")
-        if not isinstance(document, dict) or not document.get("Statement"):
-            problems.append(
-                f"inline policy {name!r} must be a policy document (or JSON of one) with a Statement. Correct it."
-            )
-    size = sum(len(json.dumps(document, separators=(",", ":"))) for document in policies.values())
-    if size > _INLINE_LIMIT:
+        problems += [f"inline policy {name!r} {problem}" for problem in _document_problems(document)]
+    size = inline_size(policies)
+    if size > INLINE_LIMIT:
         problems.append(
-            f"its inline policies have {size} characters, and the quota is {_INLINE_LIMIT} (IAM, role inline policy "
+            f"its inline policies have {size} characters, and the quota is {INLINE_LIMIT} (IAM, role inline policy "
             "size). Make managed policies of them."
         )
     return problems
 
 
-def _audience_problems(audiences: t.Sequence[str]) -> list[str]:
+def _document_problems(document: object) -> list[str]:
+    """Say which rule of the grammar of policies a document breaks; each line goes on from the policy's name."""
+    if not isinstance(document, dict) or not document.get("Statement"):
+        return ["must be a policy document (or JSON of one) with a Statement. Correct it."]
+    problems = _element_problems("", document, _DOCUMENT)
+    version = document.get("Version")
+    if version is not None and str(version) not in _VERSIONS:
+        problems.append(
+            f"has the Version {version!r}, and IAM knows {' and '.join(_VERSIONS)} (of the policy language, not of the "
+            'policy). Write Version: "2012-10-17".'
+        )
+    statements = document["Statement"]
+    for number, statement in enumerate(statements if isinstance(statements, list) else [statements], start=1):
+        problems += _statement_problems(f"statement {number}", statement)
+    return problems
+
+
+def _element_problems(where: str, given: t.Mapping[str, t.Any], known: t.Collection[str]) -> list[str]:
+    unknown = [str(name) for name in given if name not in known]
     return [
+        f"{where or 'the document'} has the element {name!r}, and IAM knows {', '.join(sorted(known))} there. "
+        f"{nearest(name, known) or 'Remove it.'}"
+        for name in unknown
+    ]
+
+
+def _statement_problems(where: str, statement: object) -> list[str]:
+    if not isinstance(statement, dict):
+        return [f"{where} is {statement!r}, and must be a mapping with Effect, Action and Resource. Correct it."]
+    problems = _element_problems(where, statement, _STATEMENT)
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        problems.append(f"{where} has the Effect {statement.get('Effect')!r}, and must have Allow or Deny. Correct it.")
+    problems += [
+        f"{where} must have either {name} or Not{name}. Correct it."
+        for name in ("Action", "Resource")
+        if bool(statement.get(name)) == bool(statement.get(f"Not{name}"))
+    ]
+    condition = statement.get("Condition")
+    return problems + (_condition_problems(f"{where}: Condition", condition) if condition is not None else [])
+
+
+def _condition_problems(what: str, conditions: object) -> list[str]:
+    """Say which rule of the grammar a Condition block breaks."""
+    if not isinstance(conditions, t.Mapping):
+        return [f"{what} must be a mapping of operators, each to a mapping of keys to values. Correct it."]
+    problems = []
+    for name, keys in conditions.items():
+        if operator(str(name)) is None:
+            problems.append(f"{what} has the operator {name!r}, which IAM does not have. Correct it.")
+        if not isinstance(keys, t.Mapping) or not keys:
+            problems.append(f"{what}: {name} must be a mapping of condition keys to values. Correct it.")
+            continue
+        problems += [
+            f"{what}: {name} {key} must have a text, or a list of texts, as its value. Correct it."
+            for key, value in keys.items()
+            if value in ([], None) or not all(_is_scalar(v) for v in (value if isinstance(value, list) else [value]))
+        ]
+    return problems
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, (str, bool, int, float))
+
+
+def _trust_condition_problems(conditions: t.Mapping[str, t.Any]) -> list[str]:
+    """Say what is wrong with the conditions of a role: those on audience and subject have options of their own."""
+    return _condition_problems("conditions", conditions) + [
+        f"conditions: {name} {key} is about the token's audience or subject, which the options audiences and "
+        "service_accounts name. Remove it."
+        for name, keys in conditions.items()
+        if isinstance(keys, t.Mapping)
+        for key in keys
+        if names_token(str(key))
+    ]
+
+
+def _audience_problems(audiences: t.Sequence[str]) -> list[str]:
+    return [unquoted_problem("audience", audience) for audience in audiences if is_unquoted(audience)] + [
         f"audience {audience!r} must be 1 to 255 characters without blanks, * and ?. Correct it."
         for audience in audiences
-        if _AUDIENCE.fullmatch(audience) is None
+        if not is_unquoted(audience) and _AUDIENCE.fullmatch(audience) is None
     ]
 
 
@@ -216,6 +377,7 @@ def _trust_problems(item: Item, settings: Settings) -> list[str]:
     problems = [
         *[problem for problem in found if problem],
         *_audience_problems(item.get("audiences") or []),
+        *_trust_condition_problems(item.get("conditions") or {}),
         *_duplicate_problems("service accounts", accounts),
     ]
     measurable = settings.provider_arns and settings.trust_policy_limit in _LIMITS
@@ -238,4 +400,6 @@ __all__: t.Final = (
     "read_items",
     "read_settings",
     "refuse_other_account",
+    "unquoted_problems",
+    "unquoted_warnings",
 )

@@ -8,14 +8,18 @@ import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import is_unquoted, unquoted_problem
 
 # The tag that everything carries which the collection makes on AWS; its value is the cluster's name.
 CLUSTER_TAG: t.Final = "onprem.irsa/cluster"
 
-# IAM API reference, Tag: letters, digits, blanks and _.:/=+-@; 50 tags at most, of which one is ours.
+# IAM API reference, Tag: letters, digits, blanks and _.:/=+-@; 50 tags at most, of which one is ours. S3 has the same
+# rules, but for the name of a guest in a bucket, which is part of a key.
 _TAG_KEY = re.compile(r"[\w .:/=+@-]{1,128}")
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 _MAX_TAGS = 49
+_MAX_CLUSTER = 128 - len(f"{CLUSTER_TAG}/")
+_CLUSTER = re.compile(rf"[\w .:/=+@-]{{1,{_MAX_CLUSTER}}}")
 
 
 def owner(tags: t.Mapping[str, str]) -> str | None:
@@ -31,47 +35,106 @@ def foreign(what: str, tags: t.Mapping[str, str], *, fix: str) -> IrsaError:
 
 
 def wanted_tags(
-    current: t.Mapping[str, str], given: t.Mapping[str, t.Any] | None, *, cluster: str, purge: bool
+    current: t.Mapping[str, str],
+    given: t.Mapping[str, t.Any] | None,
+    *,
+    cluster: str,
+    purge: bool,
+    ignore_case: bool = False,
 ) -> dict[str, str]:
     """Return the tags that a thing is to have: those given, ours, and of the current ones what is not to be purged.
 
     Without given tags (None) the current ones stay. AWS's own (C(aws:)) always stay: nobody else can remove them.
+    IGNORE_CASE is IAM's rule for roles, whose keys differ by more than case: a key stays as it is spelt now.
     """
     keep_all = given is None or not purge
-    kept = {key: value for key, value in current.items() if keep_all or key.startswith("aws:")}
-    return {**kept, **{str(key): str(value) for key, value in (given or {}).items()}, CLUSTER_TAG: cluster}
+    spelt = {key.lower(): key for key in current} if ignore_case else {}
+    ours = {_folded(CLUSTER_TAG, ignore_case=ignore_case)}
+    kept = {
+        key: value
+        for key, value in current.items()
+        if (keep_all or key.startswith("aws:")) and _folded(key, ignore_case=ignore_case) not in ours
+    }
+    wanted = {spelt.get(str(key).lower(), str(key)): str(value) for key, value in (given or {}).items()}
+    return {**kept, **wanted, CLUSTER_TAG: cluster}
 
 
-def tag_changes(current: t.Mapping[str, str], wanted: t.Mapping[str, str]) -> tuple[list[dict[str, str]], list[str]]:
-    """Return the tags to set, as IAM takes them, and the keys to remove."""
+def _folded(key: str, *, ignore_case: bool) -> str:
+    return key.lower() if ignore_case else key
+
+
+def tag_changes(
+    current: t.Mapping[str, str], wanted: t.Mapping[str, str], *, ignore_case: bool = False
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the tags to set, as IAM takes them, and the keys to remove; IGNORE_CASE as in wanted_tags()."""
     to_set = [{"Key": key, "Value": value} for key, value in wanted.items() if current.get(key) != value]
-    return to_set, [key for key in current if key not in wanted]
+    kept = {_folded(key, ignore_case=ignore_case) for key in wanted}
+    return to_set, [key for key in current if _folded(key, ignore_case=ignore_case) not in kept]
 
 
-def tag_problems(tags: t.Mapping[str, t.Any] | None) -> list[str]:
-    """Say which of IAM's rules the tags break, and how to mend it."""
+def tag_problems(tags: t.Mapping[str, t.Any] | None, *, ignore_case: bool = False) -> list[str]:
+    """Say which of AWS's rules the tags break, and how to fix it; IGNORE_CASE as in wanted_tags()."""
     problems = []
     if len(tags or {}) > _MAX_TAGS:
         problems.append(f"there are {len(tags or {})} tags, and IAM takes {_MAX_TAGS} beside ours. Remove some.")
     for key, value in (tags or {}).items():
         if _TAG_KEY.fullmatch(str(key)) is None:
             problems.append(f"tag key {key!r} must be 1 to 128 letters, digits, blanks and _.:/=+-@. Rename it.")
-        if _TAG_VALUE.fullmatch(str(value)) is None:
+        # A whole number is mostly what it looks like, so that it is taken (see tag_warnings).
+        if isinstance(value, (bool, float)):
+            problems.append(unquoted_problem(f"tag {key}", value))
+        elif _TAG_VALUE.fullmatch(str(value)) is None:
             problems.append(
                 f"tag {key}: {value!r} must be at most 256 letters, digits, blanks and _.:/=+-@. Change it."
             )
-        if str(key).lower().startswith("aws:") or str(key) == CLUSTER_TAG:
+        reserved = _folded(str(key), ignore_case=ignore_case) == CLUSTER_TAG
+        if str(key).lower().startswith("aws:") or reserved:
             problems.append(
                 f"tag key {key!r} is reserved: AWS sets aws: tags, the option cluster sets ours. Remove it."
             )
-    return problems
+    return problems + (_same_key_problems(tags or {}) if ignore_case else [])
+
+
+def _same_key_problems(tags: t.Mapping[str, t.Any]) -> list[str]:
+    spelt: dict[str, list[str]] = {}
+    for key in map(str, tags):
+        spelt.setdefault(key.lower(), []).append(key)
+    return [
+        f"the tag keys {', '.join(keys)} differ by case alone, and IAM takes them for one key of a role. Keep one."
+        for keys in spelt.values()
+        if len(keys) > 1
+    ]
+
+
+def tag_warnings(tags: t.Mapping[str, t.Any] | None) -> list[str]:
+    """Say which values of tags are numbers, so that what was written may be another text."""
+    given = tags if isinstance(tags, t.Mapping) else {}
+    return [
+        f"{unquoted_problem(f'tag {key}', value)} It is taken as {str(value)!r}."
+        for key, value in given.items()
+        if is_unquoted(value) and not isinstance(value, (bool, float))
+    ]
 
 
 def cluster_problems(cluster: str) -> list[str]:
-    """Say which rule the name of a cluster breaks: it becomes the value of a tag."""
-    if cluster and _TAG_VALUE.fullmatch(cluster):
+    """Say which rule the name of a cluster breaks: it becomes the value of a tag, and part of a tag's key."""
+    if is_unquoted(cluster):
+        return [unquoted_problem("The cluster's name", cluster)]
+    if cluster and _CLUSTER.fullmatch(cluster):
         return []
-    return [f"The cluster's name {cluster!r} must be 1 to 256 letters, digits, blanks and _.:/=+-@ (tag). Rename it."]
+    return [
+        f"The cluster's name {cluster!r} must be 1 to {_MAX_CLUSTER} letters, digits, blanks and _.:/=+-@: it becomes "
+        "the value of a tag, and part of a tag's key, which has at most 128 characters (IAM and S3). Rename it."
+    ]
 
 
-__all__: t.Final = ("CLUSTER_TAG", "cluster_problems", "foreign", "owner", "tag_changes", "tag_problems", "wanted_tags")
+__all__: t.Final = (
+    "CLUSTER_TAG",
+    "cluster_problems",
+    "foreign",
+    "owner",
+    "tag_changes",
+    "tag_problems",
+    "tag_warnings",
+    "wanted_tags",
+)

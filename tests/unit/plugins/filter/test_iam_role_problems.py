@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.filter.iam_role_problems import FilterModule
 
@@ -44,6 +45,36 @@ def test_a_line_for_what_is_wrong(role: dict[str, t.Any], options: dict[str, t.A
     assert says in problem
 
 
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [
+        ({**GOOD, "name": 10}, "name must be a text, and YAML has read the number 10"),
+        ({**GOOD, "description": True}, "description must be a text, and YAML has read the boolean true"),
+        ({**GOOD, "audiences": [1.1]}, "audiences must be a text, and YAML has read the number 1.1"),
+        ({**GOOD, "tags": {"paid": False}}, "tag paid must be a text, and YAML has read the boolean false"),
+        ({**GOOD, "tags": {"release": 1.1}}, "tag release must be a text, and YAML has read the number 1.1"),
+        ({**GOOD, "max_session_duration": True}, "max_session_duration must be a number of seconds"),
+    ],
+)
+def test_what_yaml_has_read_otherwise_is_told_as_such(role: dict[str, t.Any], says: str) -> None:
+    found = "\n".join(problems(role))
+    assert says in found
+    assert "quotes" in found or "boolean" in found
+
+
+def test_a_cluster_that_is_a_number_is_told_as_such() -> None:
+    assert "The cluster's name must be a text, and YAML has read the number 7" in "\n".join(problems(GOOD, cluster=7))
+
+
+def test_a_whole_number_as_a_tag_is_taken_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, line: warned.append(line))
+    assert problems({**GOOD, "tags": {"cost": 83, "team": "a"}}) == []
+    [line] = warned
+    assert "tag cost" in line
+    assert "taken as '83'" in line
+
+
 def test_an_annotation_names_one_role() -> None:
     other = {**GOOD, "name": "b"}
     assert problems(GOOD, other) == []
@@ -59,7 +90,5 @@ class Bound(dict[str, t.Any]):
 
 
 def test_many_roles_are_checked_in_linear_time() -> None:
-    assert (
-        problems(Bound({**GOOD, "inline_policies": Bound({"p": Bound({"Statement": [Bound({"Effect": "Allow"})]})})}))
-        == []
-    )
+    statement = Bound({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
+    assert problems(Bound({**GOOD, "inline_policies": Bound({"p": Bound({"Statement": [statement]})})})) == []

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime
+import json
 import re
 import typing as t
 from dataclasses import replace
@@ -23,6 +25,14 @@ PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/prod"
 SETTINGS = Settings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 
+DENY = {"Effect": "Deny", "NotAction": "s3:*", "NotResource": "*"}
+
+
+def policy(**changes: object) -> dict[str, t.Any]:
+    """An inline policy whose statement has changes; None leaves an element out."""
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", **changes}
+    return {"p": {"Statement": [{key: value for key, value in statement.items() if value is not None}]}}
+
 
 def role(**options: object) -> dict[str, t.Any]:
     return {"name": "reports", "service_accounts": ["apps/reports"], **options}
@@ -38,10 +48,15 @@ def role(**options: object) -> dict[str, t.Any]:
         role(service_accounts=["*/web", "preview-?/*"], allow_wildcards=True),
         role(managed_policies=["arn:aws:iam::aws:policy/service-role/X", f"arn:aws:iam::{ACCOUNT}:policy/a/b/c"]),
         role(managed_policies=[], inline_policies={}, permissions_boundary="", description=""),
-        role(inline_policies={"s3": DOCUMENT, "text": '{"Statement": [{"Effect": "Deny"}]}'}),
+        role(inline_policies={"s3": DOCUMENT, "text": json.dumps({"Statement": DENY})}),
         role(permissions_boundary="arn:aws:iam::aws:policy/PowerUserAccess", path="/a/b/", max_session_duration=43200),
         role(tags={"team": "Größe 1", "empty": ""}, description="Zürich\nx"),
         role(audiences=["https://vault.example.com", "sts.amazonaws.com"]),
+        role(managed_policies=[f"arn:aws:iam::aws:policy/p{n}" for n in range(10)]),
+        role(inline_policies={"p": {**DOCUMENT, "Version": datetime.date(2012, 10, 17)}}),
+        role(inline_policies=policy(Condition={"Bool": {"aws:SecureTransport": True}})),
+        role(tags={"Team": "a", "teams": "b", "cost": 12}),
+        role(session_tags=True),
         {"name": "gone", "state": "absent"},
     ],
 )
@@ -54,10 +69,10 @@ def test_good_input_is_taken(good: dict[str, t.Any]) -> None:
 
 def test_what_is_not_given_gets_its_default_and_text_becomes_data() -> None:
     [item] = checked_items(
-        [{"name": "a", "service_accounts": "apps/a", "inline_policies": {"p": '{"Statement": [1]}'}}], SETTINGS
+        [{"name": "a", "service_accounts": "apps/a", "inline_policies": {"p": json.dumps(DOCUMENT)}}], SETTINGS
     )
     assert item["service_accounts"] == ["apps/a"]
-    assert item["inline_policies"] == {"p": {"Statement": [1]}}
+    assert item["inline_policies"] == {"p": DOCUMENT}
     assert (item["state"], item["adopt"], item["allow_wildcards"]) == ("present", False, False)
     assert "managed_policies" not in item or item["managed_policies"] is None
 
@@ -121,6 +136,41 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
         (role(tags={"a": "x" * 257}), ["at most 256"]),
         (role(tags={"a": "x;y"}), ["'x;y'"]),
         (role(tags={str(n): "" for n in range(50)}), ["50 tags", "49"]),
+        (role(tags={"Team": "a", "team": "b"}), ["Team, team", "case alone"]),
+        (role(tags={"COST": "1", "cost": "1", "x": "1", "X": "2"}), ["COST, cost", "x, X"]),
+        (role(tags={"ONPREM.irsa/Cluster": "x"}), ["reserved"]),
+        (role(tags={"paid": True}), ["tag paid", "boolean true", "quotes"]),
+        (role(tags={"release": 1.1}), ["tag release", "the number 1.1", "quotes"]),
+        (role(name=10), ["name must be a text", "the number 10", "quotes"]),
+        (role(name=False), ["the boolean false", "quotes"]),
+        (role(path=10), ["path must be a text", "quotes"]),
+        (role(service_accounts=[12]), ["service_accounts must be a text", "quotes"]),
+        (role(permissions_boundary=1e3), ["the number 1000.0", "quotes"]),
+        (role(max_session_duration=True), ["max_session_duration", "boolean"]),
+        (role(max_session_duration=448), ["448", "octal"]),
+        (role(managed_policies=[f"arn:aws:iam::aws:policy/p{n}" for n in range(11)]), ["11 managed", "quota is 10"]),
+        (role(inline_policies=policy(Effect="Permit")), ["'Permit'", "Allow or Deny"]),
+        (role(inline_policies=policy(Effect="allow")), ["'allow'", "Allow or Deny"]),
+        (role(inline_policies=policy(Effect=None)), ["None", "Allow or Deny"]),
+        (role(inline_policies=policy(Action=None)), ["either Action or NotAction"]),
+        (role(inline_policies=policy(Action=None, Actions="s3:*")), ["'Actions'", "Did you mean Action?"]),
+        (role(inline_policies=policy(Resource=None)), ["either Resource or NotResource"]),
+        (role(inline_policies=policy(NotResource="*")), ["either Resource or NotResource"]),
+        (role(inline_policies=policy(Principal="*")), ["'Principal'"]),
+        (role(inline_policies=policy(Condition={"StringEqual": {"a:b": "c"}})), ["'StringEqual'"]),
+        (role(inline_policies=policy(Condition={"StringEquals": "c"})), ["StringEquals must be a mapping"]),
+        (role(inline_policies={"p": {"Statement": [1]}}), ["statement 1 is 1"]),
+        (role(inline_policies={"p": {**DOCUMENT, "Version": "2012-10-18"}}), ["'2012-10-18'", "2012-10-17"]),
+        (role(inline_policies={"p": {**DOCUMENT, "Version": 20121017}}), ["20121017", "2012-10-17"]),
+        (role(inline_policies={"p": {**DOCUMENT, "version": "2012-10-17"}}), ["'version'", "Did you mean Version?"]),
+        (role(conditions={"StringEquals": {"oidc.example.com/prod:sub": "x"}}), [":sub", "service_accounts"]),
+        (role(conditions={"StringLike": {"OIDC.example.com:AUD": "*"}}), [":AUD", "audiences"]),
+        (role(conditions={"Null": {"other.example:aud": "true"}}), [":aud", "Remove it"]),
+        (role(conditions={"IpAdress": {"aws:SourceIp": "203.0.113.0/24"}}), ["'IpAdress'"]),
+        (role(conditions={"IpAddress": "203.0.113.0/24"}), ["must be a mapping"]),
+        (role(conditions={"IpAddress": {}}), ["must be a mapping"]),
+        (role(conditions={"IpAddress": {"aws:SourceIp": []}}), ["as its value"]),
+        (role(conditions={"IpAddress": {"aws:SourceIp": {"a": "b"}}}), ["as its value"]),
         (role(audiences=["a*"]), ["'a*'", "audience"]),
         (role(audiences=[""]), ["audience ''"]),
         (role(audiences=["x" * 256]), ["1 to 255"]),
@@ -145,10 +195,37 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("cluster", ["", "x" * 257, "a;b"])
+@pytest.mark.parametrize("cluster", ["", "x" * 109, "a;b"])
 def test_the_cluster_becomes_a_tag(cluster: str) -> None:
     with pytest.raises(InputError, match="The cluster's name"):
         checked_items([], replace(SETTINGS, cluster=cluster))
+
+
+def test_a_cluster_s_name_leaves_room_for_the_tag_s_key() -> None:
+    assert checked_items([role()], replace(SETTINGS, cluster="x" * 108))
+
+
+def test_values_of_conditions_become_texts() -> None:
+    given = {"Bool": {"aws:SecureTransport": True}, "NumericLessThan": {"aws:MultiFactorAuthAge": [60, "90"]}}
+    [item] = checked_items([role(conditions=given)], SETTINGS)
+    assert item["conditions"] == {
+        "Bool": {"aws:SecureTransport": "true"},
+        "NumericLessThan": {"aws:MultiFactorAuthAge": ["60", "90"]},
+    }
+
+
+def test_the_quota_of_managed_policies_is_the_account_s() -> None:
+    many = role(managed_policies=[f"arn:aws:iam::aws:policy/p{n}" for n in range(15)])
+    assert checked_items([many], replace(SETTINGS, managed_policies_limit=15))
+    with pytest.raises(InputError, match="managed_policies_limit 0 must be at least 1"):
+        checked_items([], replace(SETTINGS, managed_policies_limit=0))
+
+
+def test_a_provider_is_trusted_or_retired() -> None:
+    options = {"cluster": "prod", "audience": "a", "retired_provider_arns": [PROVIDER, "oidc.example.com"]}
+    _settings, problems = read_settings([PROVIDER], options)
+    assert f"{PROVIDER} is among oidc_provider_arns and retired_provider_arns" in problems[0]
+    assert "'oidc.example.com' must be the ARN" in problems[1]
 
 
 def test_the_common_audience_is_checked() -> None:
