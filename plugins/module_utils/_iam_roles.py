@@ -27,16 +27,22 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust import (
     merge,
     prune,
     refuse_oversize,
+    removals,
     serialise,
+    shared_statements,
+    trusted_providers,
     trusts,
 )
 
-# IAM and STS quotas: "Role trust policy length"; it can be raised to 4096.
+# IAM and STS quotas: "Role trust policy length", which can be raised to 4096; "Managed policies per role", which can be
+# raised, too; "Role inline policy size", of all of a role's together and without white space, which cannot.
 TRUST_POLICY_LIMIT: t.Final = 2048
+MANAGED_POLICIES_LIMIT: t.Final = 10
+INLINE_LIMIT: t.Final = 10240
 
 # A role as the user writes it, by ROLE_OPTIONS of _iam_role_input; None stands for an option that was not given.
 Item = t.Mapping[str, t.Any]
-Action = t.Literal["create", "update", "delete", "release", "none", "refuse"]
+Action = t.Literal["create", "update", "delete", "release", "leave", "none", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,30 @@ class Settings:
     audience: str
     trust_policy_limit: int = TRUST_POLICY_LIMIT
     purge_tags: bool = True
+    managed_policies_limit: int = MANAGED_POLICIES_LIMIT
+    retired_provider_arns: tuple[str, ...] = ()
+    """Providers of former issuers of the cluster, which its roles are to trust no more."""
+    owners: t.Mapping[str, str | None] = field(default_factory=dict)
+    """The cluster by whose tag each other provider that roles trust belongs to it; a provider that is not in IAM (any
+    more), and so lets nobody in, has an empty name."""
+
+    @property
+    def own_provider_arns(self) -> tuple[str, ...]:
+        """The providers that are known by name to be the cluster's, of its issuer and of former ones."""
+        return (*self.provider_arns, *self.retired_provider_arns)
 
     def trusts_of(self, item: Item) -> list[Trust]:
-        """Return what the role is to trust: for each issuer, the role's audiences and service accounts."""
-        return [Trust.of(arn, self.audiences_of(item), item["service_accounts"]) for arn in self.provider_arns]
+        """Return what the role should trust: for each issuer, the role's audiences and service accounts."""
+        return [
+            Trust.of(
+                arn,
+                self.audiences_of(item),
+                item["service_accounts"],
+                conditions=item.get("conditions"),
+                session_tags=bool(item.get("session_tags")),
+            )
+            for arn in self.provider_arns
+        ]
 
     def audiences_of(self, item: Item) -> list[str]:
         """Return the audiences of a role's tokens: its own, else the one of all."""
@@ -76,6 +102,8 @@ class Role:
     """ARNs, sorted."""
     inline_policies: t.Mapping[str, Policy] = field(default_factory=dict)
     tags: t.Mapping[str, str] = field(default_factory=dict)
+    instance_profiles: tuple[str, ...] | None = ()
+    """Names, sorted; None where they could not be read."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +118,10 @@ class RolePlan:
     calls: tuple[Call, ...] = ()
     problem: str = ""
     """Why the role was refused, or what AWS answered."""
+    removed: tuple[str, ...] = ()
+    """What is removed from the trust policy, a line each."""
+    warnings: tuple[str, ...] = ()
+    """What stays and should be known, a line each."""
 
     @property
     def changed(self) -> bool:
@@ -103,6 +135,7 @@ class RolePlan:
         return {
             **{side: {} if role is None else _shown(role) for side, role in sides.items()},
             **{f"{side}_header": header for side in sides},
+            **({"prepared": "".join(f"{header}: {line}\n" for line in self.removed)} if self.removed else {}),
         }
 
     def result(self, settings: Settings) -> dict[str, t.Any]:
@@ -116,7 +149,8 @@ class RolePlan:
             "service_accounts": list(self.item["service_accounts"]),
             "audiences": settings.audiences_of(self.item),
         }
-        return {**result, "error": self.problem} if self.problem else result
+        lines = {"removed": list(self.removed), "notes": list(self.warnings), "error": self.problem}
+        return {**result, **{key: value for key, value in lines.items() if value}}
 
 
 def outcome(plans: t.Sequence[RolePlan], settings: Settings) -> dict[str, t.Any]:
@@ -139,7 +173,45 @@ def unlisted(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: 
     """Return, as items to remove, the roles of the cluster that are not among the items."""
     listed = {item["name"].lower() for item in items}
     names = [role.name for key, role in sorted(observed.items()) if key not in listed and _is_ours(role, settings)]
-    return [{"name": name, "state": "absent", "service_accounts": [], "adopt": False} for name in names]
+    return [
+        {"name": name, "state": "absent", "service_accounts": [], "adopt": False, "listed": False} for name in names
+    ]
+
+
+def dropped(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: Settings) -> list[str]:
+    """Return the names of the roles that were taken off the list: the cluster's own, which trust its issuer still."""
+    names = [item["name"] for item in unlisted(items, observed, settings)]
+    return [name for name in names if _trusted_of(observed[name.lower()], settings.own_provider_arns)]
+
+
+def other_providers(observed: t.Iterable[Role], settings: Settings) -> list[str]:
+    """Return the ARNs of the providers in the account beside SETTINGS' own that the cluster's roles trust, in order."""
+    home = f"arn:{settings.partition}:iam::{settings.account}:oidc-provider/"
+    found = {arn for role in observed if _is_ours(role, settings) for arn in trusted_providers(role.trust_policy)}
+    return sorted(arn for arn in found - set(settings.own_provider_arns) if arn.startswith(home))
+
+
+def former_providers(observed: t.Iterable[Role], settings: Settings) -> list[str]:
+    """Return the ARNs of the providers that former issuers of the cluster have left behind, in order.
+
+    A provider is one if it carries the cluster's tag and every role that trusts it is the cluster's and trusts one of
+    its own providers, too. One that a role trusts without that may be of another cluster of the same name.
+    """
+    roles = list(observed)
+    candidates = [arn for arn, name in settings.owners.items() if name == settings.cluster]
+    return sorted(
+        arn
+        for arn in candidates
+        if all(
+            _is_ours(role, settings) and _trusted_of(role, settings.own_provider_arns)
+            for role in roles
+            if trusts(role.trust_policy or {}, arn)
+        )
+    )
+
+
+def _trusted_of(role: Role, provider_arns: t.Iterable[str]) -> list[str]:
+    return [arn for arn in provider_arns if trusts(role.trust_policy or {}, arn)]
 
 
 def _is_ours(role: Role, settings: Settings) -> bool:
@@ -157,9 +229,22 @@ def plan_role(item: Item, observed: Role | None, settings: Settings) -> RolePlan
         after = _wanted(item, observed or blank, settings)
     except IrsaError as error:
         return RolePlan(item, "refuse", arn, observed, observed, problem=str(error))
-    calls = tuple(_creation(after) if observed is None else _changes(observed, after))
+    calls = tuple(_creation(after, settings) if observed is None else _changes(observed, after, settings))
     action: Action = "create" if observed is None else "update" if calls else "none"
-    return RolePlan(item, action, arn, observed, after, calls)
+    before = observed.trust_policy if observed else None
+    removed = [
+        *removals(_without_retired(before, settings), settings.trusts_of(item)),
+        *(f"removed: it let in tokens of {arn}" for arn in settings.retired_provider_arns if trusts(before or {}, arn)),
+    ]
+    warnings = shared_statements(after.trust_policy, settings.own_provider_arns)
+    return RolePlan(item, action, arn, observed, after, calls, removed=tuple(removed), warnings=tuple(warnings))
+
+
+def _without_retired(policy: Policy | None, settings: Settings) -> Policy | None:
+    """Return the policy without the statements for former issuers; the policy itself when it has none."""
+    if policy is None or not any(trusts(policy, arn) for arn in settings.retired_provider_arns):
+        return policy
+    return prune(policy, settings.retired_provider_arns)
 
 
 def _arn(item: Item, settings: Settings) -> str:
@@ -182,17 +267,55 @@ def _refuse_foreign(item: Item, observed: Role | None, settings: Settings) -> No
 
 def _plan_absent(item: Item, arn: str, observed: Role | None, settings: Settings) -> RolePlan:
     """Plan the end of a role: it stays, without what is ours, where others rely on it."""
-    if observed is None or (
-        not _is_ours(observed, settings)
-        and not any(trusts(observed.trust_policy or {}, provider) for provider in settings.provider_arns)
-    ):
+    policy = {} if observed is None else observed.trust_policy or {}
+    trusted = [] if observed is None else _trusted_of(observed, settings.own_provider_arns)
+    if observed is None or not (trusted or _is_ours(observed, settings)):
         return RolePlan(item, "none", arn, observed, observed)
     _refuse_foreign(item, observed, settings)
-    rest = prune(observed.trust_policy or {}, settings.provider_arns)
-    if not rest["Statement"]:
-        return RolePlan(item, "delete", arn, observed, None, tuple(_deletion(observed)))
+    rest = prune(policy, [*settings.own_provider_arns, *_kin(item, observed, settings)])
+    if not rest.get("Statement"):
+        _refuse_in_use(observed)
+        return RolePlan(item, "delete", arn, observed, None, tuple(_deletion(observed, settings)))
+    if not trusted and trusted_providers(rest):
+        return RolePlan(item, "leave", arn, observed, observed, warnings=(_left(observed, settings),))
     after = replace(observed, trust_policy=rest, tags={k: v for k, v in observed.tags.items() if k != CLUSTER_TAG})
-    return RolePlan(item, "release", arn, observed, after, tuple(_changes(observed, after)))
+    return RolePlan(item, "release", arn, observed, after, tuple(_changes(observed, after, settings)))
+
+
+def _kin(item: Item, role: Role, settings: Settings) -> list[str]:
+    """Return the other providers whose statements in a role are the cluster's to remove, and those that are gone.
+
+    By its tag a provider is of a former issuer, or of another cluster of the same name. It is the former where the role
+    trusts one of the cluster's own providers, too, or was named to be removed.
+    """
+    known = item.get("listed", True) or _trusted_of(role, settings.own_provider_arns)
+    return [arn for arn, name in settings.owners.items() if known and name in {settings.cluster, ""}]
+
+
+def _left(role: Role, settings: Settings) -> str:
+    providers = [arn for arn in trusted_providers(role.trust_policy) if arn not in settings.own_provider_arns]
+    whom = ", ".join(providers) or "others"
+    return (
+        f"The role {role.arn} is left as it is: it carries the tag of the cluster {settings.cluster} and trusts "
+        f"{whom}, not this cluster's issuer. If that is a former issuer of this cluster, name it in "
+        "retired_provider_arns (of the role irsa_iam: irsa_iam_retired_issuers); if it is another cluster's, give one "
+        "of the two another name."
+    )
+
+
+def _refuse_in_use(role: Role) -> None:
+    """Raise IrsaError where IAM would not delete the role, before its policies are removed."""
+    if role.instance_profiles is None:
+        raise IrsaError(
+            f"Whether the role {role.arn} is in an instance profile could not be read, and IAM deletes no such role.",
+            fix="Allow iam:ListInstanceProfilesForRole to the identity that runs the play.",
+        )
+    if role.instance_profiles:
+        profiles = ", ".join(role.instance_profiles)
+        raise IrsaError(
+            f"The role {role.arn} is in the instance profile {profiles}: IAM deletes no such role (DeleteConflict).",
+            fix="Remove it there (aws iam remove-role-from-instance-profile), then run again.",
+        )
 
 
 def _wanted(item: Item, current: Role, settings: Settings) -> Role:
@@ -209,9 +332,10 @@ def _wanted(item: Item, current: Role, settings: Settings) -> Role:
     if item.get("inline_policies") is not None:
         given["inline_policies"] = _by_meaning(current.inline_policies, item["inline_policies"])
     trust = settings.trusts_of(item)
-    given["trust_policy"] = merge(current.trust_policy, trust)
+    given["trust_policy"] = merge(_without_retired(current.trust_policy, settings), trust)
     refuse_oversize(given["trust_policy"], trust, settings.trust_policy_limit)
-    given["tags"] = wanted_tags(current.tags, item.get("tags"), cluster=settings.cluster, purge=settings.purge_tags)
+    purge = settings.purge_tags
+    given["tags"] = wanted_tags(current.tags, item.get("tags"), cluster=settings.cluster, purge=purge, ignore_case=True)
     return replace(current, **given)
 
 
@@ -223,7 +347,7 @@ def _by_meaning(current: t.Mapping[str, Policy], wanted: t.Mapping[str, Policy])
     }
 
 
-def _creation(role: Role) -> t.Iterator[Call]:
+def _creation(role: Role, settings: Settings) -> t.Iterator[Call]:
     arguments = {
         "RoleName": role.name,
         "Path": role.path,
@@ -235,13 +359,16 @@ def _creation(role: Role) -> t.Iterator[Call]:
     }
     # An empty description or boundary is not one that IAM takes.
     yield Call("create_role", {name: value for name, value in arguments.items() if value != ""})
-    yield from _changes(replace(role, managed_policies=(), inline_policies={}), role)
+    yield from _changes(replace(role, managed_policies=(), inline_policies={}), role, settings)
 
 
-def _changes(before: Role, after: Role) -> t.Iterator[Call]:
-    """Yield the calls that make BEFORE into AFTER: what is ours is marked first, what is granted is taken away last."""
+def _changes(before: Role, after: Role, settings: Settings) -> t.Iterator[Call]:
+    """Yield the calls that make BEFORE into AFTER: what is ours is marked first, what is granted is removed last.
+
+    Policies are removed first where the quotas leave no room for the new ones beside them.
+    """
     name = {"RoleName": before.name}
-    to_set, to_remove = tag_changes(before.tags, after.tags)
+    to_set, to_remove = tag_changes(before.tags, after.tags, ignore_case=True)
     if to_set:
         yield Call("tag_role", {**name, "Tags": to_set})
     if before.permissions_boundary != after.permissions_boundary:
@@ -252,7 +379,9 @@ def _changes(before: Role, after: Role) -> t.Iterator[Call]:
         yield Call("update_role", {**name, **session})
     if before.trust_policy != after.trust_policy:
         yield Call("update_assume_role_policy", {**name, "PolicyDocument": serialise(after.trust_policy or {})})
-    yield from _policy_changes(before, after)
+    inline_first, inline_last = _inline_changes(before, after)
+    managed_first, managed_last = _managed_changes(before, after, settings.managed_policies_limit)
+    yield from [*inline_first, *managed_first, *managed_last, *inline_last]
     if to_remove:
         yield Call("untag_role", {**name, "TagKeys": to_remove})
 
@@ -264,30 +393,64 @@ def _boundary(role: Role) -> Call:
     return Call("delete_role_permissions_boundary", {"RoleName": role.name})
 
 
-def _policy_changes(before: Role, after: Role) -> t.Iterator[Call]:
+def _managed_changes(before: Role, after: Role, limit: int) -> tuple[list[Call], list[Call]]:
+    """Return the calls that attach, after as many detachments as they need for room, and the other detachments."""
+
+    def call(operation: str, arn: str) -> Call:
+        return Call(operation, {"RoleName": before.name, "PolicyArn": arn})
+
+    new = sorted(set(after.managed_policies) - set(before.managed_policies))
+    old = sorted(set(before.managed_policies) - set(after.managed_policies))
+    excess = max(0, len(before.managed_policies) + len(new) - limit) if new else 0
+    detachments = [call("detach_role_policy", arn) for arn in old]
+    attachments = [call("attach_role_policy", arn) for arn in new]
+    return [*detachments[:excess], *attachments], detachments[excess:]
+
+
+def inline_size(policies: t.Mapping[str, Policy]) -> int:
+    """Return how many characters the inline policies of a role count together against IAM's quota."""
+    return sum(len(serialise(document)) for document in policies.values())
+
+
+def _inline_changes(before: Role, after: Role) -> tuple[list[Call], list[Call]]:
+    """Return the calls that write inline policies, and those that delete: all first where there is no room for both.
+
+    What becomes shorter is written before what becomes longer, so that the sum never exceeds that of the end.
+    """
     name = {"RoleName": before.name}
-    for policy, document in after.inline_policies.items():
-        if before.inline_policies.get(policy) != document:
-            yield Call("put_role_policy", {**name, "PolicyName": policy, "PolicyDocument": serialise(document)})
-    for arn in sorted(set(after.managed_policies) - set(before.managed_policies)):
-        yield Call("attach_role_policy", {**name, "PolicyArn": arn})
-    for arn in sorted(set(before.managed_policies) - set(after.managed_policies)):
-        yield Call("detach_role_policy", {**name, "PolicyArn": arn})
-    for policy in sorted(set(before.inline_policies) - set(after.inline_policies)):
-        yield Call("delete_role_policy", {**name, "PolicyName": policy})
+    old = sorted(set(before.inline_policies) - set(after.inline_policies))
+    new = {n: document for n, document in after.inline_policies.items() if before.inline_policies.get(n) != document}
+
+    def growth(policy: str) -> int:
+        return inline_size({"": new[policy]}) - inline_size({"": before.inline_policies.get(policy, {})})
+
+    puts = [
+        Call("put_role_policy", {**name, "PolicyName": policy, "PolicyDocument": serialise(new[policy])})
+        for policy in sorted(new, key=growth)
+    ]
+    deletions = [Call("delete_role_policy", {**name, "PolicyName": policy}) for policy in old]
+    fits = inline_size({**before.inline_policies, **after.inline_policies}) <= INLINE_LIMIT
+    return (puts, deletions) if fits or not puts else ([*deletions, *puts], [])
 
 
-def _deletion(role: Role) -> t.Iterator[Call]:
-    yield from _policy_changes(role, replace(role, managed_policies=(), inline_policies={}))
+def _deletion(role: Role, settings: Settings) -> t.Iterator[Call]:
+    bare = replace(role, managed_policies=(), inline_policies={})
+    yield from [*_managed_changes(role, bare, settings.managed_policies_limit)[1], *_inline_changes(role, bare)[1]]
     yield Call("delete_role", {"RoleName": role.name})
 
 
 __all__: t.Final = (
+    "INLINE_LIMIT",
+    "MANAGED_POLICIES_LIMIT",
     "TRUST_POLICY_LIMIT",
     "Item",
     "Role",
     "RolePlan",
     "Settings",
+    "dropped",
+    "former_providers",
+    "inline_size",
+    "other_providers",
     "outcome",
     "plan_role",
     "plan_roles",

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import CLUSTER_TAG
+
 Policy = dict[str, t.Any]
 
 # Calls whose action has another name; all others have the operation's own.
@@ -73,12 +75,20 @@ PROVIDER_CALLS: t.Final = (
     "iam:RemoveClientIDFromOpenIDConnectProvider",
     "iam:UpdateOpenIDConnectProviderThumbprint",
 )
-LISTING_CALLS: t.Final = ("iam:GetAccountAuthorizationDetails", "iam:ListRoles")
+LISTING_CALLS: t.Final = (
+    "iam:GetAccountAuthorizationDetails",
+    "iam:ListRoles",
+    "iam:ListOpenIDConnectProviders",
+)
+# Of the providers of former issuers, and to see whose the others are that roles trust.
+READ_PROVIDER_CALLS: t.Final = ("iam:GetOpenIDConnectProvider",)
+FORMER_PROVIDER_CALLS: t.Final = ("iam:DeleteOpenIDConnectProvider",)
 ROLE_CALLS: t.Final = (
     "iam:GetRole",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
     "iam:GetRolePolicy",
+    "iam:ListInstanceProfilesForRole",
     "iam:CreateRole",
     "iam:TagRole",
     "iam:UntagRole",
@@ -113,12 +123,15 @@ class Scope(t.NamedTuple):
     """Names of roles, with their path and wildcards."""
     cloudfront: bool = False
     hosted_zone_id: str = ""
+    cluster: str = ""
+    """The value of the ownership tag of former issuers' providers; none for whatever the collection has made."""
 
 
 def operator_policy(scope: Scope) -> Policy:
     """Return the IAM policy that allows the calls of the collection on these resources, and nothing else."""
     bucket, iam = f"arn:{scope.partition}:s3:::{scope.bucket}", f"arn:{scope.partition}:iam::{scope.account}"
     provider = [f"{iam}:oidc-provider/{scope.issuer_path}"] if scope.issuer_path else []
+    any_provider = [f"{iam}:oidc-provider/*"] if scope.issuer_path else []
     rows: list[tuple[str, t.Iterable[str], list[str]]] = [
         ("Bucket", BUCKET_CALLS, [bucket] if scope.bucket else []),
         ("Documents", OBJECT_CALLS, [f"{bucket}/{key}" for key in scope.object_keys] if scope.bucket else []),
@@ -126,13 +139,24 @@ def operator_policy(scope: Scope) -> Policy:
         ("Distribution", CLOUDFRONT_CALLS, ["*"] if scope.cloudfront else []),
         ("Zone", ZONE_CALLS, [f"arn:{scope.partition}:route53:::hostedzone/{scope.hosted_zone_id}"]),
         ("Provider", PROVIDER_CALLS, provider),
+        ("Providers", READ_PROVIDER_CALLS, any_provider),
+        ("FormerProviders", FORMER_PROVIDER_CALLS, any_provider),
         ("Listing", LISTING_CALLS, ["*"] if provider else []),
         ("Roles", ROLE_CALLS, [f"{iam}:role/{name}" for name in scope.roles] if provider else []),
     ]
     if not scope.hosted_zone_id:
         rows = [row for row in rows if row[0] != "Zone"]
+    tag = f"aws:ResourceTag/{CLUSTER_TAG}"
+    tagged = {"StringEquals": {tag: scope.cluster}} if scope.cluster else {"Null": {tag: "false"}}
+    conditions = {"FormerProviders": {"Condition": tagged}}
     statements = [
-        {"Sid": f"OnpremIrsa{name}", "Effect": "Allow", "Action": actions(calls), "Resource": resources}
+        {
+            "Sid": f"OnpremIrsa{name}",
+            "Effect": "Allow",
+            "Action": actions(calls),
+            "Resource": resources,
+            **conditions.get(name, {}),
+        }
         for name, calls, resources in rows
         if resources
     ]

@@ -32,6 +32,10 @@ options:
       - The issuer whose provider is to be shown, as it is in the claim C(iss) of the tokens, beginning with C(https://).
       - When not given, all of them are.
     type: str
+  cluster:
+    description:
+      - Name of a cluster. Only the providers that carry its ownership tag are shown, of its issuer and of former ones.
+    type: str
 seealso:
   - module: onprem.irsa.iam_oidc_provider
 notes:
@@ -97,14 +101,17 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
     read_provider,
     read_providers,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import owner
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn, shown
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
 
 
 def main() -> t.NoReturn:
-    module = AnsibleAWSModule(argument_spec={"url": {"type": "str"}}, supports_check_mode=True)
-    url, result = module.params["url"], {}
+    module = AnsibleAWSModule(
+        argument_spec={"url": {"type": "str"}, "cluster": {"type": "str"}}, supports_check_mode=True
+    )
+    url, cluster, result = module.params["url"], module.params["cluster"], {}
     with reported(module):
         if url is None:
             providers = read_providers(iam_client(module))
@@ -114,6 +121,7 @@ def main() -> t.NoReturn:
             result["arn"] = provider_arn(url, partition=partition, account=account)
             found = read_provider(iam_client(module), result["arn"])
             providers = [found] if found else []
+        providers = [each for each in providers if cluster is None or owner(each.tags) == cluster]
     module.exit_json(changed=False, providers=[shown(provider) for provider in providers], **result)
 
 

@@ -15,7 +15,9 @@ description:
   - Makes sure that each role of a list exists, lets the named service accounts assume it by the tokens of the cluster's
     issuer, and has the given policies.
   - Every trust policy names the audience and the service accounts. Statements of others in the same trust policy are
-    kept as they are; those for O(oidc_provider_arns) are made to say what is asked for, and nothing else.
+    kept as they are; those for O(oidc_provider_arns) are made to let in what is asked for, and nobody else. What they
+    let in beyond that is removed and named; conditions that narrow them further stay, unless O(roles[].conditions) says
+    which there should be.
   - Reads the account's roles by two listings whatever their number, compares by meaning, and writes only what differs.
   - Bad input is refused before the first call to AWS, everything that is wrong at once. When AWS refuses something for
     one role, the other roles are still done, and the task fails in the end with all reasons.
@@ -56,10 +58,18 @@ options:
       - ARNs of the IAM identity providers whose service accounts may assume the roles, all of one account. What follows
         C(oidc-provider/) is the issuer without C(https://).
       - Several make every role trust the service accounts of several clusters, or of an old and a new issuer.
-      - A provider that is taken from this list keeps the trust that it has.
+      - A provider that is removed from this list keeps the trust that it has; O(retired_provider_arns) ends it.
     type: list
     elements: str
     required: true
+  retired_provider_arns:
+    description:
+      - ARNs of the identity providers of former issuers of the cluster, whose tokens should open the roles no more.
+      - The statements for them are removed from O(roles), and named. A role that is to be removed counts them as the
+        cluster's own.
+    type: list
+    elements: str
+    default: []
   audience:
     description:
       - The audience (claim C(aud)) that tokens must have, for roles that name none of their own.
@@ -79,8 +89,10 @@ options:
         required: true
       state:
         description:
-          - V(absent) deletes the role with its inline policies. When others trust it, too, then it stays, without our
-            statements and without the ownership tag.
+          - V(absent) deletes the role with its inline policies. When others can assume it, too, then it stays, without
+            our statements and without the ownership tag. Providers with the ownership tag of O(cluster), of former
+            issuers, and providers that are gone are no others.
+          - A role in an instance profile is refused before anything is removed from it, for IAM deletes no such role.
         type: str
         choices: [present, absent]
         default: present
@@ -103,15 +115,32 @@ options:
           - The identity providers must have them, too.
         type: list
         elements: str
+      conditions:
+        description:
+          - What must hold beside the audience and the service account, as in a policy. By operator (such as
+            C(IpAddress)) and by condition key (such as C(aws:SourceIp)), one value or a list.
+          - When not given, conditions that somebody added to the statements stay as they are. When given, these are the
+            only ones; an empty dictionary removes all others.
+          - Keys for the audience and the subject (C(ISSUER:aud), C(ISSUER:sub)) are refused. They have options of their
+            own.
+        type: dict
+      session_tags:
+        description:
+          - Whether the session may be given tags, from the token or by who assumes the role (C(sts:TagSession)).
+        type: bool
+        default: false
       managed_policies:
         description:
-          - ARNs of the managed policies of the role; others are detached.
+          - ARNs of the managed policies of the role, at most O(managed_policies_limit); others are detached. New ones
+            are attached first, as far as the quota leaves room.
           - When not given, they stay as they are. An empty list detaches all.
         type: list
         elements: str
       inline_policies:
         description:
           - Inline policies of the role, the policy document (as YAML, or as JSON text) by its name; others are deleted.
+            Together they may have 10240 characters, without white space. New ones are written first where the quota
+            leaves room.
           - When not given, they stay as they are. An empty dictionary deletes all.
         type: dict
       permissions_boundary:
@@ -136,6 +165,8 @@ options:
       tags:
         description:
           - Tags of the role. When not given, they stay as they are.
+          - Keys of a role's tags differ by more than their case (a rule of IAM); a key that is there stays as it is
+            spelt.
         type: dict
       adopt:
         description:
@@ -146,6 +177,8 @@ options:
     description:
       - Whether to remove, as by O(roles[].state=absent), the roles with the ownership tag of O(cluster) that are not
         among O(roles).
+      - A role that carries the tag and trusts other providers alone may be of another cluster of the same name; it is
+        left as it is, and named.
       - Needs the permission C(iam:GetAccountAuthorizationDetails), for it looks at all roles of the account.
     type: bool
     default: false
@@ -161,6 +194,11 @@ options:
         of the account, to 4096 at most.
     type: int
     default: 2048
+  managed_policies_limit:
+    description:
+      - How many managed policies a role may have. IAM takes 10 unless AWS has raised the quota of the account.
+    type: int
+    default: 10
 seealso:
   - module: onprem.irsa.iam_oidc_provider
   - module: amazon.aws.iam_role
@@ -170,7 +208,9 @@ seealso:
 notes:
   - Needs the permissions C(sts:GetCallerIdentity), C(iam:GetAccountAuthorizationDetails) and C(iam:ListRoles). Without
     the second, it reads each role by itself with C(iam:GetRole), C(iam:ListAttachedRolePolicies),
-    C(iam:ListRolePolicies) and C(iam:GetRolePolicy).
+    C(iam:ListRolePolicies), C(iam:GetRolePolicy) and C(iam:ListInstanceProfilesForRole).
+  - To remove roles it needs C(iam:GetOpenIDConnectProvider) for the other providers that they trust.
+  - The name of a cluster must be unique in an account, for by its tag the module knows what is whose.
 """
 
 EXAMPLES = r"""
@@ -195,6 +235,19 @@ EXAMPLES = r"""
               - Effect: Allow
                 Action: sqs:SendMessage
                 Resource: arn:aws:sqs:eu-central-1:123456789012:preview
+
+- name: Let the role be assumed from the company's addresses alone
+  onprem.irsa.iam_roles:
+    cluster: prod
+    region: eu-central-1
+    oidc_provider_arns:
+      - arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    roles:
+      - name: prod-reports
+        service_accounts: [apps/reports]
+        conditions:
+          IpAddress:
+            aws:SourceIp: [203.0.113.0/24, 198.51.100.0/24]
 
 - name: Remove all roles of the cluster prod
   onprem.irsa.iam_roles:
@@ -232,7 +285,8 @@ roles:
     action:
       description:
         - What was done, or would be done in check mode. V(release) means that our part was removed and the role stays,
-          because others trust it; V(refuse) that nothing was tried.
+          because others trust it; V(leave) that nothing of it is this cluster's but the tag, so that it stays as it is;
+          V(refuse) that nothing was tried.
       type: str
       returned: always
       sample: create
@@ -252,14 +306,44 @@ roles:
       elements: str
       returned: always
       sample: [sts.amazonaws.com]
+    removed:
+      description:
+        - What was removed from the trust policy, a line each. It is in the diff, too.
+      type: list
+      elements: str
+      returned: when something was
+      sample: ["removed: it let in the action sts:TagSession"]
+    notes:
+      description: What stays and should be known, a line each. They are shown as warnings, too.
+      type: list
+      elements: str
+      returned: when there is something
     error:
       description: Why this role is not as asked for.
       type: str
       returned: for a role that failed
+dropped:
+  description:
+    - Names of the roles that carry the ownership tag of O(cluster), trust O(oidc_provider_arns) and are not among
+      O(roles). They can be assumed still.
+  returned: when the input is good and the roles could be listed, unless O(purge_roles=true)
+  type: list
+  elements: str
+  sample: [prod-old]
+former_provider_arns:
+  description:
+    - ARNs of the identity providers that former issuers of the cluster have left behind, as far as the roles show. They
+      carry its ownership tag, and every role that trusts them is the cluster's and trusts O(oidc_provider_arns), too.
+  returned: when roles are to be removed
+  type: list
+  elements: str
+  sample: [arn:aws:iam::123456789012:oidc-provider/oidc.example.com/old]
 """
 
 import typing as t
+from dataclasses import replace
 
+from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
@@ -268,6 +352,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
     iam_client,
     read_named_roles,
     read_owned_roles,
+    read_owners,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
@@ -277,19 +362,46 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import
     refuse_other_account,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
+    MANAGED_POLICIES_LIMIT,
     TRUST_POLICY_LIMIT,
+    Item,
+    Role,
+    Settings,
+    dropped,
+    former_providers,
     outcome,
     plan_roles,
     unlisted,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 
+if t.TYPE_CHECKING:
+    from mypy_boto3_iam.client import IAMClient
+
 SETTINGS: t.Final[dict[str, dict[str, t.Any]]] = {
     "cluster": {"type": "str", "required": True},
     "audience": {"type": "str", "default": "sts.amazonaws.com"},
     "trust_policy_limit": {"type": "int", "default": TRUST_POLICY_LIMIT},
     "purge_tags": {"type": "bool", "default": True},
+    "managed_policies_limit": {"type": "int", "default": MANAGED_POLICIES_LIMIT},
+    "retired_provider_arns": {"type": "list", "elements": "str", "default": []},
 }
+
+Observed = dict[str, Role]
+
+
+def observe(
+    module: AnsibleAWSModule, client: IAMClient, items: list[Item], settings: Settings, progress: Progress
+) -> tuple[Observed, list[Item], Settings]:
+    names = [item["name"] for item in items]
+    if module.params["purge_roles"]:
+        observed = read_owned_roles(client, names, settings.cluster)
+        items = [*items, *unlisted(items, observed, settings)]
+    else:
+        observed = read_named_roles(client, names, progress, settings.cluster)
+    if any(item["state"] == "absent" for item in items):
+        settings = replace(settings, owners=read_owners(client, observed.values(), settings))
+    return observed, items, settings
 
 
 def main() -> t.NoReturn:
@@ -308,15 +420,16 @@ def main() -> t.NoReturn:
         items = checked_items(module.params["roles"], settings, problems)
         refuse_other_account(settings, *caller(module))
         client, progress = iam_client(module), Progress(module.tmpdir)
-        names = [item["name"] for item in items]
-        if module.params["purge_roles"]:
-            observed = read_owned_roles(client, names, settings.cluster)
-            items += unlisted(items, observed, settings)
-        else:
-            observed = read_named_roles(client, names, progress)
+        observed, items, settings = observe(module, client, items, settings, progress)
         plans = plan_roles(items, observed, settings)
         done = plans if module.check_mode else apply_plans(client, plans, settings, progress)
         result = outcome(done, settings)
+    if any(item["state"] == "absent" for item in items):
+        result["former_provider_arns"] = former_providers(observed.values(), settings)
+    if items and not module.params["purge_roles"]:
+        result["dropped"] = dropped(items, observed, settings)
+    for line in [f"{plan.item['name']}: {line}" for plan in done for line in plan.warnings]:
+        warn(line)  # AnsibleAWSModule's own adds a deprecation of ansible-core's to every result
     if "msg" in result:
         module.fail_json(**result)
     module.exit_json(**result)

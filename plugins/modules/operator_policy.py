@@ -14,14 +14,15 @@ author:
 description:
   - Returns the IAM policy that allows the calls which the modules of the collection make, on the bucket, documents,
     identity provider and roles of one cluster alone.
-  - It is generated from those calls, of the publication, of the identity provider and roles, and of the teardown.
+  - It is generated from those calls, of the publication, of the identity provider and roles, and of the teardown. That
+    removes the identity providers of former issuers, too, by their ownership tag.
   - Asks nobody; needs no credentials.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
 options:
   account:
-    description: The id of the account, 12 digits.
+    description: The id of the account, 12 digits, in quotes.
     type: str
     required: true
   region:
@@ -52,6 +53,13 @@ options:
     description: The Route 53 zone in which the issuer's records are made.
     type: str
     default: ""
+  cluster:
+    description:
+      - Name of the cluster, the value of the ownership tag C(onprem.irsa/cluster). The identity providers of its former
+        issuers may be deleted.
+      - When not given, every identity provider with that tag may be.
+    type: str
+    default: ""
 seealso:
   - module: onprem.irsa.s3_issuer
   - module: onprem.irsa.cloudfront_issuer
@@ -66,6 +74,7 @@ EXAMPLES = r"""
     account: "123456789012"
     region: eu-central-1
     bucket: acme-prod-oidc
+    cluster: prod
     roles: [prod-*]
   delegate_to: localhost
 """
@@ -88,11 +97,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_host_path, partition, s3_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import Policy, Scope, operator_policy
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target
+from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import unquoted_hint
 
 
 def policy(params: t.Mapping[str, t.Any]) -> Policy:
     if re.fullmatch(r"[0-9]{12}", params["account"]) is None:
-        raise InputError(f"The account {params['account']!r} must be 12 digits.", fix="Give the account's id.")
+        hint = unquoted_hint(params["account"])
+        raise InputError(f"The account {params['account']!r} must be 12 digits.", fix=f"Give the account's id.{hint}")
     if not (params["bucket"] or params["issuer"]):
         raise InputError("There is neither a bucket nor an issuer.", fix="Give at least one of them.")
     bucket, region = params["bucket"] or "", params["region"]
@@ -107,6 +118,7 @@ def policy(params: t.Mapping[str, t.Any]) -> Policy:
         roles=tuple(params["roles"]),
         cloudfront=params["cloudfront"],
         hosted_zone_id=params["hosted_zone_id"],
+        cluster=params["cluster"],
     )
     return operator_policy(scope)
 
@@ -122,6 +134,7 @@ def main() -> t.NoReturn:
             "roles": {"type": "list", "elements": "str", "default": ["*"]},
             "cloudfront": {"type": "bool", "default": False},
             "hosted_zone_id": {"type": "str", "default": ""},
+            "cluster": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

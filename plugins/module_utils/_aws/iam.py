@@ -19,7 +19,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import (
     plan_present,
     thumbprints_of,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Role, RolePlan, Settings, plan_role
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
+    Role,
+    RolePlan,
+    Settings,
+    other_providers,
+    plan_role,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import trusts
 
 if t.TYPE_CHECKING:
@@ -71,6 +77,12 @@ def read_provider(client: IAMClient, arn: str) -> Provider | None:
     )
 
 
+def read_owners(client: IAMClient, roles: t.Iterable[Role], settings: Settings) -> dict[str, str | None]:
+    """Return the C(owners) of Settings: by the tags of each provider that the cluster's roles trust beside its own."""
+    found = {arn: read_provider(client, arn) for arn in other_providers(roles, settings)}
+    return {arn: owner(provider.tags) if provider else "" for arn, provider in found.items()}
+
+
 def read_providers(client: IAMClient) -> list[Provider]:
     """Return all providers of the account, by their ARNs in order; one that goes away meanwhile is left out."""
     with asking("list the identity providers"):
@@ -98,17 +110,24 @@ def _apply_provider_plan(
     when a new provider does not show.
     """
     try:
-        for call in plan.calls:
-            call.make(client)
+        _make_all(client, plan.calls)
     except AwsError as error:
         if error.code != "EntityAlreadyExists" or plan.after is None:
             raise
         plan = plan_anew(_shown_provider(client, plan.after.arn))
-        for call in plan.calls:
-            call.make(client)
+        _make_all(client, plan.calls)
     if plan.before is None and plan.after is not None:
         _shown_provider(client, plan.after.arn)
     return plan
+
+
+def _make_all(client: IAMClient, calls: t.Iterable[Call]) -> None:
+    """Make the calls; one that meets another change of the same thing is made again."""
+    for call in calls:
+        pauses = Patience().pauses()
+        while (failure := _failure(client, call)) is not None:
+            if failure.code != "ConcurrentModification" or not next(pauses, False):
+                raise failure
 
 
 def _shown_provider(client: IAMClient, arn: str) -> Provider:
@@ -143,13 +162,18 @@ def read_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> dict[str, R
     return roles
 
 
-def read_named_roles(client: IAMClient, names: t.Iterable[str], progress: Progress) -> dict[str, Role]:
-    """Return the roles of these names, asking for each of them where the operator may not list with details."""
+def read_named_roles(
+    client: IAMClient, names: t.Iterable[str], progress: Progress, cluster: str = ""
+) -> dict[str, Role]:
+    """Return the roles of these names, asking for each of them where the operator may not list with details.
+
+    The listing shows those that belong to the cluster as well.
+    """
     wanted = {name.lower() for name in names}
     if not wanted:
         return {}
     try:
-        return read_roles(client, lambda role: role.name.lower() in wanted)
+        return read_owned_roles(client, wanted, cluster)
     except AwsError as error:
         if not error.code.startswith("AccessDenied"):
             raise
@@ -170,13 +194,37 @@ def read_role(client: IAMClient, name: str) -> Role | None:
             entry = client.get_role(RoleName=name)["Role"]
             attached = client.get_paginator("list_attached_role_policies").paginate(RoleName=name).build_full_result()
             inline = client.get_paginator("list_role_policies").paginate(RoleName=name).build_full_result()
+            profiles = _instance_profiles(client, name)
             documents = [client.get_role_policy(RoleName=name, PolicyName=policy) for policy in inline["PolicyNames"]]
     except AwsError as error:
         if error.code == "NoSuchEntity":
             return None
         raise
     detail = {**entry, "AttachedManagedPolicies": attached["AttachedPolicies"], "RolePolicyList": documents}
-    return replace(_role_of_detail(detail), **_plain(entry))
+    return replace(_role_of_detail(detail), instance_profiles=profiles, **_plain(entry))
+
+
+def read_role_arn(client: IAMClient, name: str) -> str:
+    """Return the ARN of a role by one call, or an empty text when there is no such role."""
+    try:
+        with asking(f"read the role {name}"):
+            return str(client.get_role(RoleName=name)["Role"]["Arn"])
+    except AwsError as error:
+        if error.code == "NoSuchEntity":
+            return ""
+        raise
+
+
+def _instance_profiles(client: IAMClient, name: str) -> tuple[str, ...] | None:
+    """Return the names of the instance profiles that a role is in; None where the operator may not ask."""
+    try:
+        with asking(f"read the instance profiles of the role {name}"):
+            pages = client.get_paginator("list_instance_profiles_for_role").paginate(RoleName=name)
+            return tuple(sorted(each["InstanceProfileName"] for page in pages for each in page["InstanceProfiles"]))
+    except AwsError as error:
+        if error.code.startswith("AccessDenied"):
+            return None
+        raise
 
 
 def _read_trusting_roles(client: IAMClient, arn: str) -> list[Role]:
@@ -260,6 +308,7 @@ def _role_of_detail(detail: t.Mapping[str, t.Any]) -> Role:
         managed_policies=tuple(sorted(policy["PolicyArn"] for policy in detail.get("AttachedManagedPolicies", []))),
         inline_policies={policy["PolicyName"]: policy["PolicyDocument"] for policy in detail.get("RolePolicyList", [])},
         tags=_tags(detail.get("Tags", [])),
+        instance_profiles=tuple(sorted(each["InstanceProfileName"] for each in detail.get("InstanceProfileList", []))),
     )
 
 
@@ -271,8 +320,10 @@ __all__: t.Final = (
     "reach_provider",
     "read_named_roles",
     "read_owned_roles",
+    "read_owners",
     "read_provider",
     "read_providers",
     "read_role",
+    "read_role_arn",
     "read_roles",
 )

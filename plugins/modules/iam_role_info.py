@@ -1,0 +1,79 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: iam_role_info
+short_description: Find the ARN of an IAM role
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Says whether IAM has a role of this name, and which ARN it has.
+  - Makes one call, C(GetRole), so that whoever may manage the role by the policy of M(onprem.irsa.operator_policy) may
+    ask. M(amazon.aws.iam_role_info) shows more, and asks for its instance profiles, too.
+extends_documentation_fragment:
+  - onprem.irsa._attributes
+  - onprem.irsa._attributes.info_module
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  action_group:
+    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
+    support: full
+    membership:
+      - onprem.irsa.aws
+options:
+  name:
+    description:
+      - Name of the role.
+    type: str
+    required: true
+seealso:
+  - module: onprem.irsa.iam_roles
+  - module: amazon.aws.iam_role_info
+notes:
+  - Needs the permission C(iam:GetRole).
+"""
+
+EXAMPLES = r"""
+- name: Find the role
+  onprem.irsa.iam_role_info:
+    name: prod-reports
+    region: eu-central-1
+  register: found
+
+- name: Say which it is
+  ansible.builtin.debug:
+    msg: "{{ found.arn or 'There is no such role.' }}"
+"""
+
+RETURN = r"""
+arn:
+  description: ARN of the role; empty when there is none.
+  returned: success
+  type: str
+  sample: arn:aws:iam::123456789012:role/prod-reports
+"""
+
+import typing as t
+
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import iam_client, read_role_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+
+
+def main() -> t.NoReturn:
+    module = AnsibleAWSModule(argument_spec={"name": {"type": "str", "required": True}}, supports_check_mode=True)
+    with reported(module):
+        arn = read_role_arn(iam_client(module), module.params["name"])
+    module.exit_json(changed=False, arn=arn)
+
+
+if __name__ == "__main__":
+    main()
