@@ -13,13 +13,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import is_un
 # The tag that everything carries which the collection makes on AWS; its value is the cluster's name.
 CLUSTER_TAG: t.Final = "onprem.irsa/cluster"
 
-# IAM API reference, Tag: letters, digits, blanks and _.:/=+-@; 50 tags at most, of which one is ours. S3 has the same
-# rules, but for the name of a guest in a bucket, which is part of a key.
+# IAM API reference, Tag: letters, digits, blanks and _.:/=+-@; 50 tags at most, of which one is ours.
 _TAG_KEY = re.compile(r"[\w .:/=+@-]{1,128}")
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 _MAX_TAGS = 49
-_MAX_CLUSTER = 128 - len(f"{CLUSTER_TAG}/")
-_CLUSTER = re.compile(rf"[\w .:/=+@-]{{1,{_MAX_CLUSTER}}}")
 
 
 def owner(tags: t.Mapping[str, str]) -> str | None:
@@ -117,15 +114,12 @@ def tag_warnings(tags: t.Mapping[str, t.Any] | None) -> list[str]:
 
 
 def cluster_problems(cluster: str) -> list[str]:
-    """Say which rule the name of a cluster breaks: it becomes the value of a tag, and part of a tag's key."""
+    """Say which rule the name of a cluster breaks: it becomes the value of a tag."""
     if is_unquoted(cluster):
         return [unquoted_problem("The cluster's name", cluster)]
-    if cluster and _CLUSTER.fullmatch(cluster):
+    if cluster and _TAG_VALUE.fullmatch(cluster):
         return []
-    return [
-        f"The cluster's name {cluster!r} must be 1 to {_MAX_CLUSTER} letters, digits, blanks and _.:/=+-@: it becomes "
-        "the value of a tag, and part of a tag's key, which has at most 128 characters (IAM and S3). Rename it."
-    ]
+    return [f"The cluster's name {cluster!r} must be 1 to 256 letters, digits, blanks and _.:/=+-@ (tag). Rename it."]
 
 
 __all__: t.Final = (

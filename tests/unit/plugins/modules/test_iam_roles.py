@@ -564,11 +564,13 @@ def test_credentials_of_another_account_are_refused(run: Run, calls: list[str]) 
     assert calls == ["GetCallerIdentity"]
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
-def test_bad_credentials_are_named(run: Run, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "fix"), [("ExpiredToken", "The session of these"), ("InvalidClientTokenId", "Give valid")]
+)
+def test_bad_credentials_are_named(run: Run, monkeypatch: pytest.MonkeyPatch, code: str, fix: str) -> None:
     answer(monkeypatch, "GetCallerIdentity", code)
     message = run(reports())["msg"]
-    assert message.startswith(f"AWS did not say whose credentials these are: {code}: {code} by the test. Give valid")
+    assert message.startswith(f"AWS did not say whose credentials these are: {code}: {code} by the test. {fix}")
 
 
 def test_bad_input_is_refused_at_once_and_before_any_call(run: Run, calls: list[str]) -> None:
