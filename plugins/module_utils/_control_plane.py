@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._audiences import AUDI
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import shown
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.probes import failing
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import annotated, parse, same_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
@@ -143,6 +144,7 @@ def planned(
     _refuse_unexpected(pod, check_flags(expected or {}), wanted=check_flags(flags))
     content = _content(pod, flags, observed["digests"], restart=bool(duplicates))
     after = _parsed(content, observed)
+    _refuse_failing_probes(pod, after)
     as_written = parse(content, component, source=path)
     return FlagsPlan(
         component=component,
@@ -175,6 +177,17 @@ def _refuse_unexpected(pod: StaticPod, expected: Flags, *, wanted: Flags) -> Non
                 f"{pod.source}: --{name} is {found} and was {values} when the change was planned; nothing was touched.",
                 fix="Another run, or somebody by hand, has changed it. Run the play again: it plans on what is there.",
             )
+
+
+def _refuse_failing_probes(before: StaticPod, after: StaticPod) -> None:
+    """Refuse a change after which the component is ready, and the kubelet restarts it all the same minutes later."""
+    reason = failing(after.probes, after.component, before.flags, after.flags)
+    if reason:
+        raise InputError(
+            f"{before.source}: {reason}: the kubelet would restart {after.component} again and again, minutes after it "
+            "was ready; nothing was touched.",
+            fix="Leave that flag as it is, or change the probes with it, by what wrote the manifest.",
+        )
 
 
 def _content(pod: StaticPod, flags: t.Mapping[str, object], digests: t.Mapping[str, str], *, restart: bool) -> str:

@@ -50,6 +50,8 @@ options:
       - An empty list removes a flag. Flags that are not named stay.
       - The values are those that the component is to get. A C($) that the kubelet would change on the way, as in
         C($(NAME)), is written so that it does not.
+      - Flags after whose change the kubelet's probes in the manifest would fail (C(secure-port), C(bind-address),
+        C(anonymous-auth)) are refused.
       - Without any flag, nothing is changed, and a change that was cut off is waited for, or put back.
     type: dict
     required: true

@@ -106,6 +106,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _keypair
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 from ansible_collections.onprem.irsa.plugins.module_utils._keys import kid_from_public_pem
 
 ARGUMENT_SPEC = {
@@ -143,7 +144,7 @@ def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     openssl = module.get_bin_path("openssl", required=True)
     paths = _keypair.Paths(Path(module.params["private_key_path"]), Path(module.params["public_key_path"]))
-    with reported(module):
+    with reported(module), needing_root():
         written, public = (foresee if module.check_mode else write)(module, openssl, paths)
         known = {"kid": kid_from_public_pem(public, source="the pair"), "public_key": public} if public else {}
     owned = False

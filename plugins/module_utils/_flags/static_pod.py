@@ -35,6 +35,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import
     scalar,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.mounts import Mount, mounts_of, on_host
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.probes import Probe, probes_of
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.splice import Item, Slot, spliced
 
 with suppress(ImportError):  # ansible-core brings PyYAML to the controller, where alone this file is used
@@ -58,6 +59,7 @@ class StaticPod:
     """Index among items of the program's name; -1 when the image's entry point is the program."""
     environment: Environment = field(default_factory=Environment, repr=False)
     mounts: tuple[Mount, ...] = ()
+    probes: tuple[Probe, ...] = ()
     working_directory: str = ""
     shown: t.Mapping[str, str] = field(default_factory=dict, repr=False)
     """The values of variables that the kubelet alone knows, as far as a running process shows them."""
@@ -134,10 +136,20 @@ def parse(text: str, component: str, *, source: str, shown: t.Mapping[str, str] 
         names = [environment.expanded(item.value) for item in items]
         program = _program(names, component, entry_point=child(container, "command") is None)
         if program is not None and (program >= 0 or scalar(container) == component):
-            mounts = mounts_of(pod, container, environment)
-            where = scalar(container, "workingDir")
             found.append(
-                StaticPod(source, text, component, number, items, program, environment, mounts, where, shown or {})
+                StaticPod(
+                    source,
+                    text,
+                    component,
+                    number,
+                    items,
+                    program,
+                    environment,
+                    mounts_of(pod, container, environment),
+                    probes_of(container),
+                    scalar(container, "workingDir"),
+                    shown or {},
+                )
             )
     if len(found) != 1:
         raise InputError(

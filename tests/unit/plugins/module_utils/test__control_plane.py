@@ -318,6 +318,18 @@ def test_what_is_expected_is_read_as_flags_are() -> None:
     assert planned(seen(manifests={PATH: text}), {PATH: text}, {"v": [5]}, expected={"v": [4]}).after == {"v": ["5"]}
 
 
+PROBE = "    livenessProbe: {httpGet: {host: 10.0.0.1, path: /livez, port: 6443, scheme: HTTPS}}\n"
+PROBED = KUBEADM.replace("    name: kube-apiserver\n", f"{PROBE}    name: kube-apiserver\n")
+
+
+@pytest.mark.parametrize(
+    "flags", [{"secure-port": [7443]}, {"bind-address": ["10.1.0.1"]}, {"anonymous-auth": [False]}]
+)
+def test_a_change_by_which_the_kubelets_probes_fail_is_refused(flags: dict[str, list[object]]) -> None:
+    with pytest.raises(InputError, match=f"{PATH}: --{next(iter(flags))} would be .*nothing was touched"):
+        planned(seen(manifests={PATH: PROBED}), {PATH: PROBED}, flags)
+
+
 SA_PUB = "/etc/kubernetes/pki/sa.pub"
 
 
