@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
     kept_keys,
     keys_of_document,
     kids_of_document,
+    published_object,
 )
 
 # OpenID Connect Discovery 1.0, section 4: relative to the issuer.
@@ -105,6 +106,36 @@ def beside_published(
     return Documents(discovery, jwks)
 
 
+def check_place(issuer: str, jwks_uri: str, published: t.Mapping[str, str]) -> None:
+    """Raise InputError where a published discovery document has another issuer, or the key set at another place.
+
+    PUBLISHED are the texts by where they are; an empty one says nothing, and neither does a key set that AWS could not
+    fetch, such as that of a document which was copied from an API server.
+    """
+    for source, text in published.items():
+        document = published_object(text, source=source)
+        named, place = str(document.get("issuer", issuer)), str(document.get("jwks_uri"))
+        if named.rstrip("/") != issuer:
+            raise InputError(
+                f"{source} is the discovery document of another issuer, {named!r}.",
+                fix="Choose another place, or remove that document if nobody trusts its issuer any more.",
+            )
+        if place != jwks_uri and _can_be_fetched(place):
+            raise InputError(
+                f"{source} names the key set {place}, and {jwks_uri} would be written: keys of the former would be "
+                "lost.",
+                fix=f"Set irsa_issuer_jwks_uri to {place}; or, if nobody uses that document any more, remove it.",
+            )
+
+
+def _can_be_fetched(jwks_uri: str) -> bool:
+    try:
+        check_jwks_uri(jwks_uri)
+    except InputError:
+        return False
+    return True
+
+
 def _check_number(keys: t.Collection[Jwk]) -> None:
     for kind in ("RSA", "EC"):
         found = [key for key in keys if key.get("kty") == kind]
@@ -130,6 +161,7 @@ __all__: t.Final = (
     "Documents",
     "beside_published",
     "check_jwks_uri",
+    "check_place",
     "discovery_document",
     "parse_discovery",
 )

@@ -121,7 +121,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back, seen, warnings
@@ -129,6 +129,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look
 
 def info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     issuer, ca_file = check_issuer_url(params["issuer"]), params["ca_path"]
+    if params["timeout"] < 0:
+        raise InputError(f"The timeout {params['timeout']} must be 0 or more seconds.", fix="Correct it.")
     if params["kids"]:
         expected = {"jwks_uri": params["jwks_uri"], "jwks": params["jwks"]}
         documents = read_back(issuer, params["kids"], **expected, ca_file=ca_file, seconds=params["timeout"])

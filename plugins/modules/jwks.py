@@ -52,6 +52,13 @@ options:
     type: list
     elements: str
     default: []
+  published_discovery_documents:
+    description:
+      - Texts of discovery documents that are published. One that names another issuer, or the key set at another place
+        than O(jwks_uri), is refused, and so is one that is not empty and cannot be read.
+    type: list
+    elements: str
+    default: []
   retired_kids:
     description:
       - Key ids that are to be published no more. One of the cluster's own keys is refused.
@@ -121,6 +128,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
     JWKS_PATH,
     Documents,
     beside_published,
+    check_place,
     discovery_document,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
@@ -144,6 +152,10 @@ def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     keys = jwks_from_pems(zip(names, pems))
     own = Documents(discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]), jwks_document(keys))
     published = {f"published_jwks[{number}]": text for number, text in enumerate(params["published_jwks"])}
+    named = enumerate(params["published_discovery_documents"])
+    check_place(
+        params["issuer"], jwks_uri, {f"published_discovery_documents[{number}]": text for number, text in named}
+    )
     made = beside_published(own, published, retired=params["retired_kids"])
     return {
         "discovery_document": made.discovery,
@@ -162,6 +174,7 @@ def main() -> t.NoReturn:
             "public_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
             "names": {"type": "list", "elements": "str"},
             "published_jwks": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "published_discovery_documents": {"type": "list", "elements": "str", "default": []},
             "retired_kids": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

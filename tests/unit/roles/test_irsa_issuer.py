@@ -2,9 +2,116 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
+import typing as t
+
 import pytest
 
+from .cluster_of_files import Cluster
 from .rendered import rendered
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+# Stand in the place of kubernetes.core's modules; BINDINGS is set to a file of ClusterRoleBindings. As in the API, a
+# label selector chooses among what is listed, and not what is asked for by its name.
+_K8S_INFO = """
+import json
+from pathlib import Path
+from ansible.module_utils.basic import AnsibleModule
+
+names = ("kubeconfig", "api_version", "kind", "name", "field_selectors", "label_selectors")
+module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+asked = module.params
+found = json.loads(Path(BINDINGS).read_text())
+if asked["name"]:
+    found = [one for one in found if one["metadata"]["name"] == asked["name"]]
+else:
+    for selector in asked["field_selectors"] or []:
+        found = [one for one in found if selector == "metadata.name=" + one["metadata"]["name"]]
+    for selector in asked["label_selectors"] or []:
+        key, _equals, value = selector.partition("=")
+        found = [one for one in found if one["metadata"].get("labels", {}).get(key) == value]
+module.exit_json(changed=False, resources=found)
+"""
+_K8S = """
+import json
+from pathlib import Path
+from ansible.module_utils.basic import AnsibleModule
+
+names = ("kubeconfig", "definition", "state")
+module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+assert module.params["state"] == "absent"
+there = json.loads(Path(BINDINGS).read_text())
+left = [one for one in there if one["metadata"]["name"] != module.params["definition"]["metadata"]["name"]]
+if not module.check_mode:
+    Path(BINDINGS).write_text(json.dumps(left))
+module.exit_json(changed=left != there)
+"""
+BINDING = "onprem-irsa-issuer-discovery"
+OURS = {"app.kubernetes.io/managed-by": "onprem.irsa"}
+
+
+class Bindings:
+    """A cluster with these ClusterRoleBindings: labels by names."""
+
+    def __init__(self, directory: Path, **labels: dict[str, str]) -> None:
+        self.file = directory / "bindings"
+        objects = [{"metadata": {"name": name.replace("_", "-"), "labels": own}} for name, own in labels.items()]
+        self.file.write_text(json.dumps(objects))
+        self.cluster = Cluster(directory, {"cp1": {}})
+        modules = directory / "collections/ansible_collections/kubernetes/core/plugins/modules"
+        for name, text in (("k8s_info", _K8S_INFO), ("k8s", _K8S)):
+            (modules / f"{name}.py").write_text(f"BINDINGS = {str(self.file)!r}\n{text}")
+
+    def play(self, tasks_from: str, publisher: str, **play: object) -> tuple[int, str]:
+        """Run an entry point of the role; return the exit code and what was printed."""
+        variables = {
+            "irsa_cluster": "prod",
+            "irsa_region": "eu-central-1",
+            "irsa_issuer_url": "https://oidc.example.com",
+        }
+        return self.cluster.include(
+            "irsa_issuer", tasks_from, {**variables, "irsa_issuer_publisher": publisher}, **play
+        )
+
+    def names(self) -> list[str]:
+        """Return the names of those that are there."""
+        return [one["metadata"]["name"] for one in json.loads(self.file.read_text())]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("publisher", ["s3", "files", "cloudfront"])
+def test_what_the_api_servers_published_is_closed_once_another_publisher_serves_it(
+    tmp_path: Path, publisher: str
+) -> None:
+    there = Bindings(tmp_path, onprem_irsa_issuer_discovery=OURS, another=OURS)
+    code, output = there.play("close", publisher, check_mode=True)
+    assert (code, "changed=1" in output, there.names()) == (0, True, [BINDING, "another"]), output
+    for changed in (True, False):
+        code, output = there.play("close", publisher)
+        assert (code, "changed=0" in output, there.names()) == (0, not changed, ["another"]), output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("entry_point", "publisher"), [("close", "s3"), ("teardown", "apiserver")])
+@pytest.mark.parametrize("labels", [{}, {"app.kubernetes.io/managed-by": "helm"}], ids=["no label", "another's"])
+def test_a_binding_of_somebody_else_stays(
+    tmp_path: Path, entry_point: str, publisher: str, labels: dict[str, str]
+) -> None:
+    there = Bindings(tmp_path, onprem_irsa_issuer_discovery=labels)
+    code, output = there.play(entry_point, publisher)
+    assert (code, "changed=0" in output, there.names()) == (0, True, [BINDING]), output
+
+
+@pytest.mark.slow
+def test_what_the_api_servers_publish_stays_until_it_is_torn_down(tmp_path: Path) -> None:
+    there = Bindings(tmp_path, onprem_irsa_issuer_discovery=OURS)
+    code, output = there.play("close", "apiserver")
+    assert (code, there.names()) == (0, [BINDING]), output
+    for changed in (True, False):
+        code, output = there.play("teardown", "apiserver")
+        assert (code, "changed=0" in output, there.names()) == (0, not changed, []), output
 
 
 @pytest.mark.parametrize(

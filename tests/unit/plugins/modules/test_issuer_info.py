@@ -73,3 +73,23 @@ def test_wanted_keys_and_their_place_must_be_there(run: t.Callable[..., Result])
     other = run(kids=kids_of_document(KEYS), jwks_uri=f"{ISSUER}/keys.json")
     assert f"names the key set {JWKS_URL}" in other["msg"]
     assert "must begin with https://" in run(issuer="http://oidc.example.com")["msg"]
+    assert "The timeout -1 must be 0 or more" in run(timeout=-1)["msg"]
+
+
+def test_another_content_type_is_a_warning(run: t.Callable[..., Result], served: dict[str, Document]) -> None:
+    for url, page in served.items():
+        served[url] = page._replace(content_type="binary/octet-stream")
+    # Warnings of a process are kept: others may be there from runs before.
+    said = [warning["event"]["msg"] for warning in run(kids=kids_of_document(KEYS))["warnings"]]
+    for url in served:
+        assert any(text.startswith(f"{url} is served with the content type 'binary/octet-stream'") for text in said)
+
+
+def test_what_is_served_is_compared_with_what_was_published(
+    run: t.Callable[..., Result], served: dict[str, Document]
+) -> None:
+    kids = kids_of_document(KEYS)
+    assert run(kids=kids, jwks=KEYS)["kids"] == kids
+    changed = KEYS.replace('"e":"AQAB"', '"e":"Aw"')
+    served[JWKS_URL] = served[JWKS_URL]._replace(body=changed)
+    assert f"{JWKS_URL} has the key {kids[0]} with another e than was published" in run(kids=kids, jwks=KEYS)["msg"]

@@ -77,3 +77,30 @@ def test_a_missing_library_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(jwks, "IMPORT_ERROR", ImportError("No module named 'jwcrypto'"))
     result = run(issuer=ISSUER, public_keys=[KEY])
     assert "jwcrypto" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("published", "says"),
+    [
+        ("hello", "published_discovery_documents[0] is there and cannot be read"),
+        ('{"issuer": "https://b.example.com"}', "another issuer, 'https://b.example.com'"),
+        (
+            f'{{"issuer": "{ISSUER}", "jwks_uri": "{ISSUER}/keys.json"}}',
+            f"Set irsa_issuer_jwks_uri to {ISSUER}/keys.json",
+        ),
+        (f'{{"issuer": "{ISSUER}", "jwks_uri": "{ISSUER}/openid/v1/jwks"}}', ""),
+        (f'{{"issuer": "{ISSUER}/", "jwks_uri": "https://10.0.0.1:6443/openid/v1/jwks"}}', ""),
+        ("\ufeff{}", ""),
+        ("", ""),
+    ],
+)
+def test_a_published_discovery_document_decides_where_the_key_set_is(run: Run, published: str, says: str) -> None:
+    result = run(issuer=ISSUER, public_keys=[KEY], published_discovery_documents=[published])
+    assert says in result.get("msg", "")
+    assert result.get("failed", False) is bool(says)
+
+
+@pytest.mark.parametrize("published", ["hello", "[]", '{"keys":[1]}', '{"keys":[{"kty":"oct"}]}'])
+def test_a_published_key_set_that_cannot_be_read_is_refused(run: Run, published: str) -> None:
+    said = run(issuer=ISSUER, public_keys=[KEY], published_jwks=["", published])["msg"]
+    assert "published_jwks[1] is there and cannot be read" in said

@@ -160,3 +160,39 @@ def test_files_that_nobody_serves_yet_stop_the_play_at_the_comparison(lab: Lab, 
     assert sorted(written(served)) == sorted(DOCUMENTS)
     assert json.loads(written(served)[DOCUMENTS[1]])["jwks_uri"] == "https://oidc.example.com/openid/v1/jwks"
     assert lab.admin("/calls")["writes"] == 0
+
+
+def test_keys_on_disk_and_documents_that_cannot_be_fetched_are_not_written_over(
+    lab: Lab, play: Play, tmp_path: Path
+) -> None:
+    served = tmp_path / "served"
+    variables: dict[str, object] = {
+        "irsa_issuer_publisher": "files",
+        "irsa_issuer_url": "https://oidc.example.com",
+        "irsa_issuer_files_directory": str(served),
+        "irsa_issuer_files_timeout": 0,
+    }
+    location = {"LocationConstraint": REGION}
+    lab.client("s3").create_bucket(Bucket="oidc.example.com", CreateBucketConfiguration=location)
+    lab.admin("/faults", {"rules": [{"operation": "s3:GetObject", "kind": "500", "first": 1000}]})
+    code, output = play("preflight", **variables)
+    assert (code, "Whether keys are published cannot be seen" in output) == (2, True), output
+    assert not served.exists()
+    lab.admin("/faults", {"rules": []})
+    (served / ".well-known").mkdir(parents=True)
+    discovery = served / DOCUMENTS[1]
+    other = "https://oidc.example.com/keys.json"
+    for text, says in (
+        (json.dumps({"issuer": "https://oidc.example.com", "jwks_uri": other}), f"Set irsa_issuer_jwks_uri to {other}"),
+        (json.dumps({"issuer": "https://b.example.com"}), "another issuer, 'https://b.example.com'"),
+        ('{"issuer": "https', "cannot be read"),
+    ):
+        discovery.write_text(text)
+        code, output = play("main", **variables)
+        assert (code, says in output, discovery.read_text()) == (2, True, text), output
+
+
+@pytest.mark.parametrize("option", ["irsa_issuer_max_age", "irsa_issuer_files_timeout"])
+def test_negative_times_are_refused_by_the_variables_alone(play: Play, option: str) -> None:
+    code, output = play("input", **{option: -5})
+    assert (code, f"{option} is -5" in output) == (2, True), output
