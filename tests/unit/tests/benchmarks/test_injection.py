@@ -77,11 +77,17 @@ class Cluster:
         self.namespaces = namespaces
 
     def create_namespaced_pod(self, namespace: str, _pod: object) -> client.V1Pod:
-        names = ["given", "aws-iam-token"] if namespace in self.namespaces else []
-        volumes = [client.V1Volume(name=name) for name in names] or None
-        return client.V1Pod(spec=client.V1PodSpec(containers=[client.V1Container(name="app")], volumes=volumes))
+        token = client.V1ServiceAccountTokenProjection(path="token", audience="sts.amazonaws.com")
+        projected = client.V1ProjectedVolumeSource(sources=[client.V1VolumeProjection(service_account_token=token)])
+        volumes = [
+            client.V1Volume(name="given", empty_dir=client.V1EmptyDirVolumeSource()),
+            client.V1Volume(name="aws-iam-token", projected=projected),
+        ]
+        there = volumes[: 2 if namespace in self.namespaces else 1]
+        return client.V1Pod(spec=client.V1PodSpec(containers=[client.V1Container(name="app")], volumes=there))
 
-    def delete_collection_namespaced_pod(self, _namespace: str, **_options: object) -> None: ...
+    def list_namespaced_pod(self, _namespace: str, **_options: object) -> client.V1PodList:
+        return client.V1PodList(items=[])
 
 
 @pytest.mark.parametrize(
@@ -99,3 +105,73 @@ def test_a_pod_that_is_not_as_its_namespace_wants_it_ends_the_benchmark(namespac
 def test_each_pod_that_is_measured_counts_in_its_namespace() -> None:
     took = injection.latencies(t.cast("client.CoreV1Api", Cluster(injection.INJECTED)), 2)
     assert {namespace: len(values) for namespace, values in took.items()} == {injection.NONE: 2, injection.INJECTED: 2}
+
+
+class Busy:
+    """A namespace with pods whose removal an API server breaks off when it is asked for too many, or now and then."""
+
+    def __init__(self, pods: int, *errors: Exception) -> None:
+        self.pods, self.errors, self.asked = pods, list(errors), 0
+
+    def list_namespaced_pod(self, _namespace: str, *, limit: int, **_options: object) -> client.V1PodList:
+        pod = client.V1Pod()
+        return client.V1PodList(items=[pod] * min(limit, self.pods))
+
+    def delete_collection_namespaced_pod(self, _namespace: str, *, limit: int = 0, **_options: object) -> None:
+        self.asked += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        if not 0 < limit <= 1000:
+            raise ApiException(status=504)
+        self.pods -= min(limit, self.pods)
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(injection, "PAUSE", 0)
+
+
+@pytest.mark.parametrize("pods", [0, 1, injection.PAGE, 10 * injection.PAGE + 1])
+def test_pods_are_removed_some_at_a_time(pods: int) -> None:
+    busy = Busy(pods)
+    injection.clear(t.cast("client.CoreV1Api", busy), "bench")
+    assert (busy.pods, busy.asked) == (0, -(-pods // injection.PAGE))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiException(status=504),
+        ApiException(status=429),
+        ApiException(status=0),
+        TIMEOUT,
+        ConnectionResetError("reset"),
+    ],
+)
+def test_what_a_busy_machine_does_not_answer_is_asked_again(error: Exception) -> None:
+    busy = Busy(1, error, error)
+    injection.clear(t.cast("client.CoreV1Api", busy), "bench")
+    assert (busy.pods, busy.asked) == (0, 3)
+
+
+def test_a_machine_that_never_answers_ends_the_benchmark_with_its_words() -> None:
+    busy = Busy(1, *[ApiException(status=504, reason="Timeout")] * injection.ATTEMPTS)
+    with pytest.raises(SystemExit, match=r"too busy.*Timeout"):
+        injection.clear(t.cast("client.CoreV1Api", busy), "bench")
+
+
+def test_an_answer_is_not_asked_for_again() -> None:
+    busy = Busy(1, ApiException(status=403))
+    with pytest.raises(ApiException):
+        injection.clear(t.cast("client.CoreV1Api", busy), "bench")
+    assert busy.asked == 1
+
+
+def test_a_disturbance_of_the_machine_is_no_missed_pod() -> None:
+    load = injection.Load(lambda: True)
+    load.results = [("drain", answered(answer)) for answer, _columns in CASES]
+    load.submitted = len(CASES)
+    assert injection.counted(load)["drain"]["missed"] == 1
+    assert injection.machine_says(load).startswith("3 of them met a machine")
+    load.results = [("drain", answered(answer)) for answer in (True, False, ApiException(status=403))]
+    assert injection.machine_says(load) == "the machine answered each of them"
