@@ -161,14 +161,15 @@ def is_empty(core: client.CoreV1Api, namespace: str) -> bool:
 
 def clear(core: client.CoreV1Api, namespace: str) -> None:
     """Remove the pods of a namespace, some at a time: for all of them an API server runs into its own time limit."""
-    options = {"grace_period_seconds": 0, "limit": PAGE, "_request_timeout": REQUEST}
+    options: dict[str, t.Any] = {"grace_period_seconds": 0, "limit": PAGE, "_request_timeout": REQUEST}
     while not is_empty(core, namespace):
         patiently(lambda: core.delete_collection_namespaced_pod(namespace, **options))
 
 
 def has_token(made: client.V1Pod) -> bool:
     """Tell whether a pod was injected."""
-    return is_injected(client.ApiClient().sanitize_for_serialization(made))
+    serialize = t.cast("t.Callable[[object], dict[str, t.Any]]", client.ApiClient().sanitize_for_serialization)
+    return is_injected(serialize(made))
 
 
 def latencies(core: client.CoreV1Api, pods: int) -> dict[str, list[float]]:

@@ -390,6 +390,52 @@ def test_alerts_by_the_life_of_what_is_given() -> None:
     assert "Renew the Secret certs/webhook" in rules[1]["annotations"]["description"]
 
 
+BEFORE = {"resources": [{"metadata": {"annotations": {"onprem.irsa/alert-rules": "/old/rules.yml"}}}]}
+
+
+@pytest.mark.parametrize(
+    ("found", "given", "unneeded"),
+    [
+        ({"resources": []}, {}, []),
+        (BEFORE, {}, ["/old/rules.yml"]),
+        (BEFORE, {"irsa_webhook_alert_rules_file": "/new/rules.yml"}, ["/new/rules.yml", "/old/rules.yml"]),
+        (
+            BEFORE,
+            {"irsa_webhook_alert_rules_file": "/new/rules.yml", "__irsa_webhook_kept_rules": ["/new/rules.yml"]},
+            ["/old/rules.yml"],
+        ),
+        (
+            BEFORE,
+            {"irsa_webhook_alert_rules_file": "/old/rules.yml", "__irsa_webhook_kept_rules": ["/old/rules.yml"]},
+            [],
+        ),
+    ],
+)
+def test_alert_rules_at_a_path_of_before_are_not_needed(found: Json, given: Json, unneeded: list[str]) -> None:
+    names = ("__irsa_webhook_unneeded_rules", "__irsa_webhook_namespace_object")
+    rules, namespace = render(*names, __irsa_webhook_found=found, **given).values()
+    assert rules == unneeded
+    path = given.get("irsa_webhook_alert_rules_file")
+    assert namespace["metadata"]["annotations"] == ({"onprem.irsa/alert-rules": path} if path else {})
+
+
+def test_where_the_webhook_runs_is_chosen() -> None:
+    (pod,) = render(
+        "__irsa_webhook_pod",
+        irsa_webhook_tolerations=[{"operator": "Exists"}],
+        irsa_webhook_node_selector={"pool": 1, "kubernetes.io/os": "linux"},
+        irsa_webhook_resources={"limits": {"memory": "1Gi"}},
+        irsa_webhook_priority_class="",
+    ).values()
+    assert pod["tolerations"] == [{"operator": "Exists"}]
+    assert pod["nodeSelector"] == {"pool": "1", "kubernetes.io/os": "linux"}
+    assert pod["containers"][0]["resources"] == {"limits": {"memory": "1Gi"}}
+    assert pod["priorityClassName"] == ""
+    (default,) = render("__irsa_webhook_pod").values()
+    assert default["nodeSelector"] == {"kubernetes.io/os": "linux"}
+    assert default["tolerations"][0]["key"] == "node-role.kubernetes.io/control-plane"
+
+
 def test_cert_manager() -> None:
     issued = {"resources": [{"data": secret(leaf(), 11, authority())}]}
     found = render(

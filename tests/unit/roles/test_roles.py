@@ -121,6 +121,27 @@ def test_files_are_where_the_user_is(role: str, option: str, path: str) -> None:
         assert rendered(role, [path], {option: given}) == {path: str(written)}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "which is a directory. Name a file in it"),
+        ("groups: [{name: mine}]", "has other rules than this role's"),
+        ("groups: [{name: onprem-irsa-webhook}]", ""),
+    ],
+)
+def test_alert_rules_are_written_to_a_file_of_their_own(tmp_path: Path, content: str | None, says: str) -> None:
+    path = tmp_path / "rules"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_text(content)
+    given = {"irsa_region": "eu-central-1", "irsa_webhook_alert_rules_file": str(path)}
+    output = " ".join(played(tmp_path, "irsa_webhook", entry_point="input", **given).split())
+    assert ("failed=0" in output) is not bool(says), output
+    assert says in output
+
+
 def test_a_web_servers_directory_is_left_as_it_is_named() -> None:
     name, options = (
         "__irsa_issuer_files_directory",
