@@ -445,21 +445,29 @@ def misplaced_role(annotations: t.Mapping[str, str]) -> str:
     return ""
 
 
-def is_injected_as(pod: Manifest, wanted: Account, region: str) -> bool:
-    """Tell whether a pod has what is injected for WANTED and REGION as they are now, and nothing of before.
+def other_settings(pod: Manifest, audience: str, region: str) -> str:
+    """Say which audience or region of before a pod was given, and not the AUDIENCE and REGION of now; empty for none.
 
     Containers without the variables are of others, which add them on admission.
     """
-    expected = {"AWS_ROLE_ARN": wanted.role_arn, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-    expected[_REGIONAL] = "regional" if wanted.regional_sts else ""
-    having = [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]
-    for container in having:
+    for container in [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]:
         env = {one["name"]: one.get("value") or "" for one in container["env"]}
         token = token_at(pod["spec"], container, env.get("AWS_WEB_IDENTITY_TOKEN_FILE", ""))[0] or {}
-        found = {name: env.get(name, "") for name in expected}
-        if found != expected or token.get("audience") != wanted.audience:
-            return False
-    return bool(having)
+        if token.get("audience") != audience:
+            return f"a token for the audience {token.get('audience')}, not {audience}"
+        found = next((env.get(name, "") for name in sorted(_REGION) if env.get(name, "") != region), region)
+        if found != region:
+            return f"{f'the region {found}' if found else 'no region'}, not {region or 'none'}"
+    return ""
+
+
+def is_injected_as(pod: Manifest, wanted: Account, region: str) -> bool:
+    """Tell whether a pod has what is injected for WANTED and REGION as they are now, and nothing of before."""
+    expected = {"AWS_ROLE_ARN": wanted.role_arn, _REGIONAL: "regional" if wanted.regional_sts else ""}
+    having = [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]
+    environments = [{one["name"]: one.get("value") or "" for one in container["env"]} for container in having]
+    same = all({name: env.get(name, "") for name in expected} == expected for env in environments)
+    return bool(having) and same and not other_settings(pod, wanted.audience, region)
 
 
 __all__: t.Final = (
@@ -478,6 +486,7 @@ __all__: t.Final = (
     "lacks_role",
     "left_alone",
     "misplaced_role",
+    "other_settings",
     "service_account_of",
     "skipped_containers",
     "token_at",

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
     SKIP_LABEL,
     Account,
     Lack,
+    Settings,
     is_injected,
     misplaced_role,
     service_account_of,
@@ -518,22 +519,26 @@ class Wishes:
             misplaced = misplaced_role(there)
             if misplaced:
                 return f"the annotation {misplaced} is {where}, where nothing reads it; {right}"
-        elsewhere = [key for key in self._homeless if key.partition("/")[2] == name or key == f"{space}/{name}"]
+        # Every namespace has a service account called default.
+        elsewhere = [key for key in self._homeless if key.partition("/")[2] == name != "default"]
         if elsewhere:
             return f"a role is for the service account {elsewhere[0]}, which does not exist; {home} has none"
         return ""
 
 
 def _lack(
-    pod: Manifest, with_role: t.Container[str], owner: t.Mapping[str, str], wishes: Wishes, audiences: t.Container[str]
+    pod: Manifest,
+    with_role: t.Container[str],
+    owner: t.Mapping[str, str],
+    wishes: Wishes,
+    audiences: t.Collection[str],
 ) -> Lack | None:
     """Say why a pod lacks the role that its service account has, or that somebody plainly wanted it to have."""
     key = f"{pod['metadata']['namespace']}/{service_account_of(pod['spec'])}"
     if key in with_role:
-        own = (
-            {with_role[key].audience} if isinstance(with_role, dict) and isinstance(with_role[key], Account) else set()
-        )
-        return without_role(pod, {*audiences, *own})  # type: ignore[misc]  # narrowed above
+        known = with_role.get(key) if isinstance(with_role, t.Mapping) else None
+        own = [known.audience] if isinstance(known, Account) else []
+        return without_role(pod, [*audiences, *own] or [Settings().audience])
     reason = wishes.of(pod, owner)
     return Lack(reason, False) if reason and without_role(pod) is not None else None
 
@@ -555,11 +560,11 @@ def missed(  # noqa: PLR0913 -- what there is of a cluster
     WITH_ROLE are service accounts as C(namespace/name), or what they get by that; pods in the namespaces EXCLUDED are
     left alone by intent. Those of the WORKLOADS that keep their pods are not restarted, nor those for which TRIALS,
     results of the module k8s for C(workload_pod) by the C(item), show that it would not help. AUDIENCES are those that
-    a token may be for beside its account's. By SERVICE_ACCOUNTS, ROLES and NAMESPACES pods are found whose owner
-    plainly wanted a role that nothing gives. Returns C(pods), each with C(namespace), C(name), C(service_account),
-    C(owner) and, where more is known than that nothing was injected, C(reason); C(owners), manifests to merge that name
-    what can be restarted, once each; and C(left), those of the pods to which no restart gives their role, each with a
-    C(reason).
+    a token may be for beside its account's; where neither is known, that is AWS's own default. By SERVICE_ACCOUNTS,
+    ROLES and NAMESPACES pods are found whose owner plainly wanted a role that nothing gives. Returns C(pods), each with
+    C(namespace), C(name), C(service_account), C(owner) and, where more is known than that nothing was injected,
+    C(reason); C(owners), manifests to merge that name what can be restarted, once each; and C(left), those of the pods
+    to which no restart gives their role, each with a C(reason).
     """
     workloads = list(workloads)
     wishes = Wishes(service_accounts, roles, namespaces, workloads)

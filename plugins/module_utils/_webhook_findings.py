@@ -8,7 +8,12 @@ import typing as t
 from datetime import timedelta
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts, is_injected
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
+    Settings,
+    accounts,
+    is_injected,
+    other_settings,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import unknown
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_reach import advice, is_unreached, refusal
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, instant, served
@@ -183,7 +188,10 @@ def _outcome(given: Json, probe: Json) -> tuple[State, str, str]:
     if "result" not in probe:
         return _refused(given, probe["msg"])
     if is_injected(probe["result"]):
-        return "ok", "it is injected", ""
+        other = ""
+        if "audience" in given:
+            other = other_settings({"metadata": {}, **probe["result"]}, given["audience"], given["region"])
+        return ("broken", f"it is given {other}", _RUN) if other else ("ok", "it is injected", "")
     return "broken", "it would start without its role", f"{_RUN} It says why when that does not help."
 
 

@@ -6,6 +6,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import Account
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook import (
     foreign,
     image,
@@ -474,6 +475,11 @@ OWN_TOKEN = {"name": "own", "projected": {"sources": [{"serviceAccountToken": {"
         (pod(), {"service_accounts": [account(**{"eks.amazonaws.com/role-arn": ""})]}, "role-arn: ''; it must be"),
         (pod(), {"service_accounts": [account(**{"eks.amazonaws.com/role_arn": ARN})]}, "role_arn"),
         (pod(), {"service_accounts": [account()], "roles": [ROLE]}, "jobs/reports, which does not exist"),
+        (
+            pod(spec={"serviceAccountName": "default"}),
+            {"service_accounts": [account()], "roles": [{**ROLE, "service_accounts": ["jobs/default"]}]},
+            "",
+        ),
         (pod(), {"service_accounts": [account()], "roles": [{**ROLE, "state": "absent"}]}, ""),
         (pod(), {"service_accounts": [account()], "roles": [{**ROLE, "service_accounts": ["jobs/*"]}]}, ""),
         (pod(), {}, ""),
@@ -517,6 +523,9 @@ def test_only_what_a_new_pod_would_not_have_again_is_restarted() -> None:
     assert left(found) == ["apps/b"]
     assert "audience x" in found["pods"][0]["reason"]
     assert missed([other_audience], WITH_ROLE, audiences=["sts.amazonaws.com", "x"])["pods"] == []
+    assert "audience x" in missed([other_audience], WITH_ROLE)["pods"][0]["reason"]
+    own = {"apps/reports": Account(ARN, "x", regional_sts=True, expiration=86400)}
+    assert missed([other_audience], own)["pods"] == []
 
 
 def test_why_a_new_pod_would_have_no_role_either() -> None:

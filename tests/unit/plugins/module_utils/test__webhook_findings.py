@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _webhook_findings
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import Account, inject
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_findings import findings
 
 from ..some_certificates import HOST, NOW, authority, encoded, leaf
@@ -266,6 +267,22 @@ API_ERROR = (
 def test_a_pod_that_is_not_injected(answer: Json, state: str, says: str, fix: str) -> None:
     row = found(probes=[{"item": server, **answer} for server in SERVERS])["a pod, tried"]
     assert (row.state, row.found, fix in row.fix) == (state, says, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "says"),
+    [
+        ({"audience": "sts.amazonaws.com", "region": "eu-central-1"}, "ok", "it is injected"),
+        ({"audience": "other", "region": "eu-central-1"}, "broken", "audience sts.amazonaws.com, not other"),
+        ({"audience": "sts.amazonaws.com", "region": "us-west-2"}, "broken", "region eu-central-1, not us-west-2"),
+        ({"audience": "sts.amazonaws.com", "region": ""}, "broken", "region eu-central-1, not none"),
+    ],
+)
+def test_a_pod_that_is_given_settings_of_before(given: Json, state: str, says: str) -> None:
+    account = Account("arn:aws:iam::000000000000:role/probe", "sts.amazonaws.com", regional_sts=True, expiration=86400)
+    admitted = {"spec": inject({"containers": [{"name": "probe"}]}, {}, account, "eu-central-1")}
+    row = found(given, probes=[{"item": server, "result": admitted} for server in SERVERS])["a pod, tried"]
+    assert (row.state, says in row.found, bool(row.fix)) == (state, True, state != "ok")
 
 
 def test_what_differs_between_api_servers_is_told_of_each() -> None:
