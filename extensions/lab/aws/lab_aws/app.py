@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import auth, edge, iam, s3, sts
 from .control import is_read
@@ -52,6 +52,7 @@ class Application:
     engine: Engine
     control: Control
     fetch: Fetch
+    cache: edge.Cache = field(default_factory=edge.Cache)
 
     def respond(self, request: HttpRequest) -> HttpResponse:
         """Answer a request.
@@ -78,7 +79,7 @@ class Application:
         distribution = self.engine.distribution(name)
         if distribution is not None:
             caller = edge.caller(distribution)
-            return edge.answer(distribution, request, lambda asked: self._respond(identify(asked), caller))
+            return edge.answer(distribution, request, lambda asked: self._respond(identify(asked), caller), self.cache)
         return self._respond(identify(edge.in_bucket(request, self.engine.bucket(name))), None)
 
     def _respond(self, call: Call, caller: auth.Caller | None) -> HttpResponse:

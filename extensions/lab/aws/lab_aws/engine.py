@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
 
-from moto.cloudfront import models as cloudfront_models
-from moto.cloudfront.models import Origin, cloudfront_backends
+from moto.cloudfront.models import cloudfront_backends
 from moto.cloudfront.responses import CloudFrontResponse
 from moto.core.exceptions import ServiceException
 from moto.core.request import Request
@@ -37,7 +36,7 @@ from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 from werkzeug.exceptions import HTTPException
 
-from . import s3_access
+from . import cloudfront, s3_access
 from .errors import AwsError
 from .hosts import Endpoint, endpoint_of
 from .messages import Call, HttpRequest, HttpResponse
@@ -63,23 +62,15 @@ _RESPONSES = {
     "s3control": S3ControlResponse,
 }
 _STATUS = {"EntityAlreadyExists": 409, "NoSuchEntity": 404, "DeleteConflict": 409, "LimitExceeded": 409}
-_STATUS |= {"NoSuchDistribution": 404, "NoSuchOriginAccessControl": 404, "InvalidIfMatchVersion": 400}
+_STATUS |= {"NoSuchDistribution": 404, "NoSuchOriginAccessControl": 404, "PreconditionFailed": 412}
+_STATUS |= dict.fromkeys(("CNAMEAlreadyExists", "DistributionAlreadyExists", "DistributionNotDisabled"), 409)
+_STATUS |= dict.fromkeys(("OriginAccessControlAlreadyExists", "OriginAccessControlInUse"), 409)
 
 # moto evaluates bucket policies itself, without conditions or principals: that has been decided before it is called.
 FakeBucket.get_permission = lambda *_: PermissionResult.PERMITTED  # type: ignore[method-assign]
 
 
-class _Origin(Origin):
-    """moto's own forgets the origin access control, and names the legacy identity otherwise than the API."""
-
-    def __init__(self, origin: dict[str, t.Any]) -> None:
-        super().__init__(origin)
-        self.origin_access_control_id = origin.get("OriginAccessControlId") or ""
-        if "S3OriginConfig" in origin:
-            self.s3_origin_config = origin["S3OriginConfig"]
-
-
-cloudfront_models.Origin = _Origin  # type: ignore[misc]
+cloudfront.install()
 
 
 @dataclass(frozen=True)
@@ -137,6 +128,8 @@ class Distribution:
     signed: bool
     """Whether it signs what it asks, by an origin access control."""
     methods: tuple[str, ...]
+    forgotten: tuple[tuple[str, ...], ...] = ()
+    """The paths of each invalidation, in order."""
 
 
 def _request(http: HttpRequest, endpoint: Endpoint) -> Request:
@@ -386,18 +379,30 @@ class Engine:
             return _block(s3control_backends[ACCOUNT][partition].public_access_block)
 
     def distribution(self, host: str) -> Distribution | None:
-        """Return the enabled distribution that a host name leads to, CloudFront's own or an alias."""
+        """Return the enabled distribution that a host name leads to, CloudFront's own or an alias.
+
+        It is as the edges have it: a change takes a while to be there.
+        """
         with self._lock:
-            backend = cloudfront_backends[ACCOUNT]["aws"]
-            for found in backend.distributions.values():
-                config = found.distribution_config.__dict__
-                if host not in (found.domain_name, *config["Aliases"].get("Items", [])) or not config["Enabled"]:
+            backend = t.cast("cloudfront.Store", cloudfront_backends[ACCOUNT]["aws"])
+            for found in t.cast("list[cloudfront.Distribution]", list(backend.distributions.values())):
+                config = found.served
+                if config is None or host not in (found.domain_name, *cloudfront.items(config["Aliases"])):
+                    found.look()
+                    continue
+                found.look()
+                if not config["Enabled"]:
                     continue
                 behavior = config["DefaultCacheBehavior"]
-                origin = next(each for each in config["Origins"]["Items"] if each.id == behavior.target_origin_id)
-                control = backend.origin_access_controls.get(origin.origin_access_control_id)
-                signed = control is not None and control.signing_behavior != "never"
-                return Distribution(found.arn, origin.domain_name, signed, tuple(behavior.allowed_methods.items))
+                origin = next(each for each in config["Origins"]["Items"] if each["Id"] == behavior["TargetOriginId"])
+                control = backend.origin_access_controls.get(origin["OriginAccessControlId"])
+                return Distribution(
+                    found.arn,
+                    origin["DomainName"],
+                    control is not None and control.signing_behavior != "never",
+                    tuple(behavior["AllowedMethods"]["Items"]),
+                    tuple(tuple(each.paths) for each in backend.invalidations.get(found.id, [])),
+                )
         return None
 
     def serves(self, host: str) -> bool:

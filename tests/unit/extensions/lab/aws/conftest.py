@@ -103,6 +103,8 @@ class Lab:
     state: Path
     process: subprocess.Popen[str]
     clients: dict[tuple[str, str, bool], t.Any] = field(default_factory=dict)
+    unknown_names: set[str] = field(default_factory=set)
+    """Names that DNS does not know."""
 
     def admin(self, path: str, content: object = None) -> t.Any:  # noqa: ANN401 -- JSON
         """Ask the admin port: GET, or POST with content."""
@@ -194,6 +196,8 @@ def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     real = socket.getaddrinfo
 
     def resolve(host: object, port: object, *args: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- passed on
+        if host in server.unknown_names:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         if str(host).endswith((".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.net", ".example.com")):
             return real("127.0.0.1", server.port, *args, **options)
         return real(t.cast("str", host), t.cast("int", port), *args, **options)
@@ -202,4 +206,5 @@ def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     server.admin("/reset", {})
+    server.unknown_names.clear()
     return server
