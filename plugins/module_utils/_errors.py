@@ -20,6 +20,13 @@ class IrsaError(Exception):
         super().__init__(f"{problem} {fix}")
         self.problem = problem
         self.fix = fix
+        self.result: dict[str, t.Any] = {}
+        """What the module returns beside the message: what was done before, which nobody should have to look up."""
+
+    def add(self, sentence: str, result: dict[str, t.Any]) -> None:
+        """Let the message end in a sentence more, unless that is empty, and the module return this beside it."""
+        self.args = (" ".join(filter(None, (str(self), sentence))),)
+        self.result = result
 
 
 class InputError(IrsaError):
@@ -36,7 +43,7 @@ def nearest(value: str, known: t.Iterable[str]) -> str:
 
 
 class _Module(t.Protocol):
-    def fail_json(self, msg: str, *, exception: Exception) -> t.NoReturn: ...
+    def fail_json(self, msg: str, *, exception: Exception, **result: t.Any) -> t.NoReturn: ...  # noqa: ANN401 -- JSON
 
 
 @contextmanager
@@ -45,4 +52,4 @@ def reported(module: _Module) -> t.Iterator[None]:
     try:
         yield
     except IrsaError as error:
-        module.fail_json(msg=str(error), exception=error)
+        module.fail_json(msg=str(error), exception=error, **error.result)

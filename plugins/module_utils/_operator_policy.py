@@ -61,6 +61,7 @@ CLOUDFRONT_CALLS: t.Final = (
     "cloudfront:CreateOriginAccessControl",
     "cloudfront:CreateDistributionWithTags",
     "cloudfront:UpdateDistribution",
+    "cloudfront:CreateInvalidation",
     "cloudfront:DeleteDistribution",
     "cloudfront:DeleteOriginAccessControl",
 )

@@ -54,6 +54,8 @@ class Document(t.NamedTuple):
     content_type: str
     body: str
     seconds: float
+    via: str | None = None
+    """The header C(Via), by which CloudFront and other proxies name themselves; None where nobody looked."""
 
 
 class Answer(t.NamedTuple):

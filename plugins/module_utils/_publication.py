@@ -149,6 +149,11 @@ class Target:
         return "" if self.endpoint else SSE_S3
 
     @property
+    def former_statement_id(self) -> str:
+        """The Sid of the statement for those who read by another publisher, while the issuer moves."""
+        return f"{self.statement_id}Former"
+
+    @property
     def place_tag(self) -> str:
         """The key of the tag of a cluster that publishes in the bucket of another one."""
         return f"{CLUSTER_TAG}/{self.cluster}"
@@ -282,6 +287,44 @@ def after_publishing(before: Bucket | None, wanted: Target) -> Bucket:
     )
 
 
+def while_moving(before: Bucket | None, wanted: Target) -> Bucket:
+    """Return the bucket as after_publishing does, but still open to those who read it by another publisher.
+
+    So nobody meets a closed door while the issuer's host does not lead to the new way in yet: a public bucket stays
+    public beside the distribution, and the other way round.
+    """
+    after = after_publishing(before, wanted)
+    former = former_readers(before, wanted)
+    if before is None or not former:
+        return after
+    kept = [{**statement, "Sid": wanted.former_statement_id} for statement in former]
+    policy = after.policy or {}
+    block = before.public_access_block
+    return replace(
+        after,
+        policy={**policy, "Statement": [*_statements(policy), *kept]},
+        public_access_block=block if wanted.distribution_arn and block is not None else after.public_access_block,
+    )
+
+
+def reopened(now: Bucket | None, before: Bucket) -> Bucket | None:
+    """Return the bucket with the access that it had before."""
+    if now is None:
+        return None
+    return replace(now, policy=before.policy, public_access_block=before.public_access_block)
+
+
+def former_readers(bucket: Bucket | None, wanted: Target) -> list[Policy]:
+    """Return our statements that let in who reads by another publisher: everybody, or a distribution."""
+    found = _own(bucket.policy, wanted) if bucket else []
+    return [each for each in found if _of_distribution(each) != bool(wanted.distribution_arn)]
+
+
+def _of_distribution(statement: Policy) -> bool:
+    principal = statement.get("Principal")
+    return isinstance(principal, dict) and "Service" in principal
+
+
 def _blocks(wanted: Target) -> dict[str, bool]:
     return dict.fromkeys(BLOCKS, True) if wanted.distribution_arn else _WANTED_BLOCKS
 
@@ -405,7 +448,7 @@ def _former(bucket: Bucket, wanted: Target) -> t.Iterator[tuple[str, list[str]]]
 
 def _statement_ids(wanted: Target) -> list[str]:
     try:
-        return [wanted.statement_id]
+        return [wanted.statement_id, wanted.former_statement_id]
     except InputError:  # somebody wrote a tag by hand
         return []
 
@@ -495,12 +538,16 @@ def _statements(policy: Policy | None) -> list[Policy]:
 
 
 def _own(policy: Policy | None, wanted: Target) -> list[Policy]:
-    return [statement for statement in _statements(policy) if statement.get("Sid") == wanted.statement_id]
+    return [statement for statement in _statements(policy) if _is_own(statement, wanted)]
+
+
+def _is_own(statement: Policy, wanted: Target) -> bool:
+    return statement.get("Sid") in (wanted.statement_id, wanted.former_statement_id)
 
 
 def _with_statement(policy: Policy | None, wanted: Target, statement: Policy | None) -> Policy | None:
     """Return the policy with this statement as the issuer's own, and with everybody else's as they are."""
-    others = [other for other in _statements(policy) if other.get("Sid") != wanted.statement_id]
+    others = [other for other in _statements(policy) if not _is_own(other, wanted)]
     statements = [*others, *([statement] if statement else [])]
     return {**(policy or {"Version": "2012-10-17"}), "Statement": statements} if statements else None
 
@@ -511,11 +558,14 @@ __all__: t.Final = (
     "Target",
     "after_publishing",
     "after_removing",
+    "former_readers",
     "has_place",
     "left",
     "located",
     "opens",
     "others_in_policy",
     "outcome",
+    "reopened",
     "target",
+    "while_moving",
 )

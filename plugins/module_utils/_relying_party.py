@@ -107,7 +107,8 @@ def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN40
     if answer.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip"):
         content = gzip.decompress(content)
     body = content.decode("utf-8", "replace")
-    return Document(url, answer.status, answer.headers.get("Content-Type") or "", body, time.monotonic() - start)
+    kind, via = (answer.headers.get(name) or "" for name in ("Content-Type", "Via"))
+    return Document(url, answer.status, kind, body, time.monotonic() - start, via)
 
 
 def sts(region: str) -> Assume:

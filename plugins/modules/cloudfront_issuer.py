@@ -18,8 +18,15 @@ description:
   - The documents are written as M(onprem.irsa.s3_issuer) does it. A published key is never dropped unless
     O(retired_kids) names it, and runs at the same time add their keys to each other's. They are read back in the same
     way.
-  - Without documents, only the distribution is made. That is how to get the host that CloudFront gives it, when the
-    issuer is to have no domain of one's own.
+  - What others added to the distribution stays, such as further origins, behaviours and aliases, and so does what
+    CloudFront adds by itself.
+  - When published documents change, CloudFront is told to forget its copies, and a key of O(retired_kids) is waited for
+    until it is not served any more.
+  - A bucket that everybody could read, as M(onprem.irsa.s3_issuer) makes it, stays open until the issuer's host leads
+    to the distribution and both documents are read through it. So an issuer on a domain of one's own can move here
+    without a gap.
+  - Without documents, only the distribution is made, and nothing is waited for. That is how to get the host that
+    CloudFront gives it, when the issuer should have no domain of one's own.
   - Bucket and distribution carry the tag C(onprem.irsa/cluster) with the name of O(cluster). Those of others are
     refused.
 extends_documentation_fragment:
@@ -83,8 +90,9 @@ options:
     type: path
   state:
     description:
-      - V(absent) removes the documents, the bucket when nothing else is in it, and the distribution, which takes
-        several minutes. Records in DNS stay. It refuses while the account has an identity provider for the issuer.
+      - V(absent) removes the documents, the bucket when nothing else is in it, the distribution, which takes several
+        minutes, and the origin access control that was made with it. Records in DNS stay. It refuses while the account
+        has an identity provider for the issuer.
     type: str
     choices: [present, absent]
     default: present
@@ -120,7 +128,7 @@ EXAMPLES = r"""
 RETURN = r"""
 distribution_id:
   description: The id of the distribution; V((new\)) where there is none yet, in check mode and with O(render).
-  returned: success
+  returned: always
   type: str
   sample: E1A2B3C4D5E6F7
 domain_name:
@@ -134,8 +142,12 @@ issuer:
   type: str
   sample: https://oidc.example.com
 dns_records:
-  description: The records that lead the issuer's host to the distribution; none for the host that CloudFront gives.
-  returned: success
+  description:
+    - The records that lead the issuer's host to the distribution; none for the host that CloudFront gives, and none
+      where there is no distribution yet, in check mode.
+    - A failure after the distribution was made returns them, too, as well as RV(distribution_id), RV(domain_name) and
+      RV(issuer).
+  returned: always
   type: list
   elements: dict
   contains:

@@ -8,15 +8,21 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _distribution, _distribution_steps, _publication
 from ansible_collections.onprem.irsa.plugins.module_utils._aws import cloudfront, documents, s3
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+    from mypy_boto3_cloudfront.client import CloudFrontClient
 
 _NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {"diff": [], "jwks_uri": "", "kids": [], "kept_kids": [], "read_back": []}
 
 
 def publish(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
-    """Make the distribution and, where there are any, publish the documents; return what the module says of both."""
+    """Make the distribution and, where there are any, publish the documents; return what the module says of both.
+
+    What fails after the distribution is there says what it is, too: the documents may wait for a record in DNS that
+    leads to it.
+    """
     params = module.params
     _distribution.check_names(wanted)
     client, found = cloudfront.observe(module, wanted)
@@ -24,16 +30,33 @@ def publish(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str,
         # Refuses what cannot be, in the input and in the bucket, before anything is changed.
         checked = _distribution.documents(params, wanted.region, found)
         if params["jwks"]:
-            s3.reach(s3.s3_client(module), checked, _publication.after_publishing, check_mode=True)
+            s3.reach(s3.s3_client(module), checked, _publication.while_moving, check_mode=True)
     change = cloudfront.reach(client, found, wanted, check_mode=module.check_mode)
-    moved = cloudfront.lead_here(module, wanted, change.distribution.domain_name)
-    result = {**_NO_DOCUMENTS, "changed": change.changed or moved}
-    if params["jwks"]:
-        target = _distribution.documents(params, wanted.region, change.distribution)
-        spreading: t.Any = {"spreading_seconds": params["timeout"], "changed": result["changed"]}
-        result = documents.publish(module, target, **spreading)
-    diff = [*change.diff, *result["diff"]]
-    return {**result, **_distribution.outcome(change.distribution, wanted), "diff": diff}
+    said = _distribution.outcome(change.distribution, wanted)
+    try:
+        result = _behind(module, wanted, client, change)
+    except IrsaError as error:
+        record = "" if wanted.hosted_zone_id else _distribution.records_to_make(wanted.host, said["domain_name"])
+        error.add(record, {**said, "changed": change.changed})
+        raise
+    return {**result, **said, "diff": [*change.diff, *result["diff"]]}
+
+
+def _behind(
+    module: AnsibleAWSModule, wanted: _distribution.Wanted, client: CloudFrontClient, change: cloudfront.Change
+) -> dict[str, t.Any]:
+    """Lead the host to the distribution, and publish the documents behind it."""
+    there = change.distribution
+    moved = cloudfront.lead_here(module, wanted, there.domain_name)
+    if not module.params["jwks"]:
+        return {**_NO_DOCUMENTS, "changed": change.changed or moved}
+    return documents.publish(
+        module,
+        _distribution.documents(module.params, wanted.region, there),
+        spreading_seconds=module.params["timeout"],
+        changed=change.changed or moved,
+        forget=lambda urls: cloudfront.invalidate(client, there, urls),
+    )
 
 
 def render(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
@@ -46,15 +69,17 @@ def render(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, 
 
 
 def remove(module: AnsibleAWSModule, wanted: _distribution.Wanted) -> dict[str, t.Any]:
-    """Remove the documents, and the distribution after them."""
+    """Remove the documents, and the distribution after them; also what an earlier run left behind."""
     client, found = cloudfront.observe(module, wanted)
+    control = cloudfront.left(client, wanted.bucket)
     there = found or _distribution.Distribution()
     nothing = {**module.params, "discovery_document": None, "jwks": None}
     result = documents.remove(module, _distribution.documents(nothing, wanted.region, found))
-    if found is not None and not module.check_mode:
-        cloudfront.remove(client, found, wanted.bucket)
+    if not module.check_mode:
+        cloudfront.remove(client, found, control)
     named = {**_distribution.outcome(there, wanted), "dns_records": []}
-    return {**_NO_DOCUMENTS, **result, **named, "changed": result["changed"] or found is not None}
+    changed = result["changed"] or found is not None or control is not None
+    return {**_NO_DOCUMENTS, **result, **named, "changed": changed}
 
 
 __all__: t.Final = ("publish", "remove", "render")

@@ -10,15 +10,25 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import edge, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.trusted import refuse_trusted
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import FAULT_SECONDS, read_back, seen, warnings
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import (
+    FAULT_SECONDS,
+    look,
+    read_back,
+    seen,
+    warnings,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+    from mypy_boto3_s3 import S3Client
 
     from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
+
+Forget = t.Callable[[t.Iterable[str]], None]
 
 
 def require_libraries(module: AnsibleAWSModule) -> None:
@@ -29,34 +39,48 @@ def require_libraries(module: AnsibleAWSModule) -> None:
 
 
 def publish(
-    module: AnsibleAWSModule, wanted: _publication.Target, *, spreading_seconds: float, changed: bool = False
+    module: AnsibleAWSModule,
+    wanted: _publication.Target,
+    *,
+    spreading_seconds: float,
+    changed: bool = False,
+    forget: Forget | None = None,
 ) -> dict[str, t.Any]:
     """Write the documents and read them back; return what the module says of them.
 
-    Until a change, in the bucket or by the module before, is there for everybody takes up to so many seconds.
+    Until a change, in the bucket or by the module before, is there for everybody takes up to so many seconds. FORGET
+    lets caches in front of the bucket forget some URLs. Whoever read the documents by another publisher still does
+    until they are read by this one.
     """
     allowed = functools.cache(lambda: s3.refuse_blocked_account(module, wanted))
 
     def plan(before: _bucket.Bucket | None, target: _publication.Target) -> _bucket.Bucket:
-        after = _publication.after_publishing(before, target)
+        after = _publication.while_moving(before, target)
         if _publication.opens(before, after, target):
             allowed()
         return after
 
-    change = s3.reach(s3.s3_client(module), wanted, plan, check_mode=module.check_mode)
-    changed = changed or change.changed
+    client = s3.s3_client(module)
+    change = s3.reach(client, wanted, plan, check_mode=module.check_mode)
+    stale = _stale(module, change) if forget else []
+    if forget and stale and not module.check_mode:
+        forget(stale)
+    changed = changed or change.changed or bool(stale)
+    seconds = spreading_seconds if changed else FAULT_SECONDS
     result = _publication.outcome(change.target, change.before, t.cast("_bucket.Bucket", change.after))
-    served = (
-        [] if module.check_mode else _served(module, change, result, spreading_seconds if changed else FAULT_SECONDS)
-    )
+
+    read = functools.partial(_read, module, change, result)
+    served = [] if module.check_mode else edge.without_retired(read, wanted.retired, seconds)
     for warning in warnings(served, wanted.kids):
         module.warn(warning)
+    moved = _move(module, client, change, read, spreading_seconds)
+    if moved is not None:
+        diff = _bucket.diff(wanted.bucket, change.before, moved.after)
+        result, changed = {**result, "diff": diff}, changed or moved.changed
     return {**result, "changed": changed, "read_back": [seen(document) for document in served]}
 
 
-def _served(
-    module: AnsibleAWSModule, change: s3.Change, result: t.Mapping[str, t.Any], seconds: float
-) -> list[Document]:
+def _read(module: AnsibleAWSModule, change: s3.Change, result: t.Mapping[str, t.Any], seconds: float) -> list[Document]:
     target, after = change.target, t.cast("_bucket.Bucket", change.after)
     return read_back(
         target.issuer,
@@ -67,6 +91,50 @@ def _served(
         ca_file=module.params["ca_path"],
         seconds=seconds,
     )
+
+
+def _stale(module: AnsibleAWSModule, change: s3.Change) -> list[str]:
+    """Return the URLs of which caches may keep what is published no more: another text, or a retired key."""
+    target = change.target
+    before = change.before.objects if change.before else {}
+    after = t.cast("_bucket.Bucket", change.after).objects
+    rewritten = [url for key, url in target.urls.items() if before.get(key, after[key]) != after[key]]
+    if rewritten or target.jwks_key not in before:
+        return rewritten
+    kept = edge.lingering(target.issuer, target.retired, module.params["ca_path"])
+    return [target.jwks_uri] if kept else []
+
+
+def _move(
+    module: AnsibleAWSModule, client: S3Client, change: s3.Change, read: edge.Read, seconds: float
+) -> s3.Change | None:
+    """Close the bucket to those who read it by another publisher, once the issuer's host leads here; None for none.
+
+    What is closed too early is opened again.
+    """
+    target, after = change.target, t.cast("_bucket.Bucket", change.after)
+    if not _publication.former_readers(after, target):
+        return None
+    if not target.distribution_arn and edge.through_cloudfront(_look(module, target)):
+        module.warn(
+            f"{target.issuer} still leads to CloudFront, which the bucket {target.bucket} lets in as before. Let its "
+            "record in DNS lead here, and run again after its TTL: the distribution can be deleted then."
+        )
+        return None
+    if not module.check_mode and target.distribution_arn:
+        edge.wait_for_distribution(read, seconds)
+    closed = s3.reach(client, target, _publication.after_publishing, check_mode=module.check_mode)
+    if not module.check_mode:
+        try:
+            read(seconds)
+        except IrsaError:
+            s3.reach(client, target, lambda now, _target: _publication.reopened(now, after))
+            raise
+    return closed
+
+
+def _look(module: AnsibleAWSModule, target: _publication.Target) -> list[Document]:
+    return look(target.issuer, ca_file=module.params["ca_path"])
 
 
 def render(

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._distribution import (
-    NEW,
     Config,
     Distribution,
     Wanted,
@@ -85,6 +84,110 @@ def test_what_nobody_decides_on_stays(current: Config, wanted: Wanted, control: 
     )
 
 
+def as_cloudfront_shows(config: Config) -> Config:
+    """Return a configuration with what CloudFront adds, at every depth, and lists in an order of its own."""
+    (origin,) = config["Origins"]["Items"]
+    behavior = config["DefaultCacheBehavior"]
+    methods = {"Quantity": 2, "Items": ["HEAD", "GET"]}
+    return {
+        **config,
+        "Origins": {
+            "Quantity": 1,
+            "Items": [
+                {
+                    **origin,
+                    "ConnectionTimeout": 10,
+                    "OriginShield": {"Enabled": False},
+                    "S3OriginConfig": {"OriginAccessIdentity": "", "OriginReadTimeout": 30},
+                }
+            ],
+        },
+        "DefaultCacheBehavior": {
+            **behavior,
+            "GrpcConfig": {"Enabled": False},
+            "AllowedMethods": {**methods, "CachedMethods": {**methods, "AddedLater": True}, "AddedLater": 1},
+        },
+        "ViewerCertificate": {**config["ViewerCertificate"], "CertificateSource": "acm", "AddedLater": {}},
+        "AddedLater": {"Enabled": False},
+    }
+
+
+@pytest.mark.parametrize("wanted", [OWN, GIVEN])
+def test_what_cloudfront_adds_is_no_drift(wanted: Wanted) -> None:
+    shown = as_cloudfront_shows(wanted_config(None, wanted, "ETAVG"))
+    assert plan(replace(THERE, config=shown), wanted, "ETAVG") == (None, [])
+    call, _diff = plan(replace(THERE, config={**shown, "Enabled": False}), wanted, "ETAVG")
+    assert call is not None
+    assert call.arguments["DistributionConfig"] == shown
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_others_add_stays_whole(first: bool, enabled: bool) -> None:
+    config = wanted_config(None, OWN, "ETAVG")
+    (own,) = config["Origins"]["Items"]
+    other = {"Id": "website", "DomainName": "www.example.com", "CustomOriginConfig": {"HTTPPort": 80}}
+    behavior = {"PathPattern": "/www/*", "TargetOriginId": "website"}
+    group = {"Id": "both", "Members": {"Quantity": 2, "Items": [{"OriginId": "mine"}, {"OriginId": "website"}]}}
+    mine = {**own, "Id": "mine"}
+    there = {
+        **config,
+        "Enabled": enabled,
+        "Origins": {"Quantity": 2, "Items": [other, mine] if first else [mine, other]},
+        "CacheBehaviors": {"Quantity": 1, "Items": [behavior]},
+        "OriginGroups": {"Quantity": 1, "Items": [group]},
+        "DefaultCacheBehavior": {**config["DefaultCacheBehavior"], "TargetOriginId": "mine"},
+        "Aliases": {"Quantity": 2, "Items": ["www.example.com", "oidc.example.com"]},
+    }
+    assert wanted_config(there, OWN, "ETAVG") == {**there, "Enabled": True}
+
+
+@pytest.mark.parametrize("wanted", [OWN, GIVEN])
+def test_an_alias_of_others_stays_beside_the_issuers(wanted: Wanted) -> None:
+    other = {"ACMCertificateArn": CERTIFICATE, "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021"}
+    there = {
+        **wanted_config(None, GIVEN, "ETAVG"),
+        "Aliases": {"Quantity": 1, "Items": ["www.example.com"]},
+        "ViewerCertificate": other,
+    }
+    after = wanted_config(there, wanted, "ETAVG")
+    names = ["www.example.com", *([wanted.host] if wanted.host else [])]
+    assert (after["Aliases"], after["ViewerCertificate"]) == ({"Quantity": len(names), "Items": names}, other)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "after"),
+    [
+        ("TLSv1", "TLSv1.2_2021"),
+        ("TLSv1.2_2019", "TLSv1.2_2021"),
+        ("TLSv1.2_2021", "TLSv1.2_2021"),
+        ("TLSv1.3_2025", "TLSv1.3_2025"),
+    ],
+)
+def test_viewers_speak_tls_1_2_or_what_somebody_made_stricter(protocol: str, after: str) -> None:
+    config = wanted_config(None, OWN, "ETAVG")
+    assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
+    config["ViewerCertificate"]["MinimumProtocolVersion"] = protocol
+    assert wanted_config(config, OWN, "ETAVG")["ViewerCertificate"]["MinimumProtocolVersion"] == after
+
+
+def test_what_excludes_what_we_ask_for_goes() -> None:
+    config = wanted_config(None, OWN, "ETAVG")
+    (own,) = config["Origins"]["Items"]
+    legacy = {"ForwardedValues": {"QueryString": False}, "MinTTL": 0, "DefaultTTL": 1, "MaxTTL": 2}
+    there = {
+        **config,
+        "Origins": {"Quantity": 1, "Items": [{**own, "CustomOriginConfig": {"HTTPPort": 80}}]},
+        "DefaultCacheBehavior": {**config["DefaultCacheBehavior"], **legacy},
+    }
+    assert wanted_config(there, OWN, "ETAVG") == config
+
+
+def test_a_caller_reference_is_good_for_one_distribution() -> None:
+    first, again, other = (wanted_config(None, OWN, control)["CallerReference"] for control in ("E1", "E1", "E2"))
+    assert (first == again, first == other) == (True, False)
+
+
 def test_a_new_distribution_is_made_and_one_that_is_there_updated() -> None:
     call, diff = plan(None, OWN, "ETAVG")
     assert call is not None
@@ -143,6 +246,10 @@ def alias(kind: str, target: str = "d1.cloudfront.net.", name: str = "oidc.examp
     return {"Name": name, "Type": kind, "AliasTarget": {"DNSName": target}}
 
 
+def cname(target: str) -> Config:
+    return {"Name": "oidc.example.com.", "Type": "CNAME", "ResourceRecords": [{"Value": target}]}
+
+
 @pytest.mark.parametrize(
     ("found", "todo"),
     [
@@ -150,6 +257,10 @@ def alias(kind: str, target: str = "d1.cloudfront.net.", name: str = "oidc.examp
         ([alias("A")], ["AAAA"]),
         ([alias("A"), alias("AAAA")], []),
         ([alias("A", name="pki.example.com."), {"Name": "oidc.example.com.", "Type": "TXT"}], ["A", "AAAA"]),
+        ([cname("d1.cloudfront.net")], []),
+        ([cname("D1.CloudFront.net.")], []),
+        ([cname("d2.cloudfront.net")], None),
+        ([cname("www.example.com")], None),
         ([alias("A"), alias("AAAA", "d2.cloudfront.net.")], None),
         ([{"Name": "oidc.example.com.", "Type": "A", "ResourceRecords": [{"Value": "192.0.2.1"}]}], None),
     ],
@@ -167,7 +278,7 @@ def test_records_are_made_where_none_are_and_never_bent(found: list[Config], tod
     ("wanted", "there", "issuer", "records"),
     [
         (OWN, THERE, "https://oidc.example.com", ["d1.cloudfront.net"]),
-        (OWN, Distribution(), "https://oidc.example.com", [f"{NEW}.cloudfront.net"]),
+        (OWN, Distribution(), "https://oidc.example.com", []),
         (GIVEN, THERE, "https://d1.cloudfront.net", []),
         (replace(GIVEN, issuer="https://d1.cloudfront.net"), THERE, "https://d1.cloudfront.net", []),
     ],

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws, settings
 
 from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import edge
 from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._distribution import CACHE_POLICY_ID
@@ -26,10 +27,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy impor
     PROVIDER_CALLS,
     ZONE_CALLS,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
-from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document, LinkError
+from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer, s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
+from lab_aws import cloudfront
 
 BUCKET = "acme-prod-oidc"
 REGION: t.Final = "eu-central-1"
@@ -58,20 +60,14 @@ def documents(*numbers: int, issuer: str = ISSUER) -> dict[str, t.Any]:
 
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[boto3.session.Session]:
+    cloudfront.install(monkeypatch.setattr)
     with mock_aws():
         session = boto3.session.Session("testing", "testing", "testing")
         monkeypatch.setattr(boto3.session, "Session", lambda **_options: session)
         send = vars(BaseClient)["_make_api_call"]
 
-        written: dict[str, t.Any] = {}
-
         def as_aws(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
             answer = send(self, name, params)
-            config = params.get("DistributionConfigWithTags", params).get("DistributionConfig", {})
-            written.update(origins=config["Origins"] if config else written.get("origins"))
-            if name == "GetDistributionConfig":  # moto forgets the origin access control
-                (origin,) = written["origins"]["Items"]
-                answer["DistributionConfig"]["Origins"]["Items"][0].update(origin)
             if name == "CreateBucket":  # blocked by itself since April 2023, which moto does not know
                 block = dict.fromkeys(BLOCKS, True)
                 send(self, "PutPublicAccessBlock", {"Bucket": BUCKET, "PublicAccessBlockConfiguration": block})
@@ -132,9 +128,10 @@ def run(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, capsys:
         return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1)
 
     monkeypatch.setattr(_read_back, "fetch", fetch)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
     def module(*, check: bool = False, **options: object) -> Result:
-        names = {"bucket": BUCKET, "region": REGION, "cluster": "prod"}
+        names = {"bucket": BUCKET, "region": REGION, "cluster": "prod", "timeout": 5}
         with patch_module_args({**names, **options, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             cloudfront_issuer.main()
         return t.cast("Result", json.loads(capsys.readouterr().out))
@@ -180,18 +177,19 @@ def test_a_private_bucket_behind_a_distribution(run: Run, session: boto3.session
     found = config["DistributionConfig"]
     (origin,) = found["Origins"]["Items"]
     assert origin["DomainName"] == f"{BUCKET}.s3.{REGION}.amazonaws.com"
-    assert (bool(origin["OriginAccessControlId"]), origin["S3OriginConfig"]) == (True, {"OriginAccessIdentity": ""})
+    assert (bool(origin["OriginAccessControlId"]), origin["S3OriginConfig"]["OriginAccessIdentity"]) == (True, "")
     assert found["DefaultCacheBehavior"]["ViewerProtocolPolicy"] == "https-only"
     assert found["DefaultCacheBehavior"]["CachePolicyId"] == CACHE_POLICY_ID
     assert found["Aliases"]["Items"] == ["oidc.example.com"]
     assert found["ViewerCertificate"]["ACMCertificateArn"] == CERTIFICATE
+    assert found["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
 
 
 def test_a_new_key_joins_and_a_retired_one_goes(run: Run, calls: list[str]) -> None:
     run(**OWN_DOMAIN, **documents(1))
     calls.clear()
     both = run(**OWN_DOMAIN, **documents(2))
-    assert (calls, len(both["kids"]), len(both["kept_kids"])) == (["PutObject"], 2, 1)
+    assert (calls, len(both["kids"]), len(both["kept_kids"])) == (["PutObject", "CreateInvalidation"], 2, 1)
     assert run(**OWN_DOMAIN, **documents(2), retired_kids=both["kept_kids"])["kids"] == both["kids"][:1]
 
 
@@ -388,3 +386,243 @@ def test_all_of_it_is_removed(run: Run, session: boto3.session.Session, calls: l
     assert session.client("s3").list_buckets()["Buckets"] == []
     calls.clear()
     assert (run(**gone)["changed"], calls) == (False, [])
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, *names: str, code: str = "ServiceUnavailable") -> None:
+    """Let the first call of each of these operations fail."""
+    send, left = vars(BaseClient)["_make_api_call"], set(names)
+
+    def refuse(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        if name in left:
+            left.discard(name)
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, name)
+        return send(self, name, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+
+@pytest.mark.parametrize("refused", ["DeleteOriginAccessControl", "DeleteDistribution", "UpdateDistribution"])
+def test_a_removal_that_broke_off_is_finished_by_the_next(
+    run: Run, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    run(**OWN_DOMAIN, **documents(1))
+    gone: dict[str, t.Any] = {"issuer": ISSUER, "state": "absent"}
+    refuse_once(monkeypatch, refused)
+    assert run(**gone)["failed"] is True
+    assert (run(check=True, **gone)["changed"], run(**gone)["changed"], run(**gone)["changed"]) == (True, True, False)
+    cdn = session.client("cloudfront")
+    assert cdn.list_distributions()["DistributionList"]["Quantity"] == 0
+    assert cdn.list_origin_access_controls()["OriginAccessControlList"]["Quantity"] == 0
+
+
+@pytest.mark.parametrize("code", ["InvalidViewerCertificate", "TooManyDistributions", "AccessDenied"])
+def test_what_a_refused_distribution_leaves_behind_is_removed(
+    run: Run, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    refuse_once(monkeypatch, "CreateDistributionWithTags", code=code)
+    assert code in run(**OWN_DOMAIN)["msg"]
+    assert run(issuer=ISSUER, state="absent")["changed"] is True
+    controls = session.client("cloudfront").list_origin_access_controls()["OriginAccessControlList"]
+    assert controls["Quantity"] == 0
+
+
+@pytest.mark.parametrize("signing", ["always", "never"])
+def test_an_access_control_of_somebody_else_is_left_alone(
+    run: Run, session: boto3.session.Session, signing: str
+) -> None:
+    cdn = session.client("cloudfront")
+    config: t.Any = {"Name": BUCKET, "SigningProtocol": "sigv4", "SigningBehavior": signing}
+    config["OriginAccessControlOriginType"] = "s3"
+    cdn.create_origin_access_control(OriginAccessControlConfig=config)
+    made = run(**OWN_DOMAIN)
+    assert f"SigningBehavior {signing}" in made["msg"] if signing == "never" else made["changed"] is True
+    assert run(issuer=ISSUER, state="absent")["changed"] is (signing == "always")
+    assert cdn.list_origin_access_controls()["OriginAccessControlList"]["Quantity"] == 1
+
+
+def test_a_cluster_is_set_up_again_after_its_removal(run: Run) -> None:
+    first = run(**OWN_DOMAIN, **documents(1))["distribution_id"]
+    run(issuer=ISSUER, state="absent")
+    again = run(**OWN_DOMAIN, **documents(1))
+    assert (again.get("msg"), again["distribution_id"] != first) == (None, True)
+
+
+def test_a_caller_reference_of_a_distribution_that_is_gone_is_replaced(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(**OWN_DOMAIN)
+    refuse_once(monkeypatch, "DeleteOriginAccessControl")
+    run(issuer=ISSUER, state="absent")
+    assert run(**OWN_DOMAIN)["changed"] is True
+
+
+def test_a_lost_answer_does_not_make_a_second_distribution(
+    run: Run, session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = vars(BaseClient)["_make_api_call"]
+
+    def twice(self: BaseClient, name: str, params: dict[str, t.Any]) -> t.Any:  # noqa: ANN401 -- as botocore
+        if name == "CreateDistributionWithTags":
+            send(self, name, params)
+        return send(self, name, params)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", twice)
+    made = run()
+    listed = session.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    assert [item["Id"] for item in listed] == [made["distribution_id"]]
+
+
+def test_a_failure_says_which_record_the_host_needs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(url: str, _ca_file: str | None = None) -> Document:
+        raise LinkError(f"{url} cannot be fetched: Name or service not known.", fix="-")
+
+    monkeypatch.setattr(_read_back, "fetch", unknown)
+    check = run(check=True, **OWN_DOMAIN, **documents(1))
+    assert check["dns_records"] == []
+    failed = run(**OWN_DOMAIN, **documents(1), timeout=0)
+    (record,) = failed["dns_records"]
+    assert (failed["failed"], failed["changed"], record["name"]) == (True, True, "oidc.example.com")
+    assert f"oidc.example.com CNAME {record['value']}" in failed["msg"]
+    assert (failed["domain_name"], "(new)" in json.dumps(failed)) == (record["value"], False)
+
+
+@pytest.mark.parametrize("dot", ["", "."])
+def test_a_cname_that_leads_to_the_distribution_is_as_good(
+    run: Run, session: boto3.session.Session, calls: list[str], dot: str
+) -> None:
+    zones = session.client("route53")
+    zone = zones.create_hosted_zone(Name="example.com", CallerReference="a")["HostedZone"]["Id"].rpartition("/")[2]
+    done = run(**OWN_DOMAIN, **documents(1))
+    record = {"Name": ISSUER[8:], "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": done["domain_name"] + dot}]}
+    change = {"Action": "CREATE", "ResourceRecordSet": record}
+    zones.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+    calls.clear()
+    assert (run(**OWN_DOMAIN, **documents(1), hosted_zone_id=zone)["changed"], calls) == (False, [])
+
+
+@pytest.fixture
+def host(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> dict[str, t.Any]:
+    """Where the issuer's host leads: by C(via) to CloudFront or to the bucket itself, which then must be public."""
+    s3 = session.client("s3", region_name=REGION)
+    leads: dict[str, t.Any] = {"via": "", "reads": 0, "moves_at": 10**9, "public": []}
+
+    def fetch(url: str, _ca_file: str | None = None) -> Document:
+        leads["reads"] += 1
+        if leads["reads"] > leads["moves_at"]:
+            leads["via"] = "1.1 abc.cloudfront.net (CloudFront)"
+        policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+        principals = [statement["Principal"] for statement in policy]
+        leads["public"].append("*" in principals)
+        wanted = {"Service": "cloudfront.amazonaws.com"} if leads["via"] else "*"
+        if wanted not in principals:
+            return Document(url, 403, "application/xml", "", 0.1, leads["via"])
+        found = s3.get_object(Bucket=BUCKET, Key=url.split("/", 3)[3])
+        return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1, leads["via"])
+
+    monkeypatch.setattr(_read_back, "fetch", fetch)
+    return leads
+
+
+def publish_in_public(capsys: pytest.CaptureFixture[str], **options: object) -> Result:
+    names = {"bucket": BUCKET, "region": REGION, "cluster": "prod", "issuer": ISSUER, **documents(1)}
+    with patch_module_args({**names, **options}), pytest.raises(SystemExit):
+        s3_issuer.main()
+    return t.cast("Result", json.loads(capsys.readouterr().out))
+
+
+def readers(session: boto3.session.Session) -> tuple[list[str], bool]:
+    """Who may read the bucket, and whether it is closed to the public."""
+    s3 = session.client("s3", region_name=REGION)
+    statements = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    return sorted({json.dumps(statement["Principal"]) for statement in statements}), all(block.values())
+
+
+EVERYBODY, EDGE = '"*"', '{"Service": "cloudfront.amazonaws.com"}'
+
+
+@pytest.mark.parametrize("moves_at", [0, 3, 6])
+def test_a_public_bucket_is_closed_once_its_host_leads_to_cloudfront(
+    run: Run,
+    session: boto3.session.Session,
+    host: dict[str, t.Any],
+    capsys: pytest.CaptureFixture[str],
+    moves_at: int,
+) -> None:
+    assert publish_in_public(capsys).get("msg") is None
+    host["moves_at"] = host["reads"] + moves_at
+    check = run(check=True, **OWN_DOMAIN, **documents(1))
+    done = run(**OWN_DOMAIN, **documents(1))
+    assert (check["changed"], done.get("msg"), done["changed"]) == (True, None, True)
+    assert readers(session) == ([EDGE], True)
+    assert run(**OWN_DOMAIN, **documents(1))["changed"] is False
+
+
+def test_a_public_bucket_stays_open_while_its_host_leads_there(
+    run: Run, session: boto3.session.Session, host: dict[str, t.Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_in_public(capsys)
+    failed = run(**OWN_DOMAIN, **documents(1), timeout=0)
+    assert ("is not served by CloudFront yet" in failed["msg"], "oidc.example.com CNAME" in failed["msg"]) == (
+        True,
+        True,
+    )
+    assert readers(session) == ([EVERYBODY, EDGE], False)
+    assert all(host["public"])
+
+
+def test_what_was_closed_too_early_is_opened_again(
+    run: Run,
+    session: boto3.session.Session,
+    host: dict[str, t.Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish_in_public(capsys)
+    monkeypatch.setattr(edge, "through_cloudfront", lambda _documents: None)
+    assert "403" in run(**OWN_DOMAIN, **documents(1), timeout=0)["msg"]
+    assert (readers(session), host["public"][-1]) == (([EVERYBODY, EDGE], False), False)
+
+
+def test_the_distribution_reads_the_bucket_while_its_host_leads_there(
+    run: Run, session: boto3.session.Session, host: dict[str, t.Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    host["via"] = "1.1 abc.cloudfront.net (CloudFront)"
+    run(**OWN_DOMAIN, **documents(1))
+    assert readers(session) == ([EDGE], True)
+    back = publish_in_public(capsys)
+    assert (back.get("msg"), back["changed"], "still leads to CloudFront" in str(back["warnings"])) == (
+        None,
+        True,
+        True,
+    )
+    assert readers(session) == ([EVERYBODY, EDGE], False)
+    assert publish_in_public(capsys)["changed"] is False
+    host["via"] = ""
+    assert publish_in_public(capsys)["changed"] is True
+    assert readers(session) == ([EVERYBODY], False)
+    assert publish_in_public(capsys)["changed"] is False
+
+
+def test_a_retired_key_is_waited_for_at_the_edge(run: Run, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    read: t.Callable[..., Document] = vars(_read_back)["fetch"]
+    run(**OWN_DOMAIN, **documents(1))
+    kept = run(**OWN_DOMAIN, **documents(2))["kept_kids"]
+    old = read(f"{ISSUER}/{JWKS_KEY}")
+
+    def stale(url: str, ca_file: str | None = None) -> Document:
+        return old if url.endswith(JWKS_KEY) and "CreateInvalidation" not in calls else read(url, ca_file)
+
+    monkeypatch.setattr(_read_back, "fetch", stale)
+    calls.clear()
+    assert len(run(**OWN_DOMAIN, **documents(2), retired_kids=kept)["kids"]) == 1
+    assert calls == ["PutObject", "CreateInvalidation"]
+    calls.clear()
+    for check in (True, False):  # an earlier run wrote, and ended before the edges forgot
+        assert run(check=check, **OWN_DOMAIN, **documents(2), retired_kids=kept)["changed"] is True
+    assert calls == ["CreateInvalidation"]
+    monkeypatch.setattr(_read_back, "fetch", lambda url, ca=None: old if url.endswith(JWKS_KEY) else read(url, ca))
+    assert (
+        f"still serves the retired key {kept[0]}"
+        in run(**OWN_DOMAIN, **documents(2), retired_kids=kept, timeout=0)["msg"]
+    )

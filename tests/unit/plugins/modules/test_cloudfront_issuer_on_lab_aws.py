@@ -17,10 +17,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_
 from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer, operator_policy
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import (
     AUDIENCE,
+    KEY,
     SESSION,
     Issuer,
     Lab,
     lab,
+    new_key,
+    publish,
     server,
 )
 from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
@@ -69,6 +72,7 @@ def run(lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monkey
         "bucket": BUCKET,
         "region": REGION,
         "cluster": "prod",
+        "timeout": 10,
     }
 
     def module(**asked: object) -> Result:
@@ -193,3 +197,44 @@ def test_all_of_it_with_the_operators_policy_alone(lab: Lab, run: Run, capsys: p
     lab.admin("/calls/reset", {})
     assert "AccessDenied" in run(**options(**access))["msg"]
     assert lab.admin("/calls")["writes"] == 0
+
+
+@pytest.mark.parametrize("later", [True, False], ids=["the next run", "check mode between"])
+def test_a_name_that_dns_does_not_know_yet(lab: Lab, run: Run, later: bool) -> None:
+    lab.unknown_names.add("oidc.example.com")
+    failed = run(**options(), timeout=0)
+    (record,) = failed["dns_records"]
+    assert f"oidc.example.com CNAME {record['value']}" in failed["msg"]
+    looks = [lab.get(f"https://{record['value']}/openid/v1/jwks")[0] for _ in range(3)]
+    assert looks[-1] == 200
+    if not later:
+        assert run(**options(_ansible_check_mode=True))["dns_records"] == [record]
+    lab.unknown_names.clear()
+    assert [seen["status"] for seen in run(**options())["read_back"]] == [200, 200]
+
+
+def test_the_edges_forget_a_retired_key(lab: Lab, run: Run) -> None:
+    both = Issuer(OWN_DOMAIN.url, [KEY, new_key("key-2")])
+    run(**options(jwks=both.jwks()))
+    keys = f"{OWN_DOMAIN.url}/openid/v1/jwks"
+    assert b"key-2" in lab.get(keys)[2]
+    assert run(**options(retired_kids=["key-2"]))["kids"] == ["key-1"]
+    assert b"key-2" not in lab.get(keys)[2]
+
+
+def test_a_public_issuer_moves_behind_cloudfront(lab: Lab, run: Run) -> None:
+    bucket, s3 = "oidc.example.com", lab.client("s3")
+    publish(lab, OWN_DOMAIN, bucket)
+    s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "onprem.irsa/cluster", "Value": "prod"}]})
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    names = ("openid/v1/jwks", ".well-known/openid-configuration")
+    policy["Statement"][0] |= {
+        "Sid": "OnpremIrsaIssuer",
+        "Resource": [f"arn:aws:s3:::{bucket}/{name}" for name in names],
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    with Reader(lab, OWN_DOMAIN.url, live=["key-1"]).polling():
+        done = run(**options(bucket=bucket))
+    assert (done.get("msg"), lab.get(f"{OWN_DOMAIN.url}/{names[0]}")[0]) == (None, 200)
+    assert lab.get(f"https://s3.{REGION}.amazonaws.com/{bucket}/{names[0]}")[0] == 403
+    assert run(**options(bucket=bucket))["changed"] is False

@@ -101,6 +101,20 @@ def test_what_is_written_for_review_publishes_behind_cloudfront(lab: Lab, play: 
     assert (code, "changed=0" in output) == (0, True), output
 
 
+def test_the_records_are_shown_before_anything_waits_for_them(lab: Lab, play: Play) -> None:
+    authority = str(lab.state / "ca.pem")
+    options: dict[str, object] = {
+        "irsa_issuer_publisher": "cloudfront",
+        "irsa_issuer_url": "https://oidc.example.com",
+        "irsa_issuer_certificate_arn": f"arn:aws:acm:us-east-1:123456789012:certificate/{'0' * 8}",
+    }
+    for changed in (True, False):
+        code, output = play("main", **options, irsa_issuer_ca_path=authority)
+        assert (code, "changed=0" in output) == (0, not changed), output
+        shown, _task, waited = output.partition("Publish the documents from the private bucket")
+        assert ("CNAME" in shown, "(new)" in output, "CNAME" in waited) == (True, False, False), output
+
+
 def test_the_role_binding_is_written_for_review(lab: Lab, play: Play, tmp_path: Path) -> None:
     options = {"irsa_issuer_publisher": "apiserver", "irsa_issuer_url": "https://oidc.example.com"}
     code, output = play("main", irsa_issuer_render=str(tmp_path / "review"), **options)
