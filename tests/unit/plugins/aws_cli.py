@@ -45,7 +45,7 @@ def call(words: t.Sequence[str], directory: Path, client: Client) -> str:
         arguments["Body"] = (directory / given.pop("--body")).read_bytes()
     made = client(_SERVICES.get(service, service), given.pop("--region"))
     if command == "wait":
-        made.get_waiter(options[0].replace("-", "_")).wait(**arguments)
+        made.get_waiter(options[0].replace("-", "_")).wait(**arguments, WaiterConfig={"Delay": 0})
         return ""
     answer = getattr(made, command.replace("-", "_"))(**arguments)
     query, output = given.pop("--query", None), given.pop("--output", "json")

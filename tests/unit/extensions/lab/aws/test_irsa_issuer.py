@@ -111,7 +111,7 @@ def test_the_records_are_shown_before_anything_waits_for_them(lab: Lab, play: Pl
     for changed in (True, False):
         code, output = play("main", **options, irsa_issuer_ca_path=authority)
         assert (code, "changed=0" in output) == (0, not changed), output
-        shown, _task, waited = output.partition("Publish the documents from the private bucket")
+        shown, _task, waited = output.rpartition("Publish the documents from the private bucket")
         assert ("CNAME" in shown, "(new)" in output, "CNAME" in waited) == (True, False, False), output
 
 
