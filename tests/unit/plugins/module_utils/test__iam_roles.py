@@ -15,6 +15,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     Role,
     RolePlan,
     Settings,
+    former_providers,
+    other_providers,
     outcome,
     plan_role,
     unlisted,
@@ -27,6 +29,7 @@ SETTINGS = Settings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
 ARN = f"arn:aws:iam::{ACCOUNT}:role/reports"
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 OWNED = {"onprem.irsa/cluster": "prod"}
+TRUSTED = {"Version": "2012-10-17", "Statement": [build(Trust.of(PROVIDER, ["sts.amazonaws.com"], ["apps/a"]))]}
 
 
 def apply(role: Role | None, plan: RolePlan) -> Role | None:
@@ -205,3 +208,166 @@ def test_the_outcome_names_every_role_that_failed() -> None:
     assert [entry.get("error") for entry in result["roles"]] == [None, "No.", "Never."]
     assert [diff["before_header"] for diff in result["diff"]] == ["role a", "role c"]
     assert "msg" not in outcome(plans[:1], SETTINGS)
+
+
+def planned(observed: Role, **given_item: object) -> RolePlan:
+    [item] = checked_items([{"name": "reports", "service_accounts": ["apps/a"], **given_item}], SETTINGS)
+    plan = plan_role(item, observed, SETTINGS)
+    assert not plan.problem
+    return plan
+
+
+def within_quotas(role: Role, plan: RolePlan, managed: int = 10) -> None:
+    """Make the calls one after the other, with IAM's quotas after each."""
+    for number in range(1, len(plan.calls) + 1):
+        now = apply(role, replace(plan, calls=plan.calls[:number]))
+        assert now
+        assert len(now.managed_policies) <= managed
+        assert sum(len(json.dumps(each, separators=(",", ":"))) for each in now.inline_policies.values()) <= 10240
+
+
+def arns(*numbers: int) -> list[str]:
+    return [f"arn:aws:iam::aws:policy/p{number:02}" for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "first"),
+    [
+        (range(10), range(5, 15), "detach_role_policy"),
+        (range(10), range(10, 20), "detach_role_policy"),
+        (range(9), range(3, 13), "detach_role_policy"),
+        (range(5), range(5, 10), "attach_role_policy"),
+        (range(10), range(3), "detach_role_policy"),
+    ],
+    ids=["half of them", "all of them", "room for one", "room for all", "fewer"],
+)
+def test_managed_policies_are_exchanged_within_the_quota(before: range, after: range, first: str) -> None:
+    observed = Role("reports", ARN, trust_policy=TRUSTED, managed_policies=tuple(arns(*before)), tags=OWNED)
+    plan = planned(observed, managed_policies=arns(*after))
+    assert plan.calls[0].operation == first
+    within_quotas(observed, plan)
+    assert apply(observed, plan) == plan.after
+
+
+def document(size: int) -> dict[str, t.Any]:
+    statement = {"Sid": "x" * size, "Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "first"),
+    [
+        ({"old": 9000}, {"new": 9000}, "delete_role_policy"),
+        ({"a": 6000, "b": 3000}, {"a": 3000, "b": 6000}, "put_role_policy"),
+        ({"a": 6000, "b": 3000}, {"a": 2000, "c": 7000}, "delete_role_policy"),
+        ({"a": 2000}, {"b": 2000}, "put_role_policy"),
+    ],
+    ids=["renamed", "one grows as the other shrinks", "one goes, one shrinks, one comes", "room for both"],
+)
+def test_inline_policies_are_exchanged_within_the_quota(
+    before: dict[str, int], after: dict[str, int], first: str
+) -> None:
+    was = {name: document(size) for name, size in before.items()}
+    observed = Role("reports", ARN, trust_policy=TRUSTED, inline_policies=was, tags=OWNED)
+    plan = planned(observed, inline_policies={name: document(size) for name, size in after.items()})
+    assert plan.calls[0].operation == first
+    within_quotas(observed, plan)
+    assert apply(observed, plan) == plan.after
+
+
+@pytest.mark.parametrize(
+    ("current", "given", "operations"),
+    [
+        ({"Team": "a"}, {"team": "a"}, []),
+        ({"Team": "a"}, {"team": "b"}, ["tag_role"]),
+        ({"Team": "a", "cost": "1"}, {"TEAM": "a"}, ["untag_role"]),
+        ({"Onprem.IRSA/cluster": "prod"}, {"x": "1"}, ["tag_role"]),
+    ],
+)
+def test_keys_of_tags_are_one_whatever_their_case(
+    current: dict[str, str], given: dict[str, str], operations: list[str]
+) -> None:
+    tagged = current if "Onprem.IRSA/cluster" in current else {**current, **OWNED}
+    plan = planned(Role("reports", ARN, trust_policy=TRUSTED, tags=tagged), tags=given, adopt=True)
+    assert [call.operation for call in plan.calls] == operations
+    removed = [key.lower() for call in plan.calls for key in call.arguments.get("TagKeys", [])]
+    assert not set(removed) & {key.lower() for key in [*given, *OWNED]}
+
+
+def test_what_is_removed_from_the_trust_is_in_plan_result_and_diff() -> None:
+    wider = {**TRUSTED["Statement"][0], "Action": "sts:*"}
+    plan = planned(Role("reports", ARN, trust_policy={"Statement": [wider]}, tags=OWNED))
+    assert plan.removed == ("removed: it let in the action sts:*",)
+    assert plan.diff()["prepared"] == "role reports: removed: it let in the action sts:*\n"
+    assert plan.result(SETTINGS)["removed"] == list(plan.removed)
+
+
+def test_conditions_and_session_tags_of_the_item_are_in_the_statement() -> None:
+    plan = planned(
+        Role("reports", ARN, trust_policy=TRUSTED, tags=OWNED),
+        conditions={"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}},
+        session_tags=True,
+    )
+    assert plan.after
+    assert plan.after.trust_policy
+    [statement] = plan.after.trust_policy["Statement"]
+    assert statement["Action"] == ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]
+    assert statement["Condition"]["IpAddress"] == {"aws:SourceIp": "203.0.113.0/24"}
+
+
+FORMER, OTHER = (PROVIDER.replace("/prod", f"/{name}") for name in ("former", "other"))
+ABSENT = {"name": "reports", "state": "absent", "service_accounts": [], "adopt": False}
+PURGED = {**ABSENT, "listed": False}
+KNOWN = replace(SETTINGS, owners={FORMER: "prod", OTHER: "dev"})
+
+
+def trusting(*providers: str, **changes: t.Any) -> Role:  # noqa: ANN401 -- fields of a role
+    trust = [build(Trust.of(arn, ["sts.amazonaws.com"], ["apps/a"])) for arn in providers]
+    return replace(Role("reports", ARN, trust_policy={"Statement": trust}, tags=OWNED), **changes)
+
+
+@pytest.mark.parametrize(
+    ("role", "item", "given", "action"),
+    [
+        (trusting(PROVIDER), PURGED, KNOWN, "delete"),
+        (trusting(PROVIDER, FORMER), PURGED, KNOWN, "delete"),
+        (trusting(PROVIDER, FORMER), PURGED, replace(KNOWN, owners={FORMER: ""}), "delete"),
+        (trusting(PROVIDER, OTHER), PURGED, KNOWN, "release"),
+        (trusting(PROVIDER, FORMER, OTHER), PURGED, KNOWN, "release"),
+        (trusting(FORMER), PURGED, KNOWN, "leave"),
+        (trusting(OTHER), PURGED, KNOWN, "leave"),
+        (trusting(FORMER), ABSENT, KNOWN, "delete"),
+        (trusting(OTHER), ABSENT, KNOWN, "leave"),
+        (trusting(FORMER), PURGED, replace(KNOWN, retired_provider_arns=(FORMER,), owners={}), "delete"),
+        (trusting(OTHER, tags={}), PURGED, KNOWN, "none"),
+        (trusting(PROVIDER, instance_profiles=("node",)), PURGED, KNOWN, "refuse"),
+        (trusting(PROVIDER, instance_profiles=None), PURGED, KNOWN, "refuse"),
+    ],
+)
+def test_whose_a_role_is_at_its_end(role: Role, item: dict[str, t.Any], given: Settings, action: str) -> None:
+    plan = plan_role(item, role, given)
+    assert plan.action == action
+    if action in {"leave", "none", "refuse"}:
+        assert plan.calls == ()
+    if action == "leave":
+        assert "is left as it is" in plan.warnings[0]
+    if action == "release":
+        assert plan.after
+        assert "onprem.irsa/cluster" not in plan.after.tags
+        assert [each["Principal"]["Federated"] for each in (plan.after.trust_policy or {})["Statement"]] == [OTHER]
+
+
+def test_a_provider_is_a_former_one_when_every_role_that_trusts_it_shows_so() -> None:
+    both, alone = trusting(PROVIDER, FORMER), trusting(FORMER, name="b")
+    assert former_providers([both], KNOWN) == [FORMER]
+    assert former_providers([both, alone], KNOWN) == []
+    assert former_providers([both, trusting(OTHER)], KNOWN) == [FORMER]
+    assert other_providers([both, alone, trusting(OTHER)], SETTINGS) == [FORMER, OTHER]
+
+
+def test_a_retired_issuer_is_trusted_no_more() -> None:
+    [item] = checked_items([{"name": "reports", "service_accounts": ["apps/a"]}], SETTINGS)
+    plan = plan_role(item, trusting(PROVIDER, FORMER), replace(SETTINGS, retired_provider_arns=(FORMER,)))
+    assert plan.after == trusting(PROVIDER)
+    assert plan.removed == (f"removed: it let in tokens of {FORMER}",)
+    assert [call.operation for call in plan.calls] == ["update_assume_role_policy"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,89 @@ def test_any_policy(statements: list[dict[str, t.Any]], token: tuple[str, str]) 
     policy = {"Version": "2012-10-17", "Statement": statements}
     ours, lab = verdicts(policy, *token)
     assert ours == lab
+
+
+SUB, STS = SUBJECTS[0], AUDIENCES[0]
+WHOLE = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": _trust.ASSUME_ACTION}
+
+
+def allow(condition: dict[str, t.Any], **changes: object) -> list[dict[str, t.Any]]:
+    return [{**WHOLE, "Condition": condition, **changes}]
+
+
+def deny(condition: dict[str, t.Any], **changes: object) -> list[dict[str, t.Any]]:
+    return [WHOLE, {**WHOLE, "Effect": "Deny", "Condition": condition, **changes}]
+
+
+KINDS = {
+    "null as a JSON boolean": allow({"Null": {f"{HOST}:sub": True}}),
+    "null as a JSON boolean that holds": allow({"Null": {f"{HOST}:sub": False}}),
+    "null as a text in capitals": allow({"Null": {f"{HOST}:amr": "True"}}),
+    "denied if null": deny({"Null": {f"{HOST}:sub": False}}),
+    "everybody of AWS as a list": deny({}, Principal={"AWS": ["*"]}),
+    "everybody of AWS": deny({}, Principal={"AWS": "*"}),
+    "everybody": deny({"StringEquals": {f"{HOST}:aud": STS}}, Principal="*"),
+    "others alone": deny({}, Principal={"AWS": ["123456789012"]}),
+    "a session of another name": deny({"StringNotEquals": {"sts:RoleSessionName": "reports"}}),
+    "a session of this name": deny({"StringEquals": {"sts:RoleSessionName": "pod"}}),
+    "a session like this": allow({"StringLike": {"sts:RoleSessionName": "p?d"}}),
+    "a variable of the subject": allow({"StringEquals": {f"{HOST}:sub": f"${{{HOST}:sub}}"}}),
+    "a variable within a text": allow({"StringLike": {f"{HOST}:sub": "${sts:RoleSessionName}*"}}),
+    "a variable with a default": allow({"StringEquals": {f"{HOST}:aud": f"${{{HOST}:amr, '{STS}'}}"}}),
+    "a variable that is not there": allow({"StringEquals": {f"{HOST}:aud": f"${{{HOST}:amr}}"}}),
+    "a star of a variable": allow({"StringLike": {f"{HOST}:sub": "system:serviceaccount:apps:${*}"}}),
+    "the provider": allow({"StringEquals": {"aws:FederatedProvider": PROVIDER}}),
+    "the provider as an ARN": allow({"ArnLike": {"aws:FederatedProvider": "arn:aws:iam::*:oidc-provider/issuer.*"}}),
+    "another provider": deny({"StringNotEquals": {"aws:FederatedProvider": PROVIDER}}),
+    "insecure transport denied": deny({"Bool": {"aws:SecureTransport": "false"}}),
+    "insecure transport denied by a JSON boolean": deny({"Bool": {"aws:SecureTransport": False}}),
+    "secure transport asked for": allow({"Bool": {"aws:SecureTransport": "TRUE"}}),
+    "no second factor denied": deny({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}),
+    "a second factor asked for": allow({"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+    "a session's tag": allow({"StringEquals": {"aws:RequestTag/team": "a"}}),
+    "no tags but these": allow({"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}),
+    "an organization denied": deny({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}),
+    "an organization denied if it exists": deny({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}),
+    "an address": allow({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
+    "a number": allow({"NumericLessThan": {f"{HOST}:aud": "7"}}),
+    "a date": allow({"DateGreaterThan": {f"{HOST}:sub": "2020-01-01T00:00:00Z"}}),
+    "case ignored": allow({"StringEqualsIgnoreCase": {f"{HOST.upper()}:SUB": SUB.upper()}}),
+    "no principal but": deny({}, NotPrincipal={"Federated": PROVIDER}, Principal=None),
+    "every action but": allow({}, NotAction="sts:AssumeRole", Action=None),
+}
+
+
+@pytest.mark.parametrize("statements", KINDS.values(), ids=KINDS)
+def test_each_kind_of_policy(statements: list[dict[str, t.Any]]) -> None:
+    whole = [{key: value for key, value in each.items() if value is not None} for each in statements]
+    policy = {"Version": "2012-10-17", "Statement": whole}
+    known = {"sts:RoleSessionName": "pod"}
+    ours = _trust.evaluate(policy, provider_arn=PROVIDER, audience=STS, sub=SUB, context=known)
+    context = {
+        f"{HOST}:aud": (STS,),
+        f"{HOST}:sub": (SUB,),
+        "aws:FederatedProvider": (PROVIDER,),
+        "aws:SecureTransport": ("true",),
+        "sts:RoleSessionName": ("pod",),
+    }
+    assert ours.allowed == trust_policy.allows(policy, provider_arn=PROVIDER, context=context), ours.reason
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"StringNotEquals": {"sts:RoleSessionName": "reports"}},
+        {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}},
+        {"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}},
+        {"Null": {"aws:SourceVpce": "true"}},
+        {"StringEquals": {f"{HOST}:sub": "${aws:UserAgent}"}},
+        {"StringEqualz": {f"{HOST}:sub": SUB}},
+    ],
+)
+def test_what_is_not_known_never_allows_and_always_denies(condition: dict[str, t.Any]) -> None:
+    token = {"provider_arn": PROVIDER, "audience": STS, "sub": SUB}
+    assert not _trust.evaluate({"Statement": allow(condition)}, **token).allowed
+    assert not _trust.evaluate({"Statement": deny(condition)}, **token).allowed
 
 
 def accepted(policy: dict[str, t.Any]) -> bool:
