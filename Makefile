@@ -143,7 +143,7 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 molecule-one: lab-build ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
-	$(SCENARIOS) fresh_check irsa_issuer irsa_iam irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
+	$(SCENARIOS) fresh_check irsa_issuer irsa_iam irsa_iam_ownership irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
 	  irsa_webhook_policy irsa_webhook_renewal irsa_webhook_foreign irsa_webhook_refused irsa_webhook irsa_verify secrets teardown judge
 	ansible-playbook extensions/lab/down.yml
 

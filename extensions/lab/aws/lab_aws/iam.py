@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import oidc_provider, trust_policy, web_identity
+from . import documents, oidc_provider, policy, trust_policy, web_identity
 from .errors import AwsError
 from .handling import answer
 from .messages import result_response
@@ -86,9 +86,22 @@ def attach_role_policy(context: Context) -> HttpResponse:
     return answer(context)
 
 
+def _refuse_principals(text: str) -> None:
+    try:
+        statements = policy.statements(documents.load(text))
+    except ValueError:
+        return  # moto says so
+    if any({"Principal", "NotPrincipal"} & set(statement) for statement in statements):
+        raise AwsError("MalformedPolicyDocument", "Policy document should not specify a principal.")
+
+
 def put_role_policy(context: Context) -> HttpResponse:
-    """Answer PutRolePolicy, up to the quota of all inline policies of the role, white space not counted."""
+    """Answer PutRolePolicy, up to the quota of all inline policies of the role, white space not counted.
+
+    moto looks at the grammar of the document, but for principals, which a policy of an identity does not name.
+    """
     name, text = context.call.parameter("PolicyName"), context.call.parameter("PolicyDocument")
+    _refuse_principals(text)
     written = {**_role_policies(context).inline, name: text}
     if sum(len("".join(document.split())) for document in written.values()) > MAX_INLINE_SIZE:
         role = context.call.parameter("RoleName")

@@ -18,6 +18,18 @@ if t.TYPE_CHECKING:
 Result = dict[str, t.Any]
 
 
+def test_what_yaml_has_read_otherwise_is_refused_before_the_module_runs() -> None:
+    connection = mock.Mock(transport="local")
+    task = mock.Mock(args={"roles": [{"name": 10}, {"name": "b", "tags": {"a": True}}, {"name": True}]}, async_val=0)
+    plugin = iam_roles.ActionModule(task, connection, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock())
+    plugin._execute_module = mock.Mock(side_effect=AssertionError("the module ran"))  # type: ignore[method-assign]
+    result = plugin.run(task_vars={})
+    assert result["failed"]
+    assert "Role 10: name must be a text, and YAML has read the number 10" in result["msg"]
+    assert "Role True: name must be a text, and YAML has read the boolean true" in result["msg"]
+    assert result["msg"].endswith("Nothing was changed.")
+
+
 @pytest.mark.parametrize(
     ("transport", "seconds", "lines"),
     [("local", 0, ["  Make the roles: 3 of 9 roles done"]), ("ssh", 0, []), ("local", 60, [])],

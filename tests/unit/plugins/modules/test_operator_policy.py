@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import boto3
 import pytest
@@ -17,7 +19,15 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import actions
-from ansible_collections.onprem.irsa.plugins.modules import iam_oidc_provider, iam_roles, operator_policy, s3_issuer
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import Trust, build
+from ansible_collections.onprem.irsa.plugins.modules import (
+    iam_oidc_provider,
+    iam_oidc_provider_info,
+    iam_role_info,
+    iam_roles,
+    operator_policy,
+    s3_issuer,
+)
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import SESSION, Lab, lab, server
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
@@ -25,6 +35,8 @@ __all__ = ["lab", "server"]  # fixtures
 
 BUCKET, REGION, ACCOUNT = "acme-prod-oidc", "eu-central-1", "123456789012"
 ISSUER = f"https://{BUCKET}.s3.{REGION}.amazonaws.com"
+FORMER = "https://former.example.com"
+ROOT = Path(__file__).parents[4]
 TRUSTED = {"oidc_provider_arns": [f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER.removeprefix('https://')}"]}
 ROLES: list[dict[str, t.Any]] = [{"name": "prod-reports", "service_accounts": ["apps/reports"]}]
 
@@ -84,12 +96,23 @@ def documents(*numbers: int) -> dict[str, object]:
     return {"bucket": BUCKET, "issuer": ISSUER, "discovery_document": discovery, "jwks": jwks_document(keys)}
 
 
+def moved_on(lab: Lab) -> None:
+    """Leave a provider of a former issuer in the account, and a role that trusts it."""
+    iam, tags = lab.client("iam"), [{"Key": "onprem.irsa/cluster", "Value": "prod"}]
+    arn = iam.create_open_id_connect_provider(Url=FORMER, ThumbprintList=["0" * 40], Tags=tags)
+    statements = [build(Trust.of(arn["OpenIDConnectProviderArn"], ["sts.amazonaws.com"], ["apps/reports"]))]
+    trust = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.create_role(RoleName="prod-reports", AssumeRolePolicyDocument=trust, Tags=tags)
+
+
+@pytest.mark.parametrize("named", [{}, {"cluster": "prod"}], ids=["any cluster", "the cluster"])
 def test_the_whole_runs_with_exactly_this_policy(
-    lab: Lab, call: Call, made: set[str], monkeypatch: pytest.MonkeyPatch
+    lab: Lab, call: Call, made: set[str], monkeypatch: pytest.MonkeyPatch, named: dict[str, str]
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(lab.state / "ca.pem"))  # aws_ca_bundle is for calls alone
-    policy = the_policy(call)
+    policy = the_policy(call, **named)
     access = operator(lab, policy)
+    moved_on(lab)
     made.clear()
     steps = (
         (s3_issuer, {**documents(1), "tags": {"team": "a"}, "versioning": False}),
@@ -97,15 +120,40 @@ def test_the_whole_runs_with_exactly_this_policy(
         (iam_oidc_provider, {"url": ISSUER}),
         (iam_roles, {**TRUSTED, "roles": ROLES}),
         (iam_roles, {**TRUSTED, "roles": [{**ROLES[0], "description": "Reports"}]}),
-        (iam_roles, {**TRUSTED, "roles": [{"name": "prod-reports", "state": "absent"}]}),
+        (iam_role_info, {"name": "prod-reports"}),
+        (iam_oidc_provider_info, {}),
+        (iam_roles, {**TRUSTED, "roles": [], "purge_roles": True}),
+        (iam_oidc_provider, {"url": FORMER, "state": "absent"}),
         (iam_oidc_provider, {"url": ISSUER, "state": "absent"}),
         (s3_issuer, {"bucket": BUCKET, "issuer": ISSUER, "state": "absent"}),
     )
     for module, options in steps:
-        result = call(module, **access, **t.cast("dict[str, object]", options))
+        given = {key: value for key, value in access.items() if key != "cluster" or module is not iam_role_info}
+        result = call(module, **given, **t.cast("dict[str, object]", options))
         assert result.get("failed") is None, (module.__name__, result["msg"])
     allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
     assert set(actions(made)) <= allowed
+
+
+def test_the_provider_of_another_cluster_cannot_be_deleted(lab: Lab, call: Call) -> None:
+    access = operator(lab, the_policy(call, cluster="dev"))
+    moved_on(lab)
+    result = call(iam_oidc_provider, **access, url=FORMER, state="absent", adopt=True)
+    assert "AccessDenied" in result["msg"]
+
+
+@pytest.mark.parametrize("name", ["irsa_iam", "irsa_issuer", "irsa_verify"])
+def test_roles_ask_aws_by_modules_of_this_collection_alone(name: str) -> None:
+    files = sorted((ROOT / "roles" / name / "tasks").glob("*.yml"))
+    assert files
+    assert [path.name for path in files if re.search(r"^\s*(amazon|community)\.aws\.", path.read_text(), re.M)] == []
+
+
+@pytest.mark.parametrize("account", ["1402433619", "12345", "True", "1.1"])
+def test_an_account_without_quotes_is_told_as_such(call: Call, account: str) -> None:
+    message = call(operator_policy, account=account, region=REGION, bucket=BUCKET)["msg"]
+    assert "must be 12 digits" in message
+    assert "Write it in quotes" in message
 
 
 def test_what_is_not_asked_for_is_not_allowed(call: Call) -> None:
