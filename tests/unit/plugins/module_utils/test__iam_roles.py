@@ -29,7 +29,10 @@ SETTINGS = Settings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
 ARN = f"arn:aws:iam::{ACCOUNT}:role/reports"
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 OWNED = {"onprem.irsa/cluster": "prod"}
-TRUSTED = {"Version": "2012-10-17", "Statement": [build(Trust.of(PROVIDER, ["sts.amazonaws.com"], ["apps/a"]))]}
+TRUSTED: dict[str, t.Any] = {
+    "Version": "2012-10-17",
+    "Statement": [build(Trust.of(PROVIDER, ["sts.amazonaws.com"], ["apps/a"]))],
+}
 
 
 def apply(role: Role | None, plan: RolePlan) -> Role | None:
@@ -290,7 +293,7 @@ def test_keys_of_tags_are_one_whatever_their_case(
     tagged = current if "Onprem.IRSA/cluster" in current else {**current, **OWNED}
     plan = planned(Role("reports", ARN, trust_policy=TRUSTED, tags=tagged), tags=given, adopt=True)
     assert [call.operation for call in plan.calls] == operations
-    removed = [key.lower() for call in plan.calls for key in call.arguments.get("TagKeys", [])]
+    removed = [str(key).lower() for call in plan.calls for key in call.arguments.get("TagKeys", [])]
     assert not set(removed) & {key.lower() for key in [*given, *OWNED]}
 
 

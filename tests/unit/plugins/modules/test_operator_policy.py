@@ -114,7 +114,7 @@ def test_the_whole_runs_with_exactly_this_policy(
     access = operator(lab, policy)
     moved_on(lab)
     made.clear()
-    steps = (
+    steps: tuple[tuple[t.Any, dict[str, t.Any]], ...] = (
         (s3_issuer, {**documents(1), "tags": {"team": "a"}, "versioning": False}),
         (s3_issuer, documents(1, 2)),
         (iam_oidc_provider, {"url": ISSUER}),
@@ -129,7 +129,7 @@ def test_the_whole_runs_with_exactly_this_policy(
     )
     for module, options in steps:
         given = {key: value for key, value in access.items() if key != "cluster" or module is not iam_role_info}
-        result = call(module, **given, **t.cast("dict[str, object]", options))
+        result = call(module, **given, **options)
         assert result.get("failed") is None, (module.__name__, result["msg"])
     allowed = {action for statement in policy["Statement"] for action in statement["Action"]}
     assert set(actions(made)) <= allowed

@@ -164,7 +164,7 @@ def test_each_kind_of_policy(statements: list[dict[str, t.Any]]) -> None:
     ],
 )
 def test_what_is_not_known_never_allows_and_always_denies(condition: dict[str, t.Any]) -> None:
-    token = {"provider_arn": PROVIDER, "audience": STS, "sub": SUB}
+    token: dict[str, t.Any] = {"provider_arn": PROVIDER, "audience": STS, "sub": SUB}
     assert not _trust.evaluate({"Statement": allow(condition)}, **token).allowed
     assert not _trust.evaluate({"Statement": deny(condition)}, **token).allowed
 
