@@ -378,7 +378,7 @@ def _repaired(mine: t.Sequence[Statement], trust: Trust) -> list[Statement]:
     if homeless and "{}" not in homes:
         ways = " and ".join(groups)
         raise IrsaError(
-            f"{', '.join(homeless)} would be let in anew, and the statements of its trust policy for "
+            f"{', '.join(homeless)} would be let in, too, and the statements of its trust policy for "
             f"{trust.provider_arn} have different conditions: {ways}.",
             fix="Say in conditions which of them the role is to have.",
         )

@@ -492,7 +492,7 @@ def test_a_new_account_and_no_way_to_tell_which_conditions_it_should_have() -> N
     home = {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}
     other = {**narrowed(home), "Condition": {**conditions(aud=STS, sub=subject("apps/more")), **home}}
     policy = {"Statement": [narrowed(OFFICE), other]}
-    with pytest.raises(IrsaError, match=r"apps/third would be let in .*198\.51\.100.*Say in conditions"):
+    with pytest.raises(IrsaError, match=r"apps/third would be let in, too.*198\.51\.100.*Say in conditions"):
         merge(policy, [Trust.of(ARN, [STS], ["apps/more", "apps/reports", "apps/third"])])
 
 
