@@ -35,6 +35,10 @@ options:
     description: Whether it was check mode, in which no pod runs.
     type: bool
     required: true
+  trust_error:
+    description: Why the role's trust policy could not be read, or an empty text.
+    type: str
+    default: ""
 seealso:
   - module: onprem.irsa.verify
 """
@@ -63,8 +67,10 @@ _value:
 """
 
 
-def _filter(links: t.Sequence[dict[str, t.Any]], *, role: str, image: str, checking: bool) -> dict[str, t.Any]:
-    left = untried(links, role=role, image=image, checking=checking)
+def _filter(
+    links: t.Sequence[dict[str, t.Any]], *, role: str, image: str, checking: bool, trust_error: str = ""
+) -> dict[str, t.Any]:
+    left = untried(links, role=role, image=image, checking=checking, trust_error=trust_error)
     rows = [{"link": name, "result": f"not tried, because {reason}"} for name, reason in left.items()]
     return {"says": outcome(links, left), "untried": rows}
 

@@ -10,10 +10,12 @@ from functools import partial
 
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
     LinkError,
     Wanted,
     check_assumed,
+    check_cluster_keys,
     check_discovery,
     check_injection,
     check_jwks,
@@ -24,10 +26,22 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
     lifetime,
     with_foreign_key,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import Assume, fetch, sts, when_spread
+from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import (
+    Assume,
+    fetch,
+    patience,
+    sts,
+    until_refused,
+    when_spread,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._role_trust import Asked, check_trust, provider_arn
 
 Row = dict[str, t.Any]
 """C(link), C(checked), C(ok), C(result), C(detail), C(cause), C(fix) and C(seconds): see the module verify's RETURN."""
+
+_DENIED: t.Final = "AccessDenied"
+_INVALID: t.Final = ("InvalidIdentityToken", "IDPRejectedClaim")
+_UNVERIFIED: t.Final = ("retrieve verification key",)
 
 Seen = t.Mapping[str, t.Any]
 """What was seen elsewhere: the thing itself, or C(error), why it could not be had."""
@@ -70,51 +84,86 @@ def api_servers(tokens: t.Iterable[Seen], wanted: Wanted) -> t.Iterator[Row]:
 
 
 def documents(
-    issuer: str, kids: t.Iterable[str], tokens: t.Iterable[Seen], ca_file: str | None = None
+    issuer: str,
+    kids: t.Sequence[str],
+    tokens: t.Iterable[Seen],
+    ca_file: str | None = None,
+    public_keys: t.Sequence[str] = (),
 ) -> t.Iterator[Row]:
     """Prove that a relying party finds the documents, and that the published keys verify the tokens.
 
-    The certificate authorities of CA_FILE are trusted beside the system's.
+    The certificate authorities of CA_FILE are trusted beside the system's. PUBLIC_KEYS are those of the API servers, in
+    PEM: what is published under their ids must be these keys.
     """
 
     def prove() -> str:
         jwks_uri = check_discovery(fetch(issuer + DISCOVERY_PATH, ca_file), issuer)
         keys = check_jwks(fetch(jwks_uri, ca_file), kids)
-        signed = [seen for seen in tokens if seen["token"]]
-        for seen in signed:
-            check_signature(seen["token"], keys, f"API server {seen['server']}")
-        return f"{len(keys)} key{'s' if len(keys) > 1 else ''} at {issuer}"
+        check_cluster_keys(keys, jwks_from_pems([("the API servers", pem) for pem in public_keys]))
+        for seen in tokens:
+            if seen["token"]:
+                check_signature(seen["token"], keys, f"API server {seen['server']}")
+        unknown = "" if kids else "; which keys must be there was not said (kids)"
+        return f"{len(keys)} key{'' if len(keys) == 1 else 's'} at {issuer}{unknown}"
 
     yield tried("documents", "HTTPS, types, issuer, key ids, signature of a token", prove)
 
 
-def exchange(
-    assume: Assume, role_arn: str, token: str, *, wrong_account_token: str, wrong_audience_token: str
+def trust(seen: Seen, asked: Asked) -> Row:
+    """Prove that the role's trust policy lets in the tokens that are meant, and no others."""
+    return judged(
+        "trust policy", "audience and service accounts that it names", lambda: check_trust(seen["policy"], asked), None
+    )
+
+
+def exchange(  # noqa: PLR0913 -- a token for each refusal
+    assume: Assume,
+    role_arn: str,
+    token: str,
+    *,
+    wrong_account_token: str,
+    wrong_audience_token: str,
+    other_audience_token: str = "",
 ) -> t.Iterator[Row]:
-    """Prove that STS gives the token the role and refuses tokens that differ in one thing; empty ones are left out."""
-    denied = "AccessDenied"
-    invalid = "InvalidIdentityToken"
-    yield tried("STS", "token for role", lambda: check_assumed(when_spread(assume)(token, role_arn), role_arn))
+    """Prove that STS gives the token the role and refuses tokens that differ in one thing; empty ones are left out.
+
+    OTHER_AUDIENCE_TOKEN is for an audience that the identity provider knows and the role does not name: only the role
+    can refuse it.
+    """
+    deadline = patience()
+
+    def refused(wrong: t.Callable[[], str], *codes: str, **words: t.Any) -> str:  # noqa: ANN401 -- as check_refused
+        return until_refused(lambda: check_refused(assume(wrong(), role_arn), *codes, **words), deadline)
+
+    taken = tried("STS", "token for role", lambda: check_assumed(when_spread(assume)(token, role_arn), role_arn))
+    yield taken
     if wrong_account_token:
         yield tried(
             "refusal: service account",
             "token of another service account",
-            lambda: check_refused(assume(wrong_account_token, role_arn), denied),
+            lambda: refused(lambda: wrong_account_token, _DENIED),
         )
     if wrong_audience_token:
         yield tried(
             "refusal: audience",
             "token for another audience",
-            lambda: check_refused(assume(wrong_audience_token, role_arn), invalid, words="audience"),
+            lambda: refused(lambda: wrong_audience_token, *_INVALID, words="audience"),
         )
+    if other_audience_token:
+        yield tried(
+            "refusal: audience of another role",
+            "token for an audience that the role does not name",
+            lambda: refused(lambda: other_audience_token, _DENIED, *_INVALID, other_words=_REASONS),
+        )
+    # How STS tells a signature by another key is not documented. Where it has taken the genuine token, it has the
+    # published keys, and what it says of them is said of this signature.
+    others = [
+        words for words in (*_REASONS, "audience", "missing a required") if not (taken["ok"] and words in _UNVERIFIED)
+    ]
     yield tried(
         "refusal: foreign key",
         "same token, signed by another key",
-        lambda: check_refused(
-            assume(with_foreign_key(token), role_arn),
-            invalid,
-            other_words=(*_REASONS, "audience", "missing a required"),
-        ),
+        lambda: refused(lambda: with_foreign_key(token), *_INVALID, other_words=others),
     )
 
 
@@ -140,6 +189,9 @@ def run(finished: Seen, role_arn: str) -> t.Iterator[Row]:
     yield judged("pod", "its own identity, asked by the AWS SDK in it", prove, lifetime(finished["pod"]))
 
 
+_WRONG_TOKENS: t.Final = ("wrong_account_token", "wrong_audience_token", "other_audience_token")
+
+
 def prove(params: t.Mapping[str, t.Any]) -> list[Row]:
     """Prove what the options of the module verify allow for; raise InputError when that is nothing."""
     if params["role_arn"] and params["tokens"] and not params["region"]:
@@ -154,23 +206,26 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
     issuer, role_arn, audience = params["issuer"] or "", params["role_arn"], params["audience"]
     wanted = Wanted(issuer, audience, params["service_account"] or "", tuple(params["kids"]))
     yield from api_servers(params["tokens"], wanted)
-    if issuer and params["kids"]:
-        yield from documents(issuer, params["kids"], params["tokens"], params["ca_path"])
+    if issuer:
+        yield from documents(issuer, params["kids"], params["tokens"], params["ca_path"], params["public_keys"])
     token = next((seen["token"] for seen in params["tokens"] if seen["token"]), None)
     if role_arn and token:
-        wrong = {name: params[name] for name in ("wrong_account_token", "wrong_audience_token")}
+        wrong = {name: params[name] for name in _WRONG_TOKENS}
         yield from exchange(sts(params["region"]), role_arn, token, **wrong)
+    if role_arn and issuer and params["trust"] and not params["trust"]["error"]:
+        accounts = tuple(params["trust"]["service_accounts"])
+        yield trust(params["trust"], Asked(provider_arn(role_arn, issuer), audience, wanted.service_account, accounts))
     if params["admitted_pod"]:
         yield from injection(params["admitted_pod"], role_arn, audience)
     if params["finished_pod"]:
         yield from run(params["finished_pod"], role_arn)
 
 
-def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool) -> dict[str, str]:
+def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool, trust_error: str = "") -> dict[str, str]:
     """Say why links that a proof can have are not among those that were tried, by their names, in their order.
 
     ROLE is the role that the service account has, or empty; IMAGE what a pod was to run, or empty; CHECKING whether it
-    was check mode.
+    was check mode; TRUST_ERROR why the role's trust policy could not be read, or empty.
     """
     names = {row["link"] for row in links}
     no_exchange = "no API server gave a token"
@@ -184,8 +239,15 @@ def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool) ->
     }
     if "STS" not in names:
         why["refusal: service account"] = no_exchange
+    if trust_error:
+        why["trust policy"] = f"it cannot be read: {trust_error}"
     no_role = "irsa_iam_roles has no service account"
-    return {name: reason if role else no_role for name, reason in why.items() if name not in names}
+    of_role = {name: reason if role else no_role for name, reason in why.items() if role or name != "trust policy"}
+    servers = {} if any(name.startswith("API server ") for name in names) else {"API server": "none was found"}
+    # Without a token from any API server, nobody knows its keys either.
+    unknown = "the ids of the cluster's keys are not known" if "STS" in names or not role else no_exchange
+    left = {**servers, **of_role, "documents": unknown}
+    return {name: reason for name, reason in left.items() if name not in names}
 
 
 def outcome(links: t.Sequence[Row], left: t.Mapping[str, str]) -> str:

@@ -10,13 +10,14 @@ AssumeRoleWithWebIdentity (answers), and the README of the Amazon EKS Pod Identi
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from binascii import Error as Base64Error
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import difference, jwk_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import MEMBERS, difference, jwk_problem
 from ansible_collections.onprem.irsa.plugins.module_utils._served import refusal_fix, said
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import subject
 
@@ -33,6 +34,14 @@ Json = dict[str, t.Any]
 
 SESSION_NAME: t.Final = "onprem-irsa-verify"
 FETCH_SECONDS: t.Final = 5.0  # re:Post "iam-sts-invalididentitytoken": STS gives up after 5 seconds
+
+
+# AWS STS API Reference, AssumeRoleWithWebIdentity, WebIdentityToken: how a token may be signed.
+_CURVES: t.Final = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+ALGORITHMS: t.Final = ("RS256", "RS384", "RS512", *_CURVES)
+
+# IAM User Guide, "IAM identifiers": the ARN of a session, in whatever it is quoted.
+_SESSION_ARN: t.Final = re.compile(r"arn:[a-z-]+:sts::[A-Za-z0-9]+:assumed-role/[\w+=,.@-]+/[\w+=,.@-]*[\w+=@-]")
 
 
 class LinkError(IrsaError):
@@ -94,12 +103,17 @@ def decode(token: str) -> Token:
 def audiences(claims: Json) -> list[str]:
     """Return the audiences of a token; RFC 7519 section 4.1.3 allows a single one to stand alone."""
     found = claims.get("aud", [])
-    return [found] if isinstance(found, str) else list(found)
+    return [str(each) for each in (found if isinstance(found, list) else [] if found is None else [found])]
 
 
 def check_token(token: str, wanted: Wanted) -> str:
     """Compare issuer, audience, subject and key id of a token with what is wanted."""
     header, claims = decode(token)
+    if header.get("alg") not in ALGORITHMS:
+        raise LinkError(
+            f"It signs by {header.get('alg')!r}; AWS takes {', '.join(ALGORITHMS)}.",
+            fix="Let the API servers sign with an RSA key, or one on the curve P-256, P-384 or P-521.",
+        )
     if wanted.issuer and claims.get("iss") != wanted.issuer:
         raise LinkError(
             f"Its tokens carry the issuer {claims.get('iss')}, not {wanted.issuer}.",
@@ -212,8 +226,8 @@ def check_assumed(answer: Answer, role_arn: str) -> str:
     return _same_role(answer.arn, role_arn)
 
 
-def check_refused(answer: Answer, code: str, *, words: str = "", other_words: t.Iterable[str] = ()) -> str:
-    """Judge an answer of STS that is to be a refusal with this code, for the reason that these words name.
+def check_refused(answer: Answer, *codes: str, words: str = "", other_words: t.Iterable[str] = ()) -> str:
+    """Judge an answer of STS that should be a refusal with one of these codes, for the reason that these words name.
 
     OTHER_WORDS name reasons that are none: a token that is refused for those proves nothing about this one.
     """
@@ -223,23 +237,37 @@ def check_refused(answer: Answer, code: str, *, words: str = "", other_words: t.
             fix="Look at the role's trust policy and at the identity provider's audiences: they let in too much.",
         )
     message = answer.message.lower()
-    if answer.code != code or words not in message or any(text in message for text in other_words):
+    if answer.code not in codes or words not in message or any(text in message for text in other_words):
         raise LinkError(
-            f"STS refuses it for another reason than expected ({code}): {answer.code}: {answer.message}.",
-            fix="Mend what that answer names, then verify again.",
+            f"STS refuses it for another reason than expected ({' or '.join(codes)}): {answer.code}: {answer.message}.",
+            fix=_known_fix(answer) or "Mend what that answer names, then verify again.",
         )
     return f"refused: {answer.code}"
 
 
 def with_foreign_key(token: str) -> str:
-    """Return a token with the same header and claims, signed by a key that nobody knows."""
+    """Return a token with the same header and claims, signed by a key that nobody knows.
+
+    Raises LinkError for a token that is none, or that is signed as AWS takes none.
+    """
     algorithm = str(decode(token).header.get("alg"))
-    curve = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}.get(algorithm)
-    key = JWK.generate(kty="EC", crv=curve) if curve else JWK.generate(kty="RSA", size=2048)
+    if algorithm not in ALGORITHMS:
+        raise LinkError(
+            f"The token is signed by {algorithm}, for which no foreign key is made here.",
+            fix=f"AWS takes {', '.join(ALGORITHMS)}: let the API servers sign with an RSA or EC key.",
+        )
+    curve = _CURVES.get(algorithm)
     header, claims, _signature = token.split(".")
-    forged = JWS(base64url_decode(claims))
-    forged.add_signature(key, alg=algorithm, protected=base64url_decode(header).decode())
-    return str(forged.serialize(compact=True))
+    try:
+        key = JWK.generate(kty="EC", crv=curve) if curve else JWK.generate(kty="RSA", size=2048)
+        forged = JWS(base64url_decode(claims))
+        forged.add_signature(key, alg=algorithm, protected=base64url_decode(header).decode())
+        return str(forged.serialize(compact=True))
+    except (JWException, ValueError, TypeError) as error:
+        raise LinkError(
+            f"The header of the token is none that can be signed: {error}.",
+            fix="Look at the answer of `kubectl create token`.",
+        ) from error
 
 
 def check_injection(pod: Json, role_arn: str, audience: str) -> str:
@@ -276,13 +304,13 @@ def check_run(pod: Json, log: str, role_arn: str) -> str:
             f"The pod has not succeeded, it is {status.get('phase')}: {said}.",
             fix="Look at the image, at the pod's way to AWS and at the CA certificates that it trusts.",
         )
-    arn = next((word for word in log.split() if ":assumed-role/" in word), "")
-    if not arn:
+    found = _SESSION_ARN.findall(log)
+    if not found:
         raise LinkError(
             f"The pod's log has no ARN of an assumed role: {log.strip() or 'it is empty'}.",
             fix="Use an image that prints what sts:GetCallerIdentity returns.",
         )
-    return _same_role(arn, role_arn)
+    return _same_role(next((arn for arn in found if _is_of(arn, role_arn)), found[0]), role_arn)
 
 
 def lifetime(pod: Json) -> float | None:
@@ -335,19 +363,23 @@ def _json_of(document: Document) -> Json:
 
 
 def _same_role(arn: str, role_arn: str) -> str:
-    """Return the ARN of an assumed-role session when it is of this role.
-
-    IAM User Guide, "IAM identifiers": arn:PARTITION:iam::ACCOUNT:role/PATH/NAME becomes
-    arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION.
-    """
-    partition, account = (role_arn.split(":") + [""] * 5)[1:5:3]
-    name = role_arn.rpartition("/")[2]
-    if not arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{name}/"):
+    """Return the ARN of an assumed-role session when it is of this role."""
+    if not _is_of(arn, role_arn):
         raise LinkError(
             f"The identity is {arn}, which is not the role {role_arn}.",
             fix="Look at the annotation eks.amazonaws.com/role-arn of the service account.",
         )
     return arn
+
+
+def _is_of(arn: str, role_arn: str) -> bool:
+    """Whether a session is of a role.
+
+    IAM User Guide, "IAM identifiers": arn:PARTITION:iam::ACCOUNT:role/PATH/NAME becomes
+    arn:PARTITION:sts::ACCOUNT:assumed-role/NAME/SESSION.
+    """
+    partition, account = (role_arn.split(":") + [""] * 5)[1:5:3]
+    return arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/")
 
 
 def _mounted_token(spec: Json, container: Json, path: str) -> Json:
@@ -383,14 +415,26 @@ _FIXES = (
 )
 
 
+_UNVERIFIED: t.Final = (
+    "AWS does not verify the token by what is published, or not its claims: see the links `documents` and `API server`."
+)
+
+
 def _fix(answer: Answer, role_arn: str) -> str:
     if answer.code == "AccessDenied":
         return (
             f"The trust policy of {role_arn} must name this issuer's provider, the audience and the service account: "
             "run the role onprem.irsa.irsa_iam."
         )
+    return _known_fix(answer) or "Mend what the answer names, then verify again."
+
+
+def _known_fix(answer: Answer) -> str:
+    """Return what helps where STS says something that is known; an empty text otherwise."""
     message = f"{answer.code} {answer.message}".lower()
-    return next((fix for words, fix in _FIXES if words in message), "Mend what the answer names, then verify again.")
+    known = next((fix for words, fix in _FIXES if words in message), "")
+    unread = answer.code in ("InvalidIdentityToken", "IDPRejectedClaim")
+    return known or (_UNVERIFIED if unread else "")
 
 
 def untrusted_service_account(trusted: t.Iterable[str], namespaces: t.Iterable[str]) -> str:
@@ -404,17 +448,38 @@ def untrusted_service_account(trusted: t.Iterable[str], namespaces: t.Iterable[s
 
 
 def not_there_yet(answer: Answer) -> bool:
-    """Tell whether an answer may come from IAM not having spread a new role or provider yet.
+    """Tell whether an answer may come from IAM not having spread a new role, provider or audience yet.
 
-    IAM User Guide, "Changes that I make are not always immediately visible".
+    IAM User Guide, "Changes that I make are not always immediately visible". STS also gives up on the documents of an
+    issuer for a moment (re:Post "iam-sts-invalididentitytoken").
     """
-    return (
-        answer.code in {"AccessDenied", "IDPCommunicationError"}
-        or "no openidconnect provider" in answer.message.lower()
+    return answer.code in {"AccessDenied", "IDPCommunicationError"} or any(
+        words in answer.message.lower() for words in _PASSING_WORDS
     )
 
 
+_PASSING_WORDS: t.Final = ("no openidconnect provider", "incorrect token audience", "retrieve verification key")
+
+
+def check_cluster_keys(published: Json, keys: t.Iterable[Json]) -> None:
+    """Compare published keys member by member with those of the API servers, of the same ids.
+
+    Raises LinkError for one that differs. A published key may lack what says what it is for.
+    """
+    for key in keys:
+        other = published.get(str(key.get("kid")), {})
+        differing = [name for name in MEMBERS if name in other and other[name] != key.get(name)]
+        missing = [name for name in ("kty", "n", "e", "crv", "x", "y") if name in key and name not in other]
+        if other and [*differing, *missing]:
+            raise LinkError(
+                f"The published key {key.get('kid')} has another {', '.join([*differing, *missing])} than the one of "
+                "the API servers.",
+                fix="Publish the keys of every control-plane host: run the role onprem.irsa.irsa_issuer.",
+            )
+
+
 __all__: t.Final = (
+    "ALGORITHMS",
     "FETCH_SECONDS",
     "IMPORT_ERROR",
     "SESSION_NAME",
@@ -426,6 +491,7 @@ __all__: t.Final = (
     "Wanted",
     "audiences",
     "check_assumed",
+    "check_cluster_keys",
     "check_discovery",
     "check_injection",
     "check_jwks",

@@ -13,6 +13,7 @@ import typing as t
 import urllib.error
 import urllib.request
 import zlib
+from functools import cache
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
@@ -28,11 +29,15 @@ try:
     from boto3.session import Session
     from botocore import UNSIGNED
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+    from botocore.session import get_session
 except ImportError as error:
     IMPORT_ERROR: ImportError | None = error
 else:
     IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from mypy_boto3_sts.client import STSClient
 
 PROPAGATION_SECONDS: t.Final = 30.0
 _PROPAGATION_PAUSE = 2.0
@@ -114,14 +119,15 @@ def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN40
 def sts(region: str) -> Assume:
     """Return AssumeRoleWithWebIdentity of a region's STS as a function of token and role ARN.
 
-    The call is unsigned, as a pod's is: it needs no AWS credentials. The credentials that it returns are dropped.
+    The call is unsigned, as a pod's is: it needs no AWS credentials. The credentials that it returns are dropped. The
+    function raises LinkError where STS cannot be asked, also for settings of the SDK with which nothing can be.
     """
-    config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
-    client = Session().client("sts", region_name=region, config=config)
+
+    client = cache(lambda: _sts_client(region))
 
     def assume(token: str, role_arn: str) -> Answer:
         try:
-            answer = client.assume_role_with_web_identity(
+            answer = client().assume_role_with_web_identity(
                 RoleArn=role_arn,
                 RoleSessionName=SESSION_NAME,
                 WebIdentityToken=token,
@@ -129,14 +135,25 @@ def sts(region: str) -> Assume:
             )
         except ClientError as error:
             return Answer(code=error.response["Error"]["Code"], message=error.response["Error"]["Message"])
-        except BotoCoreError as error:
+        except (BotoCoreError, OSError, ValueError) as error:
             raise LinkError(
                 f"STS in {region} cannot be asked: {error}.",
-                fix="Check the region, and that its STS endpoint can be reached from here.",
+                fix="Check the region, that its STS endpoint can be reached from here, and the settings of the AWS SDK "
+                "(AWS_… variables, ~/.aws/config).",
             ) from error
         return Answer(arn=answer["AssumedRoleUser"]["Arn"])
 
     return assume
+
+
+def _sts_client(region: str) -> STSClient:
+    config = Config(signature_version=UNSIGNED, connect_timeout=5, read_timeout=20, retries={"mode": "standard"})
+    try:
+        return Session().client("sts", region_name=region, config=config)
+    except ProfileNotFound:
+        # No credentials are needed, so a profile that is not here does not matter.
+        core = get_session({"profile": (None, None, None, None)})
+        return Session(botocore_session=core).client("sts", region_name=region, config=config)
 
 
 def when_spread(
@@ -158,6 +175,28 @@ def when_spread(
     return patient
 
 
+def patience() -> float:
+    """Return until when IAM may take to spread what was just changed, by the clock of C(until_refused)."""
+    return time.monotonic() + PROPAGATION_SECONDS
+
+
+def until_refused(
+    judge: t.Callable[[], str],
+    deadline: float,
+    *,
+    clock: t.Callable[[], float] = time.monotonic,
+    sleep: t.Callable[[float], None] = time.sleep,
+) -> str:
+    """Judge a refusal again until the deadline, as IAM may not have spread yet what makes STS refuse."""
+    while True:
+        try:
+            return judge()
+        except LinkError:
+            if clock() + _PROPAGATION_PAUSE >= deadline:
+                raise
+        sleep(_PROPAGATION_PAUSE)
+
+
 __all__: t.Final = (
     "IMPORT_ERROR",
     "PROPAGATION_SECONDS",
@@ -165,6 +204,8 @@ __all__: t.Final = (
     "NoSuchHostError",
     "check_ca_file",
     "fetch",
+    "patience",
     "sts",
+    "until_refused",
     "when_spread",
 )

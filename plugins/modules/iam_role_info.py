@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: iam_role_info
-short_description: Find the ARN of an IAM role
+short_description: Find the ARN and the trust policy of an IAM role
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Says whether IAM has a role of this name, and which ARN it has.
+  - Says whether IAM has a role of this name, which ARN it has, and whom it trusts.
   - Makes one call, C(GetRole), so that whoever may manage the role by the policy of M(onprem.irsa.operator_policy) may
     ask. M(amazon.aws.iam_role_info) shows more, and asks for its instance profiles, too.
 extends_documentation_fragment:
@@ -58,21 +58,26 @@ arn:
   returned: success
   type: str
   sample: arn:aws:iam::123456789012:role/prod-reports
+trust_policy:
+  description: The trust policy of the role; empty when there is none.
+  returned: success
+  type: dict
+  sample: {Version: "2012-10-17", Statement: []}
 """
 
 import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import iam_client, read_role_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import iam_client, read_role_trust
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 
 
 def main() -> t.NoReturn:
     module = AnsibleAWSModule(argument_spec={"name": {"type": "str", "required": True}}, supports_check_mode=True)
     with reported(module):
-        arn = read_role_arn(iam_client(module), module.params["name"])
-    module.exit_json(changed=False, arn=arn)
+        arn, trust_policy = read_role_trust(iam_client(module), module.params["name"])
+    module.exit_json(changed=False, arn=arn, trust_policy=trust_policy)
 
 
 if __name__ == "__main__":

@@ -14,14 +14,17 @@ author:
 description:
   - Proves each link between a Kubernetes service account and its AWS identity, and names cause and fix of every one
     that does not hold. It fails when a link does not hold, after it has tried them all.
-  - It proves what the given options allow for. With O(tokens), that every API server signs as wanted. With O(issuer)
-    and O(kids), that a relying party finds the documents. With O(tokens) and O(role_arn), that AWS STS takes the token
-    and refuses one of a wrong service account, one for a wrong audience, and one signed by a foreign key. With
-    O(admitted_pod) and O(finished_pod), that a pod gets the token and uses it.
+  - It proves what the given options allow for. With O(tokens), that every API server signs as wanted. With O(issuer),
+    that a relying party finds the documents, and in them the keys O(kids) as O(public_keys) has them. With O(tokens)
+    and O(role_arn), that AWS STS takes the token and refuses one of a wrong service account, one for a wrong audience,
+    and one signed by a foreign key. With O(trust), that the role's trust policy lets in no others. With O(admitted_pod) and
+    O(finished_pod), that a pod gets the token and uses it.
   - STS is asked without AWS credentials, as a pod asks it, and the credentials that it returns are dropped.
   - A refusal for another reason than the expected one counts as a failure.
-  - IAM takes a while to spread a new role or provider. So the exchange that is to succeed is tried again for up to 30
-    seconds while STS answers C(AccessDenied), C(IDPCommunicationError) or that there is no such provider.
+  - IAM takes a while to spread a new role, provider or audience. So the exchange that should succeed is tried again for
+    up to 30 seconds while STS answers C(AccessDenied), C(IDPCommunicationError), that there is no such provider, that
+    the audience is not known, or that it could not retrieve the key. The refusals are tried again for up to 30 seconds
+    together.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
@@ -89,6 +92,40 @@ options:
       - A token of the same service account for an audience that the identity provider does not know.
     type: str
     default: ""
+  other_audience_token:
+    description:
+      - A token of the same service account for an audience that the identity provider knows and O(role_arn) does not
+        name. Only the role refuses it, so this tests the role's trust policy where it cannot be read.
+    type: str
+    default: ""
+  trust:
+    description:
+      - The trust policy of O(role_arn). It must name the audience, and let in no other service accounts than the role
+        should have. What others have in it beside that is named.
+    type: dict
+    suboptions:
+      policy:
+        description: The policy, as M(onprem.irsa.iam_role_info) returns it.
+        type: dict
+        default: {}
+      service_accounts:
+        description:
+          - The service accounts that the role should trust, as V(namespace/name) or with V(*) and V(?). Without them,
+            those that the policy names are taken for meant.
+        type: list
+        elements: str
+        default: []
+      error:
+        description: Why the policy cannot be read; it is not judged then.
+        type: str
+        default: ""
+  public_keys:
+    description:
+      - The public keys of the API servers, in PEM. What is published under their ids must be these keys, member by
+        member.
+    type: list
+    elements: str
+    default: []
   admitted_pod:
     description:
       - What the API server made of a pod of the service account.
@@ -209,6 +246,7 @@ _POD = {"type": "dict", "default": {}}
 _TEXT = {"type": "str", "default": ""}
 _SECRET = {**_TEXT, "no_log": True}
 _TOKEN = {"server": {"type": "str", "required": True}, "token": _SECRET, "error": _TEXT, "seconds": {"type": "float"}}
+_TRUST = {"policy": _POD, "error": _TEXT, "service_accounts": {"type": "list", "elements": "str", "default": []}}
 _ARGUMENTS = {
     "issuer": {"type": "str"},
     "audience": {"type": "str", "default": "sts.amazonaws.com"},
@@ -220,6 +258,9 @@ _ARGUMENTS = {
     "region": {"type": "str"},
     "wrong_account_token": _SECRET,
     "wrong_audience_token": _SECRET,
+    "other_audience_token": _SECRET,
+    "trust": {"type": "dict", "options": _TRUST},
+    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "admitted_pod": {"type": "dict", "options": {"pod": _POD, "error": _TEXT}},
     "finished_pod": {"type": "dict", "options": {"pod": _POD, "log": _TEXT, "error": _TEXT}},
 }

@@ -204,15 +204,16 @@ def read_role(client: IAMClient, name: str) -> Role | None:
     return replace(_role_of_detail(detail), instance_profiles=profiles, **_plain(entry))
 
 
-def read_role_arn(client: IAMClient, name: str) -> str:
-    """Return the ARN of a role by one call, or an empty text when there is no such role."""
+def read_role_trust(client: IAMClient, name: str) -> tuple[str, dict[str, t.Any]]:
+    """Return ARN and trust policy of a role by one call; an empty text and no policy when there is no such role."""
     try:
         with asking(f"read the role {name}"):
-            return str(client.get_role(RoleName=name)["Role"]["Arn"])
+            role: t.Any = client.get_role(RoleName=name)["Role"]
     except AwsError as error:
         if error.code == "NoSuchEntity":
-            return ""
+            return "", {}
         raise
+    return str(role["Arn"]), dict(role.get("AssumeRolePolicyDocument") or {})
 
 
 def _instance_profiles(client: IAMClient, name: str) -> tuple[str, ...] | None:
@@ -324,6 +325,6 @@ __all__: t.Final = (
     "read_provider",
     "read_providers",
     "read_role",
-    "read_role_arn",
+    "read_role_trust",
     "read_roles",
 )

@@ -59,3 +59,36 @@ def test_what_was_not_tried_is_said() -> None:
     found = rendered("irsa_verify", ["__irsa_verify_outcome"], {**SET_UP, **bare})["__irsa_verify_outcome"]
     reason = "because irsa_iam_roles has no service account"
     assert found["says"] == f"2 of 2 links hold; not tried, {reason}: STS, refusal, webhook, pod"
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"arn": ARN, "trust_policy": {"Statement": []}}, ""),
+        ({"skipped": True}, ""),
+        ({"msg": "AccessDenied: iam:GetRole"}, "AccessDenied: iam:GetRole"),
+        ({"arn": ""}, f"has no role {ARN}"),
+        ({"arn": ARN.replace("123456789012", "210987654321")}, f"has no role {ARN}"),
+    ],
+)
+def test_why_the_trust_policy_cannot_be_read(found: Json, says: str) -> None:
+    names = ["__irsa_verify_trust_error", "__irsa_verify_trust_seen"]
+    seen = rendered("irsa_verify", names, {**SET_UP, "__irsa_verify_trust": {"changed": False, **found}})
+    assert says in seen["__irsa_verify_trust_error"]
+    assert bool(says) is bool(seen["__irsa_verify_trust_error"])
+    assert seen["__irsa_verify_trust_seen"]["error"] == seen["__irsa_verify_trust_error"]
+
+
+@pytest.mark.parametrize(
+    ("audiences", "other"),
+    [(None, []), (["vault"], ["vault"]), (["sts.amazonaws.com", "vault", "a"], ["vault", "a"]), (["own"], [])],
+)
+def test_an_audience_of_another_role(audiences: list[str] | None, other: list[str]) -> None:
+    roles = [
+        {"name": "prod-reports", "service_accounts": ["apps/reports"], "audiences": ["own"]},
+        {"name": "prod-mail", "service_accounts": ["apps/mail"], **({"audiences": audiences} if audiences else {})},
+    ]
+    found = rendered("irsa_verify", ["__irsa_verify_other_audiences"], {**SET_UP, "irsa_iam_roles": roles})
+    assert found["__irsa_verify_other_audiences"] == other
+    bare = rendered("irsa_verify", ["__irsa_verify_other_audiences"], SET_UP)
+    assert bare["__irsa_verify_other_audiences"] == []

@@ -32,13 +32,16 @@ def test_everything_was_tried() -> None:
         (ALL[:-1], {"image": ""}, "irsa_verify_image is not set: pod"),
         (ALL[:-1], {"checking": True}, "check mode runs no pod: pod"),
         ([*ALL[:-2], "pod"], {"checking": True}, "what injects pods would be changed first: webhook"),
+        ([ALL[0], *ALL[2:]], {}, "the ids of the cluster's keys are not known: documents"),
+        (ALL[1:], {}, "none was found: API server"),
+        ([ALL[0], *ALL[6:]], {}, "no API server gave a token: STS, refusal, documents"),
         ([*ALL[:3], *ALL[4:]], {}, "the role trusts every service account that could be refused: refusal"),
     ],
 )
 def test_what_was_not_tried_is_named_with_its_reason(names: list[str], options: dict[str, object], says: str) -> None:
     found = outcome(names, **options)
     assert found["says"] == f"{len(names)} of {len(names)} links hold; not tried, because {says}"
-    assert {row["link"] for row in found["untried"]} == set(ALL) - set(names)
+    assert {row["link"] for row in found["untried"]} == {name.removesuffix(" cp1") for name in set(ALL) - set(names)}
     assert all(row["result"].startswith("not tried, because ") for row in found["untried"])
 
 
@@ -46,3 +49,10 @@ def test_several_reasons_stand_side_by_side() -> None:
     found = outcome(["API server cp1", "webhook"], image="")
     assert found["says"].count("not tried") == 2
     assert "no API server gave a token: STS, refusal" in found["says"]
+
+
+def test_a_trust_policy_that_cannot_be_read_is_said() -> None:
+    found = outcome(ALL, trust_error="AccessDenied: iam:GetRole")
+    assert "not tried, because it cannot be read: AccessDenied: iam:GetRole: trust policy" in found["says"]
+    assert outcome([*ALL, "trust policy"], trust_error="")["untried"] == []
+    assert outcome(ALL[:2], role="", trust_error="none")["says"].count("trust policy") == 0

@@ -154,6 +154,47 @@ def test_foreign_key(key: JWK, alg: str) -> None:
         JWS.from_jose_token(forged).verify(key)
 
 
+MALFORMED = [
+    json.dumps({"alg": "ML-DSA-44", "kid": "k1"}),
+    json.dumps({"alg": None}),
+    json.dumps({"alg": "none"}),
+    json.dumps({"alg": ["RS256"]}),
+    json.dumps({"alg": "HS256", "kid": "k1"}),
+    json.dumps({"alg": "RS256", "crit": ["b64x"], "b64x": 1}),
+    "{}",
+]
+
+
+@pytest.mark.parametrize("header", MALFORMED)
+def test_a_token_signed_as_aws_takes_none(header: str) -> None:
+    text = ".".join([base64url_encode(header), base64url_encode(json.dumps(CLAIMS)), "AAAA"])
+    with pytest.raises(LinkError) as caught:
+        _proof.check_signature(text, published(), "cp1")
+    assert caught.value.fix
+    if "crit" not in header:
+        with pytest.raises(LinkError, match="AWS takes RS256"):
+            _proof.check_token(text, WANTED)
+        with pytest.raises(LinkError, match="AWS takes RS256"):
+            _proof.with_foreign_key(text)
+
+
+@pytest.mark.parametrize("aud", [None, 5, [1, "x"], {"a": 1}, True])
+def test_audiences_that_are_none(aud: object) -> None:
+    with pytest.raises(LinkError, match="carries"):
+        _proof.check_token(token({**CLAIMS, "aud": aud}), WANTED)
+
+
+def test_published_keys_are_those_of_the_api_servers() -> None:
+    key = published()["k1"]
+    _proof.check_cluster_keys({"k1": key, "other": {}}, [key, {"kid": "not published"}])
+    _proof.check_cluster_keys({"k1": {name: value for name, value in key.items() if name != "use"}}, [key])
+    for change in ({"n": "AQAB"}, {"alg": "RS512"}, {"use": "enc"}, {"kty": "EC"}):
+        with pytest.raises(LinkError, match=f"another {next(iter(change))} than"):
+            _proof.check_cluster_keys({"k1": {**key, **change}}, [key])
+    with pytest.raises(LinkError, match="another e than"):
+        _proof.check_cluster_keys({"k1": {name: value for name, value in key.items() if name != "e"}}, [key])
+
+
 def test_assumed() -> None:
     assert _proof.check_assumed(Answer(arn=ARN), ROLE) == ARN
 
@@ -181,6 +222,8 @@ def test_assumed_another_role(arn: str) -> None:
         ("InvalidIdentityToken", "Incorrect token audience", "Add the audience"),
         ("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider", "public"),
         ("InvalidIdentityToken", "certificate doesn't match configured thumbprint", "thumbprints"),
+        ("InvalidIdentityToken", "The token could not be validated", "see the links `documents`"),
+        ("IDPRejectedClaim", "The claim was rejected", "see the links `documents`"),
         ("ExpiredTokenException", "Token expired: current date/time", "clocks"),
         ("RegionDisabledException", "STS is not activated in this region", "Mend what"),
     ],
@@ -218,7 +261,9 @@ def test_refused_for_another_reason(answer: Answer, words: str) -> None:
         (Answer(code="AccessDenied"), True),
         (Answer(code="IDPCommunicationError"), True),
         (Answer(code="InvalidIdentityToken", message="No OpenIDConnect provider found in your account"), True),
-        (Answer(code="InvalidIdentityToken", message="Incorrect token audience"), False),
+        (Answer(code="InvalidIdentityToken", message="Incorrect token audience"), True),
+        (Answer(code="InvalidIdentityToken", message="Couldn't retrieve verification key from your provider"), True),
+        (Answer(code="InvalidIdentityToken", message="certificate doesn't match configured thumbprint"), False),
         (Answer(code="ExpiredTokenException"), False),
     ],
 )
@@ -282,6 +327,21 @@ def ended(phase: str, message: str = "", **state: object) -> dict[str, t.Any]:
 def test_run() -> None:
     assert _proof.check_run(ended("Succeeded"), f"{ARN}\n", ROLE) == ARN
     assert _proof.check_run(ended("Succeeded"), f'{{"Arn": "x"}}\n  {ARN} \n', ROLE) == ARN
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        json.dumps({"UserId": "AROA:x", "Account": "123456789012", "Arn": ARN}, indent=2),
+        f"'{ARN}'",
+        f"Arn={ARN},",
+        f"<Arn>{ARN}</Arn>",
+        f"123456789012\t{ARN}\tAROA:x",
+        f"before arn:aws:sts::123456789012:assumed-role/node/i-1, then {ARN}",
+    ],
+)
+def test_the_arn_is_found_in_any_output(log: str) -> None:
+    assert _proof.check_run(ended("Succeeded"), log, ROLE) == ARN
 
 
 @pytest.mark.parametrize(

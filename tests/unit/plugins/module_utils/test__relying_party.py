@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from contextlib import nullcontext
 
 import pytest
 
@@ -117,7 +118,8 @@ class Clock:
     [
         ([Answer(arn="a")], 1, 0),
         ([Answer(code="AccessDenied"), Answer(code="AccessDenied"), Answer(arn="a")], 3, 4),
-        ([Answer(code="InvalidIdentityToken", message="Incorrect token audience")], 1, 0),
+        ([Answer(code="InvalidIdentityToken", message="Incorrect token audience"), Answer(arn="a")], 2, 2),
+        ([Answer(code="InvalidIdentityToken", message="certificate doesn't match thumbprint")], 1, 0),
         ([Answer(code="AccessDenied"), Answer(code="ExpiredTokenException")], 2, 2),
         ([Answer(code="AccessDenied")] * 99, 15, 28),
     ],
@@ -132,3 +134,46 @@ def test_patience_is_bounded(answers: list[Answer], asked: int, waited: float) -
 
     got = _relying_party.when_spread(assume, clock=clock, sleep=clock.sleep)("token", ROLE)
     assert (got, len(calls), clock.now) == (calls[-1], asked, waited)
+
+
+@pytest.mark.parametrize(("failures", "waited"), [(0, 0), (2, 4), (99, 28)])
+def test_a_refusal_is_waited_for(failures: int, waited: float) -> None:
+    clock, left = Clock(), [failures]
+
+    def judge() -> str:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise LinkError("STS takes it.", fix="-")
+        return "refused"
+
+    with pytest.raises(LinkError) if failures > 15 else nullcontext():
+        assert _relying_party.until_refused(judge, 30.0, clock=clock, sleep=clock.sleep) == "refused"
+    assert clock.now == waited
+
+
+@pytest.mark.parametrize(
+    ("region", "names"),
+    [
+        ("eu central 1", {}),
+        ("eu-central-1.", {}),
+        ("-eu", {}),
+        ("eu-central-1", {"AWS_ENDPOINT_URL_STS": "no url"}),
+        ("eu-central-1", {"AWS_RETRY_MODE": "never"}),
+        ("eu-central-1", {"AWS_CA_BUNDLE": "/nowhere/ca.pem"}),
+    ],
+)
+def test_settings_with_which_nobody_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch, region: str, names: dict[str, str]
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LinkError, match=f"STS in {region} cannot be asked"):
+        _relying_party.sts(region)("token", ROLE)
+
+
+def test_a_profile_that_is_not_here_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody-has-it")
+    with serving(sts_handler(lambda _parameters: "arn:aws:sts::123456789012:assumed-role/x/y")) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{address}")
+        assert _relying_party.sts("eu-central-1")("token", ROLE).arn

@@ -188,6 +188,82 @@ def test_every_failure_names_link_cause_and_fix(
         assert row["fix"]
 
 
+@pytest.mark.parametrize(
+    ("text", "healthy"),
+    [
+        ("Couldn't retrieve verification key from your identity provider, please reference the documentation", True),
+        ("The signature is not valid", True),
+        ("Token signature is invalid", True),
+        ("No OpenIDConnect provider found in your account", False),
+        ("Token expired: current date/time", False),
+        ("Incorrect token audience", False),
+    ],
+)
+def test_a_foreign_key_is_refused_in_whatever_words(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, text: str, healthy: bool
+) -> None:
+    decide = World.decide
+
+    def otherwise(self: World, parameters: dict[str, str]) -> str | StsError:
+        answer = decide(self, parameters)
+        return StsError(answer.code, text) if isinstance(answer, StsError) and "signature" in answer.message else answer
+
+    monkeypatch.setattr(World, "decide", otherwise)
+    with serving(sts_handler(world.decide)) as sts:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://{sts}")
+        assert links(run(world.args(), capsys))["refusal: foreign key"] is healthy
+
+
+def test_documents_of_unknown_keys_are_tried_and_that_is_said(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (row,) = run({"issuer": world.issuer, "kids": []}, capsys)["links"]
+    assert (row["link"], row["ok"], "which keys must be there was not said" in row["result"]) == (
+        "documents",
+        True,
+        True,
+    )
+
+
+@pytest.mark.parametrize("missing", ["aud", "sub", None])
+def test_the_trust_policy_is_judged(world: World, capsys: pytest.CaptureFixture[str], missing: str | None) -> None:
+    host = world.issuer.removeprefix("https://")
+    claims = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:apps:reports"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{host}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{host}:{name}": value for name, value in claims.items() if name != missing}},
+    }
+    trust = {"policy": {"Version": "2012-10-17", "Statement": [statement]}, "service_accounts": ["apps/reports"]}
+    assert links(run({**world.args(), "trust": trust}, capsys))["trust policy"] is (missing is None)
+    assert "trust policy" not in links(run({**world.args(), "trust": {"error": "AccessDenied"}}, capsys))
+
+
+def test_an_audience_of_another_role_is_refused_by_the_role(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    args = {**world.args(), "other_audience_token": world.token(aud=["other"])}
+    assert links(run(args, capsys))["refusal: audience of another role"] is True
+    args["other_audience_token"] = world.token()
+    assert links(run(args, capsys))["refusal: audience of another role"] is False
+
+
+@pytest.mark.parametrize("names", [{"AWS_PROFILE": "nobody"}, {"AWS_PROFILE": "nobody", "AWS_DEFAULT_PROFILE": "x"}])
+def test_a_profile_that_is_not_here(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, names: dict[str, str]
+) -> None:
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    assert all(links(run(world.args(), capsys)).values())
+
+
+@pytest.mark.parametrize("region", ["eu central", "eu-central-1/", "_"])
+def test_a_region_of_no_form_is_a_link_that_does_not_hold(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+    result = run({**world.args(), "region": region}, capsys)
+    assert [link for link, ok in links(result).items() if ok] == ["API server cp1", "API server cp2", "documents"]
+    assert f"STS in {region} cannot be asked" in result["msg"]
+
+
 def test_pods(capsys: pytest.CaptureFixture[str]) -> None:
     finished = ended("Succeeded", terminated={"finishedAt": "2026-01-01T00:00:03Z"})
     args = {
