@@ -108,10 +108,13 @@ def test_the_records_are_shown_before_anything_waits_for_them(lab: Lab, play: Pl
         "irsa_issuer_url": "https://oidc.example.com",
         "irsa_issuer_certificate_arn": f"arn:aws:acm:us-east-1:123456789012:certificate/{'0' * 8}",
     }
+    code, output = play("preflight", **options, irsa_issuer_ca_path=authority)
+    assert (code, "changed=0" in output, "CNAME" in output) == (0, True, False), output
+    assert lab.admin("/calls")["writes"] == 0
     for changed in (True, False):
         code, output = play("main", **options, irsa_issuer_ca_path=authority)
         assert (code, "changed=0" in output) == (0, not changed), output
-        shown, _task, waited = output.rpartition("Publish the documents from the private bucket")
+        shown, _task, waited = output.rpartition("Publish from the private bucket behind CloudFront")
         assert ("CNAME" in shown, "(new)" in output, "CNAME" in waited) == (True, False, False), output
 
 
