@@ -38,6 +38,7 @@ BUCKET_CALLS: t.Final = (
     "s3:GetPublicAccessBlock",
     "s3:GetBucketAcl",
     "s3:GetBucketOwnershipControls",
+    "s3:GetBucketRequestPayment",
     "s3:ListObjectVersions",
     "s3:CreateBucket",
     "s3:PutBucketTagging",

@@ -23,6 +23,10 @@ description:
   - Each document is written on condition that nobody else wrote it in between. A run that meets another one begins anew
     from what that one wrote, so that of runs at the same time each adds its keys.
   - A published key is never dropped unless O(retired_kids) names it. Keys that are published and not in O(jwks) stay.
+    A document that is there and cannot be read is refused, because its keys would be lost; what is stored packed, or
+    with a byte-order mark, is read.
+  - The documents are written with S3's own encryption key (SSE-S3), whatever the bucket's default is, because nobody
+    reads without a signature what a KMS key encrypts.
   - An issuer that was published otherwise is taken over with its URL, and with its key set where the published
     discovery document has it, for example at C(keys.json).
   - The bucket carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A bucket without the tag is taken
@@ -31,8 +35,9 @@ description:
   - The documents are read back over their public URLs, with the system's certificate authorities, or those that
     E(SSL_CERT_FILE) names, and beside them those of O(ca_path).
   - With O(endpoint_url), the documents go to another store that speaks S3, such as Ceph RGW or MinIO. Its buckets are
-    addressed as C(https://HOST/BUCKET). Object ownership is left out, and so is a public-access block that it does
-    not know. The authorities of its certificate are those of O(aws_ca_bundle).
+    addressed as C(https://HOST/BUCKET). Object ownership and encryption are left out, and so are checksums that S3
+    does not ask for and a public-access block that it does not know. The authorities of its certificate are those of
+    O(aws_ca_bundle).
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._documents
@@ -44,6 +49,7 @@ attributes:
     support: full
     details:
       - The documents are not read back in check mode.
+      - An account that blocks public access is found in check mode, too.
   diff_mode:
     support: full
   idempotent:
@@ -79,7 +85,7 @@ options:
     default: false
   max_age:
     description:
-      - How long readers may keep the documents, in seconds; the C(max-age) of their C(Cache-Control).
+      - How long readers may keep the documents, in seconds, not negative; the C(max-age) of their C(Cache-Control).
     type: int
     default: 300
   render:
@@ -93,6 +99,7 @@ options:
       - V(present) publishes the documents.
       - V(absent) removes the two documents and the collection's statement of the bucket policy, and the bucket, too,
         when nothing else is in it. Tokens of the issuer are worth nothing on AWS from then on.
+      - A warning says what stays in a bucket that stays, such as documents that the cluster published at another path.
       - It refuses while the account has an identity provider for the issuer, because roles may trust its tokens. Those
         of other accounts cannot be seen. Delete them first, because whoever makes a bucket of the same name next could
         sign for an issuer that is the bucket's URL.

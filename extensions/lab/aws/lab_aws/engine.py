@@ -358,6 +358,13 @@ class Engine:
             found = self._bucket(bucket)
             return found is not None and found.keys.get(key) is not None
 
+    def under_kms(self, bucket: str, key: str) -> bool:
+        """Whether a KMS key encrypts an object."""
+        with self._lock:
+            found = self._bucket(bucket)
+            stored = found.keys.get(key) if found is not None else None
+            return stored is not None and str(stored.encryption or "").startswith("aws:kms")
+
     def publicly_listed(self, bucket: str, key: str) -> bool:
         """Whether the access control list of an object lets everybody read it."""
         with self._lock:

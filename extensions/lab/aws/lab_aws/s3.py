@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 from http import HTTPStatus
+from xml.etree import ElementTree
 
 from . import auth, documents, s3_access
 from .errors import AwsError, access_denied
@@ -85,13 +86,27 @@ def put_bucket_policy(context: Context) -> HttpResponse:
     return HttpResponse(HTTPStatus.NO_CONTENT) if made.status == HTTPStatus.OK else made
 
 
+def put_bucket_tagging(context: Context) -> HttpResponse:
+    """Answer PutBucketTagging: S3 refuses tags that break its rules."""
+    try:
+        tags = ElementTree.fromstring(context.call.http.body).iter("{*}Tag")  # noqa: S314 -- the lab's own callers
+    except ElementTree.ParseError as error:
+        raise AwsError("MalformedXML", "The XML you provided was not well-formed") from error
+    s3_access.check_tags([(tag.findtext("{*}Key", ""), tag.findtext("{*}Value", "")) for tag in tags])
+    return answer(context)
+
+
 def get_object(context: Context) -> HttpResponse:
     """Answer GetObject and HeadObject: who may not list the bucket does not learn what is missing (403 in place of
-    404).
+    404), and what a KMS key encrypts is for signed requests alone.
 
-    Source: Amazon S3 API Reference, GetObject, "Permissions".
+    Source: Amazon S3 API Reference, GetObject, "Permissions"; re:Post "s3-kms-signature-version-error".
     """
     call = context.call
+    anonymous = context.caller.credentials is None and not context.caller.source_arn
+    if anonymous and context.engine.under_kms(call.bucket or "", call.key or ""):
+        text = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4."
+        raise AwsError("InvalidArgument", text)
     if not context.engine.has_object(call.bucket or "", call.key or ""):
         listing = replace(call, operation="s3:ListBucket", key=None)
         if not auth.allowed(context.caller, listing, context.engine):
@@ -107,6 +122,7 @@ HANDLERS: dict[str, Handler] = {
     "s3:HeadObject": get_object,
     "s3:PutBucketAcl": with_acl,
     "s3:PutBucketPolicy": put_bucket_policy,
+    "s3:PutBucketTagging": put_bucket_tagging,
     "s3:PutObject": with_acl,
     "s3:PutObjectAcl": with_acl,
 }

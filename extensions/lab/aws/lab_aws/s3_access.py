@@ -44,6 +44,10 @@ _FIXING_KEYS = {
     )
 }
 _FIXING_OPERATORS = re.compile(r"(ForAnyValue:)?(StringEquals|StringEqualsIgnoreCase|StringLike|ArnEquals|ArnLike)")
+_UNIQUE_ID = re.compile(r"A[A-Z]{2}A[A-Z0-9]{12,}")
+_TAG_KEY = re.compile(r"[\w .:/=+@-]{1,128}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+_MAX_TAGS = 50
 _WIDEST = {4: 8, 6: 32}  # a wider range of addresses counts as public
 
 
@@ -116,10 +120,16 @@ def is_public(document: Json) -> bool:
     return any(map(_is_public, policy.statements(document)))
 
 
+def _aws_principals(statement: policy.Statement) -> list[str]:
+    named = statement.get("Principal", statement.get("NotPrincipal"))
+    return documents.strings(named.get("AWS", [])) if isinstance(named, Mapping) else []
+
+
 def check_document(document: Json, bucket: str, partition: str) -> None:
     """Refuse what S3 does not take as the policy of a bucket.
 
-    Source: Amazon S3 User Guide, "Policies and permissions in Amazon S3".
+    Source: Amazon S3 User Guide, "Policies and permissions in Amazon S3", and "Principals for bucket policies": a
+        unique id stands for a user or role that was deleted.
     """
     found = policy.statements(document)
     if not isinstance(document, dict) or not found:
@@ -130,6 +140,8 @@ def check_document(document: Json, bucket: str, partition: str) -> None:
             raise AwsError("MalformedPolicy", "Missing required field Effect")
         if "Principal" not in statement and "NotPrincipal" not in statement:
             raise AwsError("MalformedPolicy", "Missing required field Principal")
+        if any(map(_UNIQUE_ID.fullmatch, _aws_principals(statement))):
+            raise AwsError("MalformedPolicy", "Invalid principal in policy")
         if "Action" not in statement and "NotAction" not in statement:
             raise AwsError("MalformedPolicy", "Missing required field Action")
         resources = documents.strings(statement.get("Resource", statement.get("NotResource", [])))
@@ -137,6 +149,21 @@ def check_document(document: Json, bucket: str, partition: str) -> None:
             raise AwsError("MalformedPolicy", "Missing required field Resource")
         if not all(resource == arn or resource.startswith(f"{arn}/") for resource in resources):
             raise AwsError("MalformedPolicy", "Policy has invalid resource")
+
+
+def check_tags(tags: list[tuple[str, str]]) -> None:
+    """Refuse what S3 does not take as the tags of a bucket.
+
+    Source: Amazon S3 User Guide, "Using cost allocation S3 bucket tags": 50 tags, keys of 128 characters, values of
+        256, letters, digits, blanks and ``+ - = . _ : / @``.
+    """
+    for key, value in tags:
+        if _TAG_KEY.fullmatch(key) is None:
+            raise AwsError("InvalidTag", "The TagKey you have provided is invalid")
+        if _TAG_VALUE.fullmatch(value) is None:
+            raise AwsError("InvalidTag", "The TagValue you have provided is invalid")
+    if len(tags) > _MAX_TAGS:
+        raise AwsError("BadRequest", "Bucket tag count cannot be greater than 50")
 
 
 def anonymous_may(bucket: Bucket, account: PublicAccessBlock, request: policy.Request) -> bool:

@@ -424,3 +424,39 @@ def test_what_is_still_trusted_is_not_removed(lab: Lab, run: Run) -> None:
     assert "oidc-provider" in run(**gone)["msg"]
     assert lab.admin("/calls")["writes"] == 0
     Reader(lab, ISSUER, live=kids(1))()
+
+
+def test_a_bucket_whose_default_encryption_is_a_kms_key(lab: Lab, run: Run) -> None:
+    client = lab.client("s3")
+    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/company"}}
+    client.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert [seen["status"] for seen in run(**options(1))["read_back"]] == [200, 200]
+    body = client.get_object(Bucket=BUCKET, Key=JWKS_KEY)["Body"].read()
+    client.put_object(Bucket=BUCKET, Key=JWKS_KEY, Body=body)  # as somebody else puts it, with the bucket's default
+    status, _headers, said = lab.get(f"{ISSUER}/{JWKS_KEY}")
+    assert (status, b"AWS KMS managed keys require AWS Signature Version 4" in said) == (400, True)
+    assert run(**options(1))["changed"] is True
+    assert run(**options(1))["changed"] is False
+    Reader(lab, ISSUER, live=kids(1))()
+
+
+def test_a_guests_tag_is_one_that_s3_takes(lab: Lab, run: Run) -> None:
+    run(**options(1))
+    guest = options(2, issuer=f"{ISSUER}/~guest", cluster="g" * 108, adopt=True)
+    assert run(**guest)["changed"] is True
+    assert run(**guest)["changed"] is False
+    other = options(3, issuer=f"{ISSUER}/other", cluster="g" * 109, adopt=True)
+    assert "characters in the bucket of another cluster" in run(**other)["msg"]
+    Reader(lab, f"{ISSUER}/~guest", live=kids(2))()
+
+
+def test_credentials_that_are_refused_are_told_before_a_bucket(lab: Lab, run: Run) -> None:
+    for there in (False, True):
+        for wrong in ({"secret_key": "wrong"}, {"access_key": "AKIAEXAMPLE000000000"}):
+            said = run(**options(1), **wrong)["msg"]
+            assert "Give valid credentials" in said
+            assert "another account" not in said
+        if not there:
+            assert lab.admin("/calls")["writes"] == 0
+            run(**options(1))

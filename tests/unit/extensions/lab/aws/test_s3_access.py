@@ -164,3 +164,30 @@ def test_malformed_bucket_policies(document: object, reason: str) -> None:
 
 def test_a_good_bucket_policy() -> None:
     s3_access.check_document(policy(statement(), statement(Resource="arn:aws:s3:::acme")), "acme", "aws")
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ([("k" * 128, "v" * 256), ("a b.:/=+@-_1", "")], ""),
+        ([("k" * 129, "")], "InvalidTag"),
+        ([("", "")], "InvalidTag"),
+        ([("key", "~")], "InvalidTag"),
+        ([("key", "v" * 257)], "InvalidTag"),
+        ([(f"key-{number}", "") for number in range(51)], "BadRequest"),
+    ],
+)
+def test_tags_of_a_bucket(tags: list[tuple[str, str]], code: str) -> None:
+    try:
+        s3_access.check_tags(tags)
+    except AwsError as error:
+        assert error.code == code
+    else:
+        assert code == ""
+
+
+@pytest.mark.parametrize("element", ["Principal", "NotPrincipal"])
+def test_the_id_of_a_deleted_user_is_no_principal(element: str) -> None:
+    named: dict[str, object] = {"Principal": None, element: {"AWS": ["123456789012", "AIDAEXAMPLE0000000001"]}}
+    with pytest.raises(AwsError, match="Invalid principal in policy"):
+        s3_access.check_document(policy(statement(**named)), "acme", "aws")
