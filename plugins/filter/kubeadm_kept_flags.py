@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
-import yaml
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import kept, patched
+from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm_sources import Sources, keeping, outdated
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, reached
 
 DOCUMENTATION = r"""
@@ -22,11 +20,14 @@ version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
   - C(kubeadm upgrade) and C(kubeadm join) write the manifest of the API server anew, from the ClusterConfiguration in
-    the ConfigMap C(kube-system/kubeadm-config) and from patch files on the node. Returns what both have to be, so that
+    the ConfigMap C(kube-system/kubeadm-config) and from patch files on the node. Returns what both should be, so that
     the manifest gets the flags that the API servers have after P(onprem.irsa.rollout_steps#filter).
-  - A ClusterConfiguration of the version C(v1beta4) can hold a flag several times, and kubeadm from 1.32.13, 1.33.13,
-    1.34.4, 1.35.4 and 1.36 on keeps their order. Others need a patch beside it, which is used only when the option
-    C(--patches) of kubeadm names its directory.
+  - Of the ClusterConfiguration, only the entries of these flags under C(apiServer.extraArgs) change; every other byte
+    stays.
+  - A ClusterConfiguration of the version C(v1beta4) or C(v1) can hold a flag several times, and kubeadm from 1.32.13,
+    1.33.13, 1.34.4, 1.35.4 and 1.36 on keeps their order. Others need a patch beside it, which is used only when the
+    option C(--patches) of kubeadm, or C(patches.directory) of its configuration, names its directory. One older API
+    server, or one older C(kubeadm) on a host, is enough to need it.
   - Made for the roles of this collection, and may change with them in any release.
 positional: issuer
 extends_documentation_fragment:
@@ -60,10 +61,23 @@ options:
     required: true
   by_patch:
     description:
-      - Whether to leave the configuration as it is, and to do all with the patch. For clusters whose configuration
-        somebody else writes, such as kubespray.
+      - Whether to do all with the patch, for clusters whose configuration kubespray writes.
+      - It is planned on what kubespray will write, its C(kubeadm-config.yaml) on a host and O(extra_args); without
+        both, on kubeadm's own issuer. What the ClusterConfiguration in the cluster says of these flags becomes so, too.
     type: bool
     default: false
+  kubeadm:
+    description: The results of a task that runs M(onprem.irsa.kubeadm_info) in a loop over the names of the same hosts.
+    type: list
+    elements: dict
+    default: []
+  extra_args:
+    description: The variable C(kube_kubeadm_apiserver_extra_args) of kubespray; V(null) where it is not known.
+    type: dict
+  patch_file:
+    description: Where the patch is written on every host.
+    type: path
+    default: /etc/kubernetes/patches/kube-apiserver50onprem-irsa+json.yaml
 seealso:
   - name: Customizing components with the kubeadm API
     description: How kubeadm reads extra arguments and patches.
@@ -95,10 +109,22 @@ _value:
           another issuer would sign. Upgrade to a later one. Mostly empty.
       type: str
       sample: 1.35.0 to 1.35.3
+    outdated:
+      description: Patch files that an earlier run has written and that should be removed.
+      type: list
+      elements: dict
+      sample: []
+      contains:
+        host:
+          description: The host.
+          type: str
+        path:
+          description: The file.
+          type: str
 """
 
 
-def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and one more
+def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and what writes the manifests
     results: t.Iterable[t.Mapping[str, t.Any]],
     issuer: str,
     jwks_uri: str = "",
@@ -108,20 +134,26 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and one more
     retired_audiences: t.Sequence[str] = (),
     configuration: str,
     by_patch: bool = False,
+    kubeadm: t.Iterable[t.Mapping[str, t.Any]] = (),
+    extra_args: t.Mapping[str, object] | None = None,
+    patch_file: str = "/etc/kubernetes/patches/kube-apiserver50onprem-irsa+json.yaml",
 ) -> dict[str, t.Any]:
     hosts = {result["item"]: result for result in results}
-    before = yaml.safe_load(configuration)
+    sources = Sources(str(configuration), {found["item"]: found for found in kubeadm}, patch_file, extra_args)
     try:
         aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired, retired_audiences=retired_audiences)
         wanted = reached(servers(hosts), aim)
-        version = next(iter(hosts.values()))["version"]
-        after = patched(before, wanted) if by_patch else kept(before, wanted, version)
+        versions = [observed["version"] for observed in hosts.values()]
+        after = keeping(sources, wanted, versions, "kubespray" if by_patch else "kubeadm")
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
-    # As kubeadm writes it: keys in their order, no indentation of lists; and of plain strings, not of Ansible's own.
-    plain = json.loads(json.dumps(after.configuration))
-    text = configuration if plain == before else yaml.safe_dump(plain)
-    return {"configuration": text, "patch": list(after.patch), "avoid": after.avoid}
+    stale = outdated(sources, keeps_patch=bool(after.patch) and not by_patch)
+    return {
+        "configuration": after.configuration,
+        "patch": list(after.patch),
+        "avoid": after.avoid,
+        "outdated": [{"host": host, "path": path} for host, path in stale],
+    }
 
 
 class FilterModule:

@@ -6,7 +6,8 @@ Pure. C(kubeadm upgrade) and C(kubeadm join) write a manifest anew, from the Clu
 from patch files on the node (kubeadm, "Customizing components with the kubeadm API"). C(extraArgs) replace every value
 that kubeadm itself gives a flag. As a map (v1beta3) they hold one value; as a list (v1beta4) several, which older
 releases sort by value (kubernetes issue 135400), so that another issuer may come first and sign. A JSON patch of the
-command keeps its order everywhere, but has to be on every node, and is used only when C(--patches) names its directory.
+command keeps its order everywhere, but has to be on every node, and is used only when C(--patches) or the
+C(patches.directory) of a configuration names its directory.
 """
 
 from __future__ import annotations
@@ -16,34 +17,28 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER
+from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, JWKS_URI
 
 if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import ClusterConfiguration
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
-
-Configuration = t.Mapping[str, t.Any]
-"""A ClusterConfiguration."""
 
 Operation = dict[str, str]
 """An operation of a JSON patch (RFC 6902)."""
-
-_MAP_VERSIONS = ("kubeadm.k8s.io/v1beta2", "kubeadm.k8s.io/v1beta3")
-_LIST_VERSIONS = ("kubeadm.k8s.io/v1beta4",)
 
 # The first patch release of each minor one that was seen to keep the order.
 _KEEPS_ORDER = {(1, 32): 13, (1, 33): 13, (1, 34): 4, (1, 35): 4}
 _KEEPS_ORDER_FROM = (1, 36)
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+).*")
-_DNS_DOMAIN = "cluster.local"
 
 
 @dataclass(frozen=True)
 class Kept:
     """What makes kubeadm write certain flags into every manifest of the API server."""
 
-    configuration: dict[str, t.Any]
-    """The ClusterConfiguration as it is to be."""
+    configuration: str
+    """The text of the ClusterConfiguration as it should be."""
     patch: tuple[Operation, ...]
     """The JSON patch of the manifest that every node needs beside it; mostly none."""
     avoid: str = ""
@@ -72,33 +67,52 @@ def _sorting_after(version: str) -> str:
     return "" if first is None else f"{major}.{minor + 1}.0 to {major}.{minor + 1}.{first - 1}"
 
 
-def kept(configuration: Configuration, flags: Flags, version: str) -> Kept:
-    """Return what makes kubeadm of this version give the API server these flags; others stay as they are.
+def kept(configuration: ClusterConfiguration, flags: Flags, versions: t.Collection[str]) -> Kept:
+    """Return what makes kubeadm give the API server these flags; others stay as they are.
 
     flags: values by name, in their order; an empty list stands for a flag that nobody sets.
+    versions: of every kubeadm that may write a manifest, and of the API servers; one that sorts decides.
     """
-    if configuration.get("apiVersion") in _LIST_VERSIONS and keeps_order(version):
-        in_order = all(values == sorted(values) for values in flags.values())
-        return Kept(_with_extra_args(configuration, flags), (), "" if in_order else _sorting_after(version))
-    if configuration.get("apiVersion") not in _LIST_VERSIONS + _MAP_VERSIONS:
-        raise InputError(
-            f"The ClusterConfiguration has the unknown apiVersion {configuration.get('apiVersion')!r}.",
-            fix="Bring it up to date with `kubeadm config migrate`.",
-        )
+    if not versions:
+        raise InputError("No API server tells its version.", fix="See that it answers at /version.")
+    in_order = [keeps_order(version) for version in versions]
+    if configuration.holds_repeated_flags and all(in_order):
+        sorted_already = all(values == sorted(values) for values in flags.values())
+        avoid = dict.fromkeys(filter(None, map(_sorting_after, versions)))
+        return Kept(configuration.with_extra_args(flags), (), "" if sorted_already else ", ".join(avoid))
     own = {name: [_own_value(configuration, name, values)] if values else [] for name, values in flags.items()}
-    written = {name: values for name, values in own.items() if values != [_default_issuer(configuration, name)]}
-    left_to_kubeadm: Flags = {name: [] for name in own if name not in written}
-    return Kept(_with_extra_args(configuration, {**left_to_kubeadm, **written}), tuple(command_patch(flags, own)))
+    default = configuration.default_issuer
+    written = {name: [] if (name, values) == (ISSUER, [default]) else values for name, values in own.items()}
+    return Kept(configuration.with_extra_args(written), tuple(command_patch(flags, own)))
 
 
-def patched(configuration: Configuration, flags: Flags) -> Kept:
-    """Return a patch that gives the API server these flags with a configuration that stays as it is.
+def _own_value(configuration: ClusterConfiguration, name: str, values: t.Sequence[str]) -> str:
+    """Return which of a flag's values kubeadm should write: what it writes now, or else the last."""
+    default = configuration.default_issuer if name == ISSUER else ""
+    now = configuration.extra_args.get(name) or [default]
+    return now[0] if now[0] in values else values[-1]
 
-    For those who write the configuration themselves, as kubespray does, in which a flag has one value.
+
+def patched(configuration: ClusterConfiguration, flags: Flags, written: Flags | None = None) -> Kept:
+    """Return a patch that gives the API server these flags where kubespray writes the configuration.
+
+    written: the C(extraArgs) that it will write, with one value for a flag; None where that is not known, which
+    stands for none of the issuer's. What the configuration in the cluster says of these flags is not asked: it may have
+    been stored by this collection, and becomes what the tool will write.
+
+    Raises InputError for a flag that nobody should set and that kubespray writes.
     """
-    now = {ISSUER: [default_issuer(configuration)], **extra_args(configuration)}
-    own = {name: now.get(name, [])[:1] for name in flags}
-    return Kept(dict(configuration), tuple(command_patch(flags, own)))
+    theirs = {name: values[:1] for name, values in (written or {}).items() if name in flags}
+    for name, values in flags.items():
+        if not values and name in theirs:
+            raise InputError(
+                f"kubespray writes --{name}={theirs[name][0]}, which no API server should have.",
+                fix="Remove it from kube_kubeadm_apiserver_extra_args and the like in kubespray's variables.",
+            )
+    own = {name: theirs.get(name, [configuration.default_issuer] if name == ISSUER else []) for name in flags}
+    known = flags if written is not None else [name for name in flags if name in (ISSUER, JWKS_URI)]
+    told = configuration.with_extra_args({name: theirs.get(name, []) for name in known})
+    return Kept(told, tuple(command_patch(flags, own)))
 
 
 def command_patch(flags: Flags, own: Flags) -> list[Operation]:
@@ -116,57 +130,8 @@ def command_patch(flags: Flags, own: Flags) -> list[Operation]:
     return first + last
 
 
-def default_issuer(configuration: Configuration) -> str:
-    """Return the issuer that kubeadm sets by itself (kubeadm, app/phases/controlplane/manifests.go)."""
-    domain = (configuration.get("networking") or {}).get("dnsDomain") or _DNS_DOMAIN
-    return f"https://kubernetes.default.svc.{domain}"
-
-
-def extra_args(configuration: Configuration) -> Flags:
-    """Return the C(extraArgs) of the API server, whichever form they have."""
-    given = (configuration.get("apiServer") or {}).get("extraArgs") or {}
-    if isinstance(given, t.Mapping):
-        return {name: [str(value)] for name, value in given.items()}
-    flags: Flags = {}
-    for argument in given:
-        flags.setdefault(argument["name"], []).append(str(argument["value"]))
-    return flags
-
-
-def _own_value(configuration: Configuration, name: str, values: t.Sequence[str]) -> str:
-    """Return which of a flag's values kubeadm is to write: what it writes now, or else the last."""
-    now = extra_args(configuration).get(name) or [_default_issuer(configuration, name)]
-    return now[0] if now[0] in values else values[-1]
-
-
-def _default_issuer(configuration: Configuration, name: str) -> str:
-    return default_issuer(configuration) if name == ISSUER else ""
-
-
-def _with_extra_args(configuration: Configuration, flags: Flags) -> dict[str, t.Any]:
-    now = extra_args(configuration)
-    if all(now.get(name, []) == values for name, values in flags.items()):
-        return dict(configuration)
-    after = {**{name: values for name, values in now.items() if name not in flags}, **flags}
-    pairs = [(name, value) for name, values in after.items() for value in values]
-    arguments: t.Any = dict(pairs)
-    if configuration["apiVersion"] in _LIST_VERSIONS:
-        arguments = [{"name": name, "value": value} for name, value in pairs]
-    return {**configuration, "apiServer": {**(configuration.get("apiServer") or {}), "extraArgs": arguments}}
-
-
 def _added(name: str, value: str, place: str) -> Operation:
     return {"op": "add", "path": f"/spec/containers/0/command/{place}", "value": f"--{name}={value}"}
 
 
-__all__: t.Final = (
-    "Configuration",
-    "Kept",
-    "Operation",
-    "command_patch",
-    "default_issuer",
-    "extra_args",
-    "keeps_order",
-    "kept",
-    "patched",
-)
+__all__: t.Final = ("Kept", "Operation", "command_patch", "keeps_order", "kept", "patched")

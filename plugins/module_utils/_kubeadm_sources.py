@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What will write the manifests of the API servers at the next upgrade. PRIVATE to the collection.
+
+Pure, and for the controller alone. Flags are kept by planning against what writes them: kubeadm with the configuration
+in the cluster, or kubespray with its own; and nothing else on a host may give the same flags beside it.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
+from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import kept, patched
+
+with suppress(ImportError):  # ansible-core brings PyYAML to the controller, where alone this file is used
+    import yaml
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import Kept
+
+Found = t.Mapping[str, t.Any]
+"""What C(kubeadm_info) returns for one host."""
+
+Keeper = t.Literal["kubeadm", "kubespray"]
+
+# kubespray's, and nobody else's default (kubespray, kube_cert_dir).
+_KUBESPRAY_CERTIFICATES = "/etc/kubernetes/ssl"
+# As kubespray names the patches that it writes (kubespray, roles/kubernetes/kubeadm_common/tasks/main.yml).
+_KUBESPRAY_PATCH = re.compile(r"kube-apiserver[0-9]+\+(strategic|json|merge)\.yaml")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the manifests are written from."""
+
+    configuration: str
+    """The ClusterConfiguration in the cluster, as text."""
+    hosts: t.Mapping[str, Found]
+    patch_file: str
+    """Where the patch of this collection belongs, on every host."""
+    extra_args: t.Mapping[str, object] | None = None
+    """kubespray's C(kube_kubeadm_apiserver_extra_args); None where it is not known."""
+
+    @property
+    def kubespray_extra_args(self) -> Flags | None:
+        """The C(extraArgs) of the API server that kubespray will write; None where nothing is known of them."""
+        told = [found["configuration"] for found in self.hosts.values() if found["configuration"]]
+        if not told and self.extra_args is None:
+            return None
+        written = parse(told[0]).extra_args if told else {}
+        return {**written, **check_flags({name: [value] for name, value in (self.extra_args or {}).items()})}
+
+    @property
+    def kubespray_marks(self) -> list[str]:
+        """What shows that kubespray writes the manifests."""
+        marks = [
+            f"{host} has a /etc/kubernetes/kubeadm-config.yaml"
+            for host, found in self.hosts.items()
+            if found["configuration"] is not None
+        ]
+        directory = parse(self.configuration).certificates_dir
+        if directory.rstrip("/") == _KUBESPRAY_CERTIFICATES:
+            marks.insert(0, f"the certificatesDir is {directory}")
+        return marks
+
+
+def keeping(sources: Sources, flags: Flags, versions: t.Iterable[str | None], keeper: Keeper) -> Kept:
+    """Return what makes the keeper give the API servers these flags.
+
+    versions: of the API servers; those of kubeadm on the hosts are added.
+    """
+    configuration = parse(sources.configuration)
+    if keeper == "kubespray":
+        return patched(configuration, flags, sources.kubespray_extra_args)
+    told = [*versions, *(found["version"] for found in sources.hosts.values())]
+    return kept(configuration, flags, [version for version in dict.fromkeys(told) if version])
+
+
+def outdated(sources: Sources, *, keeps_patch: bool) -> list[tuple[str, str]]:
+    """Return host and path of each patch of this collection that should be removed, in whichever directory it is.
+
+    keeps_patch: whether the patch is still needed where it belongs.
+    """
+    name = PurePosixPath(sources.patch_file).name
+    own = [
+        (host, path)
+        for host, found in sources.hosts.items()
+        for path in found["patches"]
+        if PurePosixPath(path).name == name
+    ]
+    return [(host, path) for host, path in own if not (keeps_patch and path == sources.patch_file)]
+
+
+def problems(
+    sources: Sources, flags: Flags, versions: t.Iterable[str | None], keeper: Keeper, *, told_before: bool = False
+) -> list[str]:
+    """Return why the flags would not be kept as planned: one sentence and its fix for each problem.
+
+    told_before: whether kubespray was given variables before, so that one of its patches may be from them.
+    """
+    try:
+        plan = keeping(sources, flags, versions, keeper)
+        marks = sources.kubespray_marks
+    except InputError as error:
+        return [str(error)]
+    found: list[str] = []
+    if keeper == "kubeadm" and marks:
+        found.append(
+            f"kubespray writes the manifests of this cluster ({'; '.join(marks)}), and kubeadm's configuration with "
+            "them, from its own variables, so that flags that are stored there are lost at its next run. Set "
+            "irsa_apiserver_kept_by to kubespray, or to none and keep them yourself; move a kubeadm-config.yaml that "
+            "is not kubespray's elsewhere."
+        )
+    for host, seen in sources.hosts.items():
+        found += _foreign_patches(host, seen, sources, list(flags), spare=keeper == "kubespray" and told_before)
+        if keeper == "kubeadm" and plan.patch and seen["obstacle"]:
+            found.append(
+                f"{host}: {seen['obstacle']}, and kubeadm needs a patch there. Name another directory in "
+                "irsa_apiserver_patches_directory."
+            )
+    return found
+
+
+def _foreign_patches(host: str, seen: Found, sources: Sources, names: list[str], *, spare: bool) -> t.Iterator[str]:
+    """Yield what is wrong with patches that give the same flags; spare: one of kubespray's is from our variables."""
+    own = PurePosixPath(sources.patch_file).name
+    named = {path: _flags_in(text, names) for path, text in seen["patches"].items()}
+    foreign = [path for path, flags in named.items() if flags and PurePosixPath(path).name != own]
+    by_kubespray = [path for path in foreign if _KUBESPRAY_PATCH.fullmatch(PurePosixPath(path).name)]
+    if spare and len(by_kubespray) == 1:
+        foreign.remove(by_kubespray[0])
+    for path in foreign:
+        source = " (kubespray writes it from kubeadm_patches)" if path in by_kubespray else ""
+        flags = " and ".join(f"--{name}" for name in named[path])
+        yield (
+            f"{host}: {path}{source} gives kube-apiserver {flags}, too: an issuer that is given twice keeps it "
+            "from starting after the next upgrade. Remove that from the patch, and from what writes it; what runs now "
+            "is kept in its place. Or set irsa_apiserver_kept_by to none and keep all of it there."
+        )
+
+
+def _flags_in(patch: str, names: list[str]) -> list[str]:
+    """Return which of the flags a patch speaks of, in whichever of its forms."""
+    try:
+        words = [
+            event.value for event in yaml.parse(patch, Loader=yaml.SafeLoader) if isinstance(event, yaml.ScalarEvent)
+        ]
+    except yaml.YAMLError:
+        words = patch.split()
+    given = {match[1].replace("_", "-") for match in map(re.compile(r"[\"']?--([\w-]+)").match, words) if match}
+    return [name for name in names if name in given]
+
+
+__all__: t.Final = ("Keeper", "Sources", "keeping", "outdated", "problems")
