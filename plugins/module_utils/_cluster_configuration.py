@@ -117,18 +117,20 @@ class ClusterConfiguration:
 
     def _edits(self, wanted: Flags) -> list[Edit]:
         root = _first_document(self.text)
-        server = _pair(root, "apiServer")
         content = self._content(wanted)
+        server = _pair(root, "apiServer")
         if server is None:
             return changed(self.text, root, _first({"apiServer": {"extraArgs": content}}))
-        if not server[1].value or server[1].tag == _NULL:
+        inside = _collection(server[1])
+        if inside is None:
             return filled(self.text, *server, {"extraArgs": content}, flow=bool(root.flow_style))
-        arguments = _pair(server[1], "extraArgs")
+        arguments = _pair(inside, "extraArgs")
         if arguments is None:
-            return changed(self.text, server[1], _first({"extraArgs": content}))
-        if not arguments[1].value or arguments[1].tag == _NULL:
-            return filled(self.text, *arguments, content, flow=bool(server[1].flow_style))
-        return changed(self.text, arguments[1], self._changes(wanted))
+            return changed(self.text, inside, _first({"extraArgs": content}))
+        entries = _collection(arguments[1])
+        if entries is None:
+            return filled(self.text, *arguments, content, flow=bool(inside.flow_style))
+        return changed(self.text, entries, self._changes(wanted))
 
     def _content(self, wanted: Flags) -> Content:
         new = [self._new(name, value) for name, values in wanted.items() for value in values]
@@ -197,7 +199,8 @@ def _first_document(text: str) -> yaml.MappingNode:
 
 def _entries(root: yaml.MappingNode, version: str) -> t.Iterator[Entry]:
     server = _pair(root, "apiServer")
-    arguments = _pair(server[1], "extraArgs") if server else None
+    inside = _collection(server[1]) if server else None
+    arguments = _pair(inside, "extraArgs") if inside else None
     if arguments is None or arguments[1].tag == _NULL:
         return
     as_list = version in LIST_VERSIONS
@@ -266,6 +269,13 @@ def _pair(node: yaml.Node, key: str) -> tuple[yaml.Node, yaml.Node] | None:
     return pairs[0] if pairs else None
 
 
+def _collection(node: yaml.Node) -> yaml.CollectionNode | None:
+    """Return a mapping or list; None for an empty one and for null."""
+    if isinstance(node, yaml.ScalarNode) and node.tag != _NULL:
+        raise InputError(f"{_SOURCE} has {node.value!r} where kubeadm reads a mapping or a list.", fix=_FIX)
+    return node if isinstance(node, yaml.CollectionNode) and node.value else None
+
+
 def _first(content: Content) -> Changes:
     return Changes(new={0: [content]})
 
@@ -274,19 +284,16 @@ def _rest(text: str, names: t.Container[str]) -> list[_Tree]:
     """Return all documents without the entries of these flags, and without what would be empty but for them."""
     first, *others = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     server = _pair(first, "apiServer")
-    tree = [(_tree(key), _tree(value)) for key, value in first.value if server is None or key is not server[0]]
-    if server is not None:
-        arguments = _pair(server[1], "extraArgs")
-        kept = [
-            (_tree(key), _tree(value))
-            for key, value in (server[1].value if isinstance(server[1], yaml.MappingNode) else [])
-            if arguments is None or key is not arguments[0]
-        ]
-        left = (
-            [] if arguments is None else [member for member in arguments[1].value or () if _name(member) not in names]
-        )
-        tree.append(("apiServer", kept, [_tree(member) for member in left]) if kept or left else ())
-    return [[part for part in tree if part], *map(_tree, others)]
+    arguments = _pair(server[1], "extraArgs") if server else None
+    entries = arguments[1].value if arguments and isinstance(arguments[1], yaml.CollectionNode) else []
+    entries = [_tree(entry) for entry in entries if _name(entry) not in names]
+    of_server = [*_members(server[1] if server else None, arguments), *([("extraArgs", entries)] if entries else [])]
+    return [[*_members(first, server), *([("apiServer", of_server)] if of_server else [])], *map(_tree, others)]
+
+
+def _members(node: yaml.Node | None, but: tuple[yaml.Node, yaml.Node] | None) -> list[_Tree]:
+    members = node.value if isinstance(node, yaml.MappingNode) else []
+    return [_tree(member) for member in members if but is None or member[0] is not but[0]]
 
 
 def _name(member: yaml.Node | tuple[yaml.Node, yaml.Node]) -> str:

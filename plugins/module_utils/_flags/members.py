@@ -23,7 +23,8 @@ Content = t.Union[str, dict[str, "Content"], list["Content"]]
 """What is new: a string, or a mapping or list of such."""
 
 _BLOCK_SCALARS = ("|", ">")
-_BEFORE = {"mapping": re.compile(r"( *)"), "sequence": re.compile(r"( *)- +")}
+_NEW = -2  # the number of a member that was not there
+_PAD, _PAD_AND_DASH = re.compile(r" *"), re.compile(r" *- +")
 # What every version of YAML reads as a string without quotes: numbers, booleans and dates have many forms.
 _PLAIN = re.compile(r"https?://[A-Za-z0-9._~%/+-]*[A-Za-z0-9/]|[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 
@@ -105,10 +106,10 @@ def _changed_block(text: str, node: yaml.CollectionNode, changes: Changes) -> li
 
 def _changed_flow(text: str, node: yaml.CollectionNode, changes: Changes) -> list[Edit]:
     places = _spans(node)
-    parts: list[tuple[int | None, str]] = []
+    parts: list[tuple[int, str]] = []
     for number in range(len(places) + 1):
         parts += [
-            (None, _json(content)[1:-1] if isinstance(node, yaml.MappingNode) else _json(content))
+            (_NEW, _json(content)[1:-1] if isinstance(node, yaml.MappingNode) else _json(content))
             for content in changes.new.get(number, [])
         ]
         if number < len(places) and number not in changes.gone:
@@ -116,10 +117,13 @@ def _changed_flow(text: str, node: yaml.CollectionNode, changes: Changes) -> lis
             inner = [_scalar_edit(text, *changes.values[number], flow=True)] if number in changes.values else []
             moved = [Edit(edit.start - start, edit.end - start, edit.text) for edit in inner]
             parts.append((number, edited(text[start:end], moved)))
-    joined = ""
-    for (previous, _text), (number, part) in zip([(None, ""), *parts], parts):
-        follows = previous is not None and number == previous + 1
-        joined += (text[places[previous][1] : places[number][0]] if follows else ", " if joined else "") + part
+    joined, last = "", _NEW
+    for number, part in parts:
+        between = ", " if joined else ""
+        if joined and number == last + 1:
+            between = text[places[last][1] : places[number][0]]
+        joined += between + part
+        last = number
     return [Edit(places[0][0], places[-1][1], joined)]
 
 
@@ -185,7 +189,7 @@ def _end(node: yaml.Node) -> int:
 
 def _before(text: str, start: int, node: yaml.CollectionNode) -> str:
     lead = text[text.rfind("\n", 0, start) + 1 : start]
-    if _BEFORE[node.id].fullmatch(lead) is None:
+    if (_PAD if isinstance(node, yaml.MappingNode) else _PAD_AND_DASH).fullmatch(lead) is None:
         raise InputError("An entry does not stand in lines of its own.", fix="Write one entry in a line.")
     return lead
 

@@ -50,6 +50,15 @@ def main():
     note("end")
     module.exit_json(changed=changed, **result)
 """,
+    "kubeadm_info": """
+def main():
+    import json, os
+    from pathlib import Path
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    found = {"version": None, "configuration": None, "patches_directories": [], "patches": {}, "obstacle": ""}
+    told = Path(os.environ["HOST"] + ".kubeadm")
+    module.exit_json(changed=False, **{**found, **(json.loads(told.read_text()) if told.exists() else {})})
+""",
     "verify": """
 def main():
     options = {name: {"type": "raw"} for name in ("issuer", "kids")}
@@ -58,7 +67,7 @@ def main():
 }
 
 
-# Stand in the place of the whole collection kubernetes.core; SLICES is set to a file.
+# Stand in the place of the whole collection kubernetes.core; SLICES and others are set to files.
 _K8S_CLUSTER_INFO = """
 from ansible.module_utils.basic import AnsibleModule
 
@@ -76,6 +85,10 @@ def main():
         ("EndpointSlice", "default"): json.loads(Path(SLICES).read_text()),
         ("ConfigMap", "kube-system"): [{"data": {"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4"}}],
     }
+    if Path(KUBEADM).exists():
+        found["ConfigMap", "kube-system"] = json.loads(Path(KUBEADM).read_text())
+    if found[module.params["kind"], module.params["namespace"]] is None:
+        module.fail_json(msg="No route to host")
     module.exit_json(changed=False, resources=found[module.params["kind"], module.params["namespace"]])
 
 main()
@@ -97,6 +110,27 @@ class Connection(Local):
         if file.exists() and f"end {AFTER}\\n" in file.read_text():
             raise AnsibleConnectionFailure("Connection refused")
         return super().exec_command(*args, **kwargs)
+"""
+
+# As the API server: it refuses who may not write, and an object that somebody else has written since it was read.
+_K8S = """
+import json
+from pathlib import Path
+from ansible.module_utils.basic import AnsibleModule
+
+names = ("kubeconfig", "state", "kind", "namespace", "name", "definition")
+module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+if Path(KUBEADM + ".forbidden").exists():
+    module.fail_json(msg='configmaps "kubeadm-config" is forbidden: User "reader" cannot patch resource "configmaps"')
+(stored,) = json.loads(Path(KUBEADM).read_text())
+definition = module.params["definition"]
+if definition["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"]:
+    module.fail_json(msg="the object has been modified")
+changed = definition["data"] != stored["data"]
+if changed and not module.check_mode:
+    version = str(int(stored["metadata"]["resourceVersion"]) + 1)
+    Path(KUBEADM).write_text(json.dumps([{"metadata": {"resourceVersion": version}, "data": definition["data"]}]))
+module.exit_json(changed=changed)
 """
 
 
@@ -133,7 +167,9 @@ class Cluster:
 
     def _api(self, modules: Path) -> None:
         modules.mkdir(parents=True)
-        (modules / "k8s_info.py").write_text(f"SLICES = {str(self.directory / 'slices')!r}\n{_K8S_INFO}")
+        files = "".join(f"{name.upper()} = {str(self.directory / name)!r}\n" for name in ("slices", "kubeadm"))
+        (modules / "k8s_info.py").write_text(f"{files}{_K8S_INFO}")
+        (modules / "k8s.py").write_text(f"{files}{_K8S}")
         (modules / "k8s_cluster_info.py").write_text(_K8S_CLUSTER_INFO)
         context = {"cluster": "prod", "user": "admin"}
         kubeconfig = {
@@ -148,6 +184,28 @@ class Cluster:
         """Let the cluster name these as the addresses of its API servers."""
         endpoints = [{"addresses": [address]} for address in addresses]
         (self.directory / "slices").write_text(json.dumps([{"endpoints": endpoints}]))
+
+    def store(self, configuration: str | None) -> None:
+        """Let the cluster have this ClusterConfiguration in its ConfigMap; None for no such ConfigMap."""
+        found = [{"metadata": {"resourceVersion": "7"}, "data": {"ClusterConfiguration": configuration}}]
+        (self.directory / "kubeadm").write_text(json.dumps([] if configuration is None else found))
+
+    def stored(self) -> str:
+        """Return the ClusterConfiguration in the cluster."""
+        (found,) = json.loads((self.directory / "kubeadm").read_text())
+        return t.cast("str", found["data"]["ClusterConfiguration"])
+
+    def forbid_writing(self) -> None:
+        """Let the API refuse every write, in a dry run, too."""
+        (self.directory / "kubeadm.forbidden").touch()
+
+    def cut_off(self, name: str) -> None:
+        """Let the API not be reached for what is in a file: slices or kubeadm."""
+        (self.directory / name).write_text("null")
+
+    def tell_of_kubeadm(self, name: str, **found: object) -> None:
+        """Let kubeadm_info find this on a host."""
+        (self.directory / f"{name}.kubeadm").write_text(json.dumps(found))
 
     def play(self, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
         """Run an entry point of the role irsa_apiserver on all hosts; return the exit code and what was printed."""

@@ -2,40 +2,33 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import ClusterConfiguration, parse
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import flags_of
-from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import (
-    Kept,
-    default_issuer,
-    extra_args,
-    keeps_order,
-    kept,
-    patched,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import Kept, keeps_order, kept, patched
 
 A, B, C = "https://a.example.com", "https://kubernetes.default.svc.cluster.local", "https://z.example.com"
 ISSUER, JWKS_URI = "service-account-issuer", "service-account-jwks-uri"
-V1BETA3, V1BETA4 = "kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4"
+V1BETA3, V1BETA4, V1 = "kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4", "kubeadm.k8s.io/v1"
 
 
-def configuration(version: str, **arguments: str) -> dict[str, t.Any]:
+def configuration(version: str, **arguments: str) -> ClusterConfiguration:
     given = {name.replace("_", "-"): value for name, value in arguments.items()}
-    pairs = [{"name": name, "value": value} for name, value in given.items()]
-    return {"apiVersion": version, "kind": "ClusterConfiguration", "apiServer": {"extraArgs": given or {}}} | (
-        {"apiServer": {"extraArgs": pairs}} if version == V1BETA4 else {}
-    )
+    as_list = version != V1BETA3
+    lines = [f"- {{name: {name}, value: {value}}}" if as_list else f"{name}: {value}" for name, value in given.items()]
+    entries = "".join(f"\n    {line}" for line in lines)
+    return parse(f"apiVersion: {version}\nkind: ClusterConfiguration\napiServer:\n  extraArgs:{entries}\n")
 
 
 def generated(outcome: Kept, version: str) -> dict[str, list[str]]:
     """Return the flags that kubeadm writes: its own ones, replaced by extraArgs, then patched."""
-    own = {ISSUER: [default_issuer(outcome.configuration)], "v": ["2"]}
-    extra = extra_args(outcome.configuration)
+    stored = parse(outcome.configuration)
+    own = {ISSUER: [stored.default_issuer], "v": ["2"]}
+    extra = stored.extra_args
     if not keeps_order(version):
         extra = {name: sorted(values) for name, values in extra.items()}
     flags = {**own, **extra}
@@ -64,55 +57,60 @@ def test_which_releases_keep_the_order(version: str, expected: bool) -> None:
     assert keeps_order(version) is expected
 
 
-def test_a_list_holds_all_in_a_release_that_keeps_their_order() -> None:
-    outcome = kept(configuration(V1BETA4, audit_log_path="-"), {ISSUER: [A, B], JWKS_URI: [A + "/jwks"]}, "v1.34.4")
+@pytest.mark.parametrize(("api", "version"), [(V1BETA4, "v1.34.4"), (V1, "v1.37.0")])
+def test_a_list_holds_all_in_a_release_that_keeps_their_order(api: str, version: str) -> None:
+    outcome = kept(configuration(api, audit_log_path="x"), {ISSUER: [A, B], JWKS_URI: [A + "/jwks"]}, [version])
     assert outcome.patch == ()
-    assert outcome.configuration["apiServer"]["extraArgs"] == [
-        {"name": "audit-log-path", "value": "-"},
-        {"name": ISSUER, "value": A},
-        {"name": ISSUER, "value": B},
-        {"name": JWKS_URI, "value": A + "/jwks"},
-    ]
+    assert outcome.configuration.endswith(
+        f"{{name: audit-log-path, value: x}}\n    - name: {ISSUER}\n      value: {A}\n    - name: {ISSUER}\n"
+        f"      value: {B}\n    - name: {JWKS_URI}\n      value: {A}/jwks\n"
+    )
 
 
 @pytest.mark.parametrize("version", [V1BETA3, V1BETA4])
 def test_elsewhere_a_patch_puts_the_issuer_before_the_one_that_kubeadm_writes(version: str) -> None:
-    outcome = kept(configuration(version), {ISSUER: [A, B], JWKS_URI: [A + "/jwks"]}, "v1.34.3")
+    outcome = kept(configuration(version), {ISSUER: [A, B], JWKS_URI: [A + "/jwks"]}, ["v1.34.3"])
     assert outcome.patch == (
         {"op": "add", "path": "/spec/containers/0/command/1", "value": f"--service-account-issuer={A}"},
     )
-    assert extra_args(outcome.configuration) == {JWKS_URI: [A + "/jwks"]}
+    assert parse(outcome.configuration).extra_args == {JWKS_URI: [A + "/jwks"]}
 
 
 def test_an_upgrade_of_kubeadm_moves_the_issuers_from_the_patch_to_the_list() -> None:
     flags = {ISSUER: [A, B]}
-    old = kept(configuration(V1BETA4), flags, "v1.34.3")
-    new = kept(old.configuration, flags, "v1.34.4")
+    old = kept(configuration(V1BETA4), flags, ["v1.34.3"])
+    new = kept(parse(old.configuration), flags, ["v1.34.4"])
     assert (len(old.patch), new.patch) == (1, ())
     assert generated(new, "v1.34.4")[ISSUER] == [A, B]
 
 
 def test_what_is_kept_already_is_left_as_it_is() -> None:
     before = configuration(V1BETA4, service_account_issuer=A)
-    assert kept(before, {ISSUER: [A], JWKS_URI: []}, "v1.34.4") == Kept(before, ())
-
-
-def test_without_an_apiserver_section_one_is_made() -> None:
-    outcome = kept({"apiVersion": V1BETA4}, {"v": ["4"]}, "v1.34.4")
-    assert outcome.configuration == {"apiVersion": V1BETA4, "apiServer": {"extraArgs": [{"name": "v", "value": "4"}]}}
+    assert kept(before, {ISSUER: [A], JWKS_URI: []}, ["v1.34.4"]) == Kept(before.text, ())
 
 
 @pytest.mark.parametrize(
-    ("before", "version", "message"),
+    ("versions", "needs_patch"),
     [
-        ({"apiVersion": "kubeadm.k8s.io/v1beta9"}, "v1.34.4", "kubeadm config migrate"),
-        ({}, "v1.34.3", "kubeadm config migrate"),
-        (configuration(V1BETA4), "latest", "no version of Kubernetes"),
+        (["v1.34.4", "v1.34.3"], True),
+        (["v1.34.3", "v1.34.4"], True),
+        (["v1.33.13", "v1.34.3"], True),  # the older one of two keeps the order, the newer one does not
+        (["v1.34.4", "v1.36.0"], False),
     ],
 )
-def test_what_is_not_known_is_refused(before: dict[str, t.Any], version: str, message: str) -> None:
+def test_one_release_that_sorts_decides(versions: list[str], needs_patch: bool) -> None:
+    assert bool(kept(configuration(V1BETA4), {ISSUER: [A, B]}, versions).patch) is needs_patch
+
+
+def test_releases_to_pass_over_are_those_of_every_version() -> None:
+    outcome = kept(configuration(V1BETA4), {ISSUER: [C, B]}, ["v1.33.13", "v1.34.4"])
+    assert outcome.avoid == "1.34.0 to 1.34.3, 1.35.0 to 1.35.3"
+
+
+@pytest.mark.parametrize(("versions", "message"), [(["latest"], "no version of Kubernetes"), ([], "tells its version")])
+def test_an_unknown_release_is_refused(versions: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        kept(before, {ISSUER: [A]}, version)
+        kept(configuration(V1BETA4), {ISSUER: [A]}, versions)
 
 
 @given(
@@ -120,17 +118,19 @@ def test_what_is_not_known_is_refused(before: dict[str, t.Any], version: str, me
     st.sampled_from(["v1.31.9", "v1.34.3", "v1.34.4", "v1.36.0"]),
     st.permutations([A, B, C]),
     st.integers(1, 3),
-    st.sampled_from([{}, {"service_account_issuer": A}, {"service_account_issuer": C}, {"audit_log_path": "-"}]),
+    st.sampled_from([{}, {"service_account_issuer": A}, {"service_account_issuer": C}, {"audit_log_path": "x"}]),
 )
 def test_kubeadm_writes_exactly_these_flags_and_a_second_look_changes_nothing(
     api: str, version: str, issuers: list[str], count: int, before: dict[str, str]
 ) -> None:
     flags = {ISSUER: issuers[:count], JWKS_URI: [issuers[0] + "/jwks"], "service-account-max-token-expiration": ["48h"]}
-    outcome = kept(configuration(api, **before), flags, version)
+    outcome = kept(configuration(api, **before), flags, [version])
     written = generated(outcome, version)
     assert {name: written[name] for name in flags} == flags
-    assert extra_args(outcome.configuration).get("audit-log-path") == (["-"] if "audit_log_path" in before else None)
-    assert kept(outcome.configuration, flags, version) == outcome
+    assert parse(outcome.configuration).extra_args.get("audit-log-path") == (
+        ["x"] if "audit_log_path" in before else None
+    )
+    assert kept(parse(outcome.configuration), flags, [version]) == outcome
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_kubeadm_writes_exactly_these_flags_and_a_second_look_changes_nothing(
     ],
 )
 def test_releases_to_pass_over(version: str, issuers: list[str], expected: str) -> None:
-    assert kept(configuration(V1BETA4), {ISSUER: issuers}, version).avoid == expected
+    assert kept(configuration(V1BETA4), {ISSUER: issuers}, [version]).avoid == expected
 
 
 @given(st.permutations([A, B, C]), st.integers(1, 3))
@@ -154,7 +154,7 @@ def test_a_release_that_is_not_to_be_passed_over_writes_the_flags_in_their_order
     issuers: list[str], count: int
 ) -> None:
     flags = {ISSUER: issuers[:count]}
-    outcome = kept(configuration(V1BETA4), flags, "v1.34.4")
+    outcome = kept(configuration(V1BETA4), flags, ["v1.34.4"])
     assert (generated(outcome, "v1.35.3")[ISSUER] == flags[ISSUER]) is (outcome.avoid == "")
     assert generated(outcome, "v1.35.4")[ISSUER] == flags[ISSUER]
 
@@ -162,15 +162,35 @@ def test_a_release_that_is_not_to_be_passed_over_writes_the_flags_in_their_order
 @given(
     st.permutations([A, B, C]),
     st.integers(1, 3),
-    st.sampled_from([{}, {"service_account_issuer": A}, {"service_account_jwks_uri": "https://other.example.com"}]),
+    st.sampled_from([None, {}, {ISSUER: [A]}, {JWKS_URI: ["https://other.example.com"]}, {"v": ["4"]}]),
+    st.sampled_from(
+        [{}, {"service_account_issuer": A}, {"service_account_issuer": C}, {"service_account_jwks_uri": C}]
+    ),
 )
-def test_a_patch_alone_does_it_without_a_change_of_the_configuration(
-    issuers: list[str], count: int, before: dict[str, str]
+def test_for_kubespray_the_patch_is_planned_on_what_it_writes_whatever_the_cluster_holds(
+    issuers: list[str], count: int, written: dict[str, list[str]] | None, stored: dict[str, str]
 ) -> None:
     flags = {ISSUER: issuers[:count], JWKS_URI: [issuers[0] + "/jwks"]}
-    outcome = patched(configuration(V1BETA4, **before), flags)
-    written = generated(outcome, "v1.34.3")
-    assert outcome.configuration == configuration(V1BETA4, **before)
-    assert written[ISSUER][0] == issuers[0]
-    assert [value for value in written[ISSUER] if value in flags[ISSUER]] == flags[ISSUER]
-    assert written[JWKS_URI][-1] == issuers[0] + "/jwks"
+    outcome = patched(configuration(V1BETA4, **stored), flags, written)
+    theirs = configuration(V1BETA4, **{name.replace("-", "_"): values[0] for name, values in (written or {}).items()})
+    made = generated(Kept(theirs.text, outcome.patch), "v1.34.3")
+    assert made[ISSUER][0] == issuers[0]
+    assert [value for value in made[ISSUER] if value in flags[ISSUER]] == flags[ISSUER]
+    assert made[JWKS_URI][-1] == issuers[0] + "/jwks"
+    # Until kubespray writes it again, a join takes the configuration in the cluster, with the same patch.
+    assert generated(outcome, "v1.34.3")[ISSUER] == made[ISSUER]
+
+
+@pytest.mark.parametrize("directly", [True, False])
+def test_kubespray_after_kubeadm_is_told_the_same_as_at_once(directly: bool) -> None:
+    flags = {ISSUER: [A, B], JWKS_URI: [A + "/jwks"]}
+    before = configuration(V1BETA4, audit_log_path="x")
+    stored = before if directly else parse(kept(before, flags, ["v1.34.4"]).configuration)
+    outcome = patched(stored, flags)
+    assert [operation["value"] for operation in outcome.patch] == [f"--{ISSUER}={A}", f"--{JWKS_URI}={A}/jwks"]
+    assert outcome.configuration == before.text
+
+
+def test_what_kubespray_sets_itself_and_nobody_should_set_is_refused() -> None:
+    with pytest.raises(InputError, match=r"kubespray writes --v=4.*kube_kubeadm_apiserver_extra_args"):
+        patched(configuration(V1BETA4), {ISSUER: [A], "v": []}, {"v": ["4"]})

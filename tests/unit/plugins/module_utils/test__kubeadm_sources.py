@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm_sources import Sources, keeping, outdated, problems
+
+NEW, OLD, OTHER = "https://new.example.com", "https://kubernetes.default.svc.cluster.local", "https://c1.example.com"
+FLAGS = {"service-account-issuer": [NEW, OLD], "service-account-jwks-uri": [f"{NEW}/openid/v1/jwks"]}
+CONFIGURATION = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
+PATCH = "/etc/kubernetes/patches/kube-apiserver50onprem-irsa+json.yaml"
+ADDED = yaml.safe_dump(
+    [{"op": "add", "path": "/spec/containers/0/command/1", "value": f"--service-account-issuer={OTHER}"}]
+)
+RELEASES = ["v1.34.4"]
+
+
+def host(**changes: object) -> dict[str, object]:
+    plain: dict[str, object] = {"version": "v1.34.4", "configuration": None, "patches": {}, "obstacle": ""}
+    return {**plain, **changes}
+
+
+def sources(stored: str = CONFIGURATION, extra: dict[str, object] | None = None, **hosts: object) -> Sources:
+    return Sources(stored, {"cp1": host(), "cp2": host(**hosts)}, PATCH, extra)
+
+
+def test_nothing_stands_in_the_way() -> None:
+    assert problems(sources(), FLAGS, RELEASES, "kubeadm") == []
+
+
+@pytest.mark.parametrize("version", ["v1.34.3", "v1.33.6", "v1.31.0"])
+def test_an_older_kubeadm_on_one_host_is_enough_for_the_patch(version: str) -> None:
+    assert keeping(sources(version=version), FLAGS, RELEASES, "kubeadm").patch != ()
+    assert keeping(sources(version=None), FLAGS, RELEASES, "kubeadm").patch == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "mark"),
+    [
+        (
+            sources(f"{CONFIGURATION}certificatesDir: /etc/kubernetes/ssl\n"),
+            "the certificatesDir is /etc/kubernetes/ssl",
+        ),
+        (sources(f"{CONFIGURATION}certificatesDir: '/etc/kubernetes/ssl/'\n"), "the certificatesDir is"),
+        (sources(configuration=""), "cp2 has a /etc/kubernetes/kubeadm-config.yaml"),
+        (sources(configuration=CONFIGURATION), "cp2 has a /etc/kubernetes/kubeadm-config.yaml"),
+    ],
+)
+def test_kubespray_is_recognised_and_kubeadm_is_not_told(found: Sources, mark: str) -> None:
+    (problem,) = problems(found, FLAGS, RELEASES, "kubeadm")
+    assert mark in problem
+    assert "Set irsa_apiserver_kept_by to kubespray" in problem
+    assert problems(found, FLAGS, RELEASES, "kubespray") == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "on_host", "issuers"),
+    [
+        (None, None, [NEW]),
+        (None, CONFIGURATION, [NEW]),
+        (None, f"{CONFIGURATION}apiServer:\n  extraArgs:\n  - {{name: service-account-issuer, value: {NEW}}}\n", [OLD]),
+        ({"service-account-issuer": NEW, "v": 4}, CONFIGURATION, [OLD]),
+        ({}, None, [NEW]),
+    ],
+)
+def test_what_kubespray_will_write_is_what_the_patch_is_planned_on(
+    extra: dict[str, object] | None, on_host: str | None, issuers: list[str]
+) -> None:
+    stored = keeping(sources(), FLAGS, RELEASES, "kubeadm").configuration
+    plan = keeping(sources(stored, extra, configuration=on_host), FLAGS, RELEASES, "kubespray")
+    values = [operation["value"] for operation in plan.patch]
+    assert [value for value in values if "issuer" in value] == [f"--service-account-issuer={one}" for one in issuers]
+    kept = parse(plan.configuration).extra_args
+    assert kept.get("service-account-issuer", []) == ([NEW] if issuers == [OLD] else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/kubernetes/patches/kube-apiserver50issuer+json.yaml", ADDED),
+        ("/root/patches/kube-apiserver0+json.json", json.dumps(yaml.safe_load(ADDED))),
+        (
+            "/etc/kubernetes/patches/kube-apiserver+merge.yaml",
+            f"spec: {{containers: [{{command: [kube-apiserver, '--service-account-issuer', {OTHER}]}}]}}",
+        ),
+        ("/p/kube-apiserver.yaml", f"spec:\n  containers:\n  - command:\n    - --service_account_jwks_uri={OTHER}\n"),
+        ("/p/kube-apiserver9+json.yaml", "- {op: add, value: --service-account-issuer=x\n"),  # not YAML
+    ],
+)
+@pytest.mark.parametrize("keeper", ["kubeadm", "kubespray"])
+def test_a_patch_of_somebody_else_with_the_same_flag_is_refused_by_name(path: str, text: str, keeper: str) -> None:
+    found = sources(patches={path: text})
+    (problem,) = problems(found, FLAGS, RELEASES, "kubeadm" if keeper == "kubeadm" else "kubespray")
+    assert problem.startswith(f"cp2: {path} ")
+    assert "--service-account-" in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (PATCH, ADDED),
+        (
+            "/etc/kubernetes/patches/kube-apiserver0+json.yaml",
+            ADDED.replace("service-account-issuer", "audit-log-path"),
+        ),
+        (
+            "/p/kube-apiserver.yaml",
+            "# about --service-account-issuer\nmetadata: {annotations: {a: service-account-issuer}}",
+        ),
+        ("/p/kube-apiserver.yaml", "- --service-account-issuer-of-another=x"),
+    ],
+)
+def test_other_patches_are_left_alone(path: str, text: str) -> None:
+    assert problems(sources(patches={path: text}), FLAGS, RELEASES, "kubeadm") == []
+
+
+def test_kubespray_writes_our_patch_itself_once_it_was_told() -> None:
+    by_kubespray = {"/etc/kubernetes/patches/kube-apiserver0+json.yaml": ADDED}
+    found = sources(patches=by_kubespray)
+    assert problems(found, FLAGS, RELEASES, "kubespray", told_before=True) == []
+    assert "kubeadm_patches" in problems(found, FLAGS, RELEASES, "kubespray")[0]
+    twice = sources(patches={**by_kubespray, "/etc/kubernetes/patches/kube-apiserver1+json.yaml": ADDED})
+    assert len(problems(twice, FLAGS, RELEASES, "kubespray", told_before=True)) == 2
+
+
+@pytest.mark.parametrize(("version", "expected"), [("v1.34.3", 1), ("v1.34.4", 0)])
+def test_a_directory_that_cannot_be_written_matters_where_a_patch_is_needed(version: str, expected: int) -> None:
+    found = sources(version=version, obstacle="/etc/kubernetes can't be written to")
+    assert len(problems(found, FLAGS, RELEASES, "kubeadm")) == expected
+
+
+@pytest.mark.parametrize(
+    ("configuration", "versions", "says"),
+    [
+        ("apiVersion: kubeadm.k8s.io/v1beta1\nkind: ClusterConfiguration\n", RELEASES, "kubeadm config migrate"),
+        ("kind: [", RELEASES, "is not YAML"),
+        (CONFIGURATION, ["main"], "is no version of Kubernetes"),
+        (f"{CONFIGURATION}apiServer: &a {{certSANs: [a]}}\nscheduler: *a\n", RELEASES, "alone be changed"),
+    ],
+)
+def test_what_cannot_be_planned_is_a_problem(configuration: str, versions: list[str], says: str) -> None:
+    (problem,) = problems(sources(configuration), FLAGS, versions, "kubeadm")
+    assert says in problem
+
+
+def test_own_patches_are_removed_wherever_they_are() -> None:
+    elsewhere = PATCH.replace("/etc/kubernetes", "/root")
+    found = sources(patches={PATCH: ADDED, elsewhere: ADDED, "/root/patches/kube-apiserver.yaml": "a: b"})
+    assert outdated(found, keeps_patch=True) == [("cp2", elsewhere)]
+    assert outdated(found, keeps_patch=False) == [("cp2", PATCH), ("cp2", elsewhere)]

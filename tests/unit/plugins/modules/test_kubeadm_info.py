@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.onprem.irsa.plugins.modules import kubeadm_info
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+CLUSTER = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: 12e4\n"
+INIT = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\ncertificateKey: secret\n"
+
+
+def looked(root: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, t.Any]:
+    arguments = {"configuration_directory": str(root), "patches_directory": str(root / "patches")}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        kubeadm_info.main()
+    printed = capsys.readouterr().out
+    assert "secret" not in printed
+    return t.cast("dict[str, t.Any]", json.loads(printed))
+
+
+def test_a_host_without_any(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = looked(tmp_path, capsys)
+    assert found.keys() - {"invocation", "changed"} == yaml.safe_load(kubeadm_info.RETURN).keys()
+    assert (found["configuration"], found["patches"], found["obstacle"]) == (None, {}, "")
+    assert found["patches_directories"] == [str(tmp_path / "patches")]
+
+
+def test_the_version_of_kubeadm(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "kubeadm"
+    program.write_text('#!/bin/sh\n[ "$*" = "version --output=short" ] && echo v1.33.6\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert looked(tmp_path, capsys)["version"] == "v1.33.6"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    assert looked(tmp_path, capsys)["version"] is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"{INIT}---\n{CLUSTER}", CLUSTER),
+        (f"---\n{CLUSTER}--- # next\n{INIT}", CLUSTER),
+        (INIT, ""),
+        ("nothing: here\n", None),
+    ],
+)
+def test_what_kubespray_keeps_there(
+    text: str, expected: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kubeadm-config.yaml").write_text(text)
+    assert looked(tmp_path, capsys)["configuration"] == expected
+
+
+@pytest.mark.parametrize(
+    "stands",
+    [
+        "patches:\n  directory: DIR\n",
+        "patches: {directory: 'DIR'}\n",
+        'node:\n  patches:\n    directory: "DIR" # by hand\n',
+        '{"patches": {"directory": "DIR"}}',
+    ],
+)
+def test_patches_in_directories_that_a_configuration_names(
+    stands: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = tmp_path / "named"
+    named.mkdir()
+    for name in ["kube-apiserver5+json.yaml", "kube-apiserver.json", "kube-apiserver.yml", "kube-scheduler.yaml"]:
+        (named / name).write_text(name)
+    (tmp_path / "upgrade.yml").write_text(f"{INIT}---\n{stands.replace('DIR', str(named))}")
+    found = looked(tmp_path, capsys)
+    assert found["patches_directories"] == [str(tmp_path / "patches"), str(named)]
+    read = ["kube-apiserver.json", "kube-apiserver5+json.yaml"]
+    assert found["patches"] == {str(named / name): name for name in read}
+
+
+def test_why_a_directory_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "patches").write_text("a file")
+    assert looked(tmp_path, capsys)["obstacle"] == f"{tmp_path}/patches is no directory"
+    (tmp_path / "patches").unlink()
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)
+    assert looked(tmp_path, capsys)["obstacle"] == f"{tmp_path} can't be written to"
