@@ -141,10 +141,10 @@ def _foreign_patches(host: str, seen: Found, sources: Sources, names: list[str],
         source = " (kubespray writes it from kubeadm_patches)" if path in by_kubespray else ""
         flags = " and ".join(f"--{name}" for name in named[path])
         yield (
-            f"{host}: {path}{source} gives kube-apiserver {flags}, too. After the next upgrade it would have that twice: "
-            "with an issuer it does not start, and of other flags another value may count. Remove it from the patch, and "
-            "from what writes the patch; what runs now is kept in its place. Or set irsa_apiserver_kept_by to none and "
-            "keep all of it there."
+            f"{host}: {path}{source} gives kube-apiserver {flags}, too. After the next upgrade it would have that "
+            "twice: with an issuer it does not start, and of other flags another value may count. Remove it from the "
+            "patch, and from what writes the patch; what runs now is kept in its place. Or set irsa_apiserver_kept_by to "
+            "none and keep all of it there."
         )
 
 
