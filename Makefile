@@ -139,8 +139,12 @@ SCENARIOS := extensions/lab/scenarios
 .PHONY: molecule
 molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on the lab
 
+.PHONY: kubeadm
+kubeadm: lab-build ## What the real kubeadm makes of configurations that we have changed (seconds)
+	KUBEADM=$(LAB)/bin/links/kubeadm pytest --quiet tests/kubeadm
+
 .PHONY: molecule-one
-molecule-one: lab-build ## Each role alone, on one node
+molecule-one: kubeadm ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) fresh_check irsa_issuer irsa_iam irsa_iam_ownership irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \
@@ -166,7 +170,8 @@ molecule-more: lab-build ## What make test has no time for: guides' clusters, ot
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-upgrade
-molecule-upgrade: lab-build ## kubeadm upgrade on three nodes, and a fourth that joins
+molecule-upgrade: lab-build ## kubeadm upgrade to the next minor version on three nodes, and a fourth that joins (builds that version first)
+	ansible-playbook extensions/lab/next.yml
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	$(SCENARIOS) upgrade

@@ -143,8 +143,8 @@ def _foreign_patches(host: str, seen: Found, sources: Sources, names: list[str],
         yield (
             f"{host}: {path}{source} gives kube-apiserver {flags}, too. After the next upgrade it would have that "
             "twice: with an issuer it does not start, and of other flags another value may count. Remove it from the "
-            "patch, and from what writes the patch; what runs now is kept in its place. Or set irsa_apiserver_kept_by to "
-            "none and keep all of it there."
+            "patch, and from what writes the patch; what runs now is kept in its place. Or set irsa_apiserver_kept_by "
+            "to none and keep all of it there."
         )
 
 

@@ -116,7 +116,9 @@ def _changed_flow(text: str, node: yaml.CollectionNode, changes: Changes) -> lis
             start, end = places[number]
             inner = [_scalar_edit(text, *changes.values[number], flow=True)] if number in changes.values else []
             moved = [Edit(edit.start - start, edit.end - start, edit.text) for edit in inner]
-            parts.append((number, edited(text[start:end], moved)))
+            part = edited(text[start:end], moved)
+            # Go's reader takes the colon into the key where a comma or a bracket follows it at once.
+            parts.append((number, f"{part} " if part.endswith(":") else part))
     joined, last = "", _NEW
     for number, part in parts:
         between = ", " if joined else ""

@@ -162,6 +162,14 @@ def test_a_list_in_one_line(arguments: str, kept: str) -> None:
     assert rest(gone) == rest(text)
 
 
+def test_an_empty_value_in_one_line_keeps_its_distance_from_the_next() -> None:
+    """As Go's reader has it, the key of C({a:, b: c}) is C(a:)."""
+    text = f"{HEAD3}apiServer: {{extraArgs: {{event-ttl: 1h, feature-gates: }}}}\n"
+    after = parse(text).with_extra_args({ISSUER: [NEW]})
+    assert f'feature-gates: , "{ISSUER}": "{NEW}" }}' in after
+    assert "feature-gates: " in parse(after).with_extra_args({ISSUER: []})
+
+
 def test_json() -> None:
     text = f'{{"apiVersion": "{V1BETA4}", "kind": "ClusterConfiguration", "apiServer": {{}}}}'
     after = parse(text).with_extra_args({ISSUER: [NEW]})
