@@ -36,6 +36,9 @@ _KUBESPRAY_CERTIFICATES = "/etc/kubernetes/ssl"
 # As kubespray names the patches that it writes (kubespray, roles/kubernetes/kubeadm_common/tasks/main.yml).
 _KUBESPRAY_PATCH = re.compile(r"kube-apiserver[0-9]+\+(strategic|json|merge)\.yaml")
 
+# Given twice, these are one map (k8s.io/component-base, MapStringBool and ConfigurationMap); of others one value counts.
+_MERGED = ("feature-gates", "runtime-config")
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -119,8 +122,9 @@ def problems(
             "irsa_apiserver_kept_by to kubespray, or to none and keep them yourself; move a kubeadm-config.yaml that "
             "is not kubespray's elsewhere."
         )
+    names = [name for name in flags if name not in _MERGED]
     for host, seen in sources.hosts.items():
-        found += _foreign_patches(host, seen, sources, list(flags), spare=keeper == "kubespray" and told_before)
+        found += _foreign_patches(host, seen, sources, names, spare=keeper == "kubespray" and told_before)
         if keeper == "kubeadm" and plan.patch and seen["obstacle"]:
             found.append(
                 f"{host}: {seen['obstacle']}, and kubeadm needs a patch there. Name another directory in "

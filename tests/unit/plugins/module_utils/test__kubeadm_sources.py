@@ -119,6 +119,12 @@ def test_other_patches_are_left_alone(path: str, text: str) -> None:
     assert problems(sources(patches={path: text}), FLAGS, RELEASES, "kubeadm") == []
 
 
+def test_a_patch_may_give_feature_gates_beside_those_that_are_kept() -> None:
+    patch = {"/p/kube-apiserver0+json.yaml": ADDED.replace("service-account-issuer", "feature-gates")}
+    found = sources(patches=patch)
+    assert problems(found, {**FLAGS, "feature-gates": ["A=true"]}, RELEASES, "kubeadm") == []
+
+
 def test_kubespray_writes_our_patch_itself_once_it_was_told() -> None:
     by_kubespray = {"/etc/kubernetes/patches/kube-apiserver0+json.yaml": ADDED}
     found = sources(patches=by_kubespray)
