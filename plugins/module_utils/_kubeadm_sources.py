@@ -36,7 +36,7 @@ _KUBESPRAY_CERTIFICATES = "/etc/kubernetes/ssl"
 # As kubespray names the patches that it writes (kubespray, roles/kubernetes/kubeadm_common/tasks/main.yml).
 _KUBESPRAY_PATCH = re.compile(r"kube-apiserver[0-9]+\+(strategic|json|merge)\.yaml")
 
-# Given twice, these are one map (k8s.io/component-base, MapStringBool and ConfigurationMap); of others one value counts.
+# Given twice, these are one map (k8s.io/component-base, MapStringBool, ConfigurationMap); of others one value counts.
 _MERGED = ("feature-gates", "runtime-config")
 
 
