@@ -23,7 +23,7 @@ description:
     API server is restarted.
   - Problems are a ClusterConfiguration that can't be read or can't be changed alone, of an unknown version or an
     unknown release; a cluster that kubespray writes where kubeadm is told; patches of somebody else that give the same
-    flags; and a directory of patches that can't be written.
+    flags; a directory of patches that can't be written; and a file for kubespray's variables that holds others, too.
   - Made for the roles of this collection, and may change with them in any release.
 positional: issuer
 extends_documentation_fragment:
@@ -72,12 +72,12 @@ options:
     type: str
     choices: [kubeadm, kubespray]
     required: true
-  told_before:
+  told:
     description:
-      - Whether variables for kubespray were written before, so that one of the patches that kubespray writes may be
-        from them.
-    type: bool
-    default: false
+      - The text of the file with variables for kubespray as it is now, so that one of the patches that kubespray writes
+        may be from it. A file that holds something else is a problem.
+    type: str
+    default: ""
 seealso:
   - plugin: onprem.irsa.kubeadm_kept_flags
     plugin_type: filter
@@ -119,7 +119,7 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and what writes t
     kept_by: Keeper,
     patch_file: str,
     extra_args: t.Mapping[str, object] | None = None,
-    told_before: bool = False,
+    told: str = "",
 ) -> list[str]:
     hosts = {result["item"]: result for result in results}
     sources = Sources(str(configuration), {found["item"]: found for found in kubeadm}, patch_file, extra_args)
@@ -129,7 +129,7 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and what writes t
     except InputError as error:
         raise AnsibleFilterError(str(error)) from error
     versions = [observed["version"] for observed in hosts.values()]
-    return problems(sources, wanted, versions, kept_by, told_before=told_before)
+    return problems(sources, wanted, versions, kept_by, told=told)
 
 
 class FilterModule:

@@ -103,11 +103,11 @@ def outdated(sources: Sources, *, keeps_patch: bool) -> list[tuple[str, str]]:
 
 
 def problems(
-    sources: Sources, flags: Flags, versions: t.Iterable[str | None], keeper: Keeper, *, told_before: bool = False
+    sources: Sources, flags: Flags, versions: t.Iterable[str | None], keeper: Keeper, *, told: str = ""
 ) -> list[str]:
     """Return why the flags would not be kept as planned: one sentence and its fix for each problem.
 
-    told_before: whether kubespray was given variables before, so that one of its patches may be from them.
+    told: the text of the file with variables for kubespray as it is now; empty where there is none.
     """
     try:
         plan = keeping(sources, flags, versions, keeper)
@@ -122,15 +122,30 @@ def problems(
             "irsa_apiserver_kept_by to kubespray, or to none and keep them yourself; move a kubeadm-config.yaml that "
             "is not kubespray's elsewhere."
         )
+    if keeper == "kubespray" and told and not _is_ours(told):
+        found.append(
+            "The file for kubespray's variables has something else in it, which would be lost. Name a file of its own "
+            "in irsa_apiserver_kubespray_file."
+        )
     names = [name for name in flags if name not in _MERGED]
     for host, seen in sources.hosts.items():
-        found += _foreign_patches(host, seen, sources, names, spare=keeper == "kubespray" and told_before)
+        found += _foreign_patches(host, seen, sources, names, spare=keeper == "kubespray" and told != "")
         if keeper == "kubeadm" and plan.patch and seen["obstacle"]:
             found.append(
                 f"{host}: {seen['obstacle']}, and kubeadm needs a patch there. Name another directory in "
                 "irsa_apiserver_patches_directory."
             )
     return found
+
+
+def _is_ours(text: str) -> bool:
+    """Return whether a file holds what is written for kubespray, and nothing else: no comment either."""
+    with suppress(yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError):
+        document = yaml.safe_load(text)
+        entries = document["kubeadm_patches"]
+        form = [{"target": "kube-apiserver", "type": "json", "patch": entry["patch"]} for entry in entries]
+        return "#" not in text and len(document) == 1 and len(entries) <= 1 and entries == form
+    return False
 
 
 def _foreign_patches(host: str, seen: Found, sources: Sources, names: list[str], *, spare: bool) -> t.Iterator[str]:

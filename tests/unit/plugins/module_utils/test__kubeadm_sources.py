@@ -18,6 +18,9 @@ ADDED = yaml.safe_dump(
     [{"op": "add", "path": "/spec/containers/0/command/1", "value": f"--service-account-issuer={OTHER}"}]
 )
 RELEASES = ["v1.34.4"]
+TOLD = yaml.safe_dump(
+    {"kubeadm_patches": [{"target": "kube-apiserver", "type": "json", "patch": yaml.safe_load(ADDED)}]}
+)
 
 
 def host(**changes: object) -> dict[str, object]:
@@ -128,10 +131,10 @@ def test_a_patch_may_give_feature_gates_beside_those_that_are_kept() -> None:
 def test_kubespray_writes_our_patch_itself_once_it_was_told() -> None:
     by_kubespray = {"/etc/kubernetes/patches/kube-apiserver0+json.yaml": ADDED}
     found = sources(patches=by_kubespray)
-    assert problems(found, FLAGS, RELEASES, "kubespray", told_before=True) == []
+    assert problems(found, FLAGS, RELEASES, "kubespray", told=TOLD) == []
     assert "kubeadm_patches" in problems(found, FLAGS, RELEASES, "kubespray")[0]
     twice = sources(patches={**by_kubespray, "/etc/kubernetes/patches/kube-apiserver1+json.yaml": ADDED})
-    assert len(problems(twice, FLAGS, RELEASES, "kubespray", told_before=True)) == 2
+    assert len(problems(twice, FLAGS, RELEASES, "kubespray", told=TOLD)) == 2
 
 
 @pytest.mark.parametrize(("version", "expected"), [("v1.34.3", 1), ("v1.34.4", 0)])
@@ -159,3 +162,25 @@ def test_own_patches_are_removed_wherever_they_are() -> None:
     found = sources(patches={PATCH: ADDED, elsewhere: ADDED, "/root/patches/kube-apiserver.yaml": "a: b"})
     assert outdated(found, keeps_patch=True) == [("cp2", elsewhere)]
     assert outdated(found, keeps_patch=False) == [("cp2", PATCH), ("cp2", elsewhere)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# mine\n" + TOLD,
+        TOLD + "kube_version: 1.34.4\n",
+        "kubeadm_patches:\n- {target: kube-scheduler, type: json, patch: []}\n",
+        "kubeadm_patches:\n- {target: kube-apiserver, patch: {metadata: {labels: {a: b}}}}\n",
+        "kubeadm_patches: 1\n",
+        "[a",
+    ],
+)
+def test_a_file_with_variables_of_somebody_else_is_not_written_over(text: str) -> None:
+    (problem,) = problems(sources(), FLAGS, RELEASES, "kubespray", told=text)
+    assert "Name a file of its own in irsa_apiserver_kubespray_file" in problem
+    assert problems(sources(), FLAGS, RELEASES, "kubeadm", told=text) == []
+
+
+@pytest.mark.parametrize("text", [TOLD, "kubeadm_patches: []\n"])
+def test_the_own_file_is_written_again(text: str) -> None:
+    assert problems(sources(), FLAGS, RELEASES, "kubespray", told=text) == []
