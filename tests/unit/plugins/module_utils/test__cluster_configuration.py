@@ -6,7 +6,7 @@ import io
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -270,6 +270,7 @@ own = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # the time an example takes says how busy the machine is
 @given(
     st.lists(st.tuples(st.booleans(), others, own), max_size=6),
     st.integers(0, 4),

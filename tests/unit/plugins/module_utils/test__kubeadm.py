@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import ClusterConfiguration, parse
@@ -113,6 +113,7 @@ def test_an_unknown_release_is_refused(versions: list[str], message: str) -> Non
         kept(configuration(V1BETA4), {ISSUER: [A]}, versions)
 
 
+@settings(deadline=None)  # the time an example takes says how busy the machine is
 @given(
     st.sampled_from([V1BETA3, V1BETA4]),
     st.sampled_from(["v1.31.9", "v1.34.3", "v1.34.4", "v1.36.0"]),
@@ -149,6 +150,7 @@ def test_releases_to_pass_over(version: str, issuers: list[str], expected: str) 
     assert kept(configuration(V1BETA4), {ISSUER: issuers}, [version]).avoid == expected
 
 
+@settings(deadline=None)  # the time an example takes says how busy the machine is
 @given(st.permutations([A, B, C]), st.integers(1, 3))
 def test_a_release_that_is_not_to_be_passed_over_writes_the_flags_in_their_order(
     issuers: list[str], count: int
@@ -159,6 +161,7 @@ def test_a_release_that_is_not_to_be_passed_over_writes_the_flags_in_their_order
     assert generated(outcome, "v1.35.4")[ISSUER] == flags[ISSUER]
 
 
+@settings(deadline=None)  # the time an example takes says how busy the machine is
 @given(
     st.permutations([A, B, C]),
     st.integers(1, 3),
