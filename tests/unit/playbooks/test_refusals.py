@@ -308,3 +308,18 @@ def test_variables_that_differ_between_hosts_of_one_control_plane(play: Play, pl
     assert f'irsa_issuer_url differs {said} not set for cp1, cp2; "https://oidc.example.com" for cp3.' in run.output
     assert "irsa_own" not in run.output
     assert "irsa_cluster" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("irsa_apiserver_timeout", 0, "60"),
+        ("irsa_apiserver_timeout", "-300", "60"),
+        ("irsa_apiserver_stale_sandbox_seconds", 30, "0, or 31"),
+        ("irsa_apiserver_stale_sandbox_seconds", -1, "0, or 31"),
+    ],
+)
+def test_numbers_with_which_nothing_can_come_of_it(play: Play, name: str, value: object, least: str) -> None:
+    run = play(**{name: value})
+    assert (run.code, run.asked) == (2, False), run.output
+    assert f"{name} is {value}. It must be {least} or more" in run.output
