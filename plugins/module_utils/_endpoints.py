@@ -34,6 +34,20 @@ def unlisted(running: t.Iterable[Flags], slices: t.Iterable[t.Mapping[str, t.Any
     return sorted({_plain(address) for endpoint in endpoints for address in endpoint["addresses"]} - own)
 
 
+def listed(running: t.Mapping[str, Flags], slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    """Return the hosts whose API server, with these flags, stands in EndpointSlices and is ready; in their order."""
+    addresses = {
+        _plain(address)
+        for one in slices
+        for endpoint in one.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+        for address in endpoint["addresses"]
+    }
+    return [
+        host for host, flags in running.items() if {_plain(own) for own in flags.get(_ADDRESS, [])[-1:]} & addresses
+    ]
+
+
 def urls(slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
     """Return the URL of each API server that has written itself into EndpointSlices and is ready; sorted."""
     return sorted(
@@ -53,4 +67,4 @@ def _plain(address: str) -> str:
     return address
 
 
-__all__: t.Final = ("unlisted", "urls")
+__all__: t.Final = ("listed", "unlisted", "urls")

@@ -48,6 +48,9 @@ def main():
     state.update(manifests={asked["path"]: asked["content"]}, running_flags=asked["flags"], unconfirmed=False)
     file.write_text(json.dumps(state))
     note("end")
+    late = file.with_name("late")
+    if late.exists():
+        file.with_name("unlisted").write_text(late.read_text())
     module.exit_json(changed=changed, **result)
 """,
     "kubeadm_info": """
@@ -81,8 +84,15 @@ from ansible.module_utils.basic import AnsibleModule
 def main():
     names = ("kubeconfig", "api_version", "kind", "namespace", "name", "label_selectors")
     module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+    slices = json.loads(Path(SLICES).read_text())
+    unlisted = Path(SLICES).with_name("unlisted")
+    if module.params["kind"] == "EndpointSlice" and unlisted.exists() and int(unlisted.read_text()) > 0:
+        unlisted.write_text(str(int(unlisted.read_text()) - 1))
+        slices = []
+        with Path(SLICES).with_name("log").open("a") as log:
+            log.write("unlisted api\\n")
     found = {
-        ("EndpointSlice", "default"): json.loads(Path(SLICES).read_text()),
+        ("EndpointSlice", "default"): slices,
         ("ConfigMap", "kube-system"): [{"data": {"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4"}}],
     }
     if Path(KUBEADM).exists():
@@ -206,6 +216,10 @@ class Cluster:
     def tell_of_kubeadm(self, name: str, **found: object) -> None:
         """Let kubeadm_info find this on a host."""
         (self.directory / f"{name}.kubeadm").write_text(json.dumps(found))
+
+    def list_late(self, answers: int) -> None:
+        """Let the cluster name no API server after each restart for as many answers."""
+        (self.directory / "late").write_text(str(answers))
 
     def play(self, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
         """Run an entry point of the role irsa_apiserver on all hosts; return the exit code and what was printed."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -16,7 +17,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = ["cp1", "cp2", "cp3"]
-VARIABLES = {"irsa_apiserver_issuer_url": NEW, "irsa_apiserver_kept_by": "none"}
+VARIABLES = {"irsa_apiserver_issuer_url": NEW, "irsa_apiserver_kept_by": "none", "irsa_apiserver_pause": 0}
 
 
 def cluster(directory: Path, **changes: object) -> Cluster:
@@ -114,6 +115,7 @@ def test_what_is_refused_before_a_host_is_touched(
             "must not have aws, the audience of tokens for AWS",
         ),
         ({"irsa_apiserver_extra_flags": {"api-audiences": [NEW]}}, f"lacks {OLD}, in force on cp1, cp2, cp3"),
+        ({"irsa_apiserver_timeout": 0}, "irsa_apiserver_timeout is 0"),
         ({"irsa_apiserver_retired_audiences": [OLD]}, f"The audience {OLD} can't be retired yet"),
         ({"irsa_apiserver_extra_flags": {"secure-port": [7443]}}, "The flag secure-port must not be among"),
     ],
@@ -151,6 +153,7 @@ SITE = {
     "irsa_issuer_url": NEW,
     "irsa_kubeconfig_path": "/nonexistent/admin.conf",
     "irsa_apiserver_kept_by": "none",
+    "irsa_apiserver_pause": 0,
 }
 
 
@@ -208,3 +211,70 @@ def test_flags_that_another_role_has_set_are_kept_beside_the_issuers(tmp_path: P
     (patch,) = yaml.safe_load(file.read_text())["kubeadm_patches"]
     values = {operation["value"] for operation in patch["patch"]}
     assert values == {f"--service-account-issuer={NEW}", "--feature-gates=A=true", "--v=4"}
+
+
+@pytest.mark.slow
+def test_the_next_api_server_goes_once_the_last_one_is_listed_again_and_after_a_pause(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path)
+    hosts.serve("10.0.0.1")
+    hosts.list_late(1)
+    code, output = hosts.play("main", {**VARIABLES, "irsa_apiserver_pause": 1})
+    assert code == 0, output
+    log = [(what, host) for what, host in hosts.log() if what != "begin"]
+    waits = [("end", name) for name in [*NAMES, *NAMES]]
+    between = [entry for end in waits for entry in (end, ("unlisted", "api"))][:-1]  # none after the last one
+    assert log[: len(between)] == between
+    assert output.count("Give load balancers the time to see the last one again]") == len(waits) - 1
+
+
+@pytest.mark.slow
+def test_an_api_server_that_is_not_listed_again_stops_the_roll(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path)
+    hosts.serve("10.0.0.1")
+    hosts.list_late(9)
+    role = {"name": "onprem.irsa.irsa_apiserver"}
+    playbook = tmp_path / "playbook.json"
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": [role]}]))
+    code, output = hosts.run(str(playbook), VARIABLES, "-e", "__irsa_apiserver_relist_attempts=1")
+    assert code != 0
+    assert "does not list the API server of cp1, cp2, cp3 again" in output.replace("\n", " "), output
+    assert "cp2 was left alone" in output
+    assert {host for what, host in hosts.log() if what == "begin"} == {"cp1"}
+
+
+def hook(directory: Path, name: str, *, fails_on: str = "") -> str:
+    """Write tasks that note the host in the log, and fail on one; return the file."""
+    note = {"ansible.builtin.shell": f"echo {name} {{{{ irsa_apiserver_restarted_host }}}} >>{directory / 'log'}"}
+    failing = {"ansible.builtin.fail": {"msg": "Not yet."}, "when": f"irsa_apiserver_restarted_host == '{fails_on}'"}
+    file = directory / f"{name}.yml"
+    file.write_text(json.dumps([{**note, "delegate_to": "localhost"}, failing]))
+    return str(file)
+
+
+@pytest.mark.slow
+def test_tasks_of_the_users_own_before_and_after_each_restart(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path, **signing(OLD, NEW))
+    own = {name: hook(tmp_path, name) for name in ("before", "after")}
+    variables = {**VARIABLES, **{f"irsa_apiserver_{name}_host_tasks": file for name, file in own.items()}}
+    code, output = hosts.play("main", variables)
+    assert code == 0, output
+    assert hosts.log() == [(what, name) for name in NAMES for what in ("before", "begin", "end", "after")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "restarted"), [("before", ["cp1"]), ("after", ["cp1", "cp2"])])
+def test_a_task_of_the_users_own_that_fails_stops_the_roll(tmp_path: Path, name: str, restarted: list[str]) -> None:
+    hosts = cluster(tmp_path)
+    variables = {**VARIABLES, f"irsa_apiserver_{name}_host_tasks": hook(tmp_path, name, fails_on="cp2")}
+    code, output = hosts.play("main", variables)
+    assert (code != 0, "Not yet." in output) == (True, True), output
+    assert [host for what, host in hosts.log() if what == "end"] == restarted
+
+
+@pytest.mark.slow
+def test_tasks_of_the_users_own_are_looked_at_before_a_host_is_touched(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path)
+    variables = {**VARIABLES, "irsa_apiserver_before_host_tasks": "nowhere.yml"}
+    code, output = hosts.play("main", variables)
+    said = "irsa_apiserver_before_host_tasks is nowhere.yml, which the controller does not have"
+    assert (code != 0, said in output, hosts.log()) == (True, True, []), output

@@ -6,7 +6,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._endpoints import unlisted, urls
+from ansible_collections.onprem.irsa.plugins.module_utils._endpoints import listed, unlisted, urls
 
 # As the API servers write it, shortened.
 SLICE: dict[str, t.Any] = {
@@ -65,3 +65,24 @@ def test_urls() -> None:
     assert urls([four]) == ["https://10.0.0.1:6443", "https://10.0.0.2:6443", "https://10.0.0.3:6443"]
     assert urls([six]) == ["https://[fd00::1]:443", "https://[fd00::4]:443"]
     assert urls([{**SLICE, "endpoints": None}, {**SLICE, "ports": None}]) == []
+
+
+@pytest.mark.parametrize(
+    ("slices", "hosts"),
+    [
+        ([], []),
+        ([{"endpoints": None}], []),
+        ([{"endpoints": [{"addresses": ["10.0.0.2"]}]}], ["cp2"]),
+        ([{"endpoints": [{"addresses": ["fd00:0::1"]}]}, {"endpoints": [{"addresses": ["10.0.0.2"]}]}], ["cp2", "cp3"]),
+        ([{"endpoints": [{"addresses": ["10.0.0.2"], "conditions": {"ready": False}}]}], []),
+        ([{"endpoints": [{"addresses": ["10.0.0.2"], "conditions": {"ready": None}}]}], ["cp2"]),
+        ([{"endpoints": [{"addresses": ["10.0.0.9"]}]}], []),
+    ],
+)
+def test_the_hosts_that_are_listed(slices: list[dict[str, t.Any]], hosts: list[str]) -> None:
+    running: dict[str, dict[str, list[str]]] = {
+        "cp1": {},
+        "cp2": {"advertise-address": ["10.0.0.1", "10.0.0.2"]},
+        "cp3": {"advertise-address": ["fd00::1"]},
+    }
+    assert listed(running, slices) == hosts

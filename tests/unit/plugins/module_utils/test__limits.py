@@ -32,6 +32,8 @@ ROOT = Path(__file__).parents[4]
         ("irsa_apiserver_stale_sandbox_seconds", 30, True),
         ("irsa_apiserver_stale_sandbox_seconds", 31, False),
         ("irsa_apiserver_stale_sandbox_seconds", -1, True),
+        ("irsa_apiserver_pause", 0, False),
+        ("irsa_apiserver_pause", -5, True),
         ("irsa_issuer_max_age", 0, False),
         ("irsa_issuer_max_age", -1, True),
         ("irsa_issuer_files_timeout", -1, True),
