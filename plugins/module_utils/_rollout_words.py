@@ -36,8 +36,11 @@ def _differences(before: Server, after: Server, step: Step) -> t.Iterator[str]:
         yield from _moves([*before.kids], [*after.kids], signing, "the key ")
     yield from _audiences(before, after)
     others = {name: values for name, values in step.flags.items() if name != ISSUER}
-    yield from (f"runs with --{name}={value}" for name, values in others.items() for value in values)
-    yield from (f"runs without --{name}" for name, values in others.items() if not values)
+    for name, values in others.items():
+        was = _joined([value for value in before.flags.get(name, []) if value not in values])
+        yield from (f"runs with --{name}={value}{f' in place of {was}' if was else ''}" for value in values)
+        if not values:
+            yield f"runs without --{name}{f', which was {was}' if was else ''}"
 
 
 def _moves(

@@ -278,3 +278,38 @@ def test_tasks_of_the_users_own_are_looked_at_before_a_host_is_touched(tmp_path:
     code, output = hosts.play("main", variables)
     said = "irsa_apiserver_before_host_tasks is nowhere.yml, which the controller does not have"
     assert (code != 0, said in output, hosts.log()) == (True, True, []), output
+
+
+CORPORATE = "https://corp.example.com/keys.json"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hosts_with_it", [NAMES, NAMES[:1]], ids=["all hosts", "one host"])
+def test_going_back_keeps_the_jwks_uri_from_before_or_names_it(tmp_path: Path, hosts_with_it: list[str]) -> None:
+    hosts = cluster(tmp_path, **signing(NEW, OLD))
+    for name in NAMES:
+        flag = f"    - --service-account-jwks-uri={CORPORATE}\n" if name in hosts_with_it else ""
+        line = f"    - --service-account-issuer={OLD}\n"
+        kept = tmp_path / "backup" / name
+        kept.mkdir(parents=True)
+        (kept / "kube-apiserver.yaml.20260101T000000Z").write_text(KUBEADM.replace(line, line + flag))
+    directory = f"__irsa_apiserver_backup_directory={tmp_path / 'backup'}/{{{{ item }}}}"
+    playbook = tmp_path / "playbook.json"
+    role = {"name": "onprem.irsa.irsa_apiserver", "tasks_from": "teardown"}
+    tasks = [{"ansible.builtin.include_role": role}]
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    code, output = hosts.run(str(playbook), VARIABLES, "-e", directory)
+    assert (code, CORPORATE in output) == (0, True), output
+    after = [hosts.running(name).get("service-account-jwks-uri") for name in NAMES]
+    assert after == [[CORPORATE] if hosts_with_it == NAMES else None] * 3
+
+
+@pytest.mark.slow
+def test_going_back_to_one_of_several_issuers_is_not_left_to_chance(tmp_path: Path) -> None:
+    third = "https://third.example.com"
+    hosts = Cluster(
+        tmp_path, {"cp1": observed(**signing(NEW, OLD, third)), "cp2": observed(**signing(NEW, third, OLD))}
+    )
+    code, output = hosts.play("teardown", VARIABLES)
+    said = f"had different issuers before {NEW}: {OLD} on cp1; {third} on cp2."
+    assert (code != 0, said in output, hosts.log()) == (True, True, []), output

@@ -58,6 +58,22 @@ def test_a_plan_in_words() -> None:
     assert steps[-1]["says"] == "cp2: signs with the key k2, and still accepts the key k1"
 
 
+def test_what_is_replaced_is_named() -> None:
+    own = {
+        "service-account-issuer": ["https://old"],
+        "service-account-jwks-uri": ["https://corp/keys"],
+        "v": ["2", "4"],
+    }
+    steps = rollout_steps([{**OBSERVED[0], "running_flags": own}], "https://old", jwks_uri="https://old/jwks")
+    assert [step["says"] for step in steps] == [
+        "cp1: runs with --service-account-jwks-uri=https://old/jwks in place of https://corp/keys"
+    ]
+    (step,) = rollout_steps([{**OBSERVED[0], "running_flags": own}], "https://old", flags={"v": ["4"]})
+    assert step["says"] == (
+        "cp1: runs without --service-account-jwks-uri, which was https://corp/keys; runs with --v=4 in place of 2"
+    )
+
+
 def test_audiences_in_words() -> None:
     both = [{**OBSERVED[0], "running_flags": {"service-account-issuer": ["https://new", "https://old"]}}]
     (step,) = rollout_steps(both, "https://new", retired=["https://old"], retired_audiences=["https://old"])
