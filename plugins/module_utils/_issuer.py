@@ -26,6 +26,8 @@ _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 # A host of S3 in virtual-hosted style whose bucket has dots.
 _DOTTED_BUCKET_HOST = re.compile(r"[^.]+\..+\.s3[.-].*\bamazonaws\.")
 
+NO_ISSUER: t.Final = "There is no issuer. Set irsa_issuer_bucket and irsa_region, or irsa_issuer_url."
+
 # S3 user guide, "General purpose bucket naming rules": what S3 keeps for itself.
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3")
@@ -293,7 +295,7 @@ def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str
     found = _problems(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []
     found += _problems(lambda: partition(region)) if region else []
     if not found and not url:
-        return ["There is no issuer. Set irsa_issuer_bucket and irsa_region, or irsa_issuer_url."]
+        return [NO_ISSUER]
     return found or _problems(lambda: check_issuer_url(url))
 
 
@@ -315,6 +317,7 @@ def issuer_host_path(url: str) -> str:
 
 __all__: t.Final = (
     "MAX_ISSUER_LENGTH",
+    "NO_ISSUER",
     "Partition",
     "check_bucket_name",
     "check_document_url",

@@ -94,9 +94,15 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
-        ({"irsa_region": None}, "missing required arguments: irsa_region"),
+        (
+            {"irsa_region": None},
+            "irsa_region is not set. The AWS region of the bucket, one that botocore knows. Set it, as in irsa_",
+        ),
         ({"irsa_issuer_max_age": "soon"}, "irsa_issuer_max_age"),
-        ({"irsa_issuer_bucket": None}, "irsa_issuer_publisher is s3. Set irsa_issuer_bucket"),
+        (
+            {"irsa_issuer_bucket": None},
+            "irsa_issuer_bucket is not set, and irsa_issuer_publisher is s3, which publishes in a bucket.",
+        ),
         ({"irsa_issuer_publisher": "cloudfront"}, "the URL of the bucket, which is private then. Set irsa_issuer_url"),
         (
             {
@@ -112,12 +118,15 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
         ({"irsa_issuer_url": "https://oidc.example.com/"}, "must not end in a slash"),
         (
             {"irsa_iam_roles": [{"name": "a b", "service_accounts": ["apps"]}, {"name": "c"}]},
-            "irsa_iam_roles has them; nothing was touched.\nRole 'a b': 'a b' must be 1 to 64",
+            "Role 'a b': 'a b' must be 1 to 64",
         ),
         ({"irsa_apiserver_extra_flags": {"v": "4"}}, "The flag v must have a list of values"),
         ({"irsa_apiserver_retired_issuers": ["https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"]}, "be retired"),
         ({"irsa_webhook_image": "webhook", "irsa_webhook_replicas": 0}, "has no tag and no digest"),
-        ({"irsa_verify_service_account": "reports"}, "irsa_verify_service_account is 'reports'"),
+        (
+            {"irsa_verify_service_account": "reports"},
+            "irsa_verify_service_account is 'reports': service account 'reports' must be namespace/name",
+        ),
         (
             {
                 "irsa_webhook_mode": "policy",
