@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 HOSTS = ["cp1.invalid", "cp2.invalid"]
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 VARIABLES: dict[str, object] = {
     "irsa_cluster": "prod",
     "irsa_region": "eu-central-1",
@@ -54,7 +55,7 @@ def play(tmp_path: Path) -> Play:
     witness.write_text(f"#!/bin/sh\n: >{asked}\nexit 255\n")
     witness.chmod(0o700)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
-    environment = {**inherited, "ANSIBLE_SSH_EXECUTABLE": str(witness)}
+    environment = {**inherited, "ANSIBLE_SSH_EXECUTABLE": str(witness), **KEYS}
 
     def run(
         *options: str,
