@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import NO_ISSUER
+from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import is_unquoted, unquoted_problem
 
 Json = t.Mapping[str, t.Any]
 
@@ -87,12 +88,12 @@ def _value_problems(name: str, option: Json, value: object) -> list[str]:
 
 
 def _text_problem(name: str, value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, list, dict, tuple)):
-        what = "a boolean" if isinstance(value, bool) else "a number" if isinstance(value, (int, float)) else "a date"
-        text = as_yaml(value).strip('"')
-        return f'{name} is {text}, which YAML reads as {what}. It must be text. Quote it: "{text}", as you mean it.'
-    if not isinstance(value, str):
+    if is_unquoted(value):
+        return unquoted_problem(name, value)
+    if isinstance(value, (list, tuple, dict)):
         return f"{name} is {as_yaml(value)}. It must be text. Give one value alone."
+    if not isinstance(value, str):
+        return f"{name} is {value}, which YAML reads as a date. It must be text. Write it in quotes."
     return ""
 
 
