@@ -131,7 +131,7 @@ def checked_items(
     return items
 
 
-def read_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> tuple[list[Item], list[str]]:
+def read_items(raw: t.Sequence[object], settings: Settings) -> tuple[list[Item], list[str]]:
     """Return the roles asked for, complete and typed, and a line for everything that is wrong with them."""
     problems = cluster_problems(settings.cluster) + _audience_problems([settings.audience])
     if settings.managed_policies_limit < 1:
@@ -201,7 +201,7 @@ def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
     ]
 
 
-def unquoted_warnings(raw: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+def unquoted_warnings(raw: t.Iterable[object]) -> list[str]:
     """Say which values of the roles, as they were written, are taken and may be another text than was meant."""
     roles = [entry for entry in raw if isinstance(entry, t.Mapping)]
     return [f"Role {entry.get('name')!r}: {line}" for entry in roles for line in tag_warnings(entry.get("tags"))]
