@@ -24,16 +24,11 @@ def publication_problems(given: t.Mapping[str, t.Any]) -> list[str]:
 
     GIVEN are the options of the role irsa_issuer without their prefix (C(region) for C(irsa_region)): C(publisher),
     C(url), C(adopt), C(key); and, empty or left out where they are not given, C(bucket), C(region), C(endpoint_url),
-    C(files_directory), C(render), C(max_age) and C(files_timeout).
+    C(files_directory) and C(render).
     """
     publisher, url = given["publisher"], str(given["url"])
     bucket = str(given.get("bucket") or "") if publisher in _IN_BUCKETS else ""
     problems = [*_place_problems(publisher, bucket, given), *_unused_problems(publisher, given)]
-    problems += [
-        f"irsa_issuer_{name} is {given[name]}. It must be 0 or more. Set it to 0 or more seconds."
-        for name in ("max_age", "files_timeout")
-        if given.get(name, 0) < 0
-    ]
     region = str(given.get("region") or "")
     if publisher == "cloudfront" and bucket and region and url.startswith(s3_url(bucket, region)):
         problems.append(
