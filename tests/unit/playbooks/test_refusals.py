@@ -332,6 +332,7 @@ def test_variables_that_differ_between_hosts_of_one_control_plane(play: Play, pl
     ],
 )
 def test_numbers_with_which_nothing_can_come_of_it(play: Play, name: str, value: object, least: str) -> None:
-    run = play(**{name: value})
+    given: dict[str, t.Any] = {name: value}
+    run = play(**given)
     assert (run.code, run.asked) == (2, False), run.output
     assert f"{name} is {value}. It must be {least} or more" in run.output
