@@ -9,7 +9,6 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
     annotation_problems,
@@ -21,7 +20,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     TRUST_POLICY_LIMIT,
     Settings,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_problems, partition
+from ansible_collections.onprem.irsa.plugins.module_utils._role_input import missing
 
 DOCUMENTATION = r"""
 name: iam_role_problems
@@ -70,6 +70,10 @@ options:
     description: Whether service accounts get the annotation of their role, so that each can have one role only.
     type: bool
     default: false
+  bucket:
+    description: The bucket of the documents, where there is one; of a wrong one the issuer's URL is wrong, too.
+    type: str
+    default: ""
 seealso:
   - module: onprem.irsa.iam_roles
 """
@@ -106,21 +110,21 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     trust_policy_limit: int = TRUST_POLICY_LIMIT,
     managed_policies_limit: int = MANAGED_POLICIES_LIMIT,
     annotated: bool = False,
+    bucket: str = "",
 ) -> list[str]:
-    try:
-        of_region = partition(region).name
-        arn = provider_arn(issuer, partition=of_region, account=_SOME_ACCOUNT)
-    except InputError as error:
-        return [str(error)]
+    around = [*([] if region else [missing("irsa_region")]), *issuer_problems(issuer, bucket=bucket, region=region)]
+    of_region = "" if around else partition(region).name
+    # Without a provider and its partition, what depends on them is not looked at.
+    arns = () if around else (provider_arn(issuer, partition=of_region, account=_SOME_ACCOUNT),)
     # Values of a template are bound to all variables of the host, and the validation copies what it is given.
     plain = json.loads(json.dumps(roles, default=str))
     settings = Settings(
-        cluster, of_region, "", (arn,), audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
+        cluster, of_region, "", arns, audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
     )
     items, problems = read_items(plain, settings)
     for line in unquoted_warnings(plain):
         Display().warning(line)
-    return problems or (annotation_problems(items) if annotated else [])
+    return around + (problems or (annotation_problems(items) if annotated else []))
 
 
 class FilterModule:

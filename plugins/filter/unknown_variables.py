@@ -20,7 +20,8 @@ description:
   - Returns a line for each name that begins as the variables of one of the collection's roles do, such as
     C(irsa_iam_), and that no role knows, with the known name that is nearest. Ansible itself takes such a variable for
     one of yours and says nothing.
-  - The same for any other name that begins with C(irsa_) and is near to a known one that is not given.
+  - The same for any other name that begins with C(irsa_) and is near to a known one, unless that is given and the name
+    only extends it; and for a name that begins with a misspelt C(irsa_), such as C(isra_cluster).
   - Known are the options of all roles, by their argument specs, and what roles set.
   - Made for the roles of this collection, and may change with them in any release.
 options:

@@ -131,7 +131,7 @@ def checked_items(
     return items
 
 
-def read_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> tuple[list[Item], list[str]]:
+def read_items(raw: t.Sequence[object], settings: Settings) -> tuple[list[Item], list[str]]:
     """Return the roles asked for, complete and typed, and a line for everything that is wrong with them."""
     problems = cluster_problems(settings.cluster) + _audience_problems([settings.audience])
     if settings.managed_policies_limit < 1:
@@ -146,8 +146,14 @@ def read_items(raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings) -> tu
         )
     items: list[Item] = []
     for number, entry in enumerate(raw, start=1):
-        found = unquoted_problems(entry)
-        validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(dict(entry))
+        if not isinstance(entry, t.Mapping):
+            problems.append(
+                f"Role number {number} is {entry!r}, and must be a dictionary. Write it as {{name: {entry}}}."
+            )
+            continue
+        found = [*unquoted_problems(entry), *_unknown_problems(entry)]
+        known = {name: value for name, value in entry.items() if name in ROLE_OPTIONS}
+        validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(known)
         item = _complete(validated.validated_parameters)
         found += [f"{message}." for message in validated.error_messages]
         # Of values of a wrong type nothing more can be said.
@@ -185,9 +191,20 @@ def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
     return problems
 
 
-def unquoted_warnings(raw: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
+    """Say which options of a role, as it was written, there are none of."""
+    listed = f"The options are {', '.join(ROLE_OPTIONS)}."
+    return [
+        f"{name} is no option of a role. {nearest(str(name), ROLE_OPTIONS) or listed}"
+        for name in entry
+        if name not in ROLE_OPTIONS
+    ]
+
+
+def unquoted_warnings(raw: t.Iterable[object]) -> list[str]:
     """Say which values of the roles, as they were written, are taken and may be another text than was meant."""
-    return [f"Role {entry.get('name')!r}: {line}" for entry in raw for line in tag_warnings(entry.get("tags"))]
+    roles = [entry for entry in raw if isinstance(entry, t.Mapping)]
+    return [f"Role {entry.get('name')!r}: {line}" for entry in roles for line in tag_warnings(entry.get("tags"))]
 
 
 def _document(value: object) -> object:

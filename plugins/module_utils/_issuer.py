@@ -21,10 +21,14 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})+")  # RFC 1035: 63 octets a label, 253 in all
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}")
+# Amazon EC2 user guide, "Regions and Zones": a zone has a letter behind its region's code; a local zone has more.
+_ZONE = re.compile(r"([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})(?:-[a-z]+-[0-9]+|-wl[0-9]+-[a-z]+-[a-z]+-[0-9]+)?[a-z]")
 _BUCKET = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 # A host of S3 in virtual-hosted style whose bucket has dots.
 _DOTTED_BUCKET_HOST = re.compile(r"[^.]+\..+\.s3[.-].*\bamazonaws\.")
+
+NO_ISSUER: t.Final = "There is no issuer. Set irsa_issuer_bucket and irsa_region, or irsa_issuer_url."
 
 # S3 user guide, "General purpose bucket naming rules": what S3 keeps for itself.
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -145,9 +149,9 @@ _BUCKET_RULES = (
     ),
     _Rule(
         lambda name: _BUCKET.fullmatch(name) is None or _ADDRESS.fullmatch(name) is not None,
-        "must consist of lower-case letters, digits and hyphens, and begin and end with a letter or digit; dots part "
-        "such names, and an IP address is none (S3 bucket naming rules)",
-        "Choose a name of these characters.",
+        "must consist of lower-case letters, digits and hyphens, and begin and end with a letter or digit (S3 bucket "
+        "naming rules)",
+        "Choose a name of these characters, as in acme-prod-oidc.",
     ),
     _Rule(
         lambda name: name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES),
@@ -235,9 +239,15 @@ def check_bucket_name(name: str, *, as_host: bool = True) -> str:
 def partition(region: str) -> Partition:
     """Return the partition of a region, or raise InputError for what is no region's code."""
     known = known_regions()
+    zone = _ZONE.fullmatch(region)
+    if zone:
+        raise InputError(
+            f"The region {region!r} is an availability zone of {zone[1]}, and must be a region.",
+            fix=f"Write {zone[1]}.",
+        )
     if _REGION.fullmatch(region) is None:
         raise InputError(
-            f"The region {region!r} must look like eu-central-1.",
+            f"The region {region!r} must look like eu-central-1. {nearest(region.strip().lower(), known)}".rstrip(),
             fix="Give the code of an AWS region, as `aws ec2 describe-regions` lists them.",
         )
     if known and region not in known:
@@ -293,7 +303,7 @@ def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str
     found = _problems(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []
     found += _problems(lambda: partition(region)) if region else []
     if not found and not url:
-        return ["There is no issuer. Set irsa_issuer_bucket and irsa_region, or irsa_issuer_url."]
+        return [NO_ISSUER]
     return found or _problems(lambda: check_issuer_url(url))
 
 
@@ -315,6 +325,7 @@ def issuer_host_path(url: str) -> str:
 
 __all__: t.Final = (
     "MAX_ISSUER_LENGTH",
+    "NO_ISSUER",
     "Partition",
     "check_bucket_name",
     "check_document_url",

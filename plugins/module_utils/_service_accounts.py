@@ -17,6 +17,8 @@ AUDIENCE_ANNOTATION: t.Final = "eks.amazonaws.com/audience"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(_LABEL)
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
+# The subject of a token, as API servers and trust policies write it, or its part behind C(system:serviceaccount).
+_SUBJECT = re.compile(r"(?:system:serviceaccount:)?([^:/]+):([^:/]+)")
 _WILDCARD = re.compile(r"[*?]")
 
 Manifest = dict[str, t.Any]
@@ -33,6 +35,9 @@ def service_account_problem(service_account: str, *, allow_wildcards: bool = Fal
     A pattern passes when it can match a service account that can exist: with each wildcard replaced by a letter.
     """
     namespace, slash, name = service_account.partition("/")
+    written = _SUBJECT.fullmatch(service_account)
+    if written:
+        return f"service account {service_account!r} must be namespace/name. Write it as {written[1]}/{written[2]}."
     if not slash:
         return f"service account {service_account!r} must be namespace/name. Put its namespace in front."
     if has_wildcard(service_account) and not allow_wildcards:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
@@ -34,6 +35,14 @@ FACTS: t.Final = frozenset(
 # Defaults of the roles and the playbooks read them; no role has them among its options.
 SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group"})
 
+_PREFIX: t.Final = "irsa"
+_SLIPS: t.Final = frozenset(
+    {_PREFIX}
+    | {_PREFIX[:at] + _PREFIX[at + 1 :] for at in range(len(_PREFIX))}
+    | {_PREFIX[:at] + _PREFIX[at] + _PREFIX[at:] for at in range(len(_PREFIX))}
+    | {_PREFIX[:at] + _PREFIX[at + 1] + _PREFIX[at] + _PREFIX[at + 2 :] for at in range(len(_PREFIX) - 1)}
+)
+
 _SHOWN = 100  # characters of a value that is quoted
 
 
@@ -46,7 +55,8 @@ def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) ->
     """Return a sentence for each name that is one of the roles' variables misspelt.
 
     ROLES has the names of the roles, with the variables that they take. What begins as a role's variables do has to be
-    one; any other name with C(irsa_) may be the user's own, unless it is near to a variable that is not given.
+    one; any other name with C(irsa_), or with that written wrongly, may be the user's own, unless it is near to a known
+    one and no extension of it, such as C(irsa_clusters) beside C(irsa_cluster).
     """
     given, known = set(names), FACTS.union(SHARED, *roles.values())
     found = []
@@ -56,10 +66,20 @@ def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) ->
         if role is not None:
             fix = nearest(name, known) or f"`ansible-doc --type role onprem.irsa.{role}` lists the names."
         elif name.startswith("irsa_"):
-            fix = nearest(name, known - given)
+            extended = {known_name for known_name in given & known if name.startswith(known_name)}
+            fix = "" if extended else nearest(name, known)
+        elif _is_near_prefix(name):
+            right = f"irsa_{re.split('[_-]', name, maxsplit=1)[1].replace('-', '_').lower()}"
+            fix = f"Did you mean {right}?" if right in known else ""
         if fix:
             found.append(f"{name} is a variable that no role knows. {fix}")
     return found
+
+
+def _is_near_prefix(name: str) -> bool:
+    """Tell whether a name begins with C(irsa_) of which one letter is left out, doubled or in its neighbour's place."""
+    prefix, *rest = re.split("[_-]", name, maxsplit=1)
+    return bool(rest) and prefix.lower() in _SLIPS
 
 
 def of_a_cluster(roles: t.Iterable[t.Collection[str]]) -> set[str]:

@@ -151,7 +151,7 @@ SITE = {
     "irsa_region": "eu-central-1",
     "irsa_issuer_publisher": "apiserver",
     "irsa_issuer_url": NEW,
-    "irsa_kubeconfig_path": "/nonexistent/admin.conf",
+    "irsa_kubeconfig_path": __file__,  # which is none, so that no API is asked,
     "irsa_apiserver_kept_by": "none",
     "irsa_apiserver_pause": 0,
 }

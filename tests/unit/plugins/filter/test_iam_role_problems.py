@@ -92,3 +92,37 @@ class Bound(dict[str, t.Any]):
 def test_many_roles_are_checked_in_linear_time() -> None:
     statement = Bound({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     assert problems(Bound({**GOOD, "inline_policies": Bound({"p": Bound({"Statement": [statement]})})})) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("service_acounts", "service_acounts is no option of a role. Did you mean service_accounts?"),
+        ("serviceAccounts", "serviceAccounts is no option of a role. Did you mean service_accounts?"),
+        ("managed_policy", "managed_policy is no option of a role. Did you mean managed_policies?"),
+        ("policies", "policies is no option of a role. The options are name, state,"),
+        ("Tags", "Tags is no option of a role. Did you mean tags?"),
+    ],
+)
+def test_an_option_that_a_role_does_not_have(option: str, says: str) -> None:
+    [problem] = problems({**GOOD, option: ["apps/reports"]})
+    assert problem.startswith(f"Role 'reports': {says}")
+
+
+def test_all_is_told_at_once_although_the_region_is_wrong_too() -> None:
+    found = problems({**GOOD, "name": "a b"}, region="here", bucket="Acme")
+    assert [line.split()[:3] for line in found] == [
+        ["The", "bucket", "name"],
+        ["The", "region", "'here'"],
+        ["Role", "'a", "b':"],
+    ]
+
+
+def test_without_a_region_the_variable_is_named() -> None:
+    assert problems(GOOD, region="") == ["irsa_region is not set. Set it, as in irsa_region: eu-central-1"]
+
+
+@pytest.mark.parametrize("entry", ["prod-reports", 5, None])
+def test_a_role_that_is_none(entry: object) -> None:
+    [problem] = FilterModule().filters()["iam_role_problems"]([entry], **OPTIONS)
+    assert problem.startswith("Role number 1 is ")

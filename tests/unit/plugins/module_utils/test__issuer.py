@@ -14,6 +14,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
     check_document_url,
     check_issuer_url,
     issuer_host_path,
+    issuer_problems,
     partition,
     s3_issuer_url,
 )
@@ -210,3 +211,31 @@ def test_every_good_bucket_makes_a_good_issuer(name: str) -> None:
     except InputError:
         return
     assert s3_issuer_url(name, "eu-central-1").startswith(f"https://{name}.s3.")
+
+
+@pytest.mark.parametrize(
+    ("zone", "region"),
+    [
+        ("eu-central-1a", "eu-central-1"),
+        ("us-gov-west-1b", "us-gov-west-1"),
+        ("us-west-2-lax-1a", "us-west-2"),
+        ("us-east-1-wl1-bos-wlz-1", ""),
+        ("ap-southeast-2c", "ap-southeast-2"),
+    ],
+)
+def test_an_availability_zone_is_told_from_a_region(zone: str, region: str) -> None:
+    [problem] = issuer_problems("https://oidc.example.com", region=zone)
+    assert (f"is an availability zone of {region}, and must be a region. Write {region}." in problem) == bool(region)
+
+
+@pytest.mark.parametrize("region", ["EU-Central-1", "eu-central-1 ", "eu_central_1"])
+def test_the_region_that_was_meant_is_named(region: str) -> None:
+    [problem] = issuer_problems("https://oidc.example.com", region=region)
+    assert "Did you mean eu-central-1?" in problem
+
+
+@pytest.mark.parametrize("name", ["Acme_Prod", "acme_prod", "-acme", "ACME"])
+def test_a_bucket_whose_name_becomes_a_hosts_is_offered_no_dots(name: str) -> None:
+    [problem] = issuer_problems(f"https://{name}.s3.eu-central-1.amazonaws.com", bucket=name)
+    assert "hyphens" in problem
+    assert "dots" not in problem

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     AUDIENCE_ANNOTATION,
     ROLE_ANNOTATION,
     annotation_changes,
+    service_account_problem,
 )
 
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
@@ -112,3 +115,10 @@ def test_a_role_that_is_gone_leaves_no_annotation_behind() -> None:
         ],
         "absent": [],
     }
+
+
+@pytest.mark.parametrize("written", ["system:serviceaccount:apps:reports", "apps:reports"])
+def test_a_subject_is_written_as_a_service_account(written: str) -> None:
+    assert service_account_problem(written) == (
+        f"service account {written!r} must be namespace/name. Write it as apps/reports."
+    )

@@ -50,6 +50,32 @@ def test_a_name_beside_the_known_one_is_the_users_own() -> None:
     assert unknown(["irsa_clusters", "irsa_cluster"], ROLES) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "beside", "meant"),
+    [
+        ("irsa_clutser", "irsa_cluster", "irsa_cluster"),
+        ("irsa_isuer_url", "irsa_issuer_url", "irsa_issuer_url"),
+        ("irsa_iam_role", "irsa_iam_roles", "irsa_iam_roles"),
+        ("irsa_audiences", "irsa_iam_region", "irsa_audience"),
+    ],
+)
+def test_what_is_set_already_is_named_all_the_same(name: str, beside: str, meant: str) -> None:
+    (line,) = unknown([name, beside], ROLES)
+    assert f"Did you mean {meant}?" in line
+
+
+@pytest.mark.parametrize(
+    "name", ["isra_cluster", "irs_cluster", "irssa_cluster", "iras_cluster", "IRSA_cluster", "irsa-cluster"]
+)
+def test_a_misspelt_prefix(name: str) -> None:
+    assert unknown([name], ROLES) == [f"{name} is a variable that no role knows. Did you mean irsa_cluster?"]
+
+
+@pytest.mark.parametrize("name", ["iris_cluster", "isra_own", "sra_", "cluster", "ansible_host", "rsa"])
+def test_a_name_that_only_looks_like_a_misspelt_prefix(name: str) -> None:
+    assert unknown([name], ROLES) == []
+
+
 def test_options_are_those_of_all_entry_points() -> None:
     specs: dict[str, t.Any] = {"main": {"options": {"a": {}}}, "teardown": {"options": {"b": {}}}, "other": {}}
     assert options_of({"argument_specs": specs}) == {"a", "b"}

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller has to have. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from importlib import metadata
+
+from ansible.module_utils.compat.version import LooseVersion
+
+# As meta/ee-requirements.txt has them; botocore comes with boto3, and is as new.
+REQUIRED: t.Final = {
+    "boto3": "1.35.69",
+    "botocore": "1.35.69",
+    "cryptography": "42",
+    "jwcrypto": "1.5.6",
+    "kubernetes": "29",
+}
+# amazon.aws takes these beside those of boto3 (its documentation fragment common.modules).
+_OTHER_KEYS: t.Final = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY")
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of the required libraries that this Python has, by their names."""
+
+    def version(name: str) -> str:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            return ""
+
+    return {name: found for name in REQUIRED if (found := version(name))}
+
+
+def missing_libraries(found: t.Mapping[str, str], python: str) -> str:
+    """Say which libraries the controller lacks or has in a version that is too old; an empty text for none.
+
+    FOUND has versions by names, PYTHON the path of the interpreter that runs modules on the controller.
+    """
+    wrong = {name: found.get(name, "") for name, least in REQUIRED.items() if _is_older(found.get(name, ""), least)}
+    if not wrong:
+        return ""
+    told = ", ".join(
+        f"{name} {version}, and {REQUIRED[name]} is the oldest that does" if version else f"no {name}"
+        for name, version in wrong.items()
+    )
+    packages = " ".join(f"'{name}>={REQUIRED[name]}'" for name in wrong)
+    return (
+        f"The controller lacks Python libraries: {python} has {told}. Install them for that Python: {python} -m pip "
+        f"install {packages}"
+    )
+
+
+def _is_older(version: str, least: str) -> bool:
+    return not version or bool(LooseVersion(version) < LooseVersion(least))
+
+
+def credentials_problem() -> str:
+    """Say why boto3 would find no AWS credentials here; an empty text where it finds some.
+
+    Nothing is called over the network but, where nothing else is configured, the metadata service of an instance.
+    """
+    import botocore.session  # noqa: PLC0415 -- it may be missing, which is said first
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    fix = (
+        "Log in where boto3 looks: set AWS_PROFILE to a profile of ~/.aws/config (and run `aws sso login` for one of "
+        "SSO), or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    )
+    try:
+        session = botocore.session.Session()
+        if session.get_credentials() or all(os.environ.get(name) for name in _OTHER_KEYS):
+            return ""
+    except (BotoCoreError, ValueError) as error:
+        return f"The AWS credentials cannot be used: {error}. {fix}"
+    return f"There are no AWS credentials on the controller, with which the bucket and the roles are made. {fix}"
+
+
+__all__: t.Final = ("REQUIRED", "credentials_problem", "installed", "missing_libraries")
