@@ -143,7 +143,7 @@ def test_published_read_back_and_unchanged_by_the_second_run(lab: Lab, play: Pla
     ("variables", "says"),
     [
         ({"irsa_issuer_url": "https://other-bucket.s3.eu-central-1.amazonaws.com"}, "not served from the bucket"),
-        ({"irsa_issuer_publisher": "files"}, "Set irsa_issuer_bucket for s3 and cloudfront"),
+        ({"irsa_issuer_publisher": "files"}, "irsa_issuer_files_directory is not set"),
         (
             {"irsa_issuer_publisher": "cloudfront", "irsa_issuer_url": "https://oidc.example.com"},
             "no certificate is given",
