@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import sys
 import typing as t
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-# Every module of the collection begins with this file, and so with a look at the Python that runs it.
-from ansible_collections.onprem.irsa.plugins.module_utils import _python  # noqa: F401 -- what it does as it is imported
+from ansible_collections.onprem.irsa.plugins.module_utils._python import require_python
+
+# Every module of the collection imports this file before others of it.
+require_python(sys.version_info[:3], sys.executable)
 
 
 class IrsaError(Exception):

@@ -53,9 +53,9 @@ MODULES: t.Final[t.Mapping[str, Limit]] = {
 """Of options of the modules that look at a control-plane host or change it; all of them in seconds."""
 
 
-def number_problems(values: t.Mapping[str, object], limits: t.Mapping[str, Limit] = ROLES) -> list[str]:
-    """Say which numbers are out of their limits; VALUES are those of options by their names, others are passed over."""
-    errors = [_error(name, values.get(name), limit) for name, limit in limits.items()]
+def number_problems(values: t.Mapping[str, object]) -> list[str]:
+    """Say which numbers are out of their limits; VALUES are variables by their names, and others are passed over."""
+    errors = [_error(name, values.get(name), limit) for name, limit in ROLES.items()]
     return [str(error) for error in errors if error is not None]
 
 

@@ -8,7 +8,6 @@ is imported there ends in errors that name neither Python nor the host.
 
 from __future__ import annotations
 
-import sys
 import typing as t
 
 OLDEST: t.Final = (3, 9)
@@ -23,7 +22,5 @@ def require_python(version: tuple[int, ...], executable: str) -> None:
             "ansible_python_interpreter for this host to its path, as in /usr/bin/python3.9."
         )
 
-
-require_python(sys.version_info[:3], sys.executable)
 
 __all__: t.Final = ("OLDEST", "require_python")

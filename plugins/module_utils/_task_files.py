@@ -8,8 +8,10 @@ Pure. Ansible itself would say so only when it comes to them, between two restar
 from __future__ import annotations
 
 import typing as t
+from contextlib import suppress
 
-import yaml
+with suppress(ImportError):  # ansible-core brings PyYAML to the controller, where alone this file is used
+    import yaml
 
 
 def problem(variable: str, path: str, text: str | None) -> str:

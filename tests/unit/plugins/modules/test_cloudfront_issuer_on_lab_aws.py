@@ -205,7 +205,7 @@ def test_a_name_that_dns_does_not_know_yet(lab: Lab, run: Run, later: bool) -> N
     failed = run(**options(), timeout=0)
     (record,) = failed["dns_records"]
     assert f"oidc.example.com CNAME {record['value']}" in failed["msg"]
-    looks = [lab.get(f"https://{record['value']}/openid/v1/jwks")[0] for _ in range(3)]
+    looks = [lab.get(f"https://{record['value']}/openid/v1/jwks")[0] for _look in range(3)]
     assert looks[-1] == 200
     if not later:
         assert run(**options(_ansible_check_mode=True))["dns_records"] == [record]

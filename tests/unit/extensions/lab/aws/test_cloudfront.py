@@ -96,7 +96,7 @@ def test_a_distribution_is_deleted_once_it_is_off_everywhere(client: t.Any) -> N
 
 def test_a_listing_has_a_new_distribution_later(client: t.Any) -> None:  # noqa: ANN401
     client.create_distribution(DistributionConfig=deepcopy(CONFIG))
-    assert [client.list_distributions()["DistributionList"]["Quantity"] for _ in range(3)] == [0, 1, 1]
+    assert [client.list_distributions()["DistributionList"]["Quantity"] for _look in range(3)] == [0, 1, 1]
 
 
 def test_an_origin_access_control_in_use_stays(client: t.Any) -> None:  # noqa: ANN401
@@ -181,5 +181,5 @@ def test_errors_are_asked_for_again() -> None:
     def origin(_request: HttpRequest) -> HttpResponse:
         return HttpResponse(next(answers), {})
 
-    seen = [edge.answer(there, HttpRequest("GET", "/a", {}), origin, cache).status for _ in range(4)]
+    seen = [edge.answer(there, HttpRequest("GET", "/a", {}), origin, cache).status for _look in range(4)]
     assert seen == [403, 404, 200, 200]
