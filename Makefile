@@ -58,7 +58,7 @@ demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1
 demo-down: lab-down ## Remove what the demo made
 
 .PHONY: test
-test: lint types unit-all docs sanity install molecule ## Everything, as CI runs it (sets up the lab by itself)
+test: lint types unit-all docs sanity install quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
 
 .PHONY: unit
 unit: setup ## Unit tests but the slow ones: the fast loop
@@ -117,6 +117,10 @@ install: build ## Install the built archive into an empty path and call it from 
 	  export ANSIBLE_COLLECTIONS_PATH=collections; \
 	  for name in site verify doctor teardown; do ansible-playbook --inventory kube_control_plane, --syntax-check onprem.irsa.$$name; done; \
 	  ansible-doc --type module --list onprem.irsa'
+
+.PHONY: quickstart
+quickstart: setup ## README's quick start in an empty virtual environment, as far as it needs no cluster (a minute)
+	pytest --quiet tests/quickstart
 
 .PHONY: bench-iam
 bench-iam: setup ## iam_roles against a loop and a script, for 1, 100 and 1000 roles (8 minutes)
