@@ -16,9 +16,9 @@ import difflib
 import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import first_node
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.members import (
     Changes,
     Content,
@@ -189,12 +189,12 @@ def parse(text: str) -> ClusterConfiguration:
 
 def _first_document(text: str) -> yaml.MappingNode:
     try:
-        documents = list(islice(yaml.compose_all(text, Loader=yaml.SafeLoader), 1))
+        document = first_node(text)
     except yaml.YAMLError as error:
         raise InputError(f"{_SOURCE} is not YAML: {' '.join(str(error).split())}.", fix=_FIX) from error
-    if not documents or not isinstance(documents[0], yaml.MappingNode):
+    if not isinstance(document, yaml.MappingNode):
         raise InputError(f"{_SOURCE} is no mapping.", fix=_FIX)
-    return documents[0]
+    return document
 
 
 def _entries(root: yaml.MappingNode, version: str) -> t.Iterator[Entry]:
@@ -280,15 +280,19 @@ def _first(content: Content) -> Changes:
     return Changes(new={0: [content]})
 
 
-def _rest(text: str, names: t.Container[str]) -> list[_Tree]:
-    """Return all documents without the entries of these flags, and without what would be empty but for them."""
-    first, *others = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-    server = _pair(first, "apiServer")
+def _rest(text: str, names: t.Container[str]) -> _Tree:
+    """Return all without the entries of these flags, and without what would be empty but for them.
+
+    What stands behind the first document is no YAML to kubeadm, and is a text here.
+    """
+    document = _first_document(text)
+    server = _pair(document, "apiServer")
     arguments = _pair(server[1], "extraArgs") if server else None
     entries = arguments[1].value if arguments and isinstance(arguments[1], yaml.CollectionNode) else []
     entries = [_tree(entry) for entry in entries if _name(entry) not in names]
     of_server = [*_members(server[1] if server else None, arguments), *([("extraArgs", entries)] if entries else [])]
-    return [[*_members(first, server), *([("apiServer", of_server)] if of_server else [])], *map(_tree, others)]
+    behind = text[document.end_mark.index :]
+    return [*_members(document, server), *([("apiServer", of_server)] if of_server else [])], behind
 
 
 def _members(node: yaml.Node | None, but: tuple[yaml.Node, yaml.Node] | None) -> list[_Tree]:

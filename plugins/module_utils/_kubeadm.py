@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import protected
 from ansible_collections.onprem.irsa.plugins.module_utils._rollout import ISSUER, JWKS_URI
 
 if t.TYPE_CHECKING:
@@ -75,6 +76,7 @@ def kept(configuration: ClusterConfiguration, flags: Flags, versions: t.Collecti
     """
     if not versions:
         raise InputError("No API server tells its version.", fix="See that it answers at /version.")
+    flags = _as_written(flags)
     in_order = [keeps_order(version) for version in versions]
     if configuration.holds_repeated_flags and all(in_order):
         sorted_already = all(values == sorted(values) for values in flags.values())
@@ -84,6 +86,11 @@ def kept(configuration: ClusterConfiguration, flags: Flags, versions: t.Collecti
     default = configuration.default_issuer
     written = {name: [] if (name, values) == (ISSUER, [default]) else values for name, values in own.items()}
     return Kept(configuration.with_extra_args(written), tuple(command_patch(flags, own)))
+
+
+def _as_written(flags: Flags) -> Flags:
+    """Return flags as a manifest has to say them: the kubelet replaces C($(NAME)) in it, and kubeadm does not."""
+    return {name: [protected(value) for value in values] for name, values in flags.items()}
 
 
 def _own_value(configuration: ClusterConfiguration, name: str, values: t.Sequence[str]) -> str:
@@ -102,6 +109,7 @@ def patched(configuration: ClusterConfiguration, flags: Flags, written: Flags | 
 
     Raises InputError for a flag that nobody should set and that kubespray writes.
     """
+    flags = _as_written(flags)
     theirs = {name: values[:1] for name, values in (written or {}).items() if name in flags}
     for name, values in flags.items():
         if not values and name in theirs:

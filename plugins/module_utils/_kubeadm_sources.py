@@ -130,12 +130,25 @@ def problems(
     names = [name for name in flags if name not in _MERGED]
     for host, seen in sources.hosts.items():
         found += _foreign_patches(host, seen, sources, names, spare=keeper == "kubespray" and told != "")
-        if keeper == "kubeadm" and plan.patch and seen["obstacle"]:
-            found.append(
-                f"{host}: {seen['obstacle']}, and kubeadm needs a patch there. Name another directory in "
-                "irsa_apiserver_patches_directory."
-            )
+        if keeper == "kubeadm" and plan.patch:
+            found += _unread(host, seen, str(PurePosixPath(sources.patch_file).parent))
     return found
+
+
+def _unread(host: str, seen: Found, directory: str) -> t.Iterator[str]:
+    """Yield why kubeadm would not read a patch in a directory."""
+    if seen["obstacle"]:
+        yield (
+            f"{host}: {seen['obstacle']}, and kubeadm needs a patch there. Name another directory in "
+            "irsa_apiserver_patches_directory."
+        )
+    named = seen.get("named_directories", [])
+    if named and directory not in named:
+        yield (
+            f"{host}: kubeadm's configuration in /etc/kubernetes names {' and '.join(named)} for patches, and kubeadm "
+            f"would not read the one in {directory}, with which it keeps the flags. Set "
+            f"irsa_apiserver_patches_directory to {named[0]}."
+        )
 
 
 def _is_ours(text: str) -> bool:

@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - onprem.irsa._attributes.info_module
 options:
   configuration_directory:
-    description: The directory in which to look for files with configuration of kubeadm, C(*.yaml) and C(*.yml).
+    description: The directory in which to look for files with configuration of kubeadm, whatever their names are.
     type: path
     default: /etc/kubernetes
   patches_directory:
@@ -62,13 +62,21 @@ patches_directories:
   type: list
   elements: str
   sample: [/etc/kubernetes/patches]
+named_directories:
+  description: The directories of patches that files with configuration name.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 patches:
-  description: The patches of C(kube-apiserver) in these directories that kubeadm reads; their texts by their paths.
+  description:
+    - The patches of C(kube-apiserver) in and below these directories that kubeadm reads; their texts by their paths.
   returned: success
   type: dict
   sample: {}
 obstacle:
-  description: Why no file can be written to O(patches_directory); empty where one can.
+  description:
+    - Why no file can be written to O(patches_directory), or kubeadm would not read it; empty where one can.
   returned: success
   type: str
   sample: ""

@@ -20,7 +20,8 @@ if t.TYPE_CHECKING:
 
 # Kubernetes, "Service", environment variables: those of default/kubernetes, and of the services in the pod's namespace.
 _OF_SERVICE = re.compile(
-    r"KUBERNETES_PORT(?:_443_TCP(?:_PROTO|_PORT|_ADDR)?)?|[A-Z][A-Z0-9_]*_SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)"
+    r"KUBERNETES_PORT|[A-Z][A-Z0-9_]*_SERVICE_(?:HOST|PORT(?:_[A-Z0-9_]+)?)"
+    r"|[A-Z][A-Z0-9_]*_PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_PROTO|_PORT|_ADDR)?"
 )
 
 

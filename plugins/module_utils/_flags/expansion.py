@@ -36,6 +36,11 @@ def escaped(text: str) -> str:
     return text.replace("$", "$$")
 
 
+def protected(text: str) -> str:
+    """Return the text, escaped where the kubelet might change it, for an environment that is not known."""
+    return escaped(text) if expanded(text, {}) != text or references(text) else text
+
+
 def references(text: str) -> list[str]:
     """Return the names in a text that the kubelet would replace if they were defined."""
     return [found["name"] for found in _TOKEN.finditer(text) if found["name"] is not None]
@@ -85,4 +90,4 @@ def _named(names: t.Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\$\(({'|'.join(map(re.escape, names))})\)")
 
 
-__all__: t.Final = ("escaped", "expanded", "filled", "references", "shown")
+__all__: t.Final = ("escaped", "expanded", "filled", "protected", "references", "shown")

@@ -3,8 +3,9 @@
 """A static pod's manifest as the kubelet reads it. PRIVATE to the collection: it may change without notice.
 
 The kubelet (pkg/kubelet/config/common.go, tryDecodeSinglePod) turns a file into JSON with sigs.k8s.io/yaml: the first
-document counts, whatever stands behind it, and the last of equal keys. Pure; for the controller, and for hosts that
-have a YAML library.
+document counts, whatever stands behind it, and the last of equal keys. Of PyYAML's two parsers, its own one tells
+places exactly; that of libyaml, which Go's is a translation of, takes what Go's takes: tabs, for one. Pure; for the
+controller, and for hosts that have a YAML library.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ with suppress(ImportError):  # ansible-core brings PyYAML to the controller; a h
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
+# What PyYAML makes objects of, by rules of its own, and fails at: the 30th of February is a text to Go.
+_OBJECTS = ("int", "float", "timestamp", "value")
 
 
 def pod_of(text: str, *, source: str) -> yaml.MappingNode:
@@ -32,7 +35,7 @@ def pod_of(text: str, *, source: str) -> yaml.MappingNode:
     Raises InputError when the first document can't be read, or is no pod.
     """
     try:
-        return _pod(text, yaml.SafeLoader, source)
+        return _pod(first_node(text), source)
     except yaml.YAMLError as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{source}: is not one YAML document: {problem}.", fix="Correct it first.") from error
@@ -40,25 +43,51 @@ def pod_of(text: str, *, source: str) -> yaml.MappingNode:
 
 def pod_key(text: str, *, source: str = "") -> tuple[str, str] | None:
     """Return namespace and name of the pod in a text, as the kubelet reads it; None where there is no pod."""
-    # Of PyYAML's two parsers, that of libyaml takes what Go's takes, which is a translation of it: tabs, for one.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        metadata = child(_pod(text, loader, source), "metadata")
+        pod = _pod(next(yaml.compose_all(text, Loader=_go_like()), None), source)
     except (InputError, yaml.YAMLError):
         return None
+    if scalar(pod, "apiVersion") not in ("", "v1"):  # the kubelet passes over it
+        return None
+    metadata = child(pod, "metadata")
     return scalar(metadata, "namespace") or "default", scalar(metadata)
 
 
-def _pod(text: str, loader: type[yaml.SafeLoader], source: str) -> yaml.MappingNode:
-    node = next(yaml.compose_all(text, Loader=loader), None)
+def _pod(node: yaml.Node | None, source: str) -> yaml.MappingNode:
     if not isinstance(node, yaml.MappingNode) or scalar(node, "kind") != "Pod":
         raise InputError(f"{source}: holds no pod (kind: Pod).", fix="Name the manifest of a static pod.")
     return node
 
 
+def first_node(text: str) -> yaml.Node | None:
+    """Return the first document of a text, with the places of its parts; raises yaml.YAMLError."""
+    return t.cast("t.Optional[yaml.Node]", _first(yaml.compose_all, text))
+
+
 def first_document(text: str) -> t.Any:  # noqa: ANN401 -- whatever YAML holds
-    """Return the first document of a text as plain data; raises yaml.YAMLError."""
-    return next(yaml.load_all(text, Loader=yaml.SafeLoader), None)
+    """Return the first document of a text as plain data, numbers and dates as texts; raises yaml.YAMLError."""
+    return _first(yaml.load_all, text)
+
+
+def _first(read: t.Callable[..., t.Iterator[t.Any]], text: str) -> t.Any:  # noqa: ANN401 -- whatever is read
+    own = _with_texts(yaml.SafeLoader)
+    try:
+        return next(read(text, Loader=own), None)
+    except yaml.YAMLError:
+        with suppress(yaml.YAMLError):
+            return next(read(text, Loader=_with_texts(_go_like())), None)
+        raise
+
+
+def _go_like() -> type[yaml.SafeLoader]:
+    return t.cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def _with_texts(base: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+    loader = t.cast("type[yaml.SafeLoader]", type("Texts", (base,), {}))
+    for name in _OBJECTS:
+        loader.add_constructor(f"tag:yaml.org,2002:{name}", base.construct_scalar)
+    return loader
 
 
 def child(node: yaml.Node | None, key: str) -> yaml.Node | None:
@@ -89,4 +118,4 @@ def elements(node: yaml.Node | None, key: str) -> list[yaml.Node]:
     return list(value.value) if isinstance(value, yaml.SequenceNode) else []
 
 
-__all__: t.Final = ("READS_YAML", "child", "elements", "first_document", "pod_key", "pod_of", "scalar")
+__all__: t.Final = ("READS_YAML", "child", "elements", "first_document", "first_node", "pod_key", "pod_of", "scalar")

@@ -24,7 +24,9 @@ Content = t.Union[str, dict[str, "Content"], list["Content"]]
 
 _BLOCK_SCALARS = ("|", ">")
 _NEW = -2  # the number of a member that was not there
-_PAD, _PAD_AND_DASH = re.compile(r" *"), re.compile(r" *- +")
+_PAD = re.compile(r" *")
+# A dash in front of a member, in its line or in one above, with a comment at most behind it.
+_PAD_AND_DASH = re.compile(r"^ *-(?: +|[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)* *)\Z", re.MULTILINE)
 # What every version of YAML reads as a string without quotes: numbers, booleans and dates have many forms.
 _PLAIN = re.compile(r"https?://[A-Za-z0-9._~%/+-]*[A-Za-z0-9/]|[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 
@@ -190,10 +192,13 @@ def _end(node: yaml.Node) -> int:
 
 
 def _before(text: str, start: int, node: yaml.CollectionNode) -> str:
-    lead = text[text.rfind("\n", 0, start) + 1 : start]
-    if (_PAD if isinstance(node, yaml.MappingNode) else _PAD_AND_DASH).fullmatch(lead) is None:
+    if isinstance(node, yaml.MappingNode):
+        found = _PAD.fullmatch(text, text.rfind("\n", 0, start) + 1, start)
+    else:
+        found = _PAD_AND_DASH.search(text, 0, start)
+    if found is None:
         raise InputError("An entry does not stand in lines of its own.", fix="Write one entry in a line.")
-    return lead
+    return found[0]
 
 
 def _line_end(text: str, place: int) -> int:

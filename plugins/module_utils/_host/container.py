@@ -60,16 +60,36 @@ class Container:
         return cls(process, proc=proc)
 
     def file(self, name: str) -> File:
-        """Return the file that a flag names so; a link in it is followed as the container sees it."""
-        found = self._file(posixpath.join("/", self.working_directory, name))
-        for _link in range(_MOST_LINKS):
-            if not found.path.is_symlink():
-                break
-            target = str(found.path.readlink())
-            if not target.startswith("/"):
-                break
-            found = File(found.name, self._file(target).path)
-        return found
+        """Return the file that a flag names so; links on the way to it are followed as the container sees them."""
+        path = posixpath.join("/", self.working_directory, name)
+        return File(self._file(path).name, self._file(self._without_links(path)).path)
+
+    def _without_links(self, path: str) -> str:
+        """Return the path in the container to which links lead from this one, each part of it looked at in turn."""
+        done, parts, links = "/", path.split("/"), 0
+        while parts and links <= _MOST_LINKS:
+            part = parts.pop(0)
+            here = posixpath.normpath(posixpath.join(done, part))
+            target = self._link(here) if part not in ("", ".", "..") else None
+            if target is None:
+                done = here
+                continue
+            links += 1
+            done = "/" if target.startswith("/") else done
+            parts = [*target.split("/"), *parts]
+        return posixpath.join(done, *parts)
+
+    def _link(self, path: str) -> str | None:
+        """Return where a link of the container leads; None for what is none, and for what the host itself follows.
+
+        So it does with links in the path of a volume: the kubelet mounts what they lead to.
+        """
+        file = self._file(path).path
+        in_volume = any(path.startswith(f"{mount.inside.rstrip('/')}/") for mount in self.mounts)
+        is_volume = any(mount.inside == path for mount in self.mounts)
+        if is_volume or not (in_volume or file != Path(path)) or not file.is_symlink():
+            return None
+        return str(file.readlink())
 
     def _file(self, name: str) -> File:
         outside = on_host(name, self.mounts)

@@ -20,10 +20,13 @@ _CONFIGURATION = "kubeadm-config.yaml"
 
 # The key stands nowhere else in kubeadm's API than under patches.
 _DIRECTORY = re.compile(r"""(?:^|[\s{,])["']?directory["']?\s*:\s*["']?(/[^\s"',}#]+)""", re.MULTILINE)
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 _DOCUMENTS = re.compile(r"^---.*$", re.MULTILINE)
 _CLUSTER = re.compile(r"""^["']?kind["']?\s*:\s*["']?ClusterConfiguration\b""", re.MULTILINE)
 
-# Others are ignored (kubeadm, app/util/patches/patches.go).
+_LARGEST = 1 << 20  # bytes of a file with configuration
+
+# Others are ignored, and directories below are not (kubeadm, app/util/patches/patches.go, getPatchSetsFromPath).
 _SUFFIXES = (".yaml", ".json")
 
 Run = t.Callable[[list[str]], tuple[int, str, str]]
@@ -44,12 +47,13 @@ class KubeadmHost:
 def look(host: KubeadmHost) -> dict[str, t.Any]:
     """Return what C(kubeadm_info) documents."""
     texts = _configurations(host.configuration_directory)
-    named = [Path(found) for text in texts.values() for found in _DIRECTORY.findall(text)]
+    named = [Path(found) for text in texts.values() for found in _DIRECTORY.findall(_COMMENT.sub("", text))]
     directories = list(dict.fromkeys([host.patches_directory, *named]))
     return {
         "version": _version(host),
         "configuration": _cluster_configuration(texts, host.configuration_directory / _CONFIGURATION),
         "patches_directories": [str(directory) for directory in directories],
+        "named_directories": list(dict.fromkeys(map(str, named))),
         "patches": {str(path): _read(path) for directory in directories for path in _patches(directory)},
         "obstacle": _obstacle(host.patches_directory),
     }
@@ -63,7 +67,7 @@ def _version(host: KubeadmHost) -> str | None:
 
 
 def _configurations(directory: Path) -> dict[Path, str]:
-    files = sorted(file for file in directory.glob("*.y*ml") if file.is_file())
+    files = sorted(file for file in directory.glob("*") if file.is_file() and file.stat().st_size <= _LARGEST)
     texts = {file: _read(file) for file in files}
     return {file: text for file, text in texts.items() if "kubeadm.k8s.io" in text}
 
@@ -77,12 +81,14 @@ def _cluster_configuration(texts: t.Mapping[Path, str], file: Path) -> str | Non
 
 
 def _patches(directory: Path) -> list[Path]:
-    found = directory.glob("kube-apiserver*") if directory.is_dir() else []
+    found = directory.rglob("kube-apiserver*") if directory.is_dir() else []
     return sorted(path for path in found if path.suffix in _SUFFIXES and path.is_file())
 
 
 def _obstacle(directory: Path) -> str:
-    """Return why no file can be written to a directory, which need not be there yet; empty where one can."""
+    """Return why no file can be put in a directory for kubeadm, which need not be there yet; empty where one can."""
+    if directory.is_symlink():
+        return f"{directory} is a symbolic link, which kubeadm takes for no directory"
     for place in [directory, *directory.parents]:
         if place.exists():
             if not place.is_dir():

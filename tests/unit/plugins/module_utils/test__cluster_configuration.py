@@ -239,7 +239,6 @@ def test_what_cannot_be_read(text: str, says: str) -> None:
         f"{HEAD}scheduler:\n  extraArgs: &a\n  - {{name: v, value: '4'}}\napiServer:\n  extraArgs: *a\n",
         f"{HEAD}apiServer: &a\n  certSANs: [x]\ncontrollerManager: *a\n",
         f"{HEAD}apiServer:\n  extraArgs:\n  - name: {ISSUER}\n    value: &a x\n  - name: another\n    value: *a\n",
-        f"{HEAD}apiServer:\n  extraArgs:\n  -\n    name: {ISSUER}\n    value: x\n",
     ],
 )
 def test_what_cannot_be_changed_alone_is_refused(text: str) -> None:
@@ -247,6 +246,42 @@ def test_what_cannot_be_changed_alone_is_refused(text: str) -> None:
         InputError, match=r"does not let service-account-issuer, service-account-jwks-uri alone be changed"
     ):
         parse(text).with_extra_args(LIST)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{HEAD}clusterName: a\t# by hand\napiServer:\n  extraArgs:\n  - name: v\t# more\n    value: '4'\t\n",
+        f"{HEAD}clusterName:\t12e4\n",
+        f"{HEAD}networking: {{dnsDomain:\tcluster.local}}\napiServer:\t{{}}\n",
+        f'{{\n\t"apiVersion": "{V1BETA4}",\n\t"kind": "ClusterConfiguration",\n\t"clusterName": "ä"\n}}\n',
+        f"{HEAD}apiServer:\n  extraArgs:\n  - {{name: {ISSUER},\tvalue: '{OLD}'}}\n  - {{name: v, value:\t'4'}}\n",
+    ],
+)
+def test_tabs_that_go_takes_stay(text: str) -> None:
+    after = parse(text).with_extra_args(LIST)
+    assert after.count("\t") == text.count("\t")
+    assert {**parse(text).extra_args, **LIST} == parse(after).extra_args
+    assert parse(after).with_extra_args(LIST) == after
+    assert parse(after).with_extra_args({**LIST, **parse(text).extra_args, JWKS_URI: []}).count(NEW) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "dash",
+    ["  -\n    ", "  -  \n    ", "  - # of the auditors - since 2024\n    ", "  -\n\n    # why\n    ", "  -\r\n    "],
+)
+def test_entries_below_their_dash(dash: str) -> None:
+    text = f"{HEAD}apiServer:\n  extraArgs:\n{dash}name: v\n    value: '4'\n{dash}name: {ISSUER}\n    value: x\n"
+    newline = "\r\n" if "\r" in dash else "\n"
+    after = parse(text).with_extra_args({ISSUER: ["x", NEW]})
+    assert after == f"{text}  - name: {ISSUER}{newline}    value: {NEW}{newline}"
+    assert parse(after).with_extra_args({ISSUER: []}) == text[: text.rindex(dash)]
+
+
+@pytest.mark.parametrize("behind", ["---\n: [ no YAML\n", "---\n# notes\n", "---\nx: &a 0123\n", "...\n"])
+def test_what_stands_behind_the_first_document_stays(behind: str) -> None:
+    for text in (HEAD, HEAD + SERVER):
+        assert parse(text + behind).with_extra_args(LIST) == parse(text).with_extra_args(LIST) + behind
 
 
 others = st.sampled_from(

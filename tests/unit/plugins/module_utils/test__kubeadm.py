@@ -89,6 +89,24 @@ def test_what_is_kept_already_is_left_as_it_is() -> None:
     assert kept(before, {ISSUER: [A], JWKS_URI: []}, ["v1.34.4"]) == Kept(before.text, ())
 
 
+@pytest.mark.parametrize("version", ["v1.34.4", "v1.34.3"])
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [("a$(NODE)", "a$$(NODE)"), ("$$", "$$$$"), ("$(A)$", "$$(A)$$"), ("US$", "US$"), ("a$b", "a$b")],
+)
+def test_what_the_kubelet_would_replace_is_escaped_once(value: str, written: str, version: str) -> None:
+    flags = {ISSUER: [A, B], "oidc-groups-prefix": [value]}
+    for before in (configuration(V1BETA4), configuration(V1BETA4, oidc_groups_prefix=f"'{written}'")):
+        outcome = kept(before, flags, [version])
+        assert parse(outcome.configuration).extra_args["oidc-groups-prefix"] == [written]
+        assert kept(parse(outcome.configuration), flags, [version]) == outcome
+    added = patched(configuration(V1BETA4), flags, {"oidc-groups-prefix": [value]}).patch
+    assert [one["value"] for one in added if "oidc" in one["value"]] == (
+        [f"--oidc-groups-prefix={written}"] if written != value else []
+    )
+    assert len(patched(configuration(V1BETA4), flags, {"oidc-groups-prefix": [written]}).patch) == 1
+
+
 @pytest.mark.parametrize(
     ("versions", "needs_patch"),
     [

@@ -144,6 +144,24 @@ def test_a_directory_that_cannot_be_written_matters_where_a_patch_is_needed(vers
 
 
 @pytest.mark.parametrize(
+    ("version", "named", "says"),
+    [
+        ("v1.34.3", ["/root/patches"], ["Set irsa_apiserver_patches_directory to /root/patches"]),
+        ("v1.34.3", ["/a", "/b"], ["names /a and /b for patches"]),
+        ("v1.34.3", ["/root/patches", "/etc/kubernetes/patches"], []),
+        ("v1.34.3", [], []),
+        ("v1.34.4", ["/root/patches"], []),
+    ],
+)
+def test_a_patch_is_where_the_configuration_says_that_patches_are(
+    version: str, named: list[str], says: list[str]
+) -> None:
+    found = problems(sources(version=version, named_directories=named), FLAGS, RELEASES, "kubeadm")
+    assert len(found) == len(says)
+    assert all(words in problem for words, problem in zip(says, found))
+
+
+@pytest.mark.parametrize(
     ("configuration", "versions", "says"),
     [
         ("apiVersion: kubeadm.k8s.io/v1beta1\nkind: ClusterConfiguration\n", RELEASES, "kubeadm config migrate"),

@@ -82,11 +82,31 @@ def test_patches_in_directories_that_a_configuration_names(
     named.mkdir()
     for name in ["kube-apiserver5+json.yaml", "kube-apiserver.json", "kube-apiserver.yml", "kube-scheduler.yaml"]:
         (named / name).write_text(name)
-    (tmp_path / "upgrade.yml").write_text(f"{INIT}---\n{stands.replace('DIR', str(named))}")
+    (named / "below").mkdir()
+    (named / "below" / "kube-apiserver+merge.yaml").write_text("below/kube-apiserver+merge.yaml")
+    (tmp_path / "upgrade.conf").write_text(f"{INIT}---\n{stands.replace('DIR', str(named))}")
     found = looked(tmp_path, capsys)
     assert found["patches_directories"] == [str(tmp_path / "patches"), str(named)]
-    read = ["kube-apiserver.json", "kube-apiserver5+json.yaml"]
+    assert found["named_directories"] == [str(named)]
+    read = ["below/kube-apiserver+merge.yaml", "kube-apiserver.json", "kube-apiserver5+json.yaml"]
     assert found["patches"] == {str(named / name): name for name in read}
+
+
+@pytest.mark.parametrize("stands", ["# directory: /old", "patches: # was {directory: /old}", "x: y\t# directory: /old"])
+def test_a_comment_names_no_directory(stands: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "kubeadm.yaml").write_text(f"{INIT}{stands}\n")
+    assert looked(tmp_path, capsys)["named_directories"] == []
+
+
+def test_a_large_file_is_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dump").write_text(f"{INIT}patches: {{directory: /old}}\n" + "#" * (1 << 20))
+    assert looked(tmp_path, capsys)["named_directories"] == []
+
+
+def test_a_link_is_no_directory_to_kubeadm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "patches").symlink_to("elsewhere")
+    assert looked(tmp_path, capsys)["obstacle"].startswith(f"{tmp_path}/patches is a symbolic link")
 
 
 def test_why_a_directory_cannot_be_written(

@@ -71,6 +71,8 @@ def test_a_value_from_elsewhere_is_what_the_process_shows(source: dict[str, t.An
         ({}, "KUBERNETES_SERVICE_HOST", True),
         ({}, "KUBERNETES_PORT_443_TCP_ADDR", True),
         ({}, "KUBE_DNS_SERVICE_PORT_DNS_TCP", True),
+        ({}, "KUBE_DNS_PORT_53_UDP", True),
+        ({}, "KUBE_DNS_PORT_9153_TCP_ADDR", True),
         ({}, "SERVICE_HOST", False),
         ({}, "NODE_PORT", False),
         ({"env": [{"name": "KUBERNETES_SERVICE_HOST", "value": "x"}]}, "KUBERNETES_SERVICE_HOST", False),

@@ -12,10 +12,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion impor
     escaped,
     expanded,
     filled,
+    protected,
     references,
     shown,
 )
 
+TEXTS = st.lists(st.sampled_from(["$", "(", ")", "A", "x", "$(A)", "$$"])).map("".join)
 VALUES = {"A": "1", "B": "$(A)", "EMPTY": "", "A B": "odd"}
 
 
@@ -97,3 +99,13 @@ def test_flags_are_those_of_a_process_whatever_the_values_are(pieces: list[list[
     configured = {str(number): ["".join(piece)] for number, piece in enumerate([["$(IP)"], ["$(NODE)"], *pieces])}
     running = filled(configured, {"IP": address, "NODE": node})
     assert filled(configured, shown(configured, running, ("IP", "NODE"))) == running
+
+
+@given(TEXTS, st.dictionaries(st.just("A"), TEXTS))
+def test_a_protected_text_reaches_the_program_whatever_variables_there_are(text: str, values: dict[str, str]) -> None:
+    assert expanded(protected(text), values) == text
+
+
+@pytest.mark.parametrize("text", ["", "https://a.example.com/x$y", "US$", "$(open", "a$b$c"])
+def test_what_the_kubelet_leaves_alone_is_not_escaped(text: str) -> None:
+    assert protected(text) == text

@@ -288,6 +288,34 @@ def test_a_copy_that_the_kubelet_would_run_is_seen_however_it_is_written(text: s
     assert same_pod({"/m/k.yaml": KUBEADM, "/m/copy": text}, "/m/k.yaml") == ["/m/copy"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        KUBEADM.replace("  namespace: kube-system\n", "  namespace: kube-system\t# of ours\n", 1),
+        KUBEADM.replace("  annotations:\n", "  annotations:\n    a:\t'é'\n", 1),
+        json.dumps(yaml.safe_load(KUBEADM), indent="\t"),
+    ],
+    ids=["before a comment", "before a value", "JSON"],
+)
+def test_tabs_that_the_kubelet_takes_stay(text: str) -> None:
+    after = annotated(parsed(parsed(text).with_flags({"v": ["2"]})), NAME, "1")
+    assert parsed(after).flags == {**parsed(KUBEADM).flags, "v": ["2"]}
+    assert text.count("\t") <= after.count("\t") <= text.count("\t") + 2
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "=", "0o9", "1_0", "12:30:45", "!!int x", "9" * 5000])
+def test_values_that_python_would_make_objects_of_stay(value: str) -> None:
+    text = KUBEADM.replace("  annotations:\n", f"  annotations:\n    a: {value}\n", 1)
+    after = annotated(parsed(parsed(text).with_flags({"v": ["2"]})), NAME, "1")
+    assert f"    a: {value}\n" in after
+    assert parsed(after).flags == {**parsed(KUBEADM).flags, "v": ["2"]}
+
+
+def test_a_file_of_another_version_is_no_pod_to_the_kubelet() -> None:
+    copies = {f"/m/{version}": KUBEADM.replace("apiVersion: v1", f"apiVersion: {version}") for version in ("v2", "v1")}
+    assert same_pod({"/m/k.yaml": KUBEADM, **copies}, "/m/k.yaml") == ["/m/v1"]
+
+
 def test_of_equal_keys_the_last_one_counts_and_is_changed() -> None:
     text = KUBEADM.replace("  - command:\n", "  - command: [kube-apiserver, --v=9]\n    command:\n")
     text = text.replace("  annotations:\n", f"  annotations: {{{NAME}: '0'}}\n  annotations:\n")

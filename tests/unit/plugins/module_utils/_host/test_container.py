@@ -72,6 +72,33 @@ def test_a_link_is_followed_as_the_container_sees_it(proc: Path, target: str) ->
     assert (file.name, file.path.read_text()) == (f"{proc}/keys/sa.pub", "key")
 
 
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("keys/current", "/keys/v2"),  # on the way to the file
+        ("keys/current", "v2"),
+        ("keys/current", "../own/../keys/v2"),
+        ("root/image/current", "/keys/v2"),  # in the image, to a volume
+    ],
+)
+def test_links_on_the_way_are_followed_as_the_container_sees_them(proc: Path, link: str, target: str) -> None:
+    (proc / "keys" / "v2").mkdir(parents=True)
+    (proc / "keys" / "v2" / "sa.pub").write_text("key")
+    (proc / link).symlink_to(target)
+    flag = f"/{link.removeprefix('root/')}/sa.pub"
+    assert of(proc).file(flag).path.read_text() == "key"
+
+
+@pytest.mark.parametrize("mount", ["mountPath: /one/sa.pub", "mountPath: /one, subPath: ''"])
+def test_links_of_the_host_in_the_path_of_a_volume_are_its_own(proc: Path, mount: str) -> None:
+    (proc / "srv").mkdir()
+    (proc / "srv" / "sa.pub").write_text("key")
+    is_file = "sa.pub" in mount
+    (proc / "keys").symlink_to(proc / "srv" / "sa.pub" if is_file else proc / "srv")
+    text = MANIFEST.replace("mountPath: /keys", mount)
+    assert of(proc, text).file("/one/sa.pub").path.read_text() == "key"
+
+
 def test_links_in_a_circle_end(proc: Path) -> None:
     (proc / "keys").mkdir()
     (proc / "keys" / "a").symlink_to("/keys/b")
