@@ -61,7 +61,7 @@ def _pod(node: yaml.Node | None, source: str) -> yaml.MappingNode:
 
 def first_node(text: str) -> yaml.Node | None:
     """Return the first document of a text, with the places of its parts; raises yaml.YAMLError."""
-    return t.cast("t.Optional[yaml.Node]", _first(yaml.compose_all, text))
+    return t.cast("yaml.Node | None", _first(yaml.compose_all, text))
 
 
 def first_document(text: str) -> t.Any:  # noqa: ANN401 -- whatever YAML holds
@@ -83,10 +83,14 @@ def _go_like() -> type[yaml.SafeLoader]:
     return t.cast("type[yaml.SafeLoader]", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
+def _text(_loader: yaml.SafeLoader, node: yaml.Node) -> str:
+    return str(node.value)
+
+
 def _with_texts(base: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
     loader = t.cast("type[yaml.SafeLoader]", type("Texts", (base,), {}))
     for name in _OBJECTS:
-        loader.add_constructor(f"tag:yaml.org,2002:{name}", base.construct_scalar)
+        loader.add_constructor(f"tag:yaml.org,2002:{name}", _text)
     return loader
 
 
