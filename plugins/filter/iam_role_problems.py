@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible.utils.display import Display
@@ -100,6 +99,18 @@ _value:
 _SOME_ACCOUNT = "0" * 12
 
 
+def _plain(value: object) -> object:
+    """Return a value of a template without its ties to all variables of the host: the validation copies what it gets.
+
+    What YAML has read as a number, a boolean or a time is still one, as a key, too.
+    """
+    if isinstance(value, t.Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
 def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     roles: t.Sequence[t.Mapping[str, t.Any]],
     *,
@@ -116,8 +127,7 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     of_region = "" if around else partition(region).name
     # Without a provider and its partition, what depends on them is not looked at.
     arns = () if around else (provider_arn(issuer, partition=of_region, account=_SOME_ACCOUNT),)
-    # Values of a template are bound to all variables of the host, and the validation copies what it is given.
-    plain = json.loads(json.dumps(roles, default=str))
+    plain = t.cast("list[t.Any]", _plain(roles))
     settings = Settings(
         cluster, of_region, "", arns, audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
     )

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 
 Context = t.Mapping[str, t.Sequence[str]]
 """What a request carries: the values of each condition key, whose name is in lower case."""
@@ -31,7 +31,9 @@ _VARIABLE: t.Final = re.compile(r"\$\{([^}]*)\}")
 
 
 def text(value: object) -> str:
-    """Return a value of a policy as IAM compares it: JSON's true and false are the texts."""
+    """Return a value of a policy as IAM compares it: JSON's true and false are the texts, times have a T."""
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -72,6 +74,26 @@ def _ordered(prefix: str, read: t.Callable[[str], t.Any]) -> dict[str, Match]:
         f"{prefix}greaterthanequals": lambda wanted, found: read(found) >= read(wanted),
     }
 
+
+# As IAM spells them; it tells upper from lower case.
+OPERATORS: t.Final = (
+    *(f"{kind}{form}" for kind in ("String", "Arn") for form in ("Equals", "NotEquals", "Like", "NotLike")),
+    *(
+        "StringEqualsIgnoreCase",
+        "StringNotEqualsIgnoreCase",
+        "Bool",
+        "BinaryEquals",
+        "IpAddress",
+        "NotIpAddress",
+        "Null",
+    ),
+    *(
+        f"{kind}{form}"
+        for kind in ("Numeric", "Date")
+        for form in ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+    ),
+)
+_SPELT: t.Final = re.compile(rf"(?:ForAnyValue:|ForAllValues:)?(?:{'|'.join(OPERATORS)})(?:IfExists)?")
 
 _POSITIVE: t.Final[dict[str, Match]] = {
     "stringequals": lambda wanted, found: wanted == found,
@@ -115,6 +137,11 @@ class Operator:
         """Tell whether it holds only for a request that carries the key with one of the values."""
         return not (self.negated or self.if_exists or self.quantifier == "forallvalues" or self.name == "null")
 
+    @property
+    def of_texts(self) -> bool:
+        """Tell whether it compares texts, ARNs or addresses: no numbers, times or booleans."""
+        return self.name.startswith(("string", "arn")) or "ipaddress" in self.name
+
 
 def operator(name: str) -> Operator | None:
     """Return the operator of this name, or None when IAM has no such operator."""
@@ -124,6 +151,11 @@ def operator(name: str) -> Operator | None:
     if found["name"] not in {"null", *_POSITIVE, *_NEGATED}:
         return None
     return Operator(found["name"], found["name"] in _NEGATED, bool(found["if_exists"]), found["set"] or "")
+
+
+def is_spelt(name: str) -> bool:
+    """Tell whether IAM has an operator of exactly this name."""
+    return _SPELT.fullmatch(name) is not None and operator(name) is not None
 
 
 def is_unknown(key: str, context: Context) -> bool:
@@ -188,4 +220,15 @@ def _matches(asked: Operator, wanted: t.Iterable[str], found: str) -> bool:
     return any(map(one, wanted))
 
 
-__all__: t.Final = ("Context", "Operator", "holds", "is_unknown", "like", "operator", "text", "texts")
+__all__: t.Final = (
+    "OPERATORS",
+    "Context",
+    "Operator",
+    "holds",
+    "is_spelt",
+    "is_unknown",
+    "like",
+    "operator",
+    "text",
+    "texts",
+)

@@ -12,6 +12,7 @@ import json
 import re
 import typing as t
 from collections import Counter
+from datetime import date
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -20,7 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
     tag_problems,
     tag_warnings,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._conditions import operator, text
+from ansible_collections.onprem.irsa.plugins.module_utils._conditions import OPERATORS, is_spelt, operator, text
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, nearest
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     INLINE_LIMIT,
@@ -36,6 +37,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust import merge, n
 from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import (
     is_unquoted,
     unquoted_hint,
+    unquoted_key_problems,
     unquoted_problem,
 )
 
@@ -73,6 +75,13 @@ _AUDIENCE = re.compile(r"[^\s*?]{1,255}")
 _VERSIONS = ("2012-10-17", "2008-10-17")
 _DOCUMENT = {"Version", "Id", "Statement"}
 _STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+# IAM API reference, PutRolePolicy, and what it answers: MalformedPolicyDocument.
+_ACTION = (re.compile(r"\*|[A-Za-z0-9*?.-]+:[^:]*"), "* or SERVICE:ACTION, as in s3:GetObject")
+_FORMS = {
+    "Sid": (re.compile(r"[0-9A-Za-z]*"), "letters and digits alone, in quotes"),
+    "Action": _ACTION,
+    "NotAction": _ACTION,
+}
 _SESSION = range(3600, 43201)
 _LIMITS = range(1, 4097)
 
@@ -155,7 +164,7 @@ def read_items(raw: t.Sequence[object], settings: Settings) -> tuple[list[Item],
         known = {name: value for name, value in entry.items() if name in ROLE_OPTIONS}
         validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(known)
         item = _complete(validated.validated_parameters)
-        found += [f"{message}." for message in validated.error_messages]
+        found += _type_problems(validated.error_messages, found)
         # Of values of a wrong type nothing more can be said.
         found = found or [*_own_problems(item, settings), *_trust_problems(item, settings)]
         label = f"Role {entry['name']!r}" if entry.get("name") else f"Role number {number}"
@@ -183,12 +192,35 @@ def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
         value = entry.get(option)
         if spec["type"] == "str":
             given = [value]
+        elif spec.get("elements") == "str":
+            given = value if isinstance(value, list) else [value]
         else:
-            given = value if spec.get("elements") == "str" and isinstance(value, list) else []
+            given = []
         problems += [unquoted_problem(option, each) for each in given if is_unquoted(each)]
-    if isinstance(entry.get("max_session_duration"), bool):
-        problems.append("max_session_duration must be a number of seconds, and YAML has read a boolean. Correct it.")
-    return problems
+    for option in ("tags", "inline_policies"):
+        problems += unquoted_key_problems(option, entry.get(option))
+    problems += [unquoted_problem(what, value) for what, value in _compared_as_texts(entry) if isinstance(value, float)]
+    return [*problems, *_session_problems(entry.get("max_session_duration"))]
+
+
+def _session_problems(value: object) -> list[str]:
+    if isinstance(value, bool):
+        return ["max_session_duration must be a number of seconds, and YAML has read a boolean. Correct it."]
+    try:
+        whole = value is None or float(str(value)).is_integer()
+    except (ValueError, OverflowError):
+        whole = False
+    return (
+        []
+        if whole
+        else [f"max_session_duration {value!r} must be a whole number of seconds (int), as in 3600. Correct it."]
+    )
+
+
+def _type_problems(messages: t.Iterable[str], told: t.Iterable[str]) -> list[str]:
+    """Return what the validation says, but for options of which more is told already."""
+    options = {problem.split()[0] for problem in told}
+    return [f"{message}." for message in messages if options.isdisjoint(re.findall(r"\w+", message))]
 
 
 def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
@@ -204,7 +236,44 @@ def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
 def unquoted_warnings(raw: t.Iterable[object]) -> list[str]:
     """Say which values of the roles, as they were written, are taken and may be another text than was meant."""
     roles = [entry for entry in raw if isinstance(entry, t.Mapping)]
-    return [f"Role {entry.get('name')!r}: {line}" for entry in roles for line in tag_warnings(entry.get("tags"))]
+    return [
+        f"Role {entry.get('name')!r}: {line}"
+        for entry in roles
+        for line in [*tag_warnings(entry.get("tags")), *_condition_warnings(entry)]
+    ]
+
+
+def _condition_warnings(entry: t.Mapping[str, t.Any]) -> list[str]:
+    return [
+        f"{unquoted_problem(what, value)} It is taken as {value!s}."
+        for what, value in _compared_as_texts(entry)
+        if isinstance(value, int) and not isinstance(value, bool)
+    ]
+
+
+def _compared_as_texts(entry: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, t.Any]]:
+    """Return each value, and what it is called, with which conditions of a role compare texts, such as account ids."""
+    policies = entry.get("inline_policies")
+    documents = policies.items() if isinstance(policies, t.Mapping) else []
+    yield from _values_of_texts("conditions", entry.get("conditions"))
+    for policy, document in documents:
+        for statement in _statements(document):
+            condition = statement.get("Condition") if isinstance(statement, t.Mapping) else None
+            yield from _values_of_texts(f"inline policy {policy!r}: Condition", condition)
+
+
+def _statements(document: object) -> list[t.Any]:
+    found = document.get("Statement", []) if isinstance(document, t.Mapping) else []
+    return found if isinstance(found, list) else [found]
+
+
+def _values_of_texts(what: str, conditions: object) -> t.Iterator[tuple[str, t.Any]]:
+    for name, keys in conditions.items() if isinstance(conditions, t.Mapping) else ():
+        asked = operator(str(name))
+        if asked is not None and asked.of_texts and isinstance(keys, t.Mapping):
+            for key, value in keys.items():
+                values = value if isinstance(value, list) else [value]
+                yield from ((f"{what}: {name} {key}", each) for each in values)
 
 
 def _document(value: object) -> object:
@@ -314,10 +383,11 @@ def _document_problems(document: object) -> list[str]:
             f"has the Version {version!r}, and IAM knows {' and '.join(_VERSIONS)} (of the policy language, not of the "
             'policy). Write Version: "2012-10-17".'
         )
-    statements = document["Statement"]
-    for number, statement in enumerate(statements if isinstance(statements, list) else [statements], start=1):
+    statements = _statements(document)
+    for number, statement in enumerate(statements, start=1):
         problems += _statement_problems(f"statement {number}", statement)
-    return problems
+    sids = [str(each["Sid"]) for each in statements if isinstance(each, dict) and each.get("Sid")]
+    return problems + _duplicate_problems("Sid of statements", sids)
 
 
 def _element_problems(where: str, given: t.Mapping[str, t.Any], known: t.Collection[str]) -> list[str]:
@@ -340,6 +410,13 @@ def _statement_problems(where: str, statement: object) -> list[str]:
         for name in ("Action", "Resource")
         if bool(statement.get(name)) == bool(statement.get(f"Not{name}"))
     ]
+    for name, (form, says) in _FORMS.items():
+        given = statement.get(name, [])
+        problems += [
+            f"{where} has the {name} {value!r}, and must have {says}. Correct it."
+            for value in (given if isinstance(given, list) else [given])
+            if not isinstance(value, str) or form.fullmatch(value) is None
+        ]
     condition = statement.get("Condition")
     return problems + (_condition_problems(f"{where}: Condition", condition) if condition is not None else [])
 
@@ -348,23 +425,36 @@ def _condition_problems(what: str, conditions: object) -> list[str]:
     """Say which rule of the grammar a Condition block breaks."""
     if not isinstance(conditions, t.Mapping):
         return [f"{what} must be a mapping of operators, each to a mapping of keys to values. Correct it."]
-    problems = []
+    problems = unquoted_key_problems(what, conditions)
     for name, keys in conditions.items():
-        if operator(str(name)) is None:
-            problems.append(f"{what} has the operator {name!r}, which IAM does not have. Correct it.")
+        if not isinstance(name, str):
+            continue
+        if not is_spelt(name):
+            hint = nearest(name, OPERATORS) or "Correct it."
+            problems.append(f"{what} has the operator {name!r}, which IAM does not have (in this spelling). {hint}")
         if not isinstance(keys, t.Mapping) or not keys:
             problems.append(f"{what}: {name} must be a mapping of condition keys to values. Correct it.")
             continue
-        problems += [
-            f"{what}: {name} {key} must have a text, or a list of texts, as its value. Correct it."
-            for key, value in keys.items()
-            if value in ([], None) or not all(_is_scalar(v) for v in (value if isinstance(value, list) else [value]))
-        ]
+        for key, value in keys.items():
+            problems += _value_problems(f"{what}: {name} {key}", name, str(key), value)
     return problems
 
 
+def _value_problems(what: str, name: str, key: str, value: object) -> list[str]:
+    """Say what is wrong with the key and the values of one condition, which WHAT names."""
+    values = value if isinstance(value, list) else [value]
+    if ":" not in key:
+        return [f"{what} must begin with a service and a colon, as in aws:SourceIp. Correct it."]
+    if not values or not all(map(_is_scalar, values)):
+        return [f"{what} must have a text, or a list of texts, as its value. Correct it."]
+    asked = operator(name)
+    if asked is not None and asked.name == "null" and not {text(each).lower() for each in values} <= {"true", "false"}:
+        return [f"{what} must be true or false. Correct it."]
+    return []
+
+
 def _is_scalar(value: object) -> bool:
-    return isinstance(value, (str, bool, int, float))
+    return isinstance(value, (str, bool, int, float, date))
 
 
 def _trust_condition_problems(conditions: t.Mapping[str, t.Any]) -> list[str]:

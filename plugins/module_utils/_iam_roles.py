@@ -24,6 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaErr
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import (
     Policy,
     Trust,
+    lets_in,
     merge,
     prune,
     refuse_oversize,
@@ -273,7 +274,7 @@ def _plan_absent(item: Item, arn: str, observed: Role | None, settings: Settings
         return RolePlan(item, "none", arn, observed, observed)
     _refuse_foreign(item, observed, settings)
     rest = prune(policy, [*settings.own_provider_arns, *_kin(item, observed, settings)])
-    if not rest.get("Statement"):
+    if not lets_in(rest):
         _refuse_in_use(observed)
         return RolePlan(item, "delete", arn, observed, None, tuple(_deletion(observed, settings)))
     if not trusted and trusted_providers(rest):

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trust policies: which service accounts may assume a role. PRIVATE to the collection: it may change without notice.
 
-One of our statements is one that allows sts:AssumeRoleWithWebIdentity to our identity providers and to nobody else,
-whatever its conditions are, or one whose conditions ask for a claim of our issuer, whoever its principals are: nobody
-else can meet them. So a statement that lost its audience, or was given a principal more, is found and repaired: it is
-made to name the audiences and service accounts that are asked for and nobody else, and what narrows it further stays.
+One of our statements is one that allows something to our identity providers and to nobody else, whatever its actions
+and conditions are, or one that allows sts:AssumeRoleWithWebIdentity and whose conditions ask for a claim of our issuer,
+whoever its principals are: nobody else can meet them. So a statement that lost its audience, or was given a principal
+more, is found and repaired: it is made to name the audiences and service accounts that are asked for and nobody else,
+and what narrows it further stays.
 Every other statement belongs to somebody else and is kept as it is, to the letter.
 
 Sources: IAM User Guide, "IAM JSON policy elements reference", "Policy evaluation logic" and "Available keys for AWS
@@ -80,8 +81,12 @@ def issuer_of(provider_arn: str) -> str:
 
 
 def names_token(key: str) -> bool:
-    """Tell whether a condition key is about the audience or the subject of a token, of whatever issuer."""
-    return key.lower().endswith((":aud", ":sub"))
+    """Tell whether a condition key is about the audience or the subject of a token, of whatever issuer.
+
+    It begins with the issuer's host. Others may end alike, such as C(aws:RequestTag/team:sub) and C(saml:sub).
+    """
+    issuer, _colon, claim = key.lower().partition(":")
+    return "." in issuer and claim in {"aud", "sub"}
 
 
 def build(trust: Trust) -> Statement:
@@ -181,6 +186,11 @@ def trusts(policy: Policy, provider_arn: str) -> bool:
         and (provider_arn in _federated(statement) or _is_ours(statement, [provider_arn]))
         for statement in _statements(policy)
     )
+
+
+def lets_in(policy: Policy | None) -> bool:
+    """Tell whether any statement allows anything to anybody: a Deny alone keeps everybody out."""
+    return any(statement.get("Effect") == "Allow" for statement in _statements(policy))
 
 
 def trusted_providers(policy: Policy | None) -> list[str]:
@@ -317,10 +327,11 @@ def _demands(statement: Statement, provider_arn: str) -> bool:
 
 
 def _is_ours(statement: Statement, provider_arns: t.Collection[str]) -> bool:
-    if statement.get("Effect") != "Allow" or not _action_matches(statement):
+    if statement.get("Effect") != "Allow":
         return False
-    return _is_alone(statement, provider_arns) or any(
-        _principal_matches(statement, arn) and _demands(statement, arn) for arn in provider_arns
+    return _is_alone(statement, provider_arns) or (
+        _action_matches(statement)
+        and any(_principal_matches(statement, arn) and _demands(statement, arn) for arn in provider_arns)
     )
 
 
@@ -338,7 +349,7 @@ def _lists_token(name: str, key: str, value: object) -> bool:
     asked = operator(name)
     if not names_token(key) or (asked is not None and asked.negated):
         return False
-    return asked is None or asked.name != "null" or texts(value)[:1] != ["false"]
+    return asked is None or asked.name != "null" or [each.lower() for each in texts(value)[:1]] != ["false"]
 
 
 def _narrowing(statement: Statement) -> dict[str, dict[str, t.Any]]:
@@ -357,19 +368,20 @@ def _names(statement: Statement, claim: str, value: str) -> bool:
         for name, key, values in _conditions(statement)
         if key.lower().endswith(f":{claim}") and _lists_token(name, key, values)
     ]
-    return not listed or any(
-        like(each, value) if "like" in name.lower() else each == value for name, values in listed for each in values
-    )
+    return not listed or any(_lists(name, values, value) for name, values in listed)
 
 
 def _repaired(mine: t.Sequence[Statement], trust: Trust) -> list[Statement]:
-    """Return the statements that grant a trust, for those of ours that are about its provider."""
+    """Return the statements that grant a trust, for those of ours that are about its provider.
+
+    One that lets nobody assume the role, such as one for C(sts:TagSession) alone, has no part in them.
+    """
     groups: dict[str, list[Statement]] = {}
-    for statement in mine:
+    for statement in filter(_action_matches, mine):
         narrowing = trust.conditions if trust.conditions is not None else _narrowing(statement)
         groups.setdefault(json.dumps(_normal(narrowing), sort_keys=True), []).append(statement)
     if len(groups) <= 1:
-        return [_repaired_group(list(mine), trust)]
+        return [_repaired_group([statement for group in groups.values() for statement in group], trust)]
     homes = {
         key: [a for a in trust.service_accounts if any(_names(s, "sub", subject(a)) for s in group)]
         for key, group in groups.items()
@@ -402,13 +414,12 @@ def _repaired_group(group: list[Statement], trust: Trust) -> Statement:
 
 def _let_in(statement: Statement, trust: Trust, provider_arns: t.Collection[str]) -> list[str]:
     """Return a line for each way in which a statement grants more than a trust."""
-    more = [
-        *_more_principals(statement, provider_arns),
-        *_more_actions(statement, trust),
-        *_more_values(statement, "aud", "the audience", trust.audiences),
-        *_more_values(statement, "sub", "the subject", [subject(account) for account in trust.service_accounts]),
-    ]
-    return [f"removed: it let in {each}" for each in more]
+    more = [*_more_principals(statement, provider_arns), *_more_actions(statement, trust)]
+    impossible = _of_other_issuers(statement)
+    if _action_matches(statement) and not impossible:
+        more += _more_values(statement, "aud", "the audience", trust.audiences)
+        more += _more_values(statement, "sub", "the subject", [subject(account) for account in trust.service_accounts])
+    return [*(f"removed: it let in {each}" for each in more), *impossible]
 
 
 def _more_principals(statement: Statement, provider_arns: t.Collection[str]) -> list[str]:
@@ -430,21 +441,47 @@ def _more_actions(statement: Statement, trust: Trust) -> list[str]:
 
 def _more_values(statement: Statement, claim: str, what: str, wanted: t.Collection[str]) -> list[str]:
     """Return what a statement lets in by a claim beyond what is wanted."""
-    issuers = tuple(f"{issuer_of(str(arn))}:{claim}".lower() for arn in _federated(statement))
     listed = [
         (name, texts(values))
         for name, key, values in _conditions(statement)
-        if (key.lower() in issuers or not issuers)
-        and _lists_token(name, key, values)
-        and key.lower().endswith(f":{claim}")
+        if key.lower().endswith(f":{claim}") and _lists_token(name, key, values)
     ]
-    demanded = [(name, values) for name, values in listed if getattr(operator(name), "demands", False)]
+    demanded = [(name.lower(), values) for name, values in listed if getattr(operator(name), "demands", False)]
     if not demanded:
         also = " (a token without one, too)" if listed else ""
         return [f"every token, whatever {what} is{also}"]
-    exact = "".join(name for name, _values in demanded).lower()
+    exact = "".join(name for name, _values in demanded)
     how = " like" if "like" in exact else " in whatever case" if "ignorecase" in exact else ""
-    return [f"{what}{how} {value}" for _name, values in demanded for value in values if value not in wanted]
+    return [f"{what}{how} {value}" for value in _met(demanded) if value not in wanted or "case" in how]
+
+
+def _met(demanded: t.Sequence[tuple[str, list[str]]]) -> list[str]:
+    """Return the values that meet all of these conditions on one claim: names where one lists names, else patterns."""
+    names = [values for name, values in demanded if "like" not in name]
+    return [
+        value
+        for value in dict.fromkeys(
+            value for values in names[:1] or [each for _name, each in demanded] for value in values
+        )
+        if not names or all(_lists(name, values, value) for name, values in demanded)
+    ]
+
+
+def _lists(name: str, values: t.Iterable[str], value: str) -> bool:
+    return any(like(each, value) if "like" in name.lower() else each == value for each in values)
+
+
+def _of_other_issuers(statement: Statement) -> list[str]:
+    """Return a line for each condition that asks for a claim of an issuer for which the statement has no provider."""
+    issuers = {issuer_of(str(arn)).lower() for arn in _federated(statement)}
+    return [
+        f"removed: the condition {name} {key} {', '.join(texts(value))}, which no token that it is for meets"
+        for name, key, value in _conditions(statement)
+        if issuers
+        and names_token(key)
+        and key.lower().rpartition(":")[0] not in issuers
+        and getattr(operator(name), "demands", False)
+    ]
 
 
 def _dropped_conditions(statement: Statement, trust: Trust) -> list[str]:
@@ -506,6 +543,7 @@ __all__: t.Final = (
     "build",
     "evaluate",
     "issuer_of",
+    "lets_in",
     "merge",
     "names_token",
     "parse",

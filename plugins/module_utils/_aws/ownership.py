@@ -8,7 +8,11 @@ import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import is_unquoted, unquoted_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import (
+    is_unquoted,
+    unquoted_key_problems,
+    unquoted_problem,
+)
 
 # The tag that everything carries which the collection makes on AWS; its value is the cluster's name.
 CLUSTER_TAG: t.Final = "onprem.irsa/cluster"
@@ -45,19 +49,21 @@ def wanted_tags(
     IGNORE_CASE is IAM's rule for roles, whose keys differ by more than case: a key stays as it is spelt now.
     """
     keep_all = given is None or not purge
-    spelt = {key.lower(): key for key in current} if ignore_case else {}
+    spelt = {_folded(key, ignore_case=True): key for key in current} if ignore_case else {}
     ours = {_folded(CLUSTER_TAG, ignore_case=ignore_case)}
     kept = {
         key: value
         for key, value in current.items()
         if (keep_all or key.startswith("aws:")) and _folded(key, ignore_case=ignore_case) not in ours
     }
-    wanted = {spelt.get(str(key).lower(), str(key)): str(value) for key, value in (given or {}).items()}
+    wanted = {
+        spelt.get(_folded(str(key), ignore_case=True), str(key)): str(value) for key, value in (given or {}).items()
+    }
     return {**kept, **wanted, CLUSTER_TAG: cluster}
 
 
 def _folded(key: str, *, ignore_case: bool) -> str:
-    return key.lower() if ignore_case else key
+    return key.casefold() if ignore_case else key
 
 
 def tag_changes(
@@ -71,14 +77,16 @@ def tag_changes(
 
 def tag_problems(tags: t.Mapping[str, t.Any] | None, *, ignore_case: bool = False) -> list[str]:
     """Say which of AWS's rules the tags break, and how to fix it; IGNORE_CASE as in wanted_tags()."""
-    problems = []
+    problems = unquoted_key_problems("tags", tags)
     if len(tags or {}) > _MAX_TAGS:
         problems.append(f"there are {len(tags or {})} tags, and IAM takes {_MAX_TAGS} beside ours. Remove some.")
     for key, value in (tags or {}).items():
-        if _TAG_KEY.fullmatch(str(key)) is None:
+        if not is_unquoted(key) and _TAG_KEY.fullmatch(str(key)) is None:
             problems.append(f"tag key {key!r} must be 1 to 128 letters, digits, blanks and _.:/=+-@. Rename it.")
         # A whole number is mostly what it looks like, so that it is taken (see tag_warnings).
-        if isinstance(value, (bool, float)):
+        if value is None:
+            problems.append(f"tag {key} has no value: null. Give it one, or an empty text in quotes.")
+        elif is_unquoted(value) and (isinstance(value, bool) or not isinstance(value, int)):
             problems.append(unquoted_problem(f"tag {key}", value))
         elif _TAG_VALUE.fullmatch(str(value)) is None:
             problems.append(
@@ -95,7 +103,7 @@ def tag_problems(tags: t.Mapping[str, t.Any] | None, *, ignore_case: bool = Fals
 def _same_key_problems(tags: t.Mapping[str, t.Any]) -> list[str]:
     spelt: dict[str, list[str]] = {}
     for key in map(str, tags):
-        spelt.setdefault(key.lower(), []).append(key)
+        spelt.setdefault(_folded(key, ignore_case=True), []).append(key)
     return [
         f"the tag keys {', '.join(keys)} differ by case alone, and IAM takes them for one key of a role. Keep one."
         for keys in spelt.values()
@@ -109,7 +117,7 @@ def tag_warnings(tags: t.Mapping[str, t.Any] | None) -> list[str]:
     return [
         f"{unquoted_problem(f'tag {key}', value)} It is taken as {str(value)!r}."
         for key, value in given.items()
-        if is_unquoted(value) and not isinstance(value, (bool, float))
+        if isinstance(value, int) and not isinstance(value, bool)
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime, timezone
 
 import pytest
 from ansible.utils.display import Display
@@ -73,6 +74,18 @@ def test_a_whole_number_as_a_tag_is_taken_with_a_warning(monkeypatch: pytest.Mon
     [line] = warned
     assert "tag cost" in line
     assert "taken as '83'" in line
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"tags": {True: "x"}}, "tags: key must be a text, and YAML has read the boolean true"),
+        ({"inline_policies": {10: {}}}, "inline_policies: key must be a text, and YAML has read the number 10"),
+        ({"description": datetime(2026, 1, 1, 9, tzinfo=timezone.utc)}, "YAML has read the time 2026-01-01T09:00:00"),
+    ],
+)
+def test_what_yaml_has_read_as_a_key_or_a_time_is_told(more: dict[str, t.Any], says: str) -> None:
+    assert says in "\n".join(problems({**GOOD, **more}))
 
 
 def test_an_annotation_names_one_role() -> None:

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import
     read_items,
     read_settings,
     refuse_other_account,
+    unquoted_warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Settings
 
@@ -57,6 +58,11 @@ def role(**options: object) -> dict[str, t.Any]:
         role(inline_policies=policy(Condition={"Bool": {"aws:SecureTransport": True}})),
         role(tags={"Team": "a", "teams": "b", "cost": 12}),
         role(session_tags=True),
+        role(tags={"since": datetime.date(2026, 1, 1)}),
+        role(max_session_duration=3600.0),
+        role(conditions={"StringEquals": {"aws:RequestTag/team:sub": "reports"}}),
+        role(conditions={"ForAllValues:StringNotEqualsIgnoreCaseIfExists": {"aws:TagKeys": ["a"]}}),
+        role(inline_policies=policy(Action=["*", "s3:*", "s3-object-lambda:Get*"], Sid="Read1")),
         {"name": "gone", "state": "absent"},
     ],
 )
@@ -65,6 +71,25 @@ def test_good_input_is_taken(good: dict[str, t.Any]) -> None:
     assert {key: item[key] for key in good if key != "inline_policies"} == {
         key: value for key, value in good.items() if key != "inline_policies"
     }
+
+
+def test_times_of_conditions_are_written_as_iam_takes_them() -> None:
+    moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+    given = {"DateLessThan": {"aws:CurrentTime": moment}, "DateGreaterThan": {"aws:CurrentTime": [moment.date()]}}
+    [item] = checked_items([role(conditions=given)], SETTINGS)
+    assert item["conditions"] == {
+        "DateLessThan": {"aws:CurrentTime": "2026-01-01T00:00:00+00:00"},
+        "DateGreaterThan": {"aws:CurrentTime": ["2026-01-01"]},
+    }
+
+
+def test_whole_numbers_that_are_compared_as_texts_are_warned_of() -> None:
+    condition = {"StringEquals": {"aws:SourceAccount": [1402433619]}, "NumericLessThan": {"s3:max-keys": 10}}
+    entry = role(conditions=condition, inline_policies=policy(Condition=condition))
+    first, second = unquoted_warnings([entry, "none"])
+    assert "conditions: StringEquals aws:SourceAccount must be a text" in first
+    assert "It is taken as 1402433619" in first
+    assert "inline policy 'p': Condition: StringEquals" in second
 
 
 def test_what_is_not_given_gets_its_default_and_text_becomes_data() -> None:
@@ -141,6 +166,31 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
         (role(tags={"ONPREM.irsa/Cluster": "x"}), ["reserved"]),
         (role(tags={"paid": True}), ["tag paid", "boolean true", "quotes"]),
         (role(tags={"release": 1.1}), ["tag release", "the number 1.1", "quotes"]),
+        (
+            role(tags={"since": datetime.datetime(2026, 1, 1, 9)}),
+            ["tag since", "the time 2026-01-01T09:00:00", "quotes"],
+        ),
+        (role(tags={"team": None}), ["tag team has no value"]),
+        (role(tags={True: "x"}), ["tags: key", "boolean true", "quotes"]),
+        (role(tags={10: "x"}), ["tags: key", "the number 10", "quotes"]),
+        (role(tags={None: "x"}), ["tags has a key", "null"]),
+        (role(tags={"straße": "a", "STRASSE": "b"}), ["straße, STRASSE", "case alone"]),
+        (role(tags={"ΤΟΠΟΣ": "a", "τοπος": "b", "τοποσ": "c"}), ["ΤΟΠΟΣ, τοπος, τοποσ"]),
+        (role(service_accounts=True), ["service_accounts must be a text", "boolean true"]),
+        (role(max_session_duration="01:00:00"), ["'01:00:00'", "whole number of seconds"]),
+        (role(max_session_duration=3600.5), ["3600.5", "whole number of seconds"]),
+        (role(inline_policies={1.1: DOCUMENT}), ["inline_policies: key", "the number 1.1"]),
+        (role(inline_policies=policy(Sid=10)), ["the Sid 10", "in quotes"]),
+        (role(inline_policies=policy(Sid="two words")), ["'two words'", "letters and digits"]),
+        (role(inline_policies=policy(Action="s3")), ["the Action 's3'", "SERVICE:ACTION"]),
+        (role(inline_policies=policy(Action=["s3:Get*", "sqs"])), ["the Action 'sqs'"]),
+        (role(inline_policies={"p": {"Statement": [{**DENY, "Sid": "A"}, {**DENY, "Sid": "A"}]}}), ["Sid", ": A"]),
+        (role(conditions={"stringequals": {"aws:X": "a"}}), ["'stringequals'", "Did you mean StringEquals?"]),
+        (role(conditions={"forAnyValue:StringEquals": {"aws:X": "a"}}), ["'forAnyValue:StringEquals'"]),
+        (role(conditions={"IpAddress": {"aws:SourceIp": 10.1}}), ["aws:SourceIp", "the number 10.1", "quotes"]),
+        (role(conditions={"StringEquals": {"SourceIp": "a"}}), ["SourceIp must begin with a service"]),
+        (role(conditions={"Null": {"aws:X": ["true", "maybe"]}}), ["must be true or false"]),
+        (role(conditions={None: {"aws:X": True}}), ["conditions has a key", "null"]),
         (role(name=10), ["name must be a text", "the number 10", "quotes"]),
         (role(name=False), ["the boolean false", "quotes"]),
         (role(path=10), ["path must be a text", "quotes"]),

@@ -324,6 +324,10 @@ PURGED = {**ABSENT, "listed": False}
 KNOWN = replace(SETTINGS, owners={FORMER: "prod", OTHER: "dev"})
 
 
+DENIAL = {"Effect": "Deny", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity"}
+TAGGING = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:TagSession"}
+
+
 def trusting(*providers: str, **changes: t.Any) -> Role:  # noqa: ANN401 -- fields of a role
     trust = [build(Trust.of(arn, ["sts.amazonaws.com"], ["apps/a"])) for arn in providers]
     return replace(Role("reports", ARN, trust_policy={"Statement": trust}, tags=OWNED), **changes)
@@ -333,6 +337,9 @@ def trusting(*providers: str, **changes: t.Any) -> Role:  # noqa: ANN401 -- fiel
     ("role", "item", "given", "action"),
     [
         (trusting(PROVIDER), PURGED, KNOWN, "delete"),
+        (trusting(trust_policy={"Statement": [*TRUSTED["Statement"], DENIAL]}), PURGED, KNOWN, "delete"),
+        (trusting(trust_policy={"Statement": [*TRUSTED["Statement"], TAGGING]}), PURGED, KNOWN, "delete"),
+        (trusting(trust_policy={"Statement": DENIAL}), PURGED, KNOWN, "delete"),
         (trusting(PROVIDER, FORMER), PURGED, KNOWN, "delete"),
         (trusting(PROVIDER, FORMER), PURGED, replace(KNOWN, owners={FORMER: ""}), "delete"),
         (trusting(PROVIDER, OTHER), PURGED, KNOWN, "release"),

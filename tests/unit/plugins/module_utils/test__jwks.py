@@ -7,7 +7,7 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 
@@ -46,6 +46,7 @@ def test_equals_what_the_api_server_serves_byte_for_byte() -> None:
     assert jwks_document(keys).encode() == (VECTORS / "jwks.json").read_bytes()
 
 
+@settings(deadline=None)  # the time an example takes says how busy the machine is
 @given(files)
 def test_reading_the_document_gives_the_keys_back_in_order_and_once(files: list[list[str]]) -> None:
     wanted = list(dict.fromkeys(pem for file in files for pem in file))

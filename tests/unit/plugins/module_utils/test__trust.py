@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import (
     ASSUME_ACTION,
+    TAG_ACTION,
     Policy,
     Statement,
     Trust,
     build,
     evaluate,
+    lets_in,
     merge,
     parse,
     prune,
@@ -352,6 +354,9 @@ NARROWING = {
     "an excluded subject": {"StringNotLike": {f"{HOST}:sub": "system:serviceaccount:*:default"}},
     "an excluded audience": {"StringNotEquals": {f"{HOST}:aud": "vault"}},
     "there must be a subject": {"Null": {f"{HOST}:sub": "false"}},
+    "there must be an audience": {"Null": {f"{HOST}:aud": "False"}},
+    "a tag that ends as a claim does": {"StringEquals": {"aws:RequestTag/team:sub": "reports"}},
+    "a claim of SAML": {"StringLike": {"saml:sub": "*", "saml:aud": "https://signin.aws.amazon.com/saml"}},
 }
 
 
@@ -412,6 +417,33 @@ WIDENED: dict[str, tuple[Statement, list[str]]] = {
         },
         [f"the subject in whatever case {SUB.upper()}"],
     ),
+    "a list and a pattern": (
+        narrowed(
+            OFFICE,
+            {"StringEquals": {f"{HOST}:sub": [SUB, subject("apps/more"), subject("jobs/more")]}},
+            {"StringLike": {f"{HOST}:sub": subject("apps/*")}},
+        ),
+        [f"the subject like {subject('apps/more')}"],
+    ),
+    "two patterns": (
+        {
+            **narrowed(OFFICE),
+            "Condition": {
+                **OFFICE,
+                **conditions(aud=STS),
+                "StringLike": {f"{HOST}:sub": subject("apps/*")},
+                "ArnLike": {f"{HOST}:sub": "system:*"},
+            },
+        },
+        [f"the subject like {subject('apps/*')}", "the subject like system:*"],
+    ),
+    "whatever case": (
+        {
+            **narrowed(OFFICE),
+            "Condition": {**OFFICE, **conditions(aud=STS), "StringEqualsIgnoreCase": {f"{HOST}:sub": SUB}},
+        },
+        [f"the subject in whatever case {SUB}"],
+    ),
     "no audience": ({**narrowed(OFFICE), "Condition": {**conditions(sub=SUB), **OFFICE}}, ["whatever the audience is"]),
     "nothing asked": ({**narrowed(), "Condition": OFFICE}, ["whatever the audience is", "whatever the subject is"]),
     "an excluded subject alone": (
@@ -437,6 +469,47 @@ def test_what_widens_a_statement_is_removed_and_named(statement: Statement, says
     assert [part for part in says if part not in "\n".join(found)] == [], found
     assert merge(merged, [TRUST]) is merged
     assert removals(merged, [TRUST]) == []
+
+
+def test_a_name_that_another_condition_excludes_was_not_let_in() -> None:
+    narrow = narrowed({"StringLike": {f"{HOST}:sub": subject("apps/*")}})
+    assert removals({"Statement": [narrow]}, [TRUST]) == []
+    listed = narrowed(
+        {"StringEquals": {f"{HOST}:sub": [SUB, subject("jobs/more")]}},
+        {"StringLike": {f"{HOST}:sub": [subject("apps/*"), "x"]}},
+    )
+    assert removals({"Statement": [listed]}, [TRUST]) == []
+
+
+@pytest.mark.parametrize("action", [TAG_ACTION, [TAG_ACTION, "sts:SetSourceIdentity"], "sts:AssumeRole"])
+def test_a_statement_of_ours_for_another_action_goes(action: object) -> None:
+    policy = {"Statement": [build(TRUST), {**narrowed(OFFICE), "Action": action}, EC2]}
+    assert merge(policy, [TRUST])["Statement"] == [EC2, build(TRUST)]
+    named = action if isinstance(action, list) else [action]
+    assert removals(policy, [TRUST]) == [f"removed: it let in the action {each}" for each in named]
+    assert prune(policy, [ARN])["Statement"] == [EC2]
+
+
+def test_a_second_statement_for_session_tags_becomes_part_of_the_first() -> None:
+    wanted = Trust.of(ARN, [STS], ["apps/reports"], session_tags=True)
+    policy = {"Statement": [build(TRUST), {**build(TRUST), "Action": TAG_ACTION}]}
+    assert merge(policy, [wanted])["Statement"] == [build(wanted)]
+    assert removals(policy, [wanted]) == []
+
+
+def test_a_claim_of_another_issuer_let_nobody_in() -> None:
+    statement = {**narrowed(), "Condition": {"StringEquals": {f"{HOST}:aud": STS, "other.example.com:sub": SUB}}}
+    assert merge({"Statement": [statement]}, [TRUST])["Statement"] == [build(TRUST)]
+    [line] = removals({"Statement": [statement]}, [TRUST])
+    assert (
+        line == f"removed: the condition StringEquals other.example.com:sub {SUB}, which no token that it is for meets"
+    )
+
+
+def test_who_is_let_in_by_nothing_but_a_denial() -> None:
+    assert not lets_in({"Statement": [{**EC2, "Effect": "Deny"}]})
+    assert lets_in({"Statement": EC2})
+    assert not lets_in(None)
 
 
 def test_an_action_by_exclusion_is_named() -> None:
