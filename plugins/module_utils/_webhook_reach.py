@@ -18,11 +18,10 @@ _MESSAGE = re.compile(r'"message":"(.*?)","')  # of a Status
 # What API servers say when they get no answer for the pod that the role tries, quoted once, or twice in a Status.
 _UNREACHED = re.compile(rf'failed calling webhook [\\"]+probe\.{re.escape(HOOK)}')
 
-# A proxy that does not connect answers with a status, of which net/http returns the words alone.
-_STATUSES: t.Final = (
-    "Bad Gateway|Bad Request|Forbidden|Gateway Time-?[Oo]ut|Internal Server Error|Method Not Allowed|Not Found|"
-    "Proxy Authentication Required|Service Unavailable|Too Many Requests|Unauthorized"
-)
+# A proxy that does not connect answers with a status, of which net/http returns the reason phrase alone (transport.go,
+# dialConn), and each proxy has phrases of its own. Errors of Go begin in lower case, but for EOF; one of konnectivity's
+# does not.
+_REASON_PHRASE: t.Final = r"""\\*": (?!EOF\b|No agent)[A-Z][\w' -]+(?:[^\w:' -]|$)"""
 _PROXY: t.Final = (
     "API servers call it by a proxy. Add .svc, and the networks of services and pods, to NO_PROXY (and no_proxy) in "
     "the manifest of kube-apiserver on each control-plane host: kubeadm writes down the variables of the shell "
@@ -39,9 +38,10 @@ _CERTIFICATE: t.Final = (
 
 # The first whose words are there counts.
 _FIXES: t.Final[tuple[tuple[str, str], ...]] = (
-    (rf'proxyconnect|[Pp]roxy (?:error|authentication)|\\*": (?:{_STATUSES})(?:\W|$)', _PROXY),
+    (rf"proxyconnect|socks connect|[Pp]roxy (?:error|authentication)|{_REASON_PHRASE}", _PROXY),
     (
-        r"(?i)no agent available|konnectivity|failed to get agent|proxy-?server",
+        r"(?i)no agent available|konnectivity|failed to get agent|proxy-?server|rpc error: code|dial unix|\bunix @"
+        r"|dial timeout, ",
         "API servers call it by konnectivity, whose agents are not connected. Look at "
         "`kubectl --namespace kube-system get pods` for konnectivity-agent, and at what they log.",
     ),
@@ -62,7 +62,11 @@ _FIXES: t.Final[tuple[tuple[str, str], ...]] = (
     ),
     (r"x509:|tls: failed to verify certificate", _CERTIFICATE),
     (
-        r"no such host|server misbehaving|Temporary failure in name resolution",
+        r"could not get REST client|unable to load root certificates",
+        f"caBundle of the MutatingWebhookConfiguration is no PEM certificate. {_CERTIFICATE}",
+    ),
+    (
+        r"\blookup \S+|no such host|server misbehaving|Temporary failure in name resolution",
         "API servers look up {host}, which they do where they have a proxy or an egress of their own: that must know "
         "the cluster's names. Without one, add .svc to NO_PROXY in the manifests of kube-apiserver.",
     ),
@@ -77,7 +81,19 @@ _FIXES: t.Final[tuple[tuple[str, str], ...]] = (
         "in the webhook's place: leave the namespace {namespace} out there.",
     ),
     (
-        r"TLS handshake timeout|connection reset|remote error: tls|\bEOF\b|broken pipe",
+        r"received (?:invalid|undecodable)|expected (?:webhook )?response|webhook response is nil",
+        "What answers is not of the release in the tag of irsa_webhook_image, by which API servers choose reviews that "
+        "it understands. Let the tag name the release, as in amazon/amazon-eks-pod-identity-webhook:v0.6.17.",
+    ),
+    (
+        r"upstream connect error|no healthy upstream|\bthe server (?:could|has|is|rejected|responded)"
+        r"|an error on the server|forbidden: User|couldn't get version/kind|json parse error",
+        "Something else than the webhook answers. Look at the pods that `kubectl --namespace {namespace} get "
+        "endpointslices` names, and see that no service mesh takes part in the namespace {namespace}.",
+    ),
+    (
+        r"TLS handshake timeout|connection reset|\btls: |\bEOF\b|broken pipe|http2: (?!timeout)|stream error"
+        r"|server closed idle connection|use of closed network connection",
         "A connection comes about and is cut. Look at what the webhook's pods log, and see that the MTU of the pods' "
         f"network fits and that no service mesh takes part in the namespace {{namespace}}. {_PORT}",
     ),
