@@ -41,9 +41,9 @@ options:
   _input:
     description:
       - The manifests.
-      - Service accounts among them give their role, audience, expiry and endpoint in their annotations
-        C(eks.amazonaws.com/role-arn), C(eks.amazonaws.com/audience), C(eks.amazonaws.com/token-expiration) and
-        C(eks.amazonaws.com/sts-regional-endpoints).
+      - Service accounts among them, also in a C(List), give their role, audience, expiry and endpoint in their
+        annotations C(eks.amazonaws.com/role-arn), C(eks.amazonaws.com/audience),
+        C(eks.amazonaws.com/token-expiration) and C(eks.amazonaws.com/sts-regional-endpoints).
     type: list
     elements: dict
     required: true
@@ -109,17 +109,22 @@ def _filter(  # noqa: PLR0913 -- its options
 ) -> list[dict[str, t.Any]]:
     if isinstance(manifests, (str, t.Mapping)):
         raise AnsibleFilterError("inject_role takes a list of manifests. Read a file with from_yaml_all.")
-    given = [dict(manifest) for manifest in manifests if manifest]  # a YAML file may begin with an empty document
-    known = accounts(given, roles, Settings(audience, region, regional_sts, expiration), namespace)
+    documents = [manifest for manifest in manifests if manifest]  # a YAML file may begin with an empty document
+    others = [one for one in documents if not isinstance(one, t.Mapping)]
+    if others:
+        raise AnsibleFilterError(f"inject_role takes manifests, but is given {others[0]!r}. Take that out.")
+    given = [dict(manifest) for manifest in documents]
+    try:
+        known = accounts(given, roles, Settings(audience, region, regional_sts, expiration), namespace)
+        injected = [inject_manifest(manifest, known, region, namespace) for manifest in given]
+    except InputError as error:
+        raise AnsibleFilterError(str(error)) from error
     for name, key in left_alone(given, known, namespace):
         Display().warning(
             f"inject_role has left the {name} alone: it names the service account {key}, which has a role, but has no "
             "template of a pod with it. Put volume, mount and variables where its kind takes them."
         )
-    try:
-        return [inject_manifest(manifest, known, region, namespace) for manifest in given]
-    except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+    return injected
 
 
 class FilterModule:

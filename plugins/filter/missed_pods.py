@@ -19,7 +19,8 @@ description:
     the annotation or the webhook, or because the webhook did not answer when they were admitted; and those that have
     the variables, but no token for AWS at the path that C(AWS_WEB_IDENTITY_TOKEN_FILE) names.
   - Finds the pods whose owner plainly wanted a role that nothing gives. The annotation is on the pod, on what makes it
-    or on its namespace, or is misspelt on its service account; or a role is for a service account that does not exist.
+    or on its namespace, or is misspelt on its service account; or a role is for a service account that does not exist
+    or has no annotation; or the pod runs as C(default) where a service account of its name has a role.
   - A pod that is injected is not missed, whatever another webhook has added to it since.
   - Pods that have ended or are ending, static pods, and what is left out by a label or an annotation are not missed.
   - Made for the roles of this collection, and may change with them in any release.

@@ -8,10 +8,12 @@ a manifest, a policy and the webhook come to the same pod. The tests compare wit
 
 from __future__ import annotations
 
+import posixpath
 import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import expanded, references
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     AUDIENCE_ANNOTATION,
     ROLE_ANNOTATION,
@@ -26,6 +28,7 @@ EXPIRATION_ANNOTATION: t.Final = "eks.amazonaws.com/token-expiration"
 REGIONAL_ANNOTATION: t.Final = "eks.amazonaws.com/sts-regional-endpoints"
 SKIP_CONTAINERS_ANNOTATION: t.Final = "eks.amazonaws.com/skip-containers"
 SKIP_LABEL: t.Final = "eks.amazonaws.com/skip-pod-identity-webhook"
+_PREFIX: t.Final = "eks.amazonaws.com/"
 SHORTEST: t.Final = 600
 """Seconds: the API server gives no token for less."""
 
@@ -92,16 +95,17 @@ def accounts(
 ) -> dict[str, Account]:
     """Return what the service accounts get, by C(namespace/name).
 
-    MANIFESTS are those of a cluster or of a file; only its service accounts count, and one without a namespace is in
-    NAMESPACE. ROLES are results of the module iam_roles; a role that is present stands above the annotation.
+    MANIFESTS are those of a cluster or of a file; only its service accounts count, also those in a C(List), and one
+    without a namespace is in NAMESPACE. ROLES are results of the module iam_roles; a role that is present stands above
+    the annotation. Raises InputError for an annotation that is no text.
     """
     found = {}
-    for manifest in manifests:
+    for manifest in _listed(manifests):
         if manifest.get("kind") == "ServiceAccount":
-            metadata = manifest["metadata"]
-            entry = account(metadata.get("annotations") or {}, settings)
+            metadata = manifest.get("metadata") or {}
+            entry = account(_annotations(manifest, _named(manifest, namespace)), settings)
             if entry is not None:
-                found[f"{metadata.get('namespace') or namespace}/{metadata['name']}"] = entry
+                found[f"{metadata.get('namespace') or namespace}/{metadata.get('name')}"] = entry
     for role in roles:
         for key in role["service_accounts"]:
             if role["state"] == "present" and not has_wildcard(key):
@@ -113,8 +117,34 @@ def accounts(
     return found
 
 
+def _listed(manifests: t.Iterable[Manifest]) -> t.Iterator[Manifest]:
+    """Return manifests with the items of a C(List) in its place; those of a C(PodList), say, may have no kind."""
+    for manifest in manifests:
+        if _is_list(manifest):
+            kind = manifest["kind"].removesuffix("List")
+            yield from _listed({**({"kind": kind} if kind else {}), **item} for item in manifest["items"] if item)
+        else:
+            yield manifest
+
+
+def _is_list(manifest: t.Mapping[str, t.Any]) -> bool:
+    return str(manifest.get("kind", "")).endswith("List") and isinstance(manifest.get("items"), list)
+
+
+def _annotations(manifest: Manifest, name: str) -> dict[str, str]:
+    """Return the annotations of what NAME names; raise InputError for one of ours that no API server would take."""
+    annotations = (manifest.get("metadata") or {}).get("annotations") or {}
+    for key, value in annotations.items():
+        if str(key).startswith(_PREFIX) and not isinstance(value, str):
+            raise InputError(
+                f"The annotation {key} of {name} is {value!r}, which YAML does not read as text.",
+                fix="Put it in quotes.",
+            )
+    return dict(annotations)
+
+
 def _names(items: t.Iterable[t.Mapping[str, t.Any]] | None) -> set[str]:
-    return {item["name"] for item in items or ()}
+    return {item.get("name", "") for item in items or ()}
 
 
 def skipped_containers(annotations: t.Mapping[str, str]) -> set[str]:
@@ -217,13 +247,13 @@ def _with_pods(value: t.Any, namespace: str, change: t.Callable[[Manifest, str],
 
 def _named(manifest: Manifest, namespace: str) -> str:
     metadata = manifest.get("metadata") or {}
-    return f"{manifest.get('kind', 'pod')} {metadata.get('namespace') or namespace}/{metadata.get('name', '')}"
+    name = metadata.get("name") or metadata.get("generateName") or ""
+    return f"{manifest.get('kind', 'pod')} {metadata.get('namespace') or namespace}/{name}"
 
 
 def _injected_pod(pod: Manifest, wanted: Account, region: str, name: str) -> Manifest:
     """Return a pod with its role; raise InputError where a container would be given a token file that cannot exist."""
-    annotations = (pod.get("metadata") or {}).get("annotations") or {}
-    spec = inject(pod["spec"], annotations, wanted, region)
+    spec = inject(pod["spec"], _annotations(pod, name), wanted, region)
     for kind in ("initContainers", "containers"):
         for before, after in zip(pod["spec"].get(kind) or (), spec.get(kind) or ()):
             if _names(after.get("env")) & _IDENTITY <= _names(before.get("env")):
@@ -246,7 +276,8 @@ def inject_manifest(
 
     KNOWN are the service accounts that have a role, by C(namespace/name); a manifest without a namespace is in
     NAMESPACE. Pods are found by their shape, wherever a manifest has their template, and in the items of a C(List).
-    Raises InputError for a pod whose own volumes and mounts leave no place for the token.
+    Raises InputError for a pod whose own volumes and mounts leave no place for the token, and for an annotation that
+    is no text.
     """
 
     def change(pod: Manifest, own_namespace: str) -> Manifest:
@@ -255,12 +286,14 @@ def inject_manifest(
             return pod
         return _injected_pod(pod, wanted, region, _named(manifest, namespace))
 
-    if str(manifest.get("kind", "")).endswith("List") and "items" in manifest:
-        return {**manifest, "items": [inject_manifest(item, known, region, namespace) for item in manifest["items"]]}
-    return t.cast("Manifest", _with_pods(manifest, namespace, change))
+    if _is_list(manifest):
+        items = [item and inject_manifest(item, known, region, namespace) for item in manifest["items"]]
+        return {**manifest, "items": items}
+    own_namespace = (manifest.get("metadata") or {}).get("namespace") or namespace
+    return t.cast("Manifest", _with_pods(manifest, own_namespace, change))
 
 
-_ACCOUNT_FIELDS: t.Final = ("serviceAccountName", "serviceAccount")
+_ACCOUNT_FIELD: t.Final = re.compile(r"serviceAccount|\w*[sS]erviceAccountName")
 
 
 def _accounts_in(value: t.Any) -> t.Iterator[str]:  # noqa: ANN401 -- any part of a manifest
@@ -270,8 +303,9 @@ def _accounts_in(value: t.Any) -> t.Iterator[str]:  # noqa: ANN401 -- any part o
             yield from _accounts_in(one)
     elif isinstance(value, t.Mapping) and not _is_pod(value):
         for key, one in value.items():
-            if key in _ACCOUNT_FIELDS and isinstance(one, str):
-                yield one
+            name = one.get("name") if isinstance(one, t.Mapping) else one
+            if _ACCOUNT_FIELD.fullmatch(str(key)) and isinstance(name, str):
+                yield name
             elif key not in ("metadata", "status"):
                 yield from _accounts_in(one)
 
@@ -284,10 +318,7 @@ def left_alone(
     Each as its kind and name, and the service account as C(namespace/name).
     """
     found = []
-    for manifest in manifests:
-        if str(manifest.get("kind", "")).endswith("List") and "items" in manifest:
-            found += left_alone(manifest["items"], known, namespace)
-            continue
+    for manifest in _listed(manifests):
         own_namespace = (manifest.get("metadata") or {}).get("namespace") or namespace
         keys = {f"{own_namespace}/{name}" for name in _accounts_in(manifest)}
         found += [(_named(manifest, namespace), key) for key in sorted(keys) if key in known]
@@ -305,7 +336,7 @@ def _is_tokens(volume: t.Mapping[str, t.Any]) -> bool:
 
     API servers write down what a volume is of: one of which only the name was kept is taken for what its name says.
     """
-    return volume["name"] == VOLUME and (
+    return volume.get("name") == VOLUME and (
         all(volume[key] is None for key in volume if key != "name") or bool(_token_in(volume))
     )
 
@@ -318,16 +349,29 @@ def is_injected(pod: Manifest) -> bool:
     return any(map(_is_tokens, pod["spec"].get("volumes") or ()))
 
 
+def environment(container: Manifest) -> dict[str, str | None]:
+    """Return the variables of a container as the kubelet makes them; None for a value that the pod does not say.
+
+    The last one of a name counts, and C($(NAME)) stands for one before it: Kubernetes API, EnvVar.
+    """
+    values: dict[str, str | None] = {}
+    for one in container.get("env") or ():
+        known = {name: value for name, value in values.items() if value is not None}
+        value = expanded(str(one.get("value") or ""), known)
+        values[one.get("name", "")] = None if one.get("valueFrom") or references(value) else value
+    return values
+
+
 def _unix(path: str) -> str:
-    """Return a path as mounts name it, also one of a Windows container."""
-    return path.replace("\\", "/").removeprefix("C:").rstrip("/")
+    """Return a path in the form in which paths are compared, also one of a Windows container."""
+    path = path.replace("\\", "/")
+    return posixpath.normpath(path[2:] if path[:2].upper() == "C:" else path).replace("//", "/").rstrip("/")
 
 
 def _mount_above(container: Manifest, path: str) -> Manifest | None:
     """Return the mount at which a container finds a path: the deepest one above it."""
-    above = [
-        mount for mount in container.get("volumeMounts") or [] if f"{path}/".startswith(f"{_unix(mount['mountPath'])}/")
-    ]
+    mounts = [mount for mount in container.get("volumeMounts") or [] if mount.get("mountPath")]
+    above = [mount for mount in mounts if f"{path}/".startswith(f"{_unix(mount['mountPath'])}/")]
     return max(above, key=lambda mount: len(_unix(mount["mountPath"])), default=None)
 
 
@@ -341,7 +385,8 @@ def token_at(spec: Manifest, container: Manifest, path: str) -> tuple[t.Mapping[
     mount = _mount_above(container, wanted)
     if mount is None:
         return None, f"nothing is mounted at {path}"
-    volume = next((one for one in spec.get("volumes") or () if one["name"] == mount["name"]), {"name": mount["name"]})
+    named = [one for one in spec.get("volumes") or () if one.get("name") == mount["name"]]
+    volume = next(iter(named), {"name": mount["name"]})
     if mount.get("subPath") or mount.get("subPathExpr"):
         return (
             None,
@@ -354,19 +399,20 @@ def token_at(spec: Manifest, container: Manifest, path: str) -> tuple[t.Mapping[
             f"the volume {volume['name']} at {mount['mountPath']} is of the kind {kind or 'emptyDir'}, not a token",
         )
     inside = wanted.removeprefix(_unix(mount["mountPath"])).lstrip("/")
-    token = next((one for one in _token_in(volume) if one.get("path") == inside), None)
+    token = next((one for one in _token_in(volume) if _unix(one.get("path") or "") == inside), None)
     return token, "" if token else f"the volume {volume['name']} has no service-account token {inside}"
 
 
-def _variables_problem(env: t.Mapping[str, Manifest]) -> str:
+def _variables_problem(env: t.Mapping[str, str | None]) -> str:
     """Say what is wrong with the variables of a container that has one; what comes from elsewhere may be right."""
-    role = env.get("AWS_ROLE_ARN", {}).get("value")
+    role = env.get("AWS_ROLE_ARN")
     if role and not ROLE_ARN.fullmatch(role):
         return f"has AWS_ROLE_ARN={role}, which is not the ARN of a role"
     missing = [name for name in sorted(_IDENTITY) if name not in env]
-    if missing and any(env[name].get("value") for name in _IDENTITY - {*missing}):
+    if missing and any(env[name] for name in _IDENTITY - {*missing}):
         return f"has no {missing[0]}, which is not injected where the other variable of the role is there"
-    return ""
+    empty = [name for name in sorted(_IDENTITY) if env.get(name) == ""]
+    return f"has {empty[0]} without a value" if empty and not missing else ""
 
 
 def _token_problem(spec: Manifest, container: Manifest, path: str) -> str:
@@ -380,7 +426,7 @@ def _is_own_file(spec: Manifest, container: Manifest, path: str) -> bool:
     mount = _mount_above(container, _unix(path))
     if mount is None or _unix(path) == TOKEN_FILE or mount["name"] == VOLUME:
         return False
-    return any(one["name"] == mount["name"] and "projected" not in one for one in spec.get("volumes") or ())
+    return any(one.get("name") == mount["name"] and "projected" not in one for one in spec.get("volumes") or ())
 
 
 def _concerned_containers(pod: Manifest) -> list[Manifest]:
@@ -417,8 +463,8 @@ def without_role(pod: Manifest, audiences: t.Container[str] = ()) -> Lack | None
     containers = _concerned_containers(pod)
     having = [one for one in containers if _names(one.get("env")) & _IDENTITY]
     for container in having:
-        env = {one["name"]: one for one in container.get("env") or ()}
-        path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE", {}).get("value")
+        env = environment(container)
+        path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
         problem = _variables_problem(env) or (_token_problem(pod["spec"], container, path) if path else "")
         if problem:
             return Lack(f"its container {container.get('name')} {problem}", False)
@@ -433,13 +479,14 @@ def misplaced_role(annotations: t.Mapping[str, str]) -> str:
     """Return the key of an annotation that plainly was to give a role, whatever its spelling; empty for none.
 
     That is the right key, and one that differs from it in case and punctuation or in what stands before the slash; with
-    the ARN of a role as its value also another one of C(eks.amazonaws.com).
+    the ARN of a role as its value also another one of C(eks.amazonaws.com), and one without a slash that ends like it.
     """
     for key, value in annotations.items():
-        prefix, _slash, name = key.rpartition("/")
+        prefix, slash, name = key.rpartition("/")
+        letters = re.sub(r"[^a-z]", "", name.lower())
         is_arn = ROLE_ARN.fullmatch(str(value).strip()) is not None
-        is_named = re.sub(r"[^a-z]", "", name.lower()) == "rolearn"
-        is_ours = prefix.lower() == ROLE_ANNOTATION.partition("/")[0]
+        is_named = letters == "rolearn" or (not slash and letters.endswith("rolearn"))
+        is_ours = f"{prefix.lower()}/" == _PREFIX
         if key == ROLE_ANNOTATION or (is_named and (is_arn or is_ours)) or (is_ours and is_arn):
             return key
     return ""
@@ -451,11 +498,12 @@ def other_settings(pod: Manifest, audience: str, region: str) -> str:
     Containers without the variables are of others, which add them on admission.
     """
     for container in [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]:
-        env = {one["name"]: one.get("value") or "" for one in container["env"]}
-        token = token_at(pod["spec"], container, env.get("AWS_WEB_IDENTITY_TOKEN_FILE", ""))[0] or {}
+        env = environment(container)
+        token = token_at(pod["spec"], container, env.get("AWS_WEB_IDENTITY_TOKEN_FILE") or "")[0] or {}
         if token.get("audience") != audience:
             return f"a token for the audience {token.get('audience')}, not {audience}"
-        found = next((env.get(name, "") for name in sorted(_REGION) if env.get(name, "") != region), region)
+        regions = [env.get(name) or "" for name in sorted(_REGION)]
+        found = next((one for one in regions if one != region), region)
         if found != region:
             return f"{f'the region {found}' if found else 'no region'}, not {region or 'none'}"
     return ""
@@ -465,8 +513,8 @@ def is_injected_as(pod: Manifest, wanted: Account, region: str) -> bool:
     """Tell whether a pod has what is injected for WANTED and REGION as they are now, and nothing of before."""
     expected = {"AWS_ROLE_ARN": wanted.role_arn, _REGIONAL: "regional" if wanted.regional_sts else ""}
     having = [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]
-    environments = [{one["name"]: one.get("value") or "" for one in container["env"]} for container in having]
-    same = all({name: env.get(name, "") for name in expected} == expected for env in environments)
+    environments = [environment(container) for container in having]
+    same = all({name: env.get(name) or "" for name in expected} == expected for env in environments)
     return bool(having) and same and not other_settings(pod, wanted.audience, region)
 
 
@@ -479,6 +527,7 @@ __all__: t.Final = (
     "Settings",
     "account",
     "accounts",
+    "environment",
     "inject",
     "inject_manifest",
     "is_injected",

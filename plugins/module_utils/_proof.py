@@ -17,6 +17,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import environment, token_at
 from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import MEMBERS, difference, jwk_problem
 from ansible_collections.onprem.irsa.plugins.module_utils._served import refusal_fix, said
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import subject
@@ -271,10 +272,10 @@ def with_foreign_key(token: str) -> str:
 
 
 def check_injection(pod: Json, role_arn: str, audience: str) -> str:
-    """Judge a pod as admission returned it: every container has role and token file, and the token's volume."""
+    """Judge a pod as admission returned it: each container has the role, and the token where its variable says."""
     spec = pod.get("spec") or {}
     for container in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-        env = {entry["name"]: entry.get("value") for entry in container.get("env") or []}
+        env = environment(container)
         if "AWS_ROLE_ARN" not in env:
             raise LinkError(
                 f"The container {container['name']} was admitted without AWS_ROLE_ARN: the webhook did not inject it.",
@@ -286,7 +287,13 @@ def check_injection(pod: Json, role_arn: str, audience: str) -> str:
                 f"The container {container['name']} was given the role {env['AWS_ROLE_ARN']}, not {role_arn}.",
                 fix="Set the annotation eks.amazonaws.com/role-arn of the service account: run onprem.irsa.irsa_iam.",
             )
-        token = _mounted_token(spec, container, str(env.get("AWS_WEB_IDENTITY_TOKEN_FILE")))
+        path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+        token, why = token_at(spec, container, path or "")
+        if token is None:
+            raise LinkError(
+                f"The container {container['name']} has no service-account token at {path}: {why}.",
+                fix="Look for another admission webhook that takes the volume aws-iam-token away again.",
+            )
         if token.get("audience") != audience:
             raise LinkError(
                 f"The injected token has the audience {token.get('audience')}, not {audience}.",
@@ -380,22 +387,6 @@ def _is_of(arn: str, role_arn: str) -> bool:
     """
     partition, account = (role_arn.split(":") + [""] * 5)[1:5:3]
     return arn.startswith(f"arn:{partition}:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/")
-
-
-def _mounted_token(spec: Json, container: Json, path: str) -> Json:
-    """Return the projected service-account token that a container finds at a path."""
-    for mount in container.get("volumeMounts") or []:
-        for volume in spec.get("volumes") or []:
-            if volume["name"] != mount["name"]:
-                continue
-            for source in (volume.get("projected") or {}).get("sources") or []:
-                token = source.get("serviceAccountToken")
-                if token and f"{mount['mountPath'].rstrip('/')}/{token['path']}" == path:
-                    return dict(token)
-    raise LinkError(
-        f"The container {container['name']} has no service-account token at {path}.",
-        fix="Look for another admission webhook that takes the volume aws-iam-token away again.",
-    )
 
 
 # What STS says, by words of its message (re:Post "iam-sts-invalididentitytoken"), and what helps.

@@ -19,13 +19,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
     Lack,
     Settings,
     is_injected,
-    misplaced_role,
     service_account_of,
     without_role,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._policy import api
-from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
+from ansible_collections.onprem.irsa.plugins.module_utils._wanted_roles import WantedRoles, workload_key
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_options import injection_problems, pod_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._webhook_reach import HOOK, advice, is_unreached, refusal
 
@@ -474,63 +473,11 @@ def _unhelped(trial: t.Mapping[str, t.Any], audiences: t.Container[str]) -> str:
 _NOT_EITHER: t.Final = "a new pod would not be injected either"
 
 
-def _key(workload: Manifest) -> tuple[str, str, str]:
-    return workload["metadata"]["namespace"], workload["kind"], workload["metadata"]["name"]
-
-
-class Wishes:
-    """Who plainly wanted a role for pods that get none: by annotations where nothing reads them, and by roles."""
-
-    def __init__(
-        self,
-        service_accounts: t.Iterable[Manifest] = (),
-        roles: t.Iterable[t.Mapping[str, t.Any]] = (),
-        namespaces: t.Iterable[Manifest] = (),
-        workloads: t.Iterable[Manifest] = (),
-    ) -> None:
-        """Take what the cluster has, and the roles as iam_roles returns them."""
-        listed = [one["metadata"] for one in service_accounts]
-        self._accounts = {f"{one['namespace']}/{one['name']}": one.get("annotations") or {} for one in listed}
-        self._namespaces = {one["metadata"]["name"]: one["metadata"].get("annotations") or {} for one in namespaces}
-        self._workloads = {_key(one): one["metadata"].get("annotations") or {} for one in workloads}
-        wanted = [key for role in roles if role["state"] == "present" for key in role["service_accounts"]]
-        self._homeless = sorted(
-            {key for key in wanted if "*" not in key and key not in self._accounts} if listed else ()
-        )
-
-    def of(self, pod: Manifest, owner: t.Mapping[str, str]) -> str:
-        """Say why a pod whose service account has no role was to have one; empty where nobody wanted that."""
-        metadata = pod["metadata"]
-        space, name = metadata["namespace"], service_account_of(pod["spec"])
-        home = f"its service account {space}/{name}"
-        right = f"put {ROLE_ANNOTATION} on {home}"
-        own = self._accounts.get(f"{space}/{name}", {})
-        misspelt = misplaced_role(own)
-        if misspelt:
-            return f"{home} has the annotation {misspelt}: {own[misspelt]!r}; it must be {ROLE_ANNOTATION} with an ARN"
-        places = {
-            "on the pod": metadata.get("annotations") or {},
-            f"on {owner.get('kind')}/{owner.get('name')}": self._workloads.get(
-                (space, owner.get("kind", ""), owner.get("name", "")), {}
-            ),
-            f"on the namespace {space}": self._namespaces.get(space, {}),
-        }
-        for where, there in places.items():
-            misplaced = misplaced_role(there)
-            if misplaced:
-                return f"the annotation {misplaced} is {where}, where nothing reads it; {right}"
-        # Every namespace has a service account called default.
-        elsewhere = [key for key in self._homeless if key.partition("/")[2] == name != "default"]
-        if elsewhere:
-            return f"a role is for the service account {elsewhere[0]}, which does not exist; {home} has none"
-        return ""
-
-
 def _lack(
     pod: Manifest,
     with_role: t.Container[str],
     owner: t.Mapping[str, str],
-    wishes: Wishes,
+    wanted: WantedRoles,
     audiences: t.Collection[str],
 ) -> Lack | None:
     """Say why a pod lacks the role that its service account has, or that somebody plainly wanted it to have."""
@@ -539,7 +486,7 @@ def _lack(
         known = with_role.get(key) if isinstance(with_role, t.Mapping) else None
         own = [known.audience] if isinstance(known, Account) else []
         return without_role(pod, [*audiences, *own] or [Settings().audience])
-    reason = wishes.of(pod, owner)
+    reason = wanted.reason(pod, owner)
     return Lack(reason, False) if reason and without_role(pod) is not None else None
 
 
@@ -567,15 +514,15 @@ def missed(  # noqa: PLR0913 -- what there is of a cluster
     to which no restart gives their role, each with a C(reason).
     """
     workloads = list(workloads)
-    wishes = Wishes(service_accounts, roles, namespaces, workloads)
+    wanted = WantedRoles(service_accounts, roles, namespaces, workloads)
     reasons = {
-        **{_key(trial["item"]): _unhelped(trial, audiences) for trial in trials},
-        **{_key(one): "a restart keeps pods of what makes it" for one in workloads if _keeps_pods(one)},
+        **{workload_key(trial["item"]): _unhelped(trial, audiences) for trial in trials},
+        **{workload_key(one): "a restart keeps pods of what makes it" for one in workloads if _keeps_pods(one)},
     }
     rows, owners, left = [], {}, []
     for pod in pods:
         owner = _owner(pod)
-        lack = _lack(pod, with_role, owner, wishes, audiences) if _is_concerned(pod, excluded) else None
+        lack = _lack(pod, with_role, owner, wanted, audiences) if _is_concerned(pod, excluded) else None
         if lack is None:
             continue
         row = _row(pod, owner, lack.reason)
@@ -645,7 +592,6 @@ def _template(pod: Manifest) -> str | None:
 
 __all__: t.Final = (
     "Image",
-    "Wishes",
     "foreign",
     "image",
     "input_problems",

@@ -12,7 +12,7 @@ from ansible_collections.onprem.irsa.plugins.filter.inject_role import FilterMod
 
 inject_role = FilterModule().filters()["inject_role"]
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
-ACCOUNT = {
+ACCOUNT: dict[str, t.Any] = {
     "kind": "ServiceAccount",
     "metadata": {"name": "reports", "annotations": {"eks.amazonaws.com/role-arn": ARN}},
 }
@@ -50,6 +50,19 @@ def test_the_global_endpoint() -> None:
 def test_what_is_no_list_is_refused(manifests: object) -> None:
     with pytest.raises(AnsibleFilterError, match="from_yaml_all"):
         inject_role(manifests)
+
+
+@pytest.mark.parametrize("document", ["# a comment", ["kind", "Pod"], 5])
+def test_a_document_that_is_no_manifest_is_named(document: object) -> None:
+    with pytest.raises(AnsibleFilterError, match="takes manifests, but is given"):
+        inject_role([ACCOUNT, document, POD])
+
+
+def test_an_annotation_that_is_no_text_is_refused() -> None:
+    annotations = {**ACCOUNT["metadata"]["annotations"], "eks.amazonaws.com/token-expiration": 900}
+    account = {**ACCOUNT, "metadata": {**ACCOUNT["metadata"], "annotations": annotations}}
+    with pytest.raises(AnsibleFilterError, match="Put it in quotes"):
+        inject_role([account, POD])
 
 
 def test_what_has_no_place_for_the_token_is_refused() -> None:

@@ -178,7 +178,7 @@ def role(**changed: object) -> Json:
     return {**made, **changed}
 
 
-def service_account(found: dict[str, str]) -> Json:
+def service_account(found: t.Mapping[str, object]) -> Json:
     named = {f"eks.amazonaws.com/{key}": value for key, value in found.items()}
     return {"kind": "ServiceAccount", "metadata": {**METADATA, "annotations": named}}
 
@@ -192,6 +192,22 @@ def test_accounts_come_from_annotations_and_roles() -> None:
     }
     assert accounts([], [role(service_accounts=["apps/*"])], Settings()) == {}
     assert accounts([{"kind": "ServiceAccount", "metadata": {"name": "x"}}], [], Settings()) == {}
+
+
+def test_service_accounts_of_a_list() -> None:
+    one = service_account({"role-arn": "x"})
+    nameless = {key: value for key, value in one.items() if key != "kind"}
+    for manifest in ({"kind": "List", "items": [None, one]}, {"kind": "ServiceAccountList", "items": [nameless]}):
+        assert list(accounts([manifest], [], Settings())) == ["apps/reports"]
+    assert accounts([{"kind": "ServiceAccountList", "items": None}], [], Settings()) == {}
+    assert accounts([{"kind": "ServiceAccount"}], [], Settings()) == {}
+
+
+@pytest.mark.parametrize(("key", "value"), [("token-expiration", 3600), ("sts-regional-endpoints", False)])
+def test_an_annotation_that_is_no_text_is_refused(key: str, value: object) -> None:
+    with pytest.raises(InputError, match=f"{key} of ServiceAccount apps/reports is {value}") as refused:
+        accounts([service_account({"role-arn": "x", key: value})], [], Settings())
+    assert refused.value.fix == "Put it in quotes."
 
 
 def test_the_audience_is_one_that_the_role_takes() -> None:
@@ -251,9 +267,24 @@ def test_a_pod_template_and_what_a_template_of_openshift_holds() -> None:
     assert inject_manifest(template, KNOWN)["objects"] == [elsewhere, {**own, "spec": {"template": DONE}}]
 
 
+def test_what_lists_hold() -> None:
+    metadata = {"name": "reports", "namespace": "apps"}
+    typed = {"kind": "DeploymentList", "items": [{"metadata": metadata, "spec": {"template": TEMPLATE}}]}
+    assert inject_manifest(typed, KNOWN)["items"][0]["spec"] == {"template": DONE}
+    pods = {"kind": "PodList", "items": [None, {"metadata": metadata, "spec": SPEC}]}
+    assert inject_manifest(pods, KNOWN)["items"] == [None, {"metadata": metadata, "spec": INJECTED}]
+    for others in ({"kind": "List", "items": None}, {"kind": "PriorityList", "items": "x"}):
+        assert inject_manifest(others, KNOWN) == others
+    number = {"annotations": {"eks.amazonaws.com/token-expiration": 900}}
+    with pytest.raises(InputError, match="in quotes"):
+        inject_manifest({"kind": "Pod", "metadata": {**metadata, **number}, "spec": SPEC}, KNOWN)
+
+
 @pytest.mark.parametrize(
     "spec",
     [
+        {"serviceAccount": {"name": "reports", "create": False}},  # values of a chart
+        {"agent": {"podServiceAccountName": "reports"}},
         {"serviceAccountName": "reports", "templates": [{"container": {"image": "x"}}]},  # a Workflow of Argo
         {"driver": {"serviceAccount": "reports"}},  # a SparkApplication
         {"taskRunTemplate": {"serviceAccountName": "reports"}},  # a PipelineRun of Tekton
@@ -265,6 +296,8 @@ def test_what_names_such_a_service_account_without_a_template_is_told(spec: Json
     assert left_alone([manifest], KNOWN) == [("Workflow apps/reports", "apps/reports")]
     assert left_alone([{"kind": "List", "items": [manifest]}], KNOWN) == [("Workflow apps/reports", "apps/reports")]
     assert left_alone([manifest], {"other/reports"}) == []
+    unnamed = {**manifest, "metadata": {"generateName": "nightly-", "namespace": "apps"}}
+    assert left_alone([unnamed], KNOWN) == [("Workflow apps/nightly-", "apps/reports")]
 
 
 @pytest.mark.parametrize(
@@ -334,6 +367,16 @@ FROM_SECRET = {"secretKeyRef": {"name": "x", "key": "role"}}
         pod([{"name": "own", "csi": {"driver": "x"}}], env=env(file="/own/token"), volumeMounts=[OWN]),
         pod([{**projected(path="aws/token"), "name": "own"}], env=env(file="/own/aws/token"), volumeMounts=[OWN]),
         pod(env=env(file="C:\\var\\run\\secrets\\eks.amazonaws.com\\serviceaccount\\token")),
+        pod(env=env(file="c:\\var\\run\\secrets\\eks.amazonaws.com\\serviceaccount\\token")),
+        # The kubelet fills in variables that are before, and the last one of a name counts.
+        pod(env=[{"name": "AT", "value": MOUNT_PATH}, {"name": "R", "value": ARN}, *env("$(R)", "$(AT)/token")]),
+        pod(env=[{"name": "AT", "valueFrom": FROM_SECRET}, *env(file="$(AT)/token")]),
+        pod(env=env(file="$(FROM_ELSEWHERE)/token")),
+        pod(env=[*env(file="/nowhere/token"), *env()]),
+        # Paths that are the same.
+        pod(volumeMounts=[{"name": VOLUME, "mountPath": f"{MOUNT_PATH.replace('/eks', '//./eks')}/"}]),
+        pod(env=env(file=f"{MOUNT_PATH}/../serviceaccount/token")),
+        pod([projected(path="./token")]),
     ],
 )
 def test_a_pod_with_its_token(one: Json) -> None:
@@ -365,6 +408,9 @@ def test_a_pod_with_its_token(one: Json) -> None:
         (pod(env=env(file=None)), "no AWS_WEB_IDENTITY_TOKEN_FILE", False),
         (pod(env=env(role=None)), "no AWS_ROLE_ARN", False),
         (pod(env=env(file="/nowhere/token")), "nothing is mounted at /nowhere/token", False),
+        (pod(env=[*env(), *env(file="/nowhere/token")]), "nothing is mounted at /nowhere/token", False),
+        (pod(env=env(file="")), "AWS_WEB_IDENTITY_TOKEN_FILE without a value", False),
+        (pod(env=env(role="")), "AWS_ROLE_ARN without a value", False),
         (pod(env=[]), "", True),
     ],
 )
@@ -429,6 +475,10 @@ def test_whether_a_pod_has_what_is_asked_for_now(changed: Json, region: str, sho
         ("eks.amazonaws.com/role", ARN, True),
         ("eks.amazon.com/role-arn", ARN, True),
         ("role-arn", ARN, True),
+        ("eks.amazonaws.com-role-arn", ARN, True),
+        ("aws-role-arn", ARN, True),
+        ("aws-role-arn", "reports", False),
+        ("example.com/vault-role-arn", ARN, False),
         ("eks.amazonaws.com/audience", "sts.amazonaws.com", False),
         ("iam.amazonaws.com/role", ARN, False),  # of kube2iam
         ("example.com/role-arn", "x", False),

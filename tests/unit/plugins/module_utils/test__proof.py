@@ -313,6 +313,17 @@ def test_not_injected(changed: dict[str, t.Any], words: str) -> None:
         _proof.check_injection(changed, ROLE, "sts.amazonaws.com")
 
 
+def test_a_token_file_that_the_kubelet_fills_in() -> None:
+    (app,) = pod()["spec"]["containers"]
+    at = {"name": "AT", "value": "/var/run/secrets/eks.amazonaws.com/serviceaccount"}
+    variable = {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "$(AT)/token"}
+    found = pod(container={"env": [at, *app["env"], variable]})
+    assert _proof.check_injection(found, ROLE, "sts.amazonaws.com")
+    by_sub_path = {"name": "aws-iam-token", "mountPath": f"{at['value']}/token", "subPath": "token"}
+    with pytest.raises(LinkError, match="by subPath"):
+        _proof.check_injection(pod(container={"volumeMounts": [by_sub_path]}), ROLE, "sts.amazonaws.com")
+
+
 def test_injected_for_another_audience() -> None:
     with pytest.raises(LinkError, match=r"audience sts\.amazonaws\.com, not other"):
         _proof.check_injection(pod(), ROLE, "other")

@@ -448,6 +448,10 @@ def account(**annotations: str) -> Json:
     return {"metadata": {"namespace": "apps", "name": "reports", "annotations": annotations}}
 
 
+def named(name: str) -> Json:
+    return {"metadata": {"namespace": "apps", "name": name}}
+
+
 RIGHT = {"eks.amazonaws.com/role-arn": ARN}
 ROLE: Json = {"state": "present", "arn": ARN, "service_accounts": ["jobs/reports"], "audiences": ["sts.amazonaws.com"]}
 BY_HAND = [
@@ -475,6 +479,33 @@ OWN_TOKEN = {"name": "own", "projected": {"sources": [{"serviceAccountToken": {"
         (pod(), {"service_accounts": [account(**{"eks.amazonaws.com/role-arn": ""})]}, "role-arn: ''; it must be"),
         (pod(), {"service_accounts": [account(**{"eks.amazonaws.com/role_arn": ARN})]}, "role_arn"),
         (pod(), {"service_accounts": [account()], "roles": [ROLE]}, "jobs/reports, which does not exist"),
+        (
+            pod(spec={"serviceAccountName": "report"}),
+            {"service_accounts": [named("report")], "roles": [{**ROLE, "service_accounts": ["apps/reports"]}]},
+            "apps/reports, which does not exist",
+        ),
+        (
+            pod(spec={"serviceAccountName": "billing"}),
+            {"service_accounts": [named("billing")], "roles": [{**ROLE, "service_accounts": ["apps/reports"]}]},
+            "",
+        ),
+        (
+            pod(),
+            {"service_accounts": [account()], "roles": [{**ROLE, "service_accounts": ["apps/reports"]}]},
+            "has no annotation eks.amazonaws.com/role-arn",
+        ),
+        # It names no service account, where one of its name has the role.
+        (
+            pod("reports-0", spec={"serviceAccountName": "default"}),
+            {"service_accounts": [account(**RIGHT)]},
+            "set serviceAccountName",
+        ),
+        (
+            pod(metadata=owned("Job", "reports-29012345", "batch/v1"), spec={"serviceAccountName": "default"}),
+            {"service_accounts": [named("x")], "roles": [{**ROLE, "service_accounts": ["apps/reports"]}]},
+            "set serviceAccountName",
+        ),
+        (pod("reports-web", spec={"serviceAccountName": "default"}), {"service_accounts": [account(**RIGHT)]}, ""),
         (
             pod(spec={"serviceAccountName": "default"}),
             {"service_accounts": [account()], "roles": [{**ROLE, "service_accounts": ["jobs/default"]}]},
