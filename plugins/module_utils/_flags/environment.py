@@ -35,6 +35,8 @@ class Environment:
     """Those whose value the kubelet alone knows: the node's address and name (fieldRef), for one."""
     prefixes: tuple[str, ...] = ()
     """With which names begin that come from elsewhere (envFrom)."""
+    within: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The variables that the kubelet alone knows in the value of each one that is defined."""
 
     def expanded(self, text: str) -> str:
         """Return what the kubelet makes of a text; C($(NAME)) stays where the kubelet alone knows the value."""
@@ -44,6 +46,17 @@ class Environment:
         """Return the text of which the kubelet makes this one; the same where it would change nothing."""
         changed = self.expanded(text) != text or any(map(self.is_hidden, references(text)))
         return escaped(text) if changed else text
+
+    def unknown(self, text: str) -> list[str]:
+        """Return the variables that the kubelet alone knows and puts into a text, also by the value of another one."""
+        names = references(text)
+        return [
+            unknown
+            for name in names
+            for unknown in (
+                self.within.get(name, ()) if name in self.values else (name,) if self.is_hidden(name) else ()
+            )
+        ]
 
     def is_hidden(self, name: str) -> bool:
         """Return whether the variable has, or may have, a value that the manifest does not say."""
@@ -61,17 +74,21 @@ def environment_of(container: yaml.Node, shown: t.Mapping[str, str]) -> Environm
     declared = elements(container, "env")
     own = {scalar(variable) for variable in declared}
     values, hidden = {name: value for name, value in shown.items() if name not in own}, set[str]()
+    within: dict[str, tuple[str, ...]] = {}
     for variable in declared:
         name, text = scalar(variable), scalar(variable, "value")
-        hidden.discard(name)
         if text or child(variable, "valueFrom") is None:
+            so_far = Environment(values, frozenset(hidden), prefixes, within)
+            within[name] = tuple(so_far.unknown(text))
             values[name] = expanded(text, values)
+            hidden.discard(name)
         elif name not in shown:
             values.pop(name, None)
             hidden.add(name)
         else:
             values[name] = shown[name]
-    return Environment(values, frozenset(hidden), prefixes)
+            within.pop(name, None)
+    return Environment(values, frozenset(hidden), prefixes, within)
 
 
 __all__: t.Final = ("Environment", "environment_of")

@@ -51,18 +51,30 @@ def shown(configured: Flags, running: Flags, names: t.Collection[str]) -> dict[s
 
     configured: the flags, in which C($(NAME)) stands for the value of such a variable.
     running: the flags of the process.
-    names: these variables. One that no flag shows is left out.
+    names: these variables. One that no flag shows is left out; one that some flag has as C($(NAME)) itself has that for
+    a value where no other flag shows another one: it was escaped there, or is not defined.
     """
     values: dict[str, str] = {}
+    themselves: dict[str, str] = {}
     for flag, texts in configured.items():
         for text, value in zip(texts, running.get(flag, [])):
-            values.update(_matched(_filled(text, values), value, names))
-    return values
+            for name, found in _matched(_filled(text, values), value, names).items():
+                (themselves if found == f"$({name})" else values)[name] = found
+    return {**themselves, **values}
 
 
-def filled(flags: Flags, values: t.Mapping[str, str]) -> Flags:
-    """Return flags with each C($(NAME)) of these variables replaced by its value."""
-    return {flag: [_filled(text, values) for text in texts] for flag, texts in flags.items()}
+def runs_with(configured: Flags, running: Flags, names: t.Collection[str]) -> bool:
+    """Return whether a process has these flags, whatever the kubelet has put in for the variables that it alone knows.
+
+    An escaped C($(NAME)) is not told from a variable here, so that each may stand as it is.
+    """
+    values = shown(configured, running, names)
+    numbers = [{flag: len(texts) for flag, texts in flags.items()} for flags in (configured, running)]
+    return numbers[0] == numbers[1] and all(
+        value in (text, _filled(text, values))
+        for flag, texts in configured.items()
+        for text, value in zip(texts, running[flag])
+    )
 
 
 def _filled(text: str, values: t.Mapping[str, str]) -> str:
@@ -90,4 +102,4 @@ def _named(names: t.Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\$\(({'|'.join(map(re.escape, names))})\)")
 
 
-__all__: t.Final = ("escaped", "expanded", "filled", "protected", "references", "shown")
+__all__: t.Final = ("escaped", "expanded", "protected", "references", "runs_with", "shown")

@@ -25,7 +25,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments impor
     values_by_name,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.environment import Environment, environment_of
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import references
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import (
     child,
     elements,
@@ -80,8 +79,7 @@ class StaticPod:
     @property
     def hidden(self) -> tuple[str, ...]:
         """The variables among the arguments whose values the kubelet alone knows."""
-        names = dict.fromkeys(name for argument in self.arguments for name in references(argument))
-        return tuple(filter(self.environment.is_hidden, names))
+        return tuple(dict.fromkeys(name for item in self.items for name in self.environment.unknown(item.value)))
 
     def on_host(self, file: str) -> str:
         """Return where the host has a file that a flag names; the same path where nothing of the host is mounted."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import filled, shown
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import runs_with
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
@@ -56,7 +56,7 @@ class Change:
 
     def is_run_by(self, process: Process) -> bool:
         """Return whether a process has the wanted flags, whatever the kubelet has put in for the variables."""
-        return filled(self.flags, shown(self.flags, process.flags, self.variables)) == process.flags
+        return runs_with(self.flags, process.flags, self.variables)
 
     @property
     def path(self) -> Path:

@@ -85,6 +85,24 @@ def test_what_a_manifest_does_not_say(container: dict[str, t.Any], name: str, hi
     assert environment(container).is_hidden(name) == hidden
 
 
+@pytest.mark.parametrize(
+    ("variables", "text", "expected"),
+    [
+        ([HOST_IP], "$(IP) $$(IP) $(IP)", ["IP", "IP"]),
+        ([HOST_IP], "$$(IP)", []),
+        ([HOST_IP, {"name": "URL", "value": "$(IP):$$(IP)"}], "$(URL)", ["IP"]),
+        ([{"name": "URL", "value": "$(IP)"}, HOST_IP], "$(URL)", []),  # one that comes later is a text
+        ([HOST_IP, {"name": "URL", "value": "$(IP)"}, {"name": "URL", "value": "x"}], "$(URL)", []),
+        ([HOST_IP, {"name": "IP", "value": "$(IP)0"}], "$(IP)", ["IP"]),
+        ([], "$(KUBERNETES_SERVICE_HOST) $$(KUBERNETES_SERVICE_PORT) $(NOWHERE)", ["KUBERNETES_SERVICE_HOST"]),
+    ],
+)
+def test_what_the_kubelet_alone_puts_into_a_text(
+    variables: list[dict[str, t.Any]], text: str, expected: list[str]
+) -> None:
+    assert environment({"env": variables}).unknown(text) == expected
+
+
 TEXTS = st.lists(st.sampled_from(["$", "(", ")", "A", "B", "x", "$(A)", "$(B)", "$$"])).map("".join)
 
 

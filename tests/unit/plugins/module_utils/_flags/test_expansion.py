@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import (
     escaped,
     expanded,
-    filled,
     protected,
     references,
+    runs_with,
     shown,
 )
 
@@ -83,6 +83,8 @@ def test_any_text_is_expanded_as_it_reads(text: str, values: dict[str, str]) -> 
         ({"a": ["$(IP)"]}, {}, {}),
         ({"a": ["$(IP)"], "b": ["$(IP)"]}, {"a": ["x"], "b": ["y"]}, {"IP": "x"}),
         ({"a": ["$(OTHER)"]}, {"a": ["x"]}, {}),
+        ({"a": ["$(IP)"], "b": ["$(IP)"]}, {"a": ["$(IP)"], "b": ["x"]}, {"IP": "x"}),  # escaped in a
+        ({"a": ["$(IP)"]}, {"a": ["$(IP)"]}, {"IP": "$(IP)"}),  # not defined
     ],
 )
 def test_what_a_process_shows_of_a_value_that_the_kubelet_alone_knows(
@@ -97,8 +99,12 @@ ADDRESSES = st.text("01.:af", min_size=1, max_size=6)
 @given(st.lists(st.lists(st.sampled_from(["$(IP)", "$(NODE)", "x", "/"]), max_size=3)), ADDRESSES, ADDRESSES)
 def test_flags_are_those_of_a_process_whatever_the_values_are(pieces: list[list[str]], address: str, node: str) -> None:
     configured = {str(number): ["".join(piece)] for number, piece in enumerate([["$(IP)"], ["$(NODE)"], *pieces])}
-    running = filled(configured, {"IP": address, "NODE": node})
-    assert filled(configured, shown(configured, running, ("IP", "NODE"))) == running
+    values = {"IP": address, "NODE": node}
+    running = {flag: [expanded(text, values) for text in texts] for flag, texts in configured.items()}
+    assert runs_with(configured, running, ("IP", "NODE"))
+    assert not runs_with({**configured, "1": ["y"]}, running, ("IP", "NODE"))
+    assert not runs_with({**configured, "more": ["y"]}, running, ("IP", "NODE"))
+    assert not runs_with({**configured, "0": ["$(IP)", "y"]}, running, ("IP", "NODE"))
 
 
 @given(TEXTS, st.dictionaries(st.just("A"), TEXTS))
