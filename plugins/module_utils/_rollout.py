@@ -44,6 +44,7 @@ _NOT_FURTHER: t.Final = {
 }
 
 _ANONYMOUS: t.Final = "anonymous-auth"
+_USERS: t.Final = "oidc-issuer-url"
 _TRUE: t.Final = ("1", "t", "T", "true", "True", "TRUE")  # as Go's strconv.ParseBool has it
 
 Phase = t.Literal["accept", "switch", "retire", "set"]
@@ -127,6 +128,7 @@ def goal(  # noqa: PLR0913 -- what a user describes
     _refuse_further(further)
     gone_issuers, gone_kids, gone_audiences = map(frozenset, (retired, retired_kids, retired_audiences))
     _refuse_audiences(given(further.get(AUDIENCES, [])), gone_audiences, aws_audience)
+    _refuse_issuer_of_users(further.get(_USERS, []), [issuer], "among the further flags")
     if issuer in gone_issuers:
         raise InputError(f"The issuer {issuer} can't sign and be retired.", fix="Retire another one.")
     if gone_kids and (not signing_kid or signing_kid in gone_kids):
@@ -150,6 +152,17 @@ def _refuse_further(flags: Flags) -> None:
             "have no credentials, and it would restart the API server again and again, minutes after each start.",
             fix="Remove it. To let in the probes alone, give authentication-config, with conditions for anonymous.",
         )
+
+
+def _refuse_issuer_of_users(urls: t.Sequence[str], issuers: t.Collection[str], where: str) -> None:
+    """Refuse one issuer for users and for service accounts: with it, no API server starts (apiserver, validateURL)."""
+    for url in urls[-1:]:
+        if url and url in issuers:
+            raise InputError(
+                f"The flag {_USERS} is {url} {where}, an issuer of service accounts, too: kube-apiserver does not "
+                "start with one issuer for users and for service accounts.",
+                fix="Choose another issuer for one of them.",
+            )
 
 
 def _refuse_audiences(asked: t.Sequence[str], retired: frozenset[str], aws_audience: str) -> None:
@@ -177,6 +190,9 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     Raises InputError where tokens in use would be refused: for an issuer that is to be retired and still signs
     somewhere, and for audiences that would go without being retired, or would leave none that tokens in use have.
     """
+    issuers = {goal.issuer, *(issuer for server in servers for issuer in server.issuers)}
+    for server in servers:
+        _refuse_issuer_of_users(goal.flags.get(_USERS, server.flags.get(_USERS, [])), issuers, f"on {server.host}")
     _refuse_retiring_what_signs(servers, goal)
     _refuse_retiring_all_audiences(servers, goal)
     alone = len(servers) == 1

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import NEW, OLD
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import observed
 
+from .cluster_of_files import Cluster
 from .test_irsa_apiserver import NAMES, cluster, signing
 
 if t.TYPE_CHECKING:
     from pathlib import Path
-
-    from .cluster_of_files import Cluster
 
 VARIABLES = {"irsa_apiserver_issuer_url": NEW}
 CONFIGURATION = """\
@@ -165,3 +165,30 @@ def test_an_older_kubeadm_on_one_host_gets_the_patch_on_all(tmp_path: Path) -> N
     assert [one["value"] for one in yaml.safe_load(written.read_text())] == [f"--service-account-issuer={NEW}"]
     assert "service-account-issuer" not in hosts.stored()
     assert {*NAMES} == {*hosts.hosts}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry_point", ["keep", "keep_preflight"])
+def test_in_the_middle_of_a_rollout_nothing_is_kept(entry_point: str, tmp_path: Path) -> None:
+    """Which of two issuers that sign is meant to, the first host does not say."""
+    servers = {name: observed(**signing(*([NEW, OLD] if name == "cp1" else [OLD, NEW]))) for name in NAMES}
+    hosts = Cluster(tmp_path, servers)
+    hosts.store(CONFIGURATION)
+    code, output = hosts.play(entry_point, {**VARIABLES, "irsa_apiserver_kept_flags": {"feature-gates": ["A=true"]}})
+    assert (code != 0, f"sign with {NEW}, {OLD}, {OLD}" in output, hosts.stored()) == (True, True, CONFIGURATION), (
+        output
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("forbidden", "says"), [(True, "is forbidden"), (False, "")])
+def test_whether_flags_of_another_role_can_be_kept_is_known_before_they_are_set(
+    tmp_path: Path, says: str, *, forbidden: bool
+) -> None:
+    hosts = cluster(tmp_path, **signing(NEW, OLD))
+    hosts.store(CONFIGURATION)
+    if forbidden:
+        hosts.forbid_writing()
+    flags = {"irsa_apiserver_kept_flags": {"feature-gates": ["A=true"]}}
+    code, output = hosts.play("keep_preflight", {**VARIABLES, **flags})
+    assert (code != 0, says in output, hosts.stored()) == (forbidden, True, CONFIGURATION), output

@@ -41,6 +41,27 @@ def shown(steps: list[Step]) -> list[tuple[str, str, list[str] | None]]:
 
 
 @pytest.mark.parametrize(
+    ("users", "further"),
+    [
+        ([NEW], None),
+        ([OTHER, NEW], None),  # the last one counts
+        (["https://users.example.com"], [OLD]),  # an issuer that stays accepted
+        ([], [NEW]),
+    ],
+)
+def test_one_issuer_for_users_and_service_accounts_is_refused(users: list[str], further: list[str] | None) -> None:
+    flags = {} if further is None else {"oidc-issuer-url": further}
+    with pytest.raises(InputError, match="does not start with one issuer for users and for service accounts"):
+        rollout(servers([OLD], [OLD], **{"oidc-issuer-url": users}), goal(NEW, flags=flags))
+
+
+@pytest.mark.parametrize("users", [[], [""], ["https://users.example.com"], [NEW, f"{NEW}/"], [NEW, OTHER]])
+def test_another_issuer_for_users_is_no_trouble(users: list[str]) -> None:
+    assert len(rollout(servers([OLD], [OLD], **{"oidc-issuer-url": users}), goal(NEW))) == 4
+    assert rollout(servers([NEW], **{"oidc-issuer-url": [NEW]}), goal(NEW, flags={"oidc-issuer-url": users}))
+
+
+@pytest.mark.parametrize(
     ("observed", "expected"),
     [
         pytest.param([[OLD]], [("switch", "cp1", [NEW, OLD])], id="one server: at once"),

@@ -97,6 +97,7 @@ class FakeKubelet:
         self.retry = 0.0
         self.grace = 0.0
         self.starts = 0
+        self.killed = 0
         self._text: str | None = None
         self._attempt: dict[str, int] = {}
         self._child: subprocess.Popen[bytes] | None = None
@@ -190,8 +191,10 @@ class FakeKubelet:
         if self._child is not None:
             if self.grace:
                 self._child.terminate()
-                with contextlib.suppress(subprocess.TimeoutExpired):
+                try:
                     self._child.wait(self.grace)
+                except subprocess.TimeoutExpired:
+                    self.killed += 1
             self._child.kill()
             self._child.wait()
         return ran

@@ -19,15 +19,12 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-GRACE = 8.0  # seconds, as the kubelet's 30
+GRACE = 60.0  # seconds, more than the kubelet's 30: whatever ends before, was ended, and on a busy machine, too
 
 
-def restarted_with(kubelet: FakeKubelet, *arguments: str) -> float:
-    """Change the manifest; return the seconds that it took."""
-    began = time.monotonic()
+def restarted_with(kubelet: FakeKubelet, *arguments: str) -> None:
     assert apply(change(kubelet, *arguments), watch_of(kubelet)).failure is None
     assert running(kubelet) == kubelet.flags(*arguments)
-    return time.monotonic() - began
 
 
 def slow_answer(kubelet: FakeKubelet) -> tuple[threading.Thread, list[bytes | None]]:
@@ -42,10 +39,9 @@ def slow_answer(kubelet: FakeKubelet) -> tuple[threading.Thread, list[bytes | No
 def test_a_drained_server_is_ended_early_and_nothing_in_flight_is_lost(kubelet: FakeKubelet) -> None:
     kubelet.grace = GRACE
     request, answers = slow_answer(kubelet)
-    seconds = restarted_with(kubelet, "--issuer=new")
+    restarted_with(kubelet, "--issuer=new")
     request.join()
-    assert answers == [b"ok"]
-    assert 1.0 < seconds < GRACE - 1.0
+    assert (answers, kubelet.killed) == ([b"ok"], 0)
 
 
 @pytest.mark.parametrize(
@@ -60,14 +56,15 @@ def test_a_drained_server_is_ended_early_and_nothing_in_flight_is_lost(kubelet: 
 def test_a_server_that_may_lose_something_gets_its_whole_grace(kubelet: FakeKubelet, before: str) -> None:
     restarted_with(kubelet, "--issuer=old", before)
     kubelet.grace = 3.0
-    assert restarted_with(kubelet, "--issuer=new") >= kubelet.grace
+    restarted_with(kubelet, "--issuer=new")
+    assert kubelet.killed == 1
 
 
 def test_audit_events_are_sent_before_the_server_is_ended(kubelet: FakeKubelet) -> None:
     restarted_with(kubelet, "--issuer=old", "--flushes=2")
     kubelet.grace, old = GRACE, kubelet.pid
-    assert 2.0 < restarted_with(kubelet, "--issuer=new") < GRACE - 1.0
-    assert (kubelet.root / f"flushed-{old}").exists()
+    restarted_with(kubelet, "--issuer=new")
+    assert ((kubelet.root / f"flushed-{old}").exists(), kubelet.killed) == (True, 0)
 
 
 # As Go writes it: the first paragraph has a headline, and a stack names each function with its offset and place.
