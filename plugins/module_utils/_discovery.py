@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_document_url, check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import MAX_KEYS_OF_A_KIND, too_many
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
     Jwk,
     check_published,
@@ -24,8 +25,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
 DISCOVERY_PATH: t.Final = "/.well-known/openid-configuration"
 # Where kube-apiserver serves its key set (pkg/serviceaccount/openidmetadata.go); Entra ID looks for it nowhere else.
 JWKS_PATH: t.Final = "/openid/v1/jwks"
-# IAM User Guide, "Create an OpenID Connect (OIDC) identity provider".
-MAX_KEYS_OF_A_KIND: t.Final = 100
 
 
 def check_jwks_uri(jwks_uri: str) -> str:
@@ -137,14 +136,12 @@ def _can_be_fetched(jwks_uri: str) -> bool:
 
 
 def _check_number(keys: t.Collection[Jwk]) -> None:
-    for kind in ("RSA", "EC"):
-        found = [key for key in keys if key.get("kty") == kind]
-        if len(found) > MAX_KEYS_OF_A_KIND:
-            raise InputError(
-                f"The key set would have {len(found)} {kind} keys; AWS takes {MAX_KEYS_OF_A_KIND}, and no token of a "
-                "larger one.",
-                fix="Retire keys that no cluster signs with any more, by their ids in retired_kids.",
-            )
+    found = too_many(keys)
+    if found:
+        raise InputError(
+            f"The key set would have {found}; AWS takes {MAX_KEYS_OF_A_KIND}, and no token of a larger one.",
+            fix="Retire keys that no cluster signs with any more, by their ids in retired_kids.",
+        )
 
 
 def _with_keys(discovery: str, algs: t.Collection[str]) -> str:

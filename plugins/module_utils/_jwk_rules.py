@@ -22,8 +22,11 @@ else:
 
 Key = t.Mapping[str, t.Any]
 
-# The members that make a key and say what it is for.
-MEMBERS: t.Final = ("kty", "n", "e", "crv", "x", "y", "alg", "use", "key_ops")
+# The members that make a key, and those that say what it is for.
+_MATERIAL = ("kty", "n", "e", "crv", "x", "y")
+MEMBERS: t.Final = (*_MATERIAL, "alg", "use", "key_ops")
+# IAM User Guide, "Create an OpenID Connect (OIDC) identity provider".
+MAX_KEYS_OF_A_KIND: t.Final = 100
 
 PRIVATE_MEMBERS: t.Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv")
 _MIN_RSA_BITS = 2048  # RFC 7518 section 3.3
@@ -66,8 +69,10 @@ def _algorithm(key: Key, known: t.Collection[str]) -> str:
 
 def _encoding(name: str, value: object) -> str:
     """Say how a value breaks the rules of base64url without padding."""
-    if not isinstance(value, str) or not value:
+    if value is None or value == "":
         return f"has no {name}"
+    if not isinstance(value, str):
+        return f"has no {name} as text, but {value!r} (RFC 7515 section 2: base64url)"
     if value.endswith("="):
         return f"has padding (=) in {name} (RFC 7515 section 2: base64url without it)"
     if _BASE64URL.fullmatch(value) is None or base64.urlsafe_b64encode(_octets(value)).rstrip(b"=").decode() != value:
@@ -95,8 +100,10 @@ def _modulus(value: object) -> str:
     problem = _number("n", value)
     if problem:
         return problem
-    bits = int.from_bytes(_octets(str(value)), "big").bit_length()
-    return f"has {bits} bits; RS256 asks for {_MIN_RSA_BITS} (RFC 7518 section 3.3)" if bits < _MIN_RSA_BITS else ""
+    number = int.from_bytes(_octets(str(value)), "big")
+    if number.bit_length() < _MIN_RSA_BITS:
+        return f"has {number.bit_length()} bits; RS256 asks for {_MIN_RSA_BITS} (RFC 7518 section 3.3)"
+    return "" if number % 2 else "has an even n, which no RSA key has: another encoding than base64url, such as hex"
 
 
 def _exponent(value: object) -> str:
@@ -128,9 +135,30 @@ def _point(key: Key) -> str:
     return ""
 
 
+def too_many(keys: t.Iterable[Key]) -> str:
+    """Say of which kind there are more keys in a set than AWS takes; an empty text for a set that it takes."""
+    kinds = [key.get("kty") for key in keys]
+    counts = {kind: kinds.count(kind) for kind in ("RSA", "EC")}
+    return ", ".join(f"{count} {kind} keys" for kind, count in counts.items() if count > MAX_KEYS_OF_A_KIND)
+
+
+def is_same(key: Key, other: Key) -> bool:
+    """Tell whether two keys are one, whatever is said of what they are for."""
+    return all(key.get(name) == other.get(name) for name in _MATERIAL)
+
+
 def difference(key: Key, other: Key) -> str:
     """Return the members in which two keys of one id differ, separated by commas; an empty text for equal ones."""
     return ", ".join(name for name in MEMBERS if key.get(name) != other.get(name))
 
 
-__all__: t.Final = ("IMPORT_ERROR", "MEMBERS", "PRIVATE_MEMBERS", "difference", "jwk_problem")
+__all__: t.Final = (
+    "IMPORT_ERROR",
+    "MAX_KEYS_OF_A_KIND",
+    "MEMBERS",
+    "PRIVATE_MEMBERS",
+    "difference",
+    "is_same",
+    "jwk_problem",
+    "too_many",
+)

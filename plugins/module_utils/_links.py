@@ -12,6 +12,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._discovery import DISC
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
+    Document,
     LinkError,
     Wanted,
     check_assumed,
@@ -26,6 +27,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
     lifetime,
     with_foreign_key,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._read_back import warnings
 from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import (
     Assume,
     fetch,
@@ -37,7 +39,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import 
 from ansible_collections.onprem.irsa.plugins.module_utils._role_trust import Asked, check_trust, provider_arn
 
 Row = dict[str, t.Any]
-"""C(link), C(checked), C(ok), C(result), C(detail), C(cause), C(fix) and C(seconds): see the module verify's RETURN."""
+"""C(link), C(checked), C(ok), C(result), C(detail), C(cause), C(fix), C(seconds) and, in some, C(notes): see the module
+verify's RETURN."""
 
 _DENIED: t.Final = "AccessDenied"
 _INVALID: t.Final = ("InvalidIdentityToken", "IDPRejectedClaim")
@@ -93,12 +96,17 @@ def documents(
     """Prove that a relying party finds the documents, and that the published keys verify the tokens.
 
     The certificate authorities of CA_FILE are trusted beside the system's. PUBLIC_KEYS are those of the API servers, in
-    PEM: what is published under their ids must be these keys.
+    PEM: what is published under their ids must be these keys. The row has C(notes) where AWS takes what other relying
+    parties may not.
     """
 
+    served: list[Document] = []
+
     def prove() -> str:
-        jwks_uri = check_discovery(fetch(issuer + DISCOVERY_PATH, ca_file), issuer)
-        keys = check_jwks(fetch(jwks_uri, ca_file), kids)
+        discovery = fetch(issuer + DISCOVERY_PATH, ca_file)
+        jwks = fetch(check_discovery(discovery, issuer), ca_file)
+        keys = check_jwks(jwks, kids)
+        served.extend([jwks, discovery])
         check_cluster_keys(keys, jwks_from_pems([("the API servers", pem) for pem in public_keys]))
         for seen in tokens:
             if seen["token"]:
@@ -106,7 +114,9 @@ def documents(
         unknown = "" if kids else "; which keys must be there was not said (kids)"
         return f"{len(keys)} key{'' if len(keys) == 1 else 's'} at {issuer}{unknown}"
 
-    yield tried("documents", "HTTPS, types, issuer, key ids, signature of a token", prove)
+    row = tried("documents", "HTTPS, types, issuer, key ids, signature of a token", prove)
+    notes = warnings(served, kids)
+    yield {**row, "notes": notes} if notes else row
 
 
 def trust(seen: Seen, asked: Asked) -> Row:

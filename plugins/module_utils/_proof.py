@@ -18,7 +18,14 @@ from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import environment, token_at
-from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import MEMBERS, difference, jwk_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import (
+    MAX_KEYS_OF_A_KIND,
+    MEMBERS,
+    difference,
+    is_same,
+    jwk_problem,
+    too_many,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._served import refusal_fix, said
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import subject
 
@@ -151,7 +158,7 @@ def check_discovery(document: Document, issuer: str) -> str:
     if not isinstance(jwks_uri, str) or not jwks_uri.startswith("https://"):
         raise LinkError(
             f"{document.url} has the jwks_uri {jwks_uri!r}; it must be an https URL.",
-            fix="Publish the documents anew: run the role onprem.irsa.irsa_issuer.",
+            fix="Publish the documents again: run the role onprem.irsa.irsa_issuer.",
         )
     return jwks_uri
 
@@ -172,6 +179,13 @@ def check_jwks(document: Document, kids: t.Iterable[str], *, kept: t.Collection[
             f"{document.url} lacks the key {', '.join(missing)}.",
             fix="Publish the keys of every control-plane host: run the role onprem.irsa.irsa_issuer.",
         )
+    many = too_many(keys)
+    if many:
+        raise LinkError(
+            f"{document.url} has {many}; AWS takes {MAX_KEYS_OF_A_KIND}, and no token of a larger key set.",
+            fix="Retire keys that no cluster signs with any more: set irsa_issuer_retired_kids, and run the role "
+            "onprem.irsa.irsa_issuer.",
+        )
     for kid in wanted:
         if kid not in kept:
             _check_key(document.url, kid, [key for key in keys if str(key.get("kid")) == kid])
@@ -180,7 +194,7 @@ def check_jwks(document: Document, kids: t.Iterable[str], *, kept: t.Collection[
 
 def _check_key(url: str, kid: str, keys: t.Sequence[Json]) -> None:
     problem = next(filter(None, map(jwk_problem, keys)), "")
-    if not problem and any(difference(keys[0], key) for key in keys[1:]):
+    if not problem and not all(is_same(keys[0], key) for key in keys[1:]):
         problem = "is published more than once, with other values: AWS may take any of them (RFC 7517 section 4.5)"
     if problem:
         raise LinkError(
@@ -241,7 +255,7 @@ def check_refused(answer: Answer, *codes: str, words: str = "", other_words: t.I
     if answer.code not in codes or words not in message or any(text in message for text in other_words):
         raise LinkError(
             f"STS refuses it for another reason than expected ({' or '.join(codes)}): {answer.code}: {answer.message}.",
-            fix=_known_fix(answer) or "Mend what that answer names, then verify again.",
+            fix=_known_fix(answer) or "Correct what that answer names, then verify again.",
         )
     return f"refused: {answer.code}"
 
@@ -362,8 +376,9 @@ def _json_of(document: Document) -> Json:
     except ValueError:
         content = None
     if not isinstance(content, dict):
+        mark = " (a byte-order mark, RFC 8259 section 8.1)" if document.body.startswith("\ufeff") else ""
         raise LinkError(
-            f"{document.url} is not a JSON object, but begins with {document.body[:40]!r}.",
+            f"{document.url} is not a JSON object, but begins with {document.body[:40]!r}{mark}.",
             fix=publish,
         )
     return content
@@ -417,7 +432,7 @@ def _fix(answer: Answer, role_arn: str) -> str:
             f"The trust policy of {role_arn} must name this issuer's provider, the audience and the service account: "
             "run the role onprem.irsa.irsa_iam."
         )
-    return _known_fix(answer) or "Mend what the answer names, then verify again."
+    return _known_fix(answer) or "Correct what the answer names, then verify again."
 
 
 def _known_fix(answer: Answer) -> str:

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import DISCOVERY_PATH, check_jwks_uri
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, PublicAccessError
 from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import jwk_problem
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import keys_of_document, published_object
+from ansible_collections.onprem.irsa.plugins.module_utils._jwks import published_object
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import (
     Document,
     LinkError,
@@ -175,13 +176,22 @@ def warnings(documents: t.Sequence[Document], kids: t.Collection[str]) -> list[s
     types = zip(documents, (JWKS_TYPE, DISCOVERY_TYPE))
     found = [type_warning(document.url, document.content_type, standard) for document, standard in types]
     for document in documents[:1]:
-        others = [key for key in keys_of_document(document.body) if key.get("kid") not in kids]
+        others = [key for key in _all_keys(document) if key.get("kid") not in kids]
         found += [
             f"{document.url}: the key {key.get('kid')} {jwk_problem(key)}. AWS takes no token that it signed."
             for key in others
             if jwk_problem(key)
         ]
     return [warning for warning in found if warning]
+
+
+def _all_keys(document: Document) -> list[dict[str, t.Any]]:
+    """Return the keys of a key set as they are served: private parts, too, for everybody has them."""
+    try:
+        found = json.loads(document.body.removeprefix("\ufeff"))["keys"]
+        return [key for key in found if isinstance(key, dict)]
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def seen(document: Document) -> dict[str, t.Any]:

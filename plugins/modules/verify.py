@@ -229,6 +229,13 @@ links:
       description: What to do about it; empty when it holds.
       type: str
       sample: ""
+    notes:
+      description:
+        - What AWS takes and other relying parties may not, such as a content type, and published keys of others that
+          break a rule; a line each. They are shown as warnings, too.
+      returned: when there is something
+      type: list
+      elements: str
     seconds:
       description: How long it took; V(null) where nobody measured it.
       type: float
@@ -277,6 +284,8 @@ def main() -> t.NoReturn:
             module.fail_json(msg=missing_required_lib(library), exception=error)
     with reported(module):
         rows = _links.prove(module.params)
+    for note in [note for row in rows for note in row.get("notes", [])]:
+        module.warn(note)
     broken = [row for row in rows if not row["ok"]]
     if broken:
         reasons = " ".join(f"{row['link']}: {row['detail']}" for row in broken)

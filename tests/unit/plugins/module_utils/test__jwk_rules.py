@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 
-from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import difference, jwk_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._jwk_rules import difference, is_same, jwk_problem, too_many
 from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_from_pems
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import VECTORS, ec_key, public_pem, rsa_public_key
 
@@ -58,7 +58,9 @@ def test_what_rfc_7517_leaves_open_breaks_no_rule(change: dict[str, t.Any]) -> N
         ({"e": "AQB"}, "not base64url"),  # bits behind the last octet
         ({"e": "A"}, "not base64url"),
         ({"n": ""}, "has no n"),
-        ({"n": 65537}, "has no n"),
+        ({"n": 65537}, "has no n as text, but 65537"),
+        ({"e": ["AQAB"]}, "has no e as text, but ['AQAB']"),
+        ({"n": text(b"\xff" * 255 + b"\xfe")}, "has an even n"),
         ({"n": text(b"\xff" * 128)}, "has 1024 bits"),
         ({"e": "Ag"}, "the exponent 2"),
         ({"e": "AQ"}, "the exponent 1"),
@@ -101,6 +103,17 @@ def test_a_key_on_a_curve_is_judged_by_the_rules(change: dict[str, t.Any], says:
 def test_every_object_is_a_key_or_has_a_problem(found: dict[str, t.Any]) -> None:
     if not jwk_problem(found):
         JWK(**found).get_op_key("verify")
+
+
+@pytest.mark.parametrize(("rsa", "ec", "says"), [(100, 100, ""), (101, 1, "101 RSA keys"), (0, 102, "102 EC keys")])
+def test_aws_takes_a_hundred_keys_of_a_kind(rsa: int, ec: int, says: str) -> None:
+    assert too_many([RSA] * rsa + [EC] * ec) == says
+
+
+def test_one_key_is_the_same_whatever_it_is_for() -> None:
+    assert is_same(RSA, {"kty": "RSA", "n": RSA["n"], "e": RSA["e"], "use": "enc"})
+    assert not is_same(RSA, {**RSA, "e": "Aw"})
+    assert not is_same(EC, {**EC, "crv": "P-384"})
 
 
 @pytest.mark.parametrize(

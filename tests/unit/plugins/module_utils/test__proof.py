@@ -133,6 +133,23 @@ def test_one_id_for_two_keys() -> None:
     assert _proof.check_jwks(same, ["k1"]) == published()
 
 
+def test_one_key_twice_with_less_said_of_it_is_one_key() -> None:
+    key = published()["k1"]
+    bare = {name: value for name, value in key.items() if name not in ("alg", "use")}
+    assert "k1" in _proof.check_jwks(document(json.dumps({"keys": [key, bare]})), ["k1"])
+
+
+def test_more_keys_than_aws_takes() -> None:
+    keys = [{**published()["k1"], "kid": f"k{number}"} for number in range(1, 102)]
+    with pytest.raises(LinkError, match=r"has 101 RSA keys; AWS takes 100.*irsa_issuer_retired_kids"):
+        _proof.check_jwks(document(json.dumps({"keys": keys})), ["k1"])
+
+
+def test_a_byte_order_mark_is_named() -> None:
+    with pytest.raises(LinkError, match="byte-order mark"):
+        _proof.check_jwks(document("\ufeff" + json.dumps({"keys": []})), ["k1"])
+
+
 @pytest.mark.parametrize(
     "keys",
     [published(JWK.generate(kty="RSA", size=2048)), published(EC, "ES256"), published(kid="k2"), {"k1": {"kid": "k1"}}],
@@ -225,7 +242,7 @@ def test_assumed_another_role(arn: str) -> None:
         ("InvalidIdentityToken", "The token could not be validated", "see the links `documents`"),
         ("IDPRejectedClaim", "The claim was rejected", "see the links `documents`"),
         ("ExpiredTokenException", "Token expired: current date/time", "clocks"),
-        ("RegionDisabledException", "STS is not activated in this region", "Mend what"),
+        ("RegionDisabledException", "STS is not activated in this region", "Correct what"),
     ],
 )
 def test_refused_names_cause_and_fix(code: str, message: str, fix: str) -> None:

@@ -145,6 +145,26 @@ def test_a_broken_key_of_somebody_else_is_a_warning(monkeypatch: pytest.MonkeyPa
         read_back(ISSUER, [*KIDS, "by-hand"], ca_file="ca.pem", seconds=-1)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"d": "AQAB"}, "is published with its private part (d)"),
+        ({"kty": "OKP", "crv": "Ed25519"}, "is of the kind 'OKP'"),
+        ({"use": "enc"}, "the use 'enc'"),
+    ],
+)
+def test_keys_of_others_are_judged_as_they_are_served(change: dict[str, str], says: str) -> None:
+    keys = json.loads(KEYS)["keys"]
+    body = json.dumps({"keys": [*keys, {**keys[0], "kid": "other", **change}]})
+    (said,) = warnings([SERVED[JWKS_URL]._replace(body=body)], KIDS)
+    assert f"the key other {says}" in said or f"the key other has {says}" in said
+
+
+@pytest.mark.parametrize("body", ["", "[]", '{"keys":null}', '{"keys":[1]}', '{"keys":3}'])
+def test_what_is_no_key_set_is_not_warned_of(body: str) -> None:
+    assert warnings([SERVED[JWKS_URL]._replace(body=body)], KIDS) == []
+
+
 @pytest.mark.parametrize("member", ["n", "e", "alg", "use"])
 def test_keys_must_be_those_that_were_published(monkeypatch: pytest.MonkeyPatch, member: str) -> None:
     keys = json.loads(KEYS)["keys"]
