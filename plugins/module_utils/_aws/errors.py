@@ -35,11 +35,21 @@ _KMS = (
     "(kms:Decrypt) so that keys in it are not lost; it is written without that key then."
 )
 _REMOVE_REST = "Remove what is left in it, older versions too, then run again."
+_CHANGED = "Somebody else changed or removed it since it was read. Run again: it will start from what is there now."
+_ORGANIZATION = "A policy of the organization forbids this: ask those who manage it."
+_QUOTA = "Remove what is not needed, or ask AWS to raise the quota."
 _POLICY_SIZE = "A bucket policy has at most 20 KB: let its owners join their statements."
 
 # IAM and STS API references, "Common errors"; S3 API reference, "Error responses"; EC2 API reference, "Error codes".
 # Below, what botocore itself raises.
 _FIXES = {
+    "301": _REGION,
+    "307": _LATER,
+    "429": _LATER,
+    "500": _LATER,
+    "502": _LATER,
+    "503": _LATER,
+    "504": _LATER,
     "AccessDenied": _PERMISSION,
     "AccessDeniedException": _PERMISSION,
     "AccountProblem": "Ask AWS's support: something is wrong with the account itself.",
@@ -47,45 +57,70 @@ _FIXES = {
     "AuthFailure": _CREDENTIALS,
     "AuthorizationHeaderMalformed": _REGION,
     "BucketNotEmpty": _REMOVE_REST,
-    "ConditionalRequestConflict": _LATER,
+    "CNAMEAlreadyExists": "Another distribution, perhaps of another account, has the issuer's host as an alias. Remove "
+    "it there (`aws cloudfront list-conflicting-aliases` names it), or choose another host.",
     "ConcurrentModification": _LATER,
+    "ConditionalRequestConflict": _LATER,
     "DeleteConflict": "Remove what still uses it, then run again.",
+    "DistributionNotDisabled": _CHANGED,
+    "EntityTemporarilyUnmodifiable": _LATER,
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
+    "IllegalLocationConstraintException": _REGION,
+    "IncompleteBody": _LATER,
     "IncompleteSignature": _CREDENTIALS,
     "InternalError": _LATER,
     "InternalFailure": _LATER,
+    "InternalServerError": _LATER,
     "InvalidAccessKeyId": _CREDENTIALS,
+    "InvalidChangeBatch": "Look at the host's records in the hosted zone: one of them excludes the new ones.",
     "InvalidClientTokenId": _CREDENTIALS,
+    "InvalidIfMatchVersion": _CHANGED,
+    "InvalidLocationConstraint": _REGION,
     "InvalidObjectState": "The document was moved to an archive, by a lifecycle rule for example. Restore it, leave it "
     "out of that rule, then run again.",
     "InvalidSecurity": _CREDENTIALS,
     "InvalidSignatureException": _CREDENTIALS,
     "InvalidToken": _EXPIRED,
+    "InvalidViewerCertificate": "The certificate must be of us-east-1, issued, not expired, and for the issuer's host "
+    "(`aws acm describe-certificate --region us-east-1`).",
     "KMS.DisabledException": _KMS,
     "KMS.InvalidStateException": _KMS,
     "KMS.NotFoundException": _KMS,
-    "LimitExceeded": "Remove what is not needed, or ask AWS to raise the quota.",
+    "LimitExceeded": _QUOTA,
+    "LimitExceededException": _QUOTA,
     "MalformedPolicy": "One wrong statement makes S3 refuse the whole policy: see whether each principal and resource "
     "in it exists.",
     "MalformedPolicyDocument": "Correct the policy. A principal that it names must exist (AWS was asked again for as "
     "long as a new one takes to be known): remove one that is gone, also from the statements of others.",
     "MissingAuthenticationToken": _CREDENTIALS,
+    "NoSuchBucket": _CHANGED,
+    "NoSuchDistribution": _CHANGED,
+    "NoSuchEntity": "What the call names is not there (any more), such as a managed policy that was deleted. Correct "
+    "its name or ARN, then run again: what was done is kept.",
+    "NoSuchHostedZone": "Give the id of a hosted zone of this account (`aws route53 list-hosted-zones`).",
+    "NoSuchOriginAccessControl": _CHANGED,
+    "NoSuchResource": _CHANGED,
     "NotSignedUp": "Sign up the account for this service, or use another account.",
     "OpenIdIdpCommunicationError": "Publish the issuer's documents first: IAM connects to their host over HTTPS.",
     "OperationAborted": _LATER,
     "OptInRequired": _REGION,
+    "OriginAccessControlAlreadyExists": _CHANGED,
+    "OriginAccessControlInUse": "Another distribution uses the origin access control: remove it from that one first.",
     "PermanentRedirect": _REGION,
+    "PolicyNotAttachable": "The policy is one that only AWS attaches, for a service-linked role. Choose another one.",
     "PolicyTooLarge": _POLICY_SIZE,
+    "PreconditionFailed": _CHANGED,
     "PriorRequestNotComplete": _LATER,
     "RequestExpired": _CLOCK,
     "RequestInTheFuture": _CLOCK,
     "RequestLimitExceeded": _LATER,
     "RequestThrottled": _LATER,
     "RequestThrottledException": _LATER,
-    "RequestTimeTooSkewed": _CLOCK,
     "RequestTimeout": _LATER,
     "RequestTimeoutException": _LATER,
+    "RequestTimeTooSkewed": _CLOCK,
+    "ResourceInUse": "Remove what still uses it, then run again.",
     "ServiceFailure": _LATER,
     "ServiceUnavailable": _LATER,
     "SignatureDoesNotMatch": _CREDENTIALS,
@@ -95,6 +130,7 @@ _FIXES = {
     "TokenRefreshRequired": _EXPIRED,
     "TooManyBuckets": "Remove a bucket that is not needed, or ask AWS to raise the quota.",
     "TooManyRequestsException": _LATER,
+    "UnmodifiableEntity": "The role is service-linked: its service alone changes it. Choose another name.",
     "UnrecognizedClientException": _CREDENTIALS,
     "ConnectTimeoutError": _UNREACHABLE,
     "ConnectionClosedError": _UNREACHABLE,
@@ -110,6 +146,7 @@ _FIXES = {
     "SSOTokenLoadError": _EXPIRED,
     "TokenRetrievalError": _EXPIRED,
     "UnauthorizedSSOTokenError": _EXPIRED,
+    "WaiterError": _LATER,
 }
 # One code may have several causes, which AWS's text tells apart: what helps then, by words of it.
 _FIXES_BY_WORDS = (
@@ -121,7 +158,32 @@ _FIXES_BY_WORDS = (
         "The document is encrypted with a key that each reader has to send (SSE-C). Nobody reads it by its URL: remove "
         "it, then run again.",
     ),
-    ("policy size", _POLICY_SIZE),
+    (
+        "aclsizeperrole",
+        "The trust policy is too long. Split the service accounts over several roles, or have AWS raise the quota (up "
+        "to 4096) and set trust_policy_limit.",
+    ),
+    (
+        "policiesperrole",
+        "Join some of the managed policies, or have AWS raise the quota and set managed_policies_limit.",
+    ),
+    (
+        "bytes exceeded for role",
+        "The inline policies of a role have 10240 characters at most, which AWS does not raise. Make managed policies "
+        "of them.",
+    ),
+    ("service control policy", _ORGANIZATION),
+    ("resource control policy", _ORGANIZATION),
+    (
+        "permissions boundary",
+        "The permissions boundary of the identity that runs the play must allow this action, too.",
+    ),
+    ("session policy", "The session policy of the credentials must allow this action, too. Get a session without it."),
+    ("vpc endpoint policy", "The policy of the VPC endpoint through which AWS was asked must allow this action, too."),
+    (
+        "explicit deny",
+        "A Deny forbids this action to the identity that runs the play. Remove it, or except the identity.",
+    ),
 )
 _OTHER = "Correct what AWS names, then run again: what was done is kept."
 
@@ -132,7 +194,8 @@ PASSING: t.Final = ("OperationAborted", "PriorRequestNotComplete")
 def fix_of(code: str, problem: str) -> str:
     """Return what helps against an error, by AWS's code and text; C({url}) in it is the endpoint that was asked."""
     words = problem.lower()
-    return next((fix for clue, fix in _FIXES_BY_WORDS if clue in words), _FIXES.get(code, _OTHER))
+    known = _FIXES.get(code) or (_QUOTA if code.startswith("TooMany") else _OTHER)
+    return next((fix for clue, fix in _FIXES_BY_WORDS if clue in words), known)
 
 
 class AwsError(IrsaError):
