@@ -273,8 +273,9 @@ def _plan_absent(item: Item, arn: str, observed: Role | None, settings: Settings
     if observed is None or not (trusted or _is_ours(observed, settings)):
         return RolePlan(item, "none", arn, observed, observed)
     _refuse_foreign(item, observed, settings)
-    rest = prune(policy, [*settings.own_provider_arns, *_kin(item, observed, settings)])
-    if not lets_in(rest):
+    ours = [*settings.own_provider_arns, *_kin(item, observed, settings)]
+    rest = prune(policy, ours)
+    if not lets_in(rest, but=ours):
         _refuse_in_use(observed)
         return RolePlan(item, "delete", arn, observed, None, tuple(_deletion(observed, settings)))
     if not trusted and trusted_providers(rest):

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trust policies: which service accounts may assume a role. PRIVATE to the collection: it may change without notice.
 
-One of our statements is one that allows something to our identity providers and to nobody else, whatever its actions
-and conditions are, or one that allows sts:AssumeRoleWithWebIdentity and whose conditions ask for a claim of our issuer,
-whoever its principals are: nobody else can meet them. So a statement that lost its audience, or was given a principal
-more, is found and repaired: it is made to name the audiences and service accounts that are asked for and nobody else,
-and what narrows it further stays.
+One of our statements is one that allows sts:AssumeRoleWithWebIdentity to our identity providers and to nobody else,
+whatever its conditions are, or one whose conditions ask for a claim of our issuer, whoever its principals are: nobody
+else can meet them. So a statement that lost its audience, or was given a principal more, is found and repaired: it is
+made to name the audiences and service accounts that are asked for and nobody else, and what narrows it further stays.
 Every other statement belongs to somebody else and is kept as it is, to the letter.
 
 Sources: IAM User Guide, "IAM JSON policy elements reference", "Policy evaluation logic" and "Available keys for AWS
@@ -83,10 +82,10 @@ def issuer_of(provider_arn: str) -> str:
 def names_token(key: str) -> bool:
     """Tell whether a condition key is about the audience or the subject of a token, of whatever issuer.
 
-    It begins with the issuer's host. Others may end alike, such as C(aws:RequestTag/team:sub) and C(saml:sub).
+    Others may end alike, such as C(aws:RequestTag/team:sub) and C(saml:sub).
     """
     issuer, _colon, claim = key.lower().partition(":")
-    return "." in issuer and claim in {"aud", "sub"}
+    return issuer not in {"aws", "saml", "sts"} and claim in {"aud", "sub"}
 
 
 def build(trust: Trust) -> Statement:
@@ -161,6 +160,17 @@ def shared_statements(policy: Policy | None, provider_arns: t.Collection[str]) -
     """Say which statements of others let in tokens of these providers: they stay, and so does what they let in."""
     lines = []
     for number, statement in enumerate(_statements(policy), start=1):
+        if (
+            statement.get("Effect") == "Allow"
+            and _is_alone(statement, provider_arns)
+            and not _action_matches(statement)
+        ):
+            lines.append(
+                f"Statement {statement.get('Sid', number)} of its trust policy is none by which the role is assumed, "
+                f"and stays: it lets tokens of {', '.join(_federated(statement))} do "
+                f"{'; '.join(_more_actions(statement, None))}. Remove it unless that is meant; session_tags says "
+                "whether they should."
+            )
         let_in = [arn for arn in provider_arns if _principal_matches(statement, arn)]
         if statement.get("Effect") != "Allow" or not let_in or not _action_matches(statement):
             continue
@@ -188,9 +198,14 @@ def trusts(policy: Policy, provider_arn: str) -> bool:
     )
 
 
-def lets_in(policy: Policy | None) -> bool:
-    """Tell whether any statement allows anything to anybody: a Deny alone keeps everybody out."""
-    return any(statement.get("Effect") == "Allow" for statement in _statements(policy))
+def lets_in(policy: Policy | None, but: t.Collection[str]) -> bool:
+    """Tell whether any statement allows anything to anybody BUT the tokens of these providers.
+
+    A Deny keeps everybody out, and who may not assume a role can do nothing with C(sts:TagSession) either.
+    """
+    return any(
+        statement.get("Effect") == "Allow" and not _is_alone(statement, but) for statement in _statements(policy)
+    )
 
 
 def trusted_providers(policy: Policy | None) -> list[str]:
@@ -327,11 +342,10 @@ def _demands(statement: Statement, provider_arn: str) -> bool:
 
 
 def _is_ours(statement: Statement, provider_arns: t.Collection[str]) -> bool:
-    if statement.get("Effect") != "Allow":
+    if statement.get("Effect") != "Allow" or not _action_matches(statement):
         return False
-    return _is_alone(statement, provider_arns) or (
-        _action_matches(statement)
-        and any(_principal_matches(statement, arn) and _demands(statement, arn) for arn in provider_arns)
+    return _is_alone(statement, provider_arns) or any(
+        _principal_matches(statement, arn) and _demands(statement, arn) for arn in provider_arns
     )
 
 
@@ -372,16 +386,13 @@ def _names(statement: Statement, claim: str, value: str) -> bool:
 
 
 def _repaired(mine: t.Sequence[Statement], trust: Trust) -> list[Statement]:
-    """Return the statements that grant a trust, for those of ours that are about its provider.
-
-    One that lets nobody assume the role, such as one for C(sts:TagSession) alone, has no part in them.
-    """
+    """Return the statements that grant a trust, for those of ours that are about its provider."""
     groups: dict[str, list[Statement]] = {}
-    for statement in filter(_action_matches, mine):
+    for statement in mine:
         narrowing = trust.conditions if trust.conditions is not None else _narrowing(statement)
         groups.setdefault(json.dumps(_normal(narrowing), sort_keys=True), []).append(statement)
     if len(groups) <= 1:
-        return [_repaired_group([statement for group in groups.values() for statement in group], trust)]
+        return [_repaired_group(list(mine), trust)]
     homes = {
         key: [a for a in trust.service_accounts if any(_names(s, "sub", subject(a)) for s in group)]
         for key, group in groups.items()
@@ -416,7 +427,7 @@ def _let_in(statement: Statement, trust: Trust, provider_arns: t.Collection[str]
     """Return a line for each way in which a statement grants more than a trust."""
     more = [*_more_principals(statement, provider_arns), *_more_actions(statement, trust)]
     impossible = _of_other_issuers(statement)
-    if _action_matches(statement) and not impossible:
+    if not impossible:
         more += _more_values(statement, "aud", "the audience", trust.audiences)
         more += _more_values(statement, "sub", "the subject", [subject(account) for account in trust.service_accounts])
     return [*(f"removed: it let in {each}" for each in more), *impossible]
@@ -432,10 +443,11 @@ def _more_principals(statement: Statement, provider_arns: t.Collection[str]) -> 
     return [f"the principal {kind} {name}" for kind, name in named if kind != "Federated" or name not in provider_arns]
 
 
-def _more_actions(statement: Statement, trust: Trust) -> list[str]:
+def _more_actions(statement: Statement, trust: Trust | None) -> list[str]:
+    """Return the actions that a statement allows beyond those of a trust; all of them for none."""
     if "NotAction" in statement:
         return [f"every action but {', '.join(texts(statement['NotAction']))}"]
-    granted = {ASSUME_ACTION.lower(), *([TAG_ACTION.lower()] if trust.session_tags else [])}
+    granted = {ASSUME_ACTION.lower(), *([TAG_ACTION.lower()] if trust and trust.session_tags else [])}
     return [f"the action {action}" for action in texts(statement["Action"]) if action.lower() not in granted]
 
 

@@ -481,20 +481,14 @@ def test_a_name_that_another_condition_excludes_was_not_let_in() -> None:
     assert removals({"Statement": [listed]}, [TRUST]) == []
 
 
-@pytest.mark.parametrize("action", [TAG_ACTION, [TAG_ACTION, "sts:SetSourceIdentity"], "sts:AssumeRole"])
-def test_a_statement_of_ours_for_another_action_goes(action: object) -> None:
-    policy = {"Statement": [build(TRUST), {**narrowed(OFFICE), "Action": action}, EC2]}
-    assert merge(policy, [TRUST])["Statement"] == [EC2, build(TRUST)]
-    named = action if isinstance(action, list) else [action]
-    assert removals(policy, [TRUST]) == [f"removed: it let in the action {each}" for each in named]
-    assert prune(policy, [ARN])["Statement"] == [EC2]
-
-
-def test_a_second_statement_for_session_tags_becomes_part_of_the_first() -> None:
-    wanted = Trust.of(ARN, [STS], ["apps/reports"], session_tags=True)
-    policy = {"Statement": [build(TRUST), {**build(TRUST), "Action": TAG_ACTION}]}
-    assert merge(policy, [wanted])["Statement"] == [build(wanted)]
-    assert removals(policy, [wanted]) == []
+@pytest.mark.parametrize("action", [TAG_ACTION, [TAG_ACTION, "sts:SetSourceIdentity"]])
+def test_a_statement_for_our_tokens_by_which_nobody_assumes_the_role_stays_and_is_named(action: object) -> None:
+    policy = {"Statement": [build(TRUST), {**narrowed(OFFICE), "Action": action}]}
+    assert merge(policy, [TRUST]) is policy
+    [line] = shared_statements(policy, [ARN])
+    assert line.startswith("Statement 2 of its trust policy is none by which the role is assumed, and stays")
+    assert "the action sts:TagSession" in line
+    assert not lets_in(prune(policy, [ARN]), but=[ARN])
 
 
 def test_a_claim_of_another_issuer_let_nobody_in() -> None:
@@ -506,10 +500,13 @@ def test_a_claim_of_another_issuer_let_nobody_in() -> None:
     )
 
 
-def test_who_is_let_in_by_nothing_but_a_denial() -> None:
-    assert not lets_in({"Statement": [{**EC2, "Effect": "Deny"}]})
-    assert lets_in({"Statement": EC2})
-    assert not lets_in(None)
+def test_who_is_let_in_beside_our_tokens() -> None:
+    assert not lets_in({"Statement": [{**EC2, "Effect": "Deny"}]}, but=[])
+    assert lets_in({"Statement": EC2}, but=[ARN])
+    assert lets_in({"Statement": [build(TRUST)]}, but=[OTHER_ARN])
+    assert not lets_in({"Statement": [build(TRUST)]}, but=[ARN, OTHER_ARN])
+    assert lets_in({"Statement": [{**build(TRUST), "Principal": {"Federated": [ARN, OTHER_ARN]}}]}, but=[ARN])
+    assert not lets_in(None, but=[])
 
 
 def test_an_action_by_exclusion_is_named() -> None:
