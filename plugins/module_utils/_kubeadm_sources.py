@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import parse
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import word
 from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import kept, patched
 
 with suppress(ImportError):  # ansible-core brings PyYAML to the controller, where alone this file is used
@@ -59,7 +59,7 @@ class Sources:
         if not told and self.extra_args is None:
             return None
         written = parse(told[0]).extra_args if told else {}
-        return {**written, **check_flags({name: [value] for name, value in (self.extra_args or {}).items()})}
+        return {**written, **{name: [word(value)] for name, value in (self.extra_args or {}).items()}}
 
     @property
     def kubespray_marks(self) -> list[str]:

@@ -91,22 +91,29 @@ def check_flags(flags: t.Mapping[str, object]) -> Flags:
                 f"The flag {name!r} must be named as in the component's --help, without dashes in front.",
                 fix="Write it like service-account-issuer.",
             )
-        if not isinstance(values, list) or not all(isinstance(value, (str, int)) for value in values):
+        if not isinstance(values, list):
             raise InputError(
                 f"The flag {name} must have a list of values, even of one, and not {values!r}.",
                 fix=f'Write it like {name}: ["VALUE"]; an empty list removes the flag.',
             )
         for value in values:
+            if not isinstance(value, (str, int)):
+                raise InputError(
+                    f"The flag {name} must have a list of values that are words, whole numbers or booleans, and "
+                    f"{value!r} is none of these.",
+                    fix="Write in quotes what --help says of the flag.",
+                )
             if not str(value).isprintable():
                 raise InputError(
                     f"The value {value!r} of the flag {name} must consist of printable characters.",
                     fix="Remove line breaks and control characters.",
                 )
-    return {name: [_word(value) for value in t.cast("list[object]", values)] for name, values in flags.items()}
+    return {name: [word(value) for value in t.cast("list[object]", values)] for name, values in flags.items()}
 
 
-def _word(value: object) -> str:
+def word(value: object) -> str:
+    """Return what a command line says for a value of YAML."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-__all__: t.Final = ("Flag", "Flags", "check_flags", "flags_of", "occurrences", "values_by_name")
+__all__: t.Final = ("Flag", "Flags", "check_flags", "flags_of", "occurrences", "values_by_name", "word")

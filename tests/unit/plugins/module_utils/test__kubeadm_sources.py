@@ -68,6 +68,7 @@ def test_kubespray_is_recognised_and_kubeadm_is_not_told(found: Sources, mark: s
         (None, CONFIGURATION, [NEW]),
         (None, f"{CONFIGURATION}apiServer:\n  extraArgs:\n  - {{name: service-account-issuer, value: {NEW}}}\n", [OLD]),
         ({"service-account-issuer": NEW, "v": 4}, CONFIGURATION, [OLD]),
+        ({"goaway-chance": 0.001, "profiling": False, "audit-log-path": None}, CONFIGURATION, [NEW]),
         ({}, None, [NEW]),
     ],
 )

@@ -44,6 +44,13 @@ def test_a_value_that_no_line_can_hold_is_refused(value: str) -> None:
         check_flags({"a": [value]})
 
 
+@pytest.mark.parametrize("value", [0.001, None, ["a"], {"a": "b"}])
+def test_a_value_that_is_no_word_is_named(value: object) -> None:
+    with pytest.raises(InputError) as caught:
+        check_flags({"goaway-chance": ["0", value]})
+    assert f"{value!r} is none of these. Write in quotes" in str(caught.value)
+
+
 @pytest.mark.parametrize("values", ["2", 2, None, {"a": "b"}, [None], [["a"]], [1.5]])
 def test_values_that_are_no_list_of_words_are_refused(values: object) -> None:
     with pytest.raises(InputError, match="list of values"):
