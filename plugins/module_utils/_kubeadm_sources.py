@@ -36,6 +36,9 @@ _KUBESPRAY_CERTIFICATES = "/etc/kubernetes/ssl"
 # As kubespray names the patches that it writes (kubespray, roles/kubernetes/kubeadm_common/tasks/main.yml).
 _KUBESPRAY_PATCH = re.compile(r"kube-apiserver[0-9]+\+(strategic|json|merge)\.yaml")
 
+# One of the arguments by its number, in a JSON patch.
+_COUNTED = re.compile(r"/spec/containers/[0-9]+/(?:command|args)/[0-9]+")
+
 # Given twice, these are one map (k8s.io/component-base, MapStringBool, ConfigurationMap); of others one value counts.
 _MERGED = ("feature-gates", "runtime-config")
 
@@ -132,7 +135,31 @@ def problems(
         found += _foreign_patches(host, seen, sources, names, spare=keeper == "kubespray" and told != "")
         if keeper == "kubeadm" and plan.patch:
             found += _unread(host, seen, str(PurePosixPath(sources.patch_file).parent))
+        adds_patch = plan.patch and sources.patch_file not in seen["patches"]
+        if keeper == "kubeadm" and (adds_patch or plan.configuration != sources.configuration):
+            found += _counting(host, seen)
     return found
+
+
+def _counting(host: str, seen: Found) -> t.Iterator[str]:
+    """Yield which patches would meet other arguments than now, since flags that come or go move those behind them."""
+    for path, text in seen["patches"].items():
+        counted = [operation for operation in _operations(text) if _COUNTED.fullmatch(str(operation.get("path")))]
+        if any(operation.get("op") != "add" for operation in counted):
+            yield (
+                f"{host}: {path} changes arguments of kube-apiserver by their numbers, and flags that are kept move "
+                "them, so that it would meet others at the next upgrade. Say in apiServer.extraArgs of kubeadm's "
+                "configuration what it does, and remove it; or set irsa_apiserver_kept_by to none and keep the flags "
+                "yourself."
+            )
+
+
+def _operations(patch: str) -> list[dict[str, t.Any]]:
+    """Return the operations of a JSON patch; none of another patch."""
+    with suppress(yaml.YAMLError, ValueError):
+        documents = [document for document in yaml.safe_load_all(patch) if isinstance(document, list)]
+        return [operation for document in documents for operation in document if isinstance(operation, dict)]
+    return []
 
 
 def _unread(host: str, seen: Found, directory: str) -> t.Iterator[str]:

@@ -22,7 +22,8 @@ def current_context(kubeconfig: object, directory: str | None = None) -> Json:
     """Reduce a kubeconfig to its current context, under one neutral name.
 
     Other contexts, whose credentials are none of ours, are left out. Relative file names, which a kubeconfig means
-    relative to its own directory (Kubernetes, Organizing Cluster Access, "File references"), are joined with it.
+    relative to its own directory (Kubernetes, Organizing Cluster Access, "File references"), are joined with it; and
+    so is the path of a program that gives credentials (client-go credential plugins), but not a mere name.
 
     Raises InputError for what is not a kubeconfig, or has no current context.
     """
@@ -59,5 +60,10 @@ def _entry(kubeconfig: Json, kind: str, name: str | None) -> Json:
 
 
 def _absolute(kind: str, entry: Json, directory: str | None) -> Json:
-    names = {key: posixpath.join(directory, entry[key]) for key in _FILES[kind] if directory and entry.get(key)}
+    if not directory:
+        return entry
+    names: Json = {key: posixpath.join(directory, entry[key]) for key in _FILES[kind] if entry.get(key)}
+    program = entry.get("exec")
+    if program and "/" in program["command"]:
+        names["exec"] = {**program, "command": posixpath.join(directory, program["command"])}
     return {**entry, **names}

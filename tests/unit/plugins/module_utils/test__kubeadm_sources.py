@@ -123,6 +123,34 @@ def test_other_patches_are_left_alone(path: str, text: str) -> None:
     assert problems(sources(patches={path: text}), FLAGS, RELEASES, "kubeadm") == []
 
 
+@pytest.mark.parametrize("operation", ["remove", "replace", "test"])
+@pytest.mark.parametrize("place", ["command/7", "args/0"])
+def test_a_patch_that_counts_arguments_is_refused_once_flags_move_them(operation: str, place: str) -> None:
+    counts = {"op": operation, "path": f"/spec/containers/0/{place}", "value": "--profiling=false"}
+    patch = {"/p/kube-apiserver0+json.yaml": yaml.safe_dump([counts])}
+    (problem,) = problems(sources(patches=patch), FLAGS, RELEASES, "kubeadm")
+    assert problem.startswith("cp2: /p/kube-apiserver0+json.yaml changes arguments of kube-apiserver by their numbers")
+    stored = keeping(sources(), FLAGS, RELEASES, "kubeadm").configuration
+    assert problems(sources(stored, patches=patch), FLAGS, RELEASES, "kubeadm") == []
+    with_ours = sources(stored, patches={**patch, PATCH: ADDED}, version="v1.34.3")
+    assert len(problems(with_ours, FLAGS, RELEASES, "kubeadm")) == 1  # what is stored becomes a patch
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "- {op: add, path: /spec/containers/0/command/3, value: --v=2}\n",
+        "- {op: remove, path: /spec/containers/0/env/0}\n",
+        "spec: {containers: [{name: kube-apiserver, resources: {}}]}\n",
+        "- [remove, /spec/containers/0/command/3]\n",
+        "- {op: remove, path: 2026-02-30}\n",
+        "",
+    ],
+)
+def test_a_patch_that_counts_no_arguments_is_left_alone(patch: str) -> None:
+    assert problems(sources(patches={"/p/kube-apiserver0+json.yaml": patch}), FLAGS, RELEASES, "kubeadm") == []
+
+
 def test_a_patch_may_give_feature_gates_beside_those_that_are_kept() -> None:
     patch = {"/p/kube-apiserver0+json.yaml": ADDED.replace("service-account-issuer", "feature-gates")}
     found = sources(patches=patch)

@@ -56,6 +56,22 @@ def test_embedded_data_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("./bin/login", "/home/me/./bin/login"),
+        ("bin/login", "/home/me/bin/login"),
+        ("aws", "aws"),
+        ("/bin/x", "/bin/x"),
+    ],
+)
+def test_a_program_that_gives_credentials_is_where_the_kubeconfig_says(command: str, expected: str) -> None:
+    user = {"exec": {"command": command, "args": ["./a"], "apiVersion": "client.authentication.k8s.io/v1"}}
+    kubeconfig = {**KUBECONFIG, "users": [{"name": "admin", "user": user}]}
+    assert current_context(kubeconfig, "/home/me")["users"][0]["user"]["exec"] == {**user["exec"], "command": expected}
+    assert current_context(kubeconfig)["users"][0]["user"] == user
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"clusters": []}, "not a kubeconfig"),
