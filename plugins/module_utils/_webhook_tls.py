@@ -13,12 +13,14 @@ import re
 import typing as t
 from base64 import b64decode
 from datetime import datetime, timedelta, timezone
+from ipaddress import IPv4Network, IPv6Network
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 try:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
     from cryptography.x509.oid import ExtendedKeyUsageOID
 except ImportError as error:
@@ -74,17 +76,26 @@ def _public_key(key: t.Any) -> bytes:  # noqa: ANN401 -- one of cryptography's m
     return encoded
 
 
+def _certificates(encoded: str) -> list[x509.Certificate]:
+    """Read certificates, base64 of PEM, and their extensions; raise ValueError where one of them cannot be read."""
+    found = x509.load_pem_x509_certificates(b64decode(encoded))
+    for one in found:
+        _extensions = one.extensions  # they are read when they are asked for
+    return found
+
+
 def read_pair(data: Data, name: str, fix: str) -> Pair:
     """Read the Secret NAME of the type C(kubernetes.io/tls); raise InputError when its key is not the certificate's."""
     try:
-        certificate, *intermediates = x509.load_pem_x509_certificates(b64decode(data["tls.crt"]))
+        certificate, *intermediates = _certificates(data["tls.crt"])
         key = load_pem_private_key(b64decode(data["tls.key"]), password=None)
-        authorities = x509.load_pem_x509_certificates(b64decode(data["ca.crt"])) if data.get("ca.crt") else []
+        authorities = _certificates(data["ca.crt"]) if data.get("ca.crt") else []
+        is_pair = _public_key(certificate.public_key()) == _public_key(key.public_key())
     except KeyError as error:
         raise InputError(f"The Secret {name} has no {error}.", fix=fix) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         raise InputError(f"The Secret {name} holds no PEM certificate with a plain key.", fix=fix) from error
-    if _public_key(certificate.public_key()) != _public_key(key.public_key()):
+    if not is_pair:
         raise InputError(f"The Secret {name} holds a certificate (tls.crt) and another's key (tls.key).", fix=fix)
     return Pair(certificate, intermediates, authorities)
 
@@ -92,17 +103,19 @@ def read_pair(data: Data, name: str, fix: str) -> Pair:
 def read_bundle(bundle: str) -> list[x509.Certificate]:
     """Read a C(caBundle), base64 of PEM; what cannot be read is trusted by nobody, and so is nothing to keep."""
     try:
-        return x509.load_pem_x509_certificates(b64decode(bundle)) if bundle else []
+        return _certificates(bundle) if bundle else []
     except ValueError:
         return []
 
 
 def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Tell whether an authority has signed a certificate, by an algorithm that crypto/x509 of Go takes."""
     try:
         certificate.verify_directly_issued_by(authority)
-    except (InvalidSignature, TypeError, ValueError):
+        algorithm = certificate.signature_hash_algorithm  # None for Ed25519
+    except (InvalidSignature, TypeError, UnsupportedAlgorithm, ValueError):
         return False
-    return True
+    return algorithm is None or isinstance(algorithm, (hashes.SHA256, hashes.SHA384, hashes.SHA512))
 
 
 def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> t.Iterator[Chain]:
@@ -116,17 +129,90 @@ def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Ch
             yield from ([certificate, *chain] for chain in _chains(issuer, others, authorities))
 
 
-def _may_sign(issuer: x509.Certificate, below: int) -> bool:
-    """Tell whether a certificate may sign others, with so many intermediate ones below it: RFC 5280, 4.2.1.9."""
+Extension = t.TypeVar("Extension", bound="x509.ExtensionType")
+
+
+def _extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
     try:
-        constraints = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+        return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
+        return None
+
+
+def _may_sign(issuer: x509.Certificate, below: int) -> bool:
+    """Tell whether a certificate may sign others, with so many intermediate ones below it.
+
+    RFC 5280, 4.2.1.9 and 4.2.1.3: where it says what its key is for, that includes certificates.
+    """
+    constraints, usage = _extension(issuer, x509.BasicConstraints), _extension(issuer, x509.KeyUsage)
+    if constraints is None or not constraints.ca or (usage is not None and not usage.key_cert_sign):
         return False
-    return constraints.ca and (constraints.path_length is None or constraints.path_length >= below)
+    return constraints.path_length is None or constraints.path_length >= below
 
 
-def _chain(certificate: x509.Certificate, intermediates: Chain, authorities: Chain) -> Chain | None:
-    """Return the way to an authority that is valid for the longest, or None.
+def _is_within(name: str, tree: str) -> bool:
+    """Tell whether a DNS name is a constraint's or below it: RFC 5280, 4.2.1.10; a dot in front is for those below."""
+    return not tree or name == tree or name.endswith(f".{tree.removeprefix('.')}")
+
+
+def _matches(name: x509.GeneralName, constraint: x509.GeneralName, *, excludes: bool) -> bool:
+    """Tell whether a constraint is about a name of its kind; one that excludes, also what a wildcard may stand for."""
+    if isinstance(name, x509.IPAddress):
+        network = constraint.value
+        return isinstance(network, (IPv4Network, IPv6Network)) and name.value in network
+    wanted, tree = name.value.lower(), constraint.value.lower()
+    stands_for = excludes and wanted.startswith("*.") and tree.partition(".")[2] == wanted[2:]
+    return _is_within(wanted, tree) or stands_for
+
+
+def _forbids(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Tell whether an authority may not sign for a DNS name or an IP address of a certificate below it."""
+    constraints = _extension(issuer, x509.NameConstraints)
+    if constraints is None:
+        return False
+    for name in _extension(certificate, x509.SubjectAlternativeName) or ():
+        if not isinstance(name, (x509.DNSName, x509.IPAddress)):
+            continue
+        permitted = [one for one in constraints.permitted_subtrees or () if isinstance(one, type(name))]
+        excluded = [one for one in constraints.excluded_subtrees or () if isinstance(one, type(name))]
+        if permitted and not any(_matches(name, one, excludes=False) for one in permitted):
+            return True
+        if any(_matches(name, one, excludes=True) for one in excluded):
+            return True
+    return False
+
+
+def _is_unknown(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate has a critical extension that crypto/x509 of Go does not handle."""
+    critical = [one.value for one in certificate.extensions if one.critical]
+    trees = [
+        tree
+        for one in critical
+        if isinstance(one, x509.NameConstraints)
+        for tree in [*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ())]
+    ]
+    handled = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
+    return any(isinstance(one, x509.UnrecognizedExtension) for one in critical) or not all(
+        isinstance(tree, handled) for tree in trees
+    )
+
+
+def _fault(chain: Chain) -> str:
+    """Say why API servers refuse a chain whose signatures are right, as what follows a name; empty for nothing."""
+    if not all(map(_serves, chain)):
+        return ", or what signed it, is for other uses than serverAuth"
+    if any(map(_is_unknown, chain)):
+        return ", or what signed it, has a critical extension that API servers do not know"
+    below = [(issuer, one) for number, issuer in enumerate(chain) for one in chain[:number] if one != issuer]
+    if any(_forbids(issuer, one) for issuer, one in below):
+        return " has a name for which its authority may not sign (name constraints)"
+    return ""
+
+
+def _chain(
+    certificate: x509.Certificate, intermediates: Chain, authorities: Chain, now: datetime | None = None
+) -> Chain | None:
+    """Return the way to an authority that API servers take (NOW) and that is valid for the longest, or None.
 
     A certificate that is trusted itself need not be one that may sign: crypto/x509 of Go, which API servers use.
     """
@@ -137,7 +223,12 @@ def _chain(certificate: x509.Certificate, intermediates: Chain, authorities: Cha
         for chain in _chains(certificate, intermediates, authorities)
         if all(_may_sign(issuer, below) for below, issuer in enumerate(chain[1:]))
     ]
-    return max(chains, key=lambda chain: (_end(chain), _end(chain[-1:])), default=None)
+
+    def rank(chain: Chain) -> tuple[bool, bool, datetime, datetime]:
+        begin, end = _life(chain)
+        return not _fault(chain), now is None or begin <= now, end, _end(chain[-1:])
+
+    return max(chains, key=rank, default=None)
 
 
 def _end(chain: Chain) -> datetime:
@@ -164,20 +255,15 @@ def _is_for(pattern: str, host: str) -> bool:
 
 def _named(certificate: x509.Certificate, host: str) -> bool:
     """Tell whether a certificate is for a host: by its alternative names alone, not by its common name."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return False
-    return any(_is_for(name, host) for name in names.get_values_for_type(x509.DNSName))
+    names = _extension(certificate, x509.SubjectAlternativeName)
+    return names is not None and any(_is_for(name, host) for name in names.get_values_for_type(x509.DNSName))
 
 
 def _serves(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate may be used by a server: RFC 5280, 4.2.1.12, where it says what it is for."""
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    return not {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}.isdisjoint(usages)
+    usages = _extension(certificate, x509.ExtendedKeyUsage)
+    wanted = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    return usages is None or not wanted.isdisjoint(usages)
 
 
 def _lifetime(certificate: x509.Certificate) -> timedelta:
@@ -244,17 +330,16 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
     leaf, intermediates, authorities = read_pair(certificate, name, fix)
     if not authorities:
         raise InputError(f"The Secret {name} has no ca.crt, by which API servers judge the webhook.", fix=fix)
-    chain = _chain(leaf, intermediates, authorities)
+    chain = _chain(leaf, intermediates, authorities, now)
     if chain is None:
         raise InputError(f"The certificate in the Secret {name} is not signed by its ca.crt.", fix=fix)
     if not _named(leaf, host):
         raise InputError(f"The certificate in the Secret {name} is not for {host}.", fix=fix)
-    if not all(map(_serves, chain)):
-        raise InputError(
-            f"The certificate in the Secret {name}, or what signed it, is for other uses than serverAuth.", fix=fix
-        )
+    fault = _fault(chain)
+    if fault:
+        raise InputError(f"The certificate in the Secret {name}{fault}.", fix=fix)
     begin, end = _life(chain)
-    if not begin <= now < end:
+    if not begin <= now <= end:
         raise InputError(f"The certificate in the Secret {name} is not valid now, {now:%Y-%m-%d}.", fix=fix)
     trusted = read_bundle(bundle)
     return Plan(
@@ -278,7 +363,7 @@ def served(certificate: str, bundle: str, host: str) -> Served | None:
         return None
     leaf, *intermediates = certificates
     chain = _chain(leaf, intermediates, read_bundle(bundle))
-    if chain is None:
+    if chain is None or _fault(chain):
         return Served(_named(leaf, host), _life([leaf]), None)
     return Served(_named(leaf, host), _life(chain[:-1]), _life(chain[-1:]))
 

@@ -6,7 +6,7 @@ import itertools
 import typing as t
 from base64 import b64encode
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 from cryptography import x509
@@ -34,6 +34,7 @@ from ..some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
 from ..some_keys import ec_key
 
 Data = dict[str, str]
+Hash = hashes.SHA224 | hashes.SHA256
 NAMES = ("ca", "tls")
 
 
@@ -335,7 +336,114 @@ def test_a_certificate_is_to_be_one_of_a_server(usages: list[x509.ObjectIdentifi
             given(tls, "", host=HOST, now=NOW, name="given")
 
 
-def signed(*extensions: x509.ExtensionType) -> x509.Certificate:
+def below(*extensions: x509.ExtensionType) -> x509.Certificate:
+    """Return an authority whose certificate has these extensions, all critical."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+    made = made.public_key(ec_key(1).public_key())
+    made = made.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=365))
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    for extension in extensions:
+        made = made.add_extension(extension, critical=True)
+    return made.sign(ec_key(1), hashes.SHA256())
+
+
+def limited(permitted: str = "", excluded: str = "", network: str = "") -> x509.NameConstraints:
+    """Return what an authority may sign for: a DNS name, or none of a DNS name, or the addresses of a network."""
+    addresses = [x509.IPAddress(ip_network(network))] if network else []
+    return x509.NameConstraints(
+        [x509.DNSName(permitted)] if permitted else addresses or None, [x509.DNSName(excluded)] if excluded else None
+    )
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+
+
+def usage(*, signs: bool) -> x509.KeyUsage:
+    """Return that a key is for signatures, and for those of certificates or not."""
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("extensions", "says"),
+    [
+        ([usage(signs=True)], ""),
+        ([usage(signs=False)], "not signed by its"),
+        ([limited("svc")], ""),
+        ([limited(".SVC")], ""),
+        ([limited(HOST)], ""),
+        ([limited("", "example.com")], ""),
+        ([limited(network="10.0.0.0/8")], ""),  # it has no address
+        ([limited("example.com")], "name constraints"),
+        ([limited(f".{HOST}")], "name constraints"),
+        ([limited("identity-webhook.svc")], "name constraints"),
+        ([limited("", "svc")], "name constraints"),
+        ([limited("svc", "pod-identity-webhook.svc")], "name constraints"),
+        ([UNKNOWN], "critical extension"),
+        ([x509.NameConstraints([x509.DirectoryName(x509.Name([]))], None)], "critical extension"),
+        ([x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])], "serverAuth"),
+    ],
+)
+def test_what_an_authority_may_sign_as_crypto_x509_of_go_judges_it(
+    extensions: list[x509.ExtensionType], says: str
+) -> None:
+    root = below(*extensions)
+    tls = secret(leaf(), 11, root)
+    found = served(tls["tls.crt"], encoded(root), HOST)
+    assert found is not None
+    assert (found.authority_life is None) == bool(says)
+    if says:
+        with pytest.raises(InputError, match=says):
+            given(tls, "", host=HOST, now=NOW, name="given")
+    else:
+        assert given(tls, encoded(root), host=HOST, now=NOW, name="given").trusted
+
+
+def test_each_name_of_a_certificate_is_one_that_its_authority_may_sign_for() -> None:
+    address = x509.IPAddress(ip_address("192.0.2.1"))
+    wildcard = x509.DNSName("*.pod-identity-webhook.svc")
+    for names, constraints in (
+        ([x509.DNSName(HOST), x509.DNSName("a.example.com")], limited("svc")),
+        ([x509.DNSName(HOST), address], limited(network="10.0.0.0/8")),
+        ([wildcard], limited("", HOST)),
+    ):
+        tls = secret(signed(x509.SubjectAlternativeName(names)), 11, below(constraints))
+        with pytest.raises(InputError, match="name constraints"):
+            given(tls, "", host=HOST, now=NOW, name="given")
+
+
+def test_of_two_authorities_of_one_name_the_one_counts_by_which_api_servers_take_it() -> None:
+    later = authority(2, signer=1, begin=NOW + timedelta(days=5), days=3000)
+    tls = {**secret(leaf(2), 11, authority()), "tls.crt": encoded(leaf(2), later, authority(2, signer=1, days=100))}
+    assert given(tls, "", host=HOST, now=NOW, name="given").expires == NOW + timedelta(days=100)
+    for_clients = below(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
+    assert given(secret(leaf(), 11, for_clients, authority(days=90)), "", host=HOST, now=NOW, name="given").expires
+
+
+def test_a_certificate_is_valid_until_the_last_second() -> None:
+    tls = secret(leaf(days=1), 11, authority())
+    assert given(tls, "", host=HOST, now=NOW + timedelta(days=1), name="given").expires
+    with pytest.raises(InputError, match="not valid now"):
+        given(tls, "", host=HOST, now=NOW + timedelta(days=1, seconds=1), name="given")
+
+
+def test_an_algorithm_that_go_does_not_take() -> None:
+    made = signed(x509.SubjectAlternativeName([x509.DNSName(HOST)]), algorithm=hashes.SHA224())
+    with pytest.raises(InputError, match="not signed by its"):
+        given(secret(made, 11, authority()), "", host=HOST, now=NOW, name="given")
+
+
+def signed(*extensions: x509.ExtensionType, algorithm: Hash | None = None) -> x509.Certificate:
     """Return a certificate with the host as its common name and these extensions."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     authoritative = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA")])
@@ -344,4 +452,4 @@ def signed(*extensions: x509.ExtensionType) -> x509.Certificate:
     made = made.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=365))
     for extension in extensions:
         made = made.add_extension(extension, critical=False)
-    return made.sign(ec_key(1), hashes.SHA256())
+    return made.sign(ec_key(1), algorithm or hashes.SHA256())
