@@ -19,7 +19,7 @@ short_description: What makes kubeadm keep the flags of the API servers at upgra
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
-  - C(kubeadm upgrade) and C(kubeadm join) write the manifest of the API server anew, from the ClusterConfiguration in
+  - C(kubeadm upgrade) and C(kubeadm join) write the manifest of the API server again, from the ClusterConfiguration in
     the ConfigMap C(kube-system/kubeadm-config) and from patch files on the node. Returns what both should be, so that
     the manifest gets the flags that the API servers have after P(onprem.irsa.rollout_steps#filter).
   - Of the ClusterConfiguration, only the entries of these flags under C(apiServer.extraArgs) change; every other byte

@@ -29,12 +29,12 @@ options:
     type: dict
     default: {}
   retired:
-    description: Issuers to be accepted no more.
+    description: Issuers that should no longer be accepted.
     type: list
     elements: str
     default: []
   retired_audiences:
-    description: Audiences to be accepted no more.
+    description: Audiences that should no longer be accepted.
     type: list
     elements: str
     default: []

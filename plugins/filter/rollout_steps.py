@@ -48,14 +48,14 @@ options:
     default: {}
   retired:
     description:
-      - Issuers to be accepted no more.
+      - Issuers that should no longer be accepted.
       - One with which a server still signs is refused. Name it in a later run, when the tokens of it have expired.
     type: list
     elements: str
     default: []
   retired_audiences:
     description:
-      - Audiences to be accepted no more, in tokens of any issuer.
+      - Audiences that should no longer be accepted, in tokens of any issuer.
       - A retired issuer stays an audience otherwise, by C(--api-audiences) where it was one without the flag.
       - The last one that tokens in use have is refused. Name it in a later run, when they have expired.
     type: list
@@ -69,7 +69,7 @@ options:
     default: ""
   retired_kids:
     description:
-      - The ids of keys to be accepted and published no more, once no server signs with them.
+      - The ids of keys that should no longer be accepted and published, once no server signs with them.
       - Name them in a later run, when the tokens that they signed have expired.
     type: list
     elements: str

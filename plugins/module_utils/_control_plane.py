@@ -90,7 +90,7 @@ def differing(one: Flags, other: Flags) -> list[str]:
 
 @dataclass(frozen=True)
 class FlagsPlan:
-    """A change of flags on one host, as it is to be made."""
+    """A change of flags on one host."""
 
     component: str
     manifest: str
@@ -107,7 +107,7 @@ class FlagsPlan:
     after: Flags
     """Of the flags that were asked for, what the manifest says and is to say."""
     restart_for: tuple[str, ...]
-    """The files whose content is read anew by the change."""
+    """The files whose content is read again by the change."""
     forerunner: str
     """The same with another annotation, to stand there while the old process ends; empty where there is none."""
     move_away: tuple[str, ...]
@@ -169,7 +169,7 @@ def _api(pod: StaticPod) -> dict[str, str]:
 
 
 def _refuse_unexpected(pod: StaticPod, expected: Flags, *, wanted: Flags) -> None:
-    """Refuse a flag that is neither as it was nor as it is to be: that one, an equal run has set in the meantime."""
+    """Refuse a flag that is neither as it was nor as it should be: that one, an equal run has set in the meantime."""
     for name, values in expected.items():
         found = pod.flags.get(name, [])
         if found not in (values, wanted.get(name, values)):

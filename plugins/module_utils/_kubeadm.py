@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How kubeadm keeps flags of the API server. PRIVATE to the collection: it may change without notice.
 
-Pure. C(kubeadm upgrade) and C(kubeadm join) write a manifest anew, from the ClusterConfiguration in the cluster and
+Pure. C(kubeadm upgrade) and C(kubeadm join) write a manifest again, from the ClusterConfiguration in the cluster and
 from patch files on the node (kubeadm, "Customizing components with the kubeadm API"). C(extraArgs) replace every value
 that kubeadm itself gives a flag. As a map (v1beta3) they hold one value; as a list (v1beta4) several, which older
 releases sort by value (kubernetes issue 135400), so that another issuer may come first and sign. A JSON patch of the

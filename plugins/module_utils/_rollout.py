@@ -82,13 +82,13 @@ class Goal:
     flags: Flags = field(default_factory=dict)
     """Further flags, set in the first restart of each server."""
     retired: frozenset[str] = frozenset()
-    """Issuers to be accepted no more; none that a server still signs with."""
+    """Issuers that should no longer be accepted; none that a server still signs with."""
     signing_kid: str = ""
     """The key that is to sign; empty: keys stay as they are."""
     retired_kids: frozenset[str] = frozenset()
-    """Keys to be accepted and published no more, once no server signs with them."""
+    """Keys that should no longer be accepted and published, once no server signs with them."""
     retired_audiences: frozenset[str] = frozenset()
-    """Audiences to be accepted no more. A retired issuer stays an audience, unless it is one of them."""
+    """Audiences that should no longer be accepted. A retired issuer stays an audience, unless it is one of them."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def rollout(servers: t.Sequence[Server], goal: Goal) -> list[Step]:
     planned the same way. Where servers differ at the start (a change made by hand on some of them), each learns first
     what the others sign. A single server needs no step to accept: no other can meet its tokens in between.
 
-    Raises InputError where tokens in use would be refused: for an issuer that is to be retired and still signs
+    Raises InputError where tokens in use would be refused: for an issuer that should be retired and still signs
     somewhere, and for audiences that would go without being retired, or would leave none that tokens in use have.
     """
     issuers = {goal.issuer, *(issuer for server in servers for issuer in server.issuers)}

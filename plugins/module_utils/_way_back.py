@@ -54,7 +54,7 @@ def way_back(
         return WayBack(
             "",
             problem=f"The API servers had different issuers before {issuer}: {sides}. Run the role irsa_apiserver with "
-            "irsa_apiserver_issuer_url set to the one that is to sign, and take the other away then.",
+            "irsa_apiserver_issuer_url set to the one that should sign, and remove the other one then.",
         )
     former = next(iter(by_issuer), "")
     found: dict[str, list[str]] = {}

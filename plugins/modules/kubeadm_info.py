@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - C(kubeadm upgrade) and C(kubeadm join) write the manifest of C(kube-apiserver) anew, from the ClusterConfiguration
+  - C(kubeadm upgrade) and C(kubeadm join) write the manifest of C(kube-apiserver) again, from the ClusterConfiguration
     in the cluster, or from one that kubespray keeps on the host, and from patch files on the host. Returns what the
     host has of it.
   - Of files with kubeadm's configuration, which may hold bootstrap tokens, the ClusterConfiguration and the directories

@@ -41,7 +41,7 @@ options:
     type: path
     required: true
   content:
-    description: Its text as it is to be.
+    description: Its text as it should be.
     type: str
     required: true
   planned_on:

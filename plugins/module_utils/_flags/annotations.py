@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An annotation of a pod in its manifest's text. PRIVATE to the collection: it may change without notice.
 
-Pure, and for the controller alone. The kubelet starts a static pod anew when anything in it changes, an annotation,
+Pure, and for the controller alone. The kubelet starts a static pod again when anything in it changes, an annotation,
 too: that is how a component comes to read files whose content alone has changed. The caller reads the result back.
 """
 

@@ -49,14 +49,10 @@ class Environment:
 
     def unknown(self, text: str) -> list[str]:
         """Return the variables that the kubelet alone knows and puts into a text, also by the value of another one."""
-        names = references(text)
-        return [
-            unknown
-            for name in names
-            for unknown in (
-                self.within.get(name, ()) if name in self.values else (name,) if self.is_hidden(name) else ()
-            )
-        ]
+        found: list[str] = []
+        for name in references(text):
+            found += self.within.get(name, ()) if name in self.values else [name] * self.is_hidden(name)
+        return found
 
     def is_hidden(self, name: str) -> bool:
         """Return whether the variable has, or may have, a value that the manifest does not say."""

@@ -58,8 +58,9 @@ class Api:
 
     def version(self) -> str | None:
         """Return the version, like C(v1.34.4); None without an answer, as of a component that tells it to nobody."""
-        answer = self._get("/version")
-        return str(json.loads(answer)["gitVersion"]) if answer else None
+        with suppress(ValueError, KeyError, TypeError):  # whatever else answers there
+            return str(json.loads(self._get("/version") or b"")["gitVersion"])
+        return None
 
     def kids(self) -> list[str] | None:
         """Return the ids of the keys by which an API server accepts tokens; None where it does not tell.

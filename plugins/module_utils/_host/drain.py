@@ -13,6 +13,7 @@ on managed hosts with the standard library alone.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 import typing as t
@@ -39,6 +40,8 @@ _PROFILE = "net/http/pprof."
 # still gathered, a goroutine of theirs is there until the backend is shut down.
 _AUDIT = ("/pkg/audit.", "/pkg/audit/")
 
+_NUMBER = re.compile(r"^([0-9]+) @ ", re.MULTILINE)
+
 # What an operator sets who wants clients to have more time (kube-apiserver --help); 0 is the default of both.
 _MORE_TIME = ("shutdown-watch-termination-grace-period", "shutdown-delay-duration")
 
@@ -47,12 +50,13 @@ def requests(profile: str) -> int:
     """Return how many things a server still has to do, watches apart, by its profile of goroutines in text.
 
     A profile has a paragraph for each kind of stack, which begins with the number of goroutines that have it (Go,
-    runtime/pprof). A client begins a watch anew when its connection ends; a command in a pod or a log that is followed
+    runtime/pprof). A client begins a watch again when its connection ends; a command in a pod or a log that is followed
     would be cut off, and counts. So do audit events that are not sent yet.
     """
     others = [stack for stack in profile.split("\n\n") if _WATCH not in stack and _PROFILE not in stack]
     work = [stack for stack in others if _REQUEST in stack or any(package in stack for package in _AUDIT)]
-    return sum(int(stack.split(" @ ", 1)[0].rsplit("\n", 1)[-1]) for stack in work)
+    numbers = [_NUMBER.search(stack) for stack in work]
+    return sum(int(number[1]) if number else 1 for number in numbers)
 
 
 def has_more_time(flags: Flags) -> bool:
@@ -97,7 +101,7 @@ class Drain:
                 os.kill(self.process.pid, signal.SIGTERM)
         elif self.questions:
             profile = self.questions.pop().answer()
-            self._idle = profile is not None and requests(profile.decode()) == 0
+            self._idle = profile is not None and requests(profile.decode(errors="replace")) == 0
 
     def _is_there(self) -> bool:
         now = process_of(self.process.pid, self.proc)

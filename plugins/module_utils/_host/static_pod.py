@@ -36,7 +36,7 @@ _BESIDE_THE_WAITS = 60.0  # seconds for what a change asks, writes and removes, 
 
 @dataclass(frozen=True)
 class Change:
-    """A manifest as it is to be, the flags that its process then runs with, and how long to wait for that."""
+    """A manifest as it should be, the flags that its process then runs with, and how long to wait for that."""
 
     backups: Backups
     content: str
@@ -182,7 +182,7 @@ def _confirmed(change: Change) -> Path | None:
 
 
 def _written(change: Change, good: str, replaced: Process | None, watch: Watch) -> list[t.Callable[[], None]]:
-    """Move the new manifest in, or its forerunner while the old process ends; return what is to be done about that."""
+    """Move the new manifest in, or its forerunner while the old process ends; return what to do about that."""
     if replaced is None or not change.forerunner:
         _replace(change.path, change.content)
         return []
@@ -216,7 +216,7 @@ def _is_to_end(process: Process | None, backups: Backups, content: str, proc: Pa
 
 
 def _meanwhile(watch: Watch, sandboxes: Sandboxes | None, replaced: Process | None) -> list[t.Callable[[], None]]:
-    """Return what is to be done between two looks: what ends the replaced process, and what helps a stuck kubelet."""
+    """Return what to do between two looks: what ends the replaced process, and what helps a stuck kubelet."""
     drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
     if sandboxes is not None:
         sandboxes.begin(replaced)

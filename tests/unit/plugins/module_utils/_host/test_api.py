@@ -101,3 +101,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
         pass
+
+
+@pytest.mark.parametrize("answer", [b"", b"ok", b"\xff", b"[]", b"null", b'{"major": "1"}', b"<html>"])
+def test_what_another_program_answers_is_no_version(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Api, "_get", lambda _api, _path: answer)
+    assert (Api("https://127.0.0.1:6443").version(), Api("https://127.0.0.1:6443").kids()) == (None, None)

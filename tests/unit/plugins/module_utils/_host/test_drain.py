@@ -129,3 +129,10 @@ def test_a_server_is_ended_early_only_where_its_clients_have_no_more_time(
 
 def test_without_requests_there_is_nothing_to_wait_for() -> None:
     assert requests("goroutine profile: total 2\n2 @ 0x1\n#\t0x1\tmain.main+0x1\t.../main.go:1\n") == 0
+
+
+@pytest.mark.parametrize(
+    ("headline", "count"), [("3 @ 0x1", 3), ("goroutine profile: total 9\n2 @ 0x1", 2), ("cut off", 1)]
+)
+def test_a_stack_whose_number_is_not_told_counts_once(headline: str, count: int) -> None:
+    assert requests(f"{headline}\n#\t0x1\tnet/http.serverHandler.ServeHTTP+0x1\t.../server.go:1\n") == count
