@@ -197,6 +197,15 @@ def test_an_api_server_that_is_not_in_the_inventory_is_seen_once_the_api_is_up(t
 
 
 @pytest.mark.slow
+def test_variables_that_differ_between_the_hosts_are_refused(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path)
+    hosts.own["cp2"] = {"irsa_apiserver_timeout": 600}
+    code, output = hosts.play("main", VARIABLES)
+    assert (code != 0, hosts.log()) == (True, []), output
+    assert "irsa_apiserver_timeout differs between hosts of one control plane" in output
+
+
+@pytest.mark.slow
 def test_flags_that_another_role_has_set_are_kept_beside_the_issuers(tmp_path: Path) -> None:
     hosts = cluster(tmp_path, **signing(NEW, OLD))
     file = tmp_path / "kubespray.yml"
