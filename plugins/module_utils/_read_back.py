@@ -30,7 +30,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._served import (
 
 _OK = 200
 _FORBIDDEN = 403
-_NOT_FOUND = 404
+_NOTHING = (404, 410)  # RFC 9110 sections 15.5.5 and 15.5.11
 _PAUSE = 2.0
 # How long a change of a bucket may take to be there for everybody, and a passing fault of the network, in seconds.
 SPREADING_SECONDS: t.Final = 60.0
@@ -119,8 +119,8 @@ def _patiently(ask: t.Callable[[], list[Document]], seconds: float) -> list[Docu
 def look(issuer: str, *, ca_file: str | None = None, seconds: float = FAULT_SECONDS) -> list[Document]:
     """Fetch what an issuer publishes, however it is served, the key set first; none where nothing is published yet.
 
-    That is so only where the host does not exist, or answers 404 or 403 (S3 without the permission to list says 403
-    of what is not there), and where the discovery document names a key set that AWS could not fetch. Whatever else
+    That is so only where the host does not exist, or answers 404, 410 or 403 (S3 without the permission to list says
+    403 of what is not there), and where the discovery document names a key set that AWS could not fetch. Whatever else
     goes wrong is tried again for so many seconds and then raised: who publishes next would write over keys unseen.
     Raises LinkError for a host that does not serve what it has, and InputError for what is there and cannot be read,
     and for the discovery document of another issuer.
@@ -156,7 +156,7 @@ def _there(url: str, ca_file: str | None) -> Document | None:
     except NoSuchHostError:
         return None
     known = refusal_fix(document.body)
-    if document.status == _NOT_FOUND or (document.status == _FORBIDDEN and not known):
+    if document.status in _NOTHING or (document.status == _FORBIDDEN and not known):
         return None
     if document.status != _OK:
         raise LinkError(

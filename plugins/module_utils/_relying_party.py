@@ -75,7 +75,7 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
     start = time.monotonic()
     try:
         with opener.open(url, timeout=FETCH_SECONDS) as answer:
-            return _document(url, answer, start)
+            return _whole(_document(url, answer, start), answer)
     except urllib.error.HTTPError as error:
         with error:
             return _document(url, error, start)
@@ -105,6 +105,14 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
                 fix="Name a file on this machine that has them in PEM.",
             ) from error
     return context
+
+
+def _whole(document: Document, answer: t.Any) -> Document:  # noqa: ANN401 -- a response
+    """Return a document that has come to its end; a read of at most so many bytes does not tell when there was less."""
+    missing = answer.length or 0
+    if missing and len(document.body) < _MAX_BYTES:
+        raise http.client.IncompleteRead(b"", missing)
+    return document
 
 
 def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN401 -- a response and an error alike

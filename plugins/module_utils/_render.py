@@ -46,7 +46,7 @@ class Step:
 
 
 def check_state(state: str) -> None:
-    """Raise InputError when something is to be removed: which calls that takes shows only by others."""
+    """Raise InputError when something should be removed: which calls that takes shows only by others."""
     if state != "present":
         raise InputError(
             f"There are no calls to review for state {state}: which ones it takes depends on what is there.",
@@ -101,15 +101,22 @@ def _captured(made: str, step: Step) -> str:
 
 
 def bring(directory: str, steps: Iterable[Step], *, check_mode: bool) -> bool:
-    """Write the files for these steps into a directory; return whether any was not there as it is to be."""
+    """Write the files for these steps into a directory; return whether any was not there as it should be.
+
+    Arguments of calls that an earlier run wrote and that are none any more are removed: nobody should review them.
+    """
     files = rendered(list(steps))
     todo = {name: text for name, text in files.items() if not _is(Path(directory) / name, text)}
+    written = sorted((Path(directory) / "calls").glob("[0-9][0-9]-*.json"))
+    stale = [path for path in written if f"calls/{path.name}" not in files]
     if not check_mode:
+        for path in stale:
+            path.unlink()
         for name, text in todo.items():
             path = Path(directory) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-    return bool(todo)
+    return bool(todo or stale)
 
 
 def _is(path: Path, text: str) -> bool:

@@ -121,12 +121,10 @@ def _named_subjects(policy: Policy, asked: Asked) -> list[str]:
 
 def _probes(policy: Policy, asked: Asked) -> list[str]:
     """Return the subjects to try: none of them should be let in."""
-    namespace, _slash, name = asked.service_account.partition("/")
     made = [subject(f"{_PROBE}/{_PROBE}"), f"{_PROBE}:{_PROBE}"]
-    near = [subject(f"{namespace}/{_PROBE}"), subject(f"{_PROBE}/{name}")]
     known = [subject(each) for each in asked.trusted]
     # Where nobody says whom the role should trust, what it names is meant, and a pattern that it names, too.
-    candidates = [*near, *made, *_named_subjects(policy, asked)] if known else made
+    candidates = [*made, *_named_subjects(policy, asked)] if known else made
     tried = [sub for sub in candidates if not any(like(pattern, sub) for pattern in known)]
     return list(dict.fromkeys(tried))
 

@@ -271,7 +271,13 @@ def _policy(client: S3Client, target: Target) -> dict[str, t.Any] | None:
             f"The bucket {target.bucket} belongs to another account, which lets this one in.",
             fix="Use credentials of that account, or choose another name, which nobody else on AWS uses.",
         ) from error
-    return json.loads(found["Policy"]) if found else None
+    try:
+        return json.loads(found["Policy"]) if found else None
+    except ValueError as error:
+        raise IrsaError(
+            f"The policy of the bucket {target.bucket} is not JSON: {error}.",
+            fix="Look at what answers for the store: `aws s3api get-bucket-policy`. Nothing was changed.",
+        ) from error
 
 
 def _tags(client: S3Client, target: Target) -> dict[str, str]:

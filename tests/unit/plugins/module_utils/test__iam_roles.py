@@ -262,10 +262,17 @@ def document(size: int) -> dict[str, t.Any]:
     [
         ({"old": 9000}, {"new": 9000}, "delete_role_policy"),
         ({"a": 6000, "b": 3000}, {"a": 3000, "b": 6000}, "put_role_policy"),
+        ({"a": 3000, "b": 6000}, {"a": 6000, "b": 3000}, "put_role_policy"),
         ({"a": 6000, "b": 3000}, {"a": 2000, "c": 7000}, "delete_role_policy"),
         ({"a": 2000}, {"b": 2000}, "put_role_policy"),
     ],
-    ids=["renamed", "one grows as the other shrinks", "one goes, one shrinks, one comes", "room for both"],
+    ids=[
+        "renamed",
+        "one grows as the other shrinks",
+        "the first grows",
+        "one goes, one shrinks, one comes",
+        "room for both",
+    ],
 )
 def test_inline_policies_are_exchanged_within_the_quota(
     before: dict[str, int], after: dict[str, int], first: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from contextlib import nullcontext
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -46,6 +47,24 @@ def test_every_status_is_an_answer(web: tuple[str, dict[str, Page]], status: int
     url, pages = web
     pages["/document"] = Page("<Error/>", "application/xml", status)
     assert _relying_party.fetch(f"{url}/document")[1:4] == (status, "application/xml", "<Error/>")
+
+
+@pytest.mark.parametrize("sent", ["", '{"keys":'])
+def test_an_answer_that_breaks_off_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: str) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "500")
+            self.end_headers()
+            self.wfile.write(sent.encode())
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    context, trusted = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    with serving(Handler, context) as address, pytest.raises(LinkError, match="cannot be fetched: IncompleteRead"):
+        _relying_party.fetch(f"https://{address}/document")
 
 
 def test_redirects_are_not_followed(web: tuple[str, dict[str, Page]]) -> None:

@@ -104,3 +104,13 @@ def test_a_removal_is_not_rendered() -> None:
     check_state("present")
     with pytest.raises(InputError, match="no calls to review for state absent"):
         check_state("absent")
+
+
+def test_calls_that_are_none_any_more_are_not_left_for_review(tmp_path: Path) -> None:
+    bring(str(tmp_path), [MAKE, PUT], check_mode=False)
+    (tmp_path / "calls" / "notes.txt").write_text("mine")
+    assert bring(str(tmp_path), [PUT], check_mode=True) is True
+    assert (tmp_path / "calls" / "01-acm-request-certificate.json").is_file()
+    assert bring(str(tmp_path), [PUT], check_mode=False) is True
+    assert sorted(path.name for path in (tmp_path / "calls").iterdir()) == ["01-s3api-put-object.json", "notes.txt"]
+    assert bring(str(tmp_path), [PUT], check_mode=False) is False

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -21,6 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust import (
     merge,
     parse,
     prune,
+    refuse_oversize,
     removals,
     serialise,
     shared_statements,
@@ -500,6 +502,26 @@ def test_a_claim_of_another_issuer_let_nobody_in() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["apps/a", f"apps/{'x' * 40}"])
+def test_the_proposed_number_of_service_accounts_fits(name: str) -> None:
+    def trust(count: int) -> Trust:
+        return Trust.of(ARN, [STS], [f"{name}{number:02}" for number in range(count)])
+
+    with pytest.raises(IrsaError) as refused:
+        refuse_oversize(merge(None, [trust(70)]), [trust(70)], 2048)
+    (most,) = re.findall(r"at most (\d+) each", str(refused.value))
+    refuse_oversize(merge(None, [trust(int(most))]), [trust(int(most))], 2048)
+    with pytest.raises(IrsaError):
+        refuse_oversize(merge(None, [trust(int(most) + 2)]), [trust(int(most) + 2)], 2048)
+
+
+def test_a_negated_operator_holds_when_none_of_several_values_matches() -> None:
+    statement = narrowed({"StringNotEquals": {"aws:TagKeys": "team"}})
+    for keys, allowed in ((["cost"], True), (["cost", "team"], False), (["team"], False)):
+        token = {"provider_arn": ARN, "audience": STS, "sub": SUB, "context": {"aws:TagKeys": keys}}
+        assert evaluate({"Statement": statement}, **token).allowed is allowed
+
+
 def test_who_is_let_in_beside_our_tokens() -> None:
     assert not lets_in({"Statement": [{**EC2, "Effect": "Deny"}]}, but=[])
     assert lets_in({"Statement": EC2}, but=[ARN])
@@ -570,6 +592,7 @@ def test_a_new_account_and_no_way_to_tell_which_conditions_it_should_have() -> N
     ("statement", "says"),
     [
         ({**altered(Principal={"Federated": [ARN, OTHER_ARN]}), "Condition": {}}, "it has no condition"),
+        ({**altered(Principal={"Federated": ARN, "AWS": "999999999999"}), "Condition": {}}, "it has no condition"),
         ({**altered(Principal="*", Sid="Open"), "Condition": OFFICE}, "Statement Open"),
         ({**altered(Principal={"AWS": ["*"]}), "Condition": OFFICE}, "that its conditions allow"),
     ],

@@ -184,6 +184,23 @@ def test_a_new_provider_is_waited_for(run: Run, iam: IAMClient, pauses: list[flo
     assert len(pauses) == 2
 
 
+def test_a_call_that_meets_another_change_is_made_again(run: Run, iam: IAMClient, pauses: list[float]) -> None:
+    asked = {"OpenIDConnectProviderArn": ARN, "ClientID": STS}
+    with Stubber(iam) as aws:
+        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [], "Tags": [CLUSTER]})
+        aws.add_client_error("add_client_id_to_open_id_connect_provider", "ConcurrentModification")
+        aws.add_client_error("add_client_id_to_open_id_connect_provider", "ConcurrentModification")
+        aws.add_response("add_client_id_to_open_id_connect_provider", {}, asked)
+        assert run()["audiences"] == [STS]
+        aws.assert_no_pending_responses()
+    assert len(pauses) == 2
+    with Stubber(iam) as aws:
+        aws.add_response("get_open_id_connect_provider", {"ClientIDList": [], "Tags": [CLUSTER]})
+        for _attempt in range(20):
+            aws.add_client_error("add_client_id_to_open_id_connect_provider", "ConcurrentModification")
+        assert "ConcurrentModification" in run()["msg"]
+
+
 def test_a_provider_that_does_not_show_is_an_error(run: Run, iam: IAMClient, pauses: list[float]) -> None:
     with Stubber(iam) as aws:
         aws.add_client_error("get_open_id_connect_provider", "NoSuchEntity")
