@@ -29,7 +29,7 @@ options:
     default: ""
   region:
     description:
-      - The code of the AWS region, where it is to be checked. It is one that botocore knows, unless a variable
+      - The code of the AWS region, where it should be checked. It is one that botocore knows, unless a variable
         C(AWS_ENDPOINT_URL) or C(AWS_ENDPOINT_URL_…) in the environment names an endpoint of your own.
     type: str
     default: ""

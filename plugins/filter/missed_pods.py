@@ -50,7 +50,7 @@ options:
     description:
       - Deployments, StatefulSets and DaemonSets of the cluster. Those that are paused, or whose update strategy is
         C(OnDelete) or has a C(partition), are not in RV(_value.owners), because no restart makes all of their pods
-        anew.
+        again.
     type: list
     elements: dict
     default: []
@@ -94,7 +94,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What was missed, and what makes it anew.
+  description: What was missed, and what makes it again.
   type: dict
   contains:
     pods:
@@ -119,7 +119,7 @@ _value:
           description: Why it has no role, where more is known than that nothing was injected.
           type: str
     owners:
-      description: Manifests of the workloads whose restart makes the pods anew, each once.
+      description: Manifests of the workloads whose restart makes the pods again, each once.
       type: list
       elements: dict
     left:

@@ -10,7 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input_rules import pr
 
 DOCUMENTATION = r"""
 name: proof_problems
-short_description: Say what is wrong with what is to be proved
+short_description: Say what is wrong with what should be proved
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:

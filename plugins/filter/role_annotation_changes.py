@@ -18,7 +18,7 @@ description:
     differs. When nothing differs there is nothing to send.
   - A service account names its role in the annotation C(eks.amazonaws.com/role-arn). It gets
     C(eks.amazonaws.com/audience) only when the role does not take tokens for O(audience).
-  - Service accounts that name a role which is to be absent lose these annotations.
+  - Service accounts that name a role which should be absent lose these annotations.
   - Patterns (C(*), C(?)) among the service accounts of a role stand for none.
   - Made for the roles of this collection, and may change with them in any release.
 options:
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What is to be sent, and what is missing.
+  description: What should be sent, and what is missing.
   type: dict
   contains:
     namespaces:

@@ -13,7 +13,7 @@ version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
   - Leaves out manifests of kinds that the cluster does not serve, such as those of an operator that is not installed.
-    M(kubernetes.core.k8s) fails for them even where they are to be absent.
+    M(kubernetes.core.k8s) fails for them even where they should be absent.
   - Made for the roles of this collection, and may change with them in any release.
 positional: apis
 options:

@@ -14,15 +14,15 @@ if t.TYPE_CHECKING:
 
 DOCUMENTATION = r"""
 name: webhook_certificates
-short_description: When the certificates of the pod-identity webhook are to be made anew
+short_description: When the certificates of the pod-identity webhook have to be made again
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
   - Judges the certificates of a webhook by the Secrets that hold them and by what API servers trust.
-  - A certificate is to be made anew when less than a third of its life is left, when it is for another host, when its
-    authority or its key is another. An authority is to be made anew when it would not outlive a new certificate.
+  - A certificate has to be made again when less than a third of its life is left, when it is for another host, when its
+    authority or its key is another. An authority has to be made again when it would not outlive a new certificate.
   - Nothing can be planned when the key of an authority, or of a given certificate, is not that of its certificate. Then
-    the result names the problem, and nothing is to be made anew.
+    the result names the problem, and nothing has to be made again.
   - Returns no private key.
   - Made for the roles of this collection, and may change with them in any release.
 options:
@@ -44,7 +44,7 @@ options:
     type: str
     required: true
   days:
-    description: How many days a new certificate is to be valid.
+    description: How many days a new certificate should be valid.
     type: int
     default: 365
   now:
@@ -79,14 +79,14 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What is to be done, and what there is.
+  description: What has to be done, and what there is.
   type: dict
   contains:
     new_authority:
-      description: Whether the authority is to be made anew.
+      description: Whether the authority has to be made again.
       type: bool
     new_certificate:
-      description: Whether the certificate is to be made anew.
+      description: Whether the certificate has to be made again.
       type: bool
     kept:
       description: Other authorities, as PEM, that API servers trust and that are still valid.
@@ -96,19 +96,19 @@ _value:
       description: Whether API servers trust the authority, and it alone.
       type: bool
     expires:
-      description: When the certificate ends, as ISO 8601; empty when it is to be made anew.
+      description: When the certificate ends, as ISO 8601; empty when it has to be made again.
       type: str
       sample: "2027-01-31T12:00:00Z"
     days_left:
-      description: How many whole days that are; V(0) when it is to be made anew.
+      description: How many whole days that are; V(0) when it has to be made again.
       type: int
       sample: 243
     timestamp:
-      description: The same end as seconds since 1970; V(0) when it is to be made anew.
+      description: The same end as seconds since 1970; V(0) when it has to be made again.
       type: int
       sample: 1801483200
     lifetime:
-      description: For how many seconds the certificate is valid as a whole; V(0) when it is to be made anew.
+      description: For how many seconds the certificate is valid as a whole; V(0) when it has to be made again.
       type: int
       sample: 31536000
     problem:
@@ -116,7 +116,7 @@ _value:
       type: str
       sample: ""
     authority_expires:
-      description: When the first of the authorities ends, as ISO 8601; empty when it is to be made anew.
+      description: When the first of the authorities ends, as ISO 8601; empty when it has to be made again.
       type: str
       sample: "2036-01-31T12:00:00Z"
 """

@@ -90,7 +90,7 @@ def beside_published(
     alive = [kid for kid in retired if kid in kids_of_document(documents.jwks)]
     if alive:
         raise InputError(
-            f"The key {', '.join(alive)} is to be retired, and the cluster has it: its tokens would be refused.",
+            f"The key {', '.join(alive)} should be retired, and the cluster has it: its tokens would be refused.",
             fix="Remove it from the cluster's key files first, or from retired_kids.",
         )
     discovery, jwks = documents

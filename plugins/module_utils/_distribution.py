@@ -156,12 +156,12 @@ def check_owner(found: Distribution | None, cluster: str) -> None:
         raise InputError(
             f"The distribution {found.id} serves the bucket, and belongs to {owner(found.tags) or 'no cluster'} "
             f"(tag {CLUSTER_TAG}), not to {cluster!r}.",
-            fix=f"Choose another bucket; or, if it is to be handed over, set its tag {CLUSTER_TAG} to {cluster}.",
+            fix=f"Choose another bucket; or, if it should be handed over, set its tag {CLUSTER_TAG} to {cluster}.",
         )
 
 
 def plan(found: Distribution | None, wanted: Wanted, access_control_id: str) -> tuple[Call | None, list[Diff]]:
-    """Return the call that brings the distribution to where it is to be, and what a person is shown of that.
+    """Return the call that brings the distribution to where it should be, and what a person is shown of that.
 
     There is no call when it is so already.
     """

@@ -41,7 +41,7 @@ _DISTRIBUTION: t.Final = {
 
 
 def check_from_nothing(wanted: Wanted) -> None:
-    """Raise InputError for a host whose distribution, or whose bucket, gives it its name: that one is to be made."""
+    """Raise InputError for a host whose distribution, or whose bucket, gives it its name: there is none yet."""
     if not wanted.host or is_own(wanted.host) or wanted.host.endswith(tuple(s3_hosts(wanted.region))):
         raise InputError(
             f"The issuer's host is {wanted.host or 'the one that CloudFront gives'}, a name that AWS gives; the calls "

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An identity provider as it is and as it is to be. PRIVATE to the collection: it may change without notice.
+"""An identity provider as it is and as it should be. PRIVATE to the collection: it may change without notice.
 
 Rules: IAM API reference, CreateOpenIDConnectProvider. Thumbprints are left to IAM unless they are given: it trusts the
 public certificate authorities by itself, and finds the others when the provider is created.
@@ -123,7 +123,7 @@ def _thumbprint_problems(thumbprints: t.Sequence[str]) -> list[str]:
 
 
 def plan_present(wanted: Wanted, arn: str, observed: Provider | None) -> ProviderPlan:
-    """Plan the provider. Audiences that others added stay unless they are to be purged: a workload may use them."""
+    """Plan the provider. Audiences that others added stay unless they should be purged: a workload may use them."""
     _refuse_foreign(wanted, observed)
     current = observed or Provider(arn=arn, audiences=())
     kept = [audience for audience in current.audiences if audience in wanted.audiences or not wanted.purge_audiences]

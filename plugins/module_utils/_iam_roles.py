@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles as they are, as they are to be, and the calls between. PRIVATE to the collection: it may change without notice.
+"""Roles as they are, as they should be, and the calls between. PRIVATE to the collection: it may change without notice.
 
-Pure: what IAM has comes in as data (Role), what is to be done goes out as data (RolePlan).
+Pure: what IAM has comes in as data (Role), what has to be done goes out as data (RolePlan).
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Role:
 
 @dataclass(frozen=True)
 class RolePlan:
-    """What is to be done with one role: the calls in their order, and the role before and after them (None: absent)."""
+    """What will be done with one role: the calls in their order, and the role before and after them (None: absent)."""
 
     item: Item
     action: Action
@@ -126,7 +126,7 @@ class RolePlan:
 
     @property
     def changed(self) -> bool:
-        """Tell whether anything is to be written."""
+        """Tell whether anything has to be written."""
         return bool(self.calls)
 
     def diff(self) -> dict[str, t.Any]:

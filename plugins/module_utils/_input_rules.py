@@ -63,7 +63,7 @@ def _unused_problems(publisher: str, given: t.Mapping[str, t.Any]) -> t.Iterator
 
 
 def proof_problems(service_account: str, *, role_arn: str, issuer: str, region: str, bucket: str = "") -> list[str]:
-    """Say what is wrong with what is to be proved; an empty SERVICE_ACCOUNT or ROLE_ARN is none.
+    """Say what is wrong with what should be proved; an empty SERVICE_ACCOUNT or ROLE_ARN is none.
 
     BUCKET is that of the documents, where there is one.
     """

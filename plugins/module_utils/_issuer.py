@@ -82,7 +82,7 @@ _ISSUER_RULES = (
     _Rule(
         lambda url: "," in url,
         "must be one URL: kube-apiserver takes a list joined by commas for one long issuer",
-        "Give the one issuer that new tokens are to carry.",
+        "Give the one issuer that new tokens should carry.",
     ),
     _Rule(
         lambda url: not url.startswith("https://"),

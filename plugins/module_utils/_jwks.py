@@ -90,7 +90,7 @@ def _jwk(block: PemBlock, source: str) -> Jwk:
         raise InputError(
             f"{source}: the public key is not in the plain encoding of RFC 5280 (RSA-PSS, or a compressed point), "
             "which kube-apiserver passes over without a word.",
-            fix="Write the public key anew with `openssl pkey -in PRIVATE_KEY -pubout`.",
+            fix="Write the public key again with `openssl pkey -in PRIVATE_KEY -pubout`.",
         )
     parts: Jwk = json.loads(JWK.from_pyca(key).export_public())
     algorithm = "RS256" if isinstance(key, rsa.RSAPublicKey) else _CURVE_ALGORITHMS.get(parts["crv"], "")

@@ -205,7 +205,7 @@ _WRONG_TOKENS: t.Final = ("wrong_account_token", "wrong_audience_token", "other_
 def prove(params: t.Mapping[str, t.Any]) -> list[Row]:
     """Prove what the options of the module verify allow for; raise InputError when that is nothing."""
     if params["role_arn"] and params["tokens"] and not params["region"]:
-        raise InputError("Tokens are to be exchanged, but no region is given.", fix="Set region.")
+        raise InputError("Tokens should be exchanged, but no region is given.", fix="Set region.")
     rows = list(_proofs(params))
     if not rows:
         raise InputError("There is nothing to prove.", fix="Give tokens, issuer and kids, or a pod.")

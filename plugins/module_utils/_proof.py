@@ -84,7 +84,7 @@ class Answer(t.NamedTuple):
 
 
 class Wanted(t.NamedTuple):
-    """What is to be proved of tokens; an empty text is not compared."""
+    """What should be proved of tokens; an empty text is not compared."""
 
     issuer: str
     audience: str
@@ -235,7 +235,7 @@ def check_signature(token: str, keys: Json, server: str) -> None:
 
 
 def check_assumed(answer: Answer, role_arn: str) -> str:
-    """Judge an answer of STS that is to be the identity of a role."""
+    """Judge an answer of STS that should have the identity of a role."""
     if answer.code:
         raise LinkError(f"STS refuses the token: {answer.code}: {answer.message}.", fix=_fix(answer, role_arn))
     return _same_role(answer.arn, role_arn)
@@ -306,7 +306,7 @@ def check_injection(pod: Json, role_arn: str, audience: str) -> str:
         if token is None:
             raise LinkError(
                 f"The container {container['name']} has no service-account token at {path}: {why}.",
-                fix="Look for another admission webhook that takes the volume aws-iam-token away again.",
+                fix="Look for another admission webhook that removes the volume aws-iam-token again.",
             )
         if token.get("audience") != audience:
             raise LinkError(

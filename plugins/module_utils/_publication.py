@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a bucket must be to publish an issuer's documents. PRIVATE to the collection: it may change without notice.
 
-Pure: a bucket as it is comes in, the bucket as it is to be goes out, or an error that names what is in the way.
+Pure: a bucket as it is comes in, the bucket as it should be goes out, or an error that names what is in the way.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
 
 @dataclass(frozen=True)
 class Target:
-    """Where an issuer's documents go, and what is to be there."""
+    """Where an issuer's documents go, and what should be there."""
 
     bucket: str
     region: str
@@ -267,7 +267,7 @@ def located(wanted: Target, discovery: str | None) -> Target:
 
 
 def after_publishing(before: Bucket | None, wanted: Target) -> Bucket:
-    """Return the bucket as it is to be; raise InputError when that would take something from somebody else.
+    """Return the bucket as it should be; raise InputError when that would take something from somebody else.
 
     The target is located. Published keys that are not among the wanted ones stay, unless they are retired.
     """
@@ -428,7 +428,7 @@ def left(before: Bucket | None, after: Bucket | None, wanted: Target) -> list[st
     if opened:
         found.append(
             f"The bucket {wanted.bucket} stays, because other things are in it, and with it {', '.join(opened)} turned "
-            "off. Turn them on again if nothing else in it is to be public: `aws s3api put-public-access-block`."
+            "off. Turn them on again if nothing else in it should be public: `aws s3api put-public-access-block`."
         )
     return found
 
@@ -512,7 +512,7 @@ def _belongs_to_another(bucket: Bucket, wanted: Target) -> InputError:
     name = owner(bucket.tags)
     whose = f"belongs to the cluster {name!r}" if name else f"holds {bucket.contents[0]!r} and belongs to no cluster"
     beside = (
-        f"if it is to be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}"
+        f"if it should be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}"
         if wanted.distribution_arn or (name and bucket.objects)
         else "set adopt to publish in it all the same"
     )

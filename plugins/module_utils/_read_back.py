@@ -38,7 +38,7 @@ FAULT_SECONDS: t.Final = 5.0
 
 
 class Expected(t.NamedTuple):
-    """What of a published key set is to be found again."""
+    """What of a published key set must be found again."""
 
     kids: t.Sequence[str]
     """The ids of the keys that must be there; more may be, of a run at the same time."""

@@ -55,7 +55,7 @@ class NoSuchHostError(LinkError):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Leaves a redirect as the answer: the documents are to be where the issuer says they are."""
+    """Leaves a redirect as the answer: the documents should be where the issuer says they are."""
 
     def redirect_request(self, *_args: object, **_kwargs: object) -> None:
         return None

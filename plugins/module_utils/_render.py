@@ -85,7 +85,7 @@ def _given(name: str, variables: Sequence[str]) -> str:
 
 
 def _captured(made: str, step: Step) -> str:
-    """Return the lines that make a call and keep what is to be captured.
+    """Return the lines that make a call and keep what should be captured.
 
     The AWS CLI prints C(None) for what an answer does not have; a read shows some things only after a while.
     """

@@ -30,7 +30,7 @@ def has_wildcard(service_account: str) -> bool:
 
 
 def service_account_problem(service_account: str, *, allow_wildcards: bool = False) -> str | None:
-    """Say which rule C(namespace/name) breaks and how to mend it, or return None.
+    """Say which rule C(namespace/name) breaks and how to fix it, or return None.
 
     A pattern passes when it can match a service account that can exist: with each wildcard replaced by a letter.
     """
@@ -102,7 +102,7 @@ def annotation_changes(
 
     ROLES are results of the module iam_roles (C(arn), C(state), C(service_accounts), C(audiences)); patterns among the
     service accounts stand for none. AUDIENCE is the one that the webhook asks for by default. NAMESPACES and
-    SERVICE_ACCOUNTS are what the cluster has. Returns what is to be sent, and nothing that is there already:
+    SERVICE_ACCOUNTS are what the cluster has. Returns what should be sent, and nothing that is there already:
     C(namespaces) and C(service_accounts), manifests to merge (empty C(namespaces) unless CREATE), and C(absent), the
     C(namespace/name) of service accounts that are not there and not to be created.
     """

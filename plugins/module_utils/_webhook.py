@@ -51,7 +51,7 @@ _OLDEST_FOR_WEBHOOK: t.Final = (1, 30)
 _FIRST_PORT, _LAST_PORT = 1024, 65535
 _PULL_TYPE: t.Final = "kubernetes.io/dockerconfigjson"
 
-# Owners whose pods are replaced by changing their template. Those of others have to be made anew by hand, also where an
+# Owners whose pods are replaced by changing their template. Those of others must be made again by hand, also where an
 # API of its own has the same kind, such as the StatefulSet of apps.kruise.io.
 _RESTARTABLE_VERSION: t.Final = "apps/v1"
 _RESTARTABLE: t.Final = ("DaemonSet", "Deployment", "StatefulSet")
@@ -314,7 +314,7 @@ def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
 
 
 def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
-    """Say what the role makes and takes away; a mode that makes nothing is not refused where there is nothing."""
+    """Say what the role makes and removes; a mode that makes nothing is not refused where there is nothing."""
     makes = given["mode"] in ("webhook", "policy")
     there = seen["namespace_owner"] == "onprem.irsa"
     for one in seen["makes"]:
@@ -326,7 +326,7 @@ def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Ite
     elif there:
         yield "v1", "Pod", ("get", "list", "delete")
     if given["mode"] != "none" and given["restart_missed"]:
-        yield "v1", "Pod", ("get", "create")  # tried only, in the namespaces of what is to be restarted
+        yield "v1", "Pod", ("get", "create")  # tried only, in the namespaces of what will be restarted
     if given["adopt"] and seen["foreign"]:
         yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("delete",)
         yield "v1", "Service", ("get", "delete")
@@ -403,7 +403,7 @@ def _is_concerned(pod: Manifest, excluded: t.Container[str]) -> bool:
 
 
 def _keeps_pods(workload: Manifest) -> bool:
-    """Tell whether a changed template makes no pod anew: Kubernetes API, C(updateStrategy) and C(paused) of apps/v1.
+    """Tell whether a changed template makes no new pod: Kubernetes API, C(updateStrategy) and C(paused) of apps/v1.
 
     A StatefulSet with a partition keeps those below it.
     """

@@ -127,7 +127,7 @@ def _authority(lives: t.Mapping[str, tuple[datetime, datetime] | None], given: J
 
 
 def _renewal(given: Json) -> str:
-    """Say how a certificate is made anew, by where it comes from."""
+    """Say how a certificate is made again, by where it comes from."""
     if given["tls"] == "secret":
         return f"Put a new one into the Secret {given['tls_secret']}, then run onprem.irsa.site."
     if given["tls"] == "cert-manager":
@@ -216,7 +216,7 @@ def _missed(seen: Json) -> t.Iterator[Finding]:
         return
     fixes = {
         "Set irsa_webhook_restart_missed: true and run onprem.irsa.site.": missed["owners"],
-        "Make those anew by hand that no restart makes anew.": missed["left"],
+        "Make those again by hand that no restart replaces.": missed["left"],
     }
     fix = " ".join(words for words, concerned in fixes.items() if concerned)
     found = f"{len(names)} without the role of their service account: {_some(names)}"

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the webhook's certificates are to be made anew. PRIVATE to the collection: it may change without notice.
+"""When the webhook's certificates have to be made again. PRIVATE to the collection: it may change without notice.
 
-What is to be done follows from what the cluster has: the Secrets of authority and certificate, and the C(caBundle) by
+What has to be done follows from what the cluster has: the Secrets of authority and certificate, and the C(caBundle) by
 which API servers judge the webhook. So a run that was cut off anywhere is planned again, and at every moment API
 servers trust both the certificate that is served and the one that will be.
 """
@@ -35,7 +35,7 @@ Chain = list["x509.Certificate"]
 
 
 class Plan(t.NamedTuple):
-    """What is to be done, and what there is; a C(datetime) is None where there is nothing."""
+    """What has to be done, and what there is; a C(datetime) is None where there is nothing."""
 
     new_authority: bool
     new_certificate: bool
@@ -282,7 +282,7 @@ def _usable_leaf(
     try:
         leaf = read_pair(data, name, "").certificate
     except InputError:
-        return None  # it is made anew: nothing is lost with it
+        return None  # it is made again: nothing is lost with it
     return leaf if _signed(leaf, authority) and _named(leaf, host) and _fresh(leaf, now) else None
 
 

@@ -75,7 +75,7 @@ options:
     default: 300
   timeout:
     description:
-      - How long to wait, in seconds, until the documents are served as they are to be, after a change. A new
+      - How long to wait, in seconds, until the documents are served as they should be, after a change. A new
         distribution takes several minutes, and an older key set may be kept for O(max_age).
     type: int
     default: 900

@@ -19,7 +19,7 @@ description:
     provider is created.
   - Waits until IAM shows a new provider, for up to 20 seconds.
   - The provider carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A provider of the same issuer
-    without it is left alone and reported, unless it is to be adopted.
+    without it is left alone and reported, unless it should be adopted.
   - A provider that roles of others trust is not deleted.
 extends_documentation_fragment:
   - onprem.irsa._attributes

@@ -29,7 +29,7 @@ attributes:
 options:
   url:
     description:
-      - The issuer whose provider is to be shown, as it is in the claim C(iss) of the tokens, beginning with C(https://).
+      - The issuer whose provider should be shown, as it is in the claim C(iss) of the tokens, beginning with C(https://).
       - When not given, all of them are.
     type: str
   cluster:

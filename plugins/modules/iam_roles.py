@@ -26,7 +26,7 @@ description:
   - A run that takes longer says every ten seconds how far it is, when the task runs on the controller itself
     (C(connection=local), or delegated to C(localhost)).
   - Every role carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A role of the same name without it is
-    left alone and reported, unless it is to be adopted.
+    left alone and reported, unless it should be adopted.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - amazon.aws.common.modules
@@ -65,7 +65,7 @@ options:
   retired_provider_arns:
     description:
       - ARNs of the identity providers of former issuers of the cluster, whose tokens should open the roles no more.
-      - The statements for them are removed from O(roles), and named. A role that is to be removed counts them as the
+      - The statements for them are removed from O(roles), and named. A role that should be removed counts them as the
         cluster's own.
     type: list
     elements: str
@@ -334,7 +334,7 @@ former_provider_arns:
   description:
     - ARNs of the identity providers that former issuers of the cluster have left behind, as far as the roles show. They
       carry its ownership tag, and every role that trusts them is the cluster's and trusts O(oidc_provider_arns), too.
-  returned: when roles are to be removed
+  returned: when roles should be removed
   type: list
   elements: str
   sample: [arn:aws:iam::123456789012:oidc-provider/oidc.example.com/old]

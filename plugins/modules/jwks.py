@@ -61,7 +61,7 @@ options:
     default: []
   retired_kids:
     description:
-      - Key ids that are to be published no more. One of the cluster's own keys is refused.
+      - Key ids that should no longer be published. One of the cluster's own keys is refused.
     type: list
     elements: str
     default: []

@@ -20,7 +20,7 @@ description:
     policies make objects public, a statement for the two objects in its policy, the key set, and the discovery
     document. At last ACLs are shut off, by object ownership V(BucketOwnerEnforced) and by the public-access block; so
     documents that others published by ACLs stay readable throughout.
-  - Each document is written on condition that nobody else wrote it in between. A run that meets another one begins anew
+  - Each document is written on condition that nobody else wrote it in between. A run that meets another starts again
     from what that one wrote, so that of runs at the same time each adds its keys.
   - A published key is never dropped unless O(retired_kids) names it. Keys that are published and not in O(jwks) stay.
     A document that is there and cannot be read is refused, because its keys would be lost; what is stored packed, or
@@ -108,7 +108,7 @@ options:
     default: present
 notes:
   - Policies have no conditional write. When two clusters publish in one bucket for the first time at the same moment,
-    one of the two statements may be lost; reading back finds that, and running again mends it.
+    one of the two statements may be lost; reading back finds that, and running again repairs it.
 seealso:
   - module: onprem.irsa.jwks
   - module: onprem.irsa.iam_oidc_provider

@@ -39,7 +39,7 @@ options:
     default: []
   expiration_seconds:
     description:
-      - How long the token is to be valid, in seconds, at least 600. The API server may shorten or extend it.
+      - How long the token should be valid, in seconds, at least 600. The API server may shorten or extend it.
     type: int
     default: 600
 attributes:

@@ -31,11 +31,11 @@ extends_documentation_fragment:
 options:
   issuer:
     description:
-      - The issuer URL that tokens are to carry and under which the documents are to be found.
+      - The issuer URL that tokens should carry and under which the documents should be found.
     type: str
   audience:
     description:
-      - The audience that tokens are to carry.
+      - The audience that tokens should carry.
     type: str
     default: sts.amazonaws.com
   service_account:
@@ -44,7 +44,7 @@ options:
     type: str
   kids:
     description:
-      - The ids of the cluster's keys. All of them are to be published, and tokens are to be signed by one of them.
+      - The ids of the cluster's keys. All of them must be published, and tokens must be signed by one of them.
     type: list
     elements: str
     default: []

@@ -140,7 +140,7 @@ def _look(module: AnsibleAWSModule, target: _publication.Target) -> list[Documen
 def render(
     module: AnsibleAWSModule, wanted: _publication.Target, steps: t.Callable[[_bucket.Bucket], t.Iterable[_render.Step]]
 ) -> dict[str, t.Any]:
-    """Write the calls for review that bring a new bucket to where it is to be, in place of making them."""
+    """Write the calls for review that bring a new bucket to where it should be, in place of making them."""
     _render.check_state(module.params["state"])
     after = _publication.after_publishing(None, wanted)
     changed = _render.bring(module.params["render"], steps(after), check_mode=module.check_mode)

@@ -92,7 +92,7 @@ def read_providers(client: IAMClient) -> list[Provider]:
 
 
 def reach_provider(client: IAMClient, wanted: Wanted, arn: str, *, present: bool, check_mode: bool) -> ProviderPlan:
-    """Bring the provider to where it is to be; return the plan that was carried out, or in check mode would be."""
+    """Bring the provider to where it should be; return the plan that was carried out, or in check mode would be."""
     observed = read_provider(client, arn)
     if present:
         plan = plan_present(wanted, arn, observed)
@@ -106,7 +106,7 @@ def _apply_provider_plan(
 ) -> ProviderPlan:
     """Carry out a plan, and wait until IAM shows a new provider; return the plan that was carried out.
 
-    A provider that somebody made in the meantime is planned anew. Raises AwsError for what AWS refuses, and IrsaError
+    A provider that somebody made in the meantime is planned again. Raises AwsError for what AWS refuses, and IrsaError
     when a new provider does not show.
     """
     try:
@@ -142,7 +142,7 @@ def _shown_provider(client: IAMClient, arn: str) -> Provider:
 
 
 def read_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> dict[str, Role]:
-    """Return the account's roles that are to be kept, by name in lower case, from two listings whatever their number.
+    """Return the account's roles that should be kept, by name in lower case, from two listings whatever their number.
 
     The detailed listing lacks description and session length, the plain one everything else but the trust policy.
     """
@@ -276,7 +276,7 @@ def _failure(client: IAMClient, call: Call) -> AwsError | None:
 
 
 def _role_after(client: IAMClient, plan: RolePlan, error: AwsError) -> Role | None:
-    """Return the role that somebody made in the meantime, to be planned anew; None for another error."""
+    """Return the role that somebody made in the meantime, to be planned again; None for another error."""
     return read_role(client, plan.item["name"]) if error.code == "EntityAlreadyExists" else None
 
 

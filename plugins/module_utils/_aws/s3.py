@@ -70,7 +70,7 @@ class BlockedAccountError(IrsaError):
 
 
 class Change(t.NamedTuple):
-    """What a run found, what it is to be, and whether that took a write."""
+    """What a run found, what it should be, and whether that took a write."""
 
     before: Bucket | None
     after: Bucket | None
@@ -191,7 +191,7 @@ def _compatible_config() -> dict[str, t.Any]:
 
 
 def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = False) -> Change:
-    """Bring the bucket to where the plan wants it, and begin anew from what others wrote in between.
+    """Bring the bucket to where the plan wants it, and begin again from what others wrote in between.
 
     So of runs at the same time each adds its keys to those of the others. In check mode nothing is written.
     """

@@ -74,5 +74,5 @@ def _refused(error: ApiException, request: TokenRequest) -> ApiError:
     }
     return ApiError(
         f"The API server gives no token of {request.namespace}/{request.name}: {error.status} {message}.",
-        fix=fixes.get(error.status or 0, "Mend what it names, then ask again."),
+        fix=fixes.get(error.status or 0, "Correct what it names, then ask again."),
     )

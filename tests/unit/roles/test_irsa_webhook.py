@@ -248,7 +248,7 @@ def test_what_is_not_requested_is_taken_away() -> None:
     ]
 
 
-# A Secret that is taken away before its Certificate is made anew.
+# A Secret that is removed before its Certificate is made again.
 OF_CERT_MANAGER = [
     ("Certificate", "pod-identity-webhook"),
     ("Certificate", "pod-identity-webhook-ca"),

@@ -321,7 +321,7 @@ def pods(*names: str) -> list[Json]:
         (
             {"pods": pods("a"), "owners": [], "left": [{}]},
             "1 without the role of their service account: apps/a",
-            "Make those anew by hand that no restart makes anew.",
+            "Make those again by hand that no restart replaces.",
         ),
     ],
 )

@@ -113,7 +113,7 @@ def state(iam: IAMClient) -> dict[str, t.Any]:
     }
 
 
-# A step's roles as they are to be, with what came before them: a role in its own right, or what somebody did by hand.
+# A step's roles as they should be, with what came before them: a role in its own right, or what somebody did by hand.
 class Behaviour(t.NamedTuple):
     before: list[Arguments]
     after: list[Arguments]

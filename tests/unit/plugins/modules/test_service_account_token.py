@@ -98,7 +98,7 @@ def test_audience_of_the_api_server(api: Api, capsys: pytest.CaptureFixture[str]
         (401, "Unauthorized", "kubeconfig"),
         (403, 'serviceaccounts "reports" is forbidden', "serviceaccounts/token"),
         (404, 'serviceaccounts "reports" not found', "Create the service account apps/reports"),
-        (422, "spec.expirationSeconds: may not", "Mend what it names"),
+        (422, "spec.expirationSeconds: may not", "Correct what it names"),
     ],
 )
 def test_refusals(api: Api, capsys: pytest.CaptureFixture[str], status: int, message: str, words: str) -> None:
