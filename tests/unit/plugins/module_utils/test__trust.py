@@ -518,8 +518,9 @@ def test_the_proposed_number_of_service_accounts_fits(name: str) -> None:
 def test_a_negated_operator_holds_when_none_of_several_values_matches() -> None:
     statement = narrowed({"StringNotEquals": {"aws:TagKeys": "team"}})
     for keys, allowed in ((["cost"], True), (["cost", "team"], False), (["team"], False)):
-        token = {"provider_arn": ARN, "audience": STS, "sub": SUB, "context": {"aws:TagKeys": keys}}
-        assert evaluate({"Statement": statement}, **token).allowed is allowed
+        context = {"aws:TagKeys": keys}
+        verdict = evaluate({"Statement": statement}, provider_arn=ARN, audience=STS, sub=SUB, context=context)
+        assert verdict.allowed is allowed
 
 
 def test_who_is_let_in_beside_our_tokens() -> None:
