@@ -15,7 +15,7 @@ _LAST_PORT: t.Final = 65535
 _LONGEST_NAME: t.Final = 255  # characters of registry and repository
 _DIGITS: t.Final = {"sha256": 64, "sha512": 128}
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::([0-9]+))?")
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]+))?")
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
@@ -61,9 +61,11 @@ def _digest_problem(digest: str) -> str:
     return ""
 
 
-def _text_problem(reference: str) -> str:
+def _text_problem(reference: object) -> str:
+    if not isinstance(reference, str):
+        return "which is no text"
     if not reference.isascii() or not reference.isprintable():
-        return "which has a character that is not ASCII"
+        return "which has a character that is not ASCII or not printable"
     if " " in reference:
         return "which has a blank"
     return "which has a scheme: leave out what ends in ://" if "://" in reference else ""
@@ -92,14 +94,16 @@ def reference_problem(reference: str) -> str:
 
 def mirror_problem(mirror: str) -> str:
     """Return what is wrong with a registry, and a path in it if there is one, as a clause; empty where nothing is."""
-    name = mirror.rstrip("/")
     problem = _text_problem(mirror)
-    if not problem and "@" in name:
-        problem = "which has a digest or a user name"
-    if not problem and not registry(f"{name}/"):
-        problem = "which names no registry: its first part has no dot and no port, so that runtimes take it for a path"
+    if problem:
+        return problem
+    name = mirror.rstrip("/")
+    if "@" in name:
+        return "which has a digest or a user name"
+    if not registry(f"{name}/"):
+        return "which names no registry: its first part has no dot and no port, so that runtimes take it for a path"
     # A port that is the last thing is no tag.
-    return problem or _name_problem(f"{name}/x")
+    return _name_problem(f"{name}/x")
 
 
 __all__: t.Final = ("mirror_problem", "reference_problem", "registry")

@@ -17,7 +17,7 @@ Given = t.Mapping[str, t.Any]
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _LABEL_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(n|u|m|k|[KMGTPE]i|[MGTPE]|[eE][+-]?[0-9]{1,3})?")
+_QUANTITY = re.compile(r"\+?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(n|u|m|k|[KMGTPE]i|[MGTPE]|[eE][+-]?[0-9]{1,3})?")
 _UNITS: t.Final[dict[str, Decimal]] = {
     **{unit: Decimal(10) ** power for unit, power in zip("num", (-9, -6, -3))},
     **{unit: Decimal(1000) ** (number + 1) for number, unit in enumerate("kMGTPE")},
@@ -26,6 +26,9 @@ _UNITS: t.Final[dict[str, Decimal]] = {
 _OS_LABELS: t.Final = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _TOLERATION: t.Final = ("key", "operator", "value", "effect", "tolerationSeconds")
 _EFFECTS: t.Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+# k8s.io/kubernetes, pkg/apis/core/validation: what a container may have beside the resources of others.
+_RESOURCE = re.compile(r"cpu|memory|ephemeral-storage|hugepages-.+")
+_SYSTEM_CLASSES: t.Final = ("system-cluster-critical", "system-node-critical")
 
 
 def is_label_key(key: object) -> bool:
@@ -72,11 +75,14 @@ def _toleration_problem(one: object) -> str:
     """Say what is wrong with a toleration."""
     if not isinstance(one, t.Mapping) or set(one) - {*_TOLERATION}:
         return f"it is no mapping of {', '.join(_TOLERATION)}"
-    operator, key, value = one.get("operator", "Equal"), one.get("key", ""), one.get("value", "")
-    seconds, effect = one.get("tolerationSeconds"), one.get("effect", "")
+    operator, key, value, effect = (
+        default if one.get(field) in (None, "") else one[field]
+        for field, default in (("operator", "Equal"), ("key", ""), ("value", ""), ("effect", ""))
+    )
+    seconds = one.get("tolerationSeconds")
     rules = {
         f"its operator {operator} is neither Equal nor Exists": operator in ("Equal", "Exists"),
-        f"its key {key} is no label's name": key == "" or is_label_key(key),
+        f"its key {key} is no label's name": key == "" or (isinstance(key, str) and is_label_key(key)),
         "with the operator Exists it has no value": operator != "Exists" or value == "",
         "with the operator Equal it needs a key": operator != "Equal" or key != "",
         f"its value {value!r} is no text as labels have": isinstance(value, str) and is_label_value(value),
@@ -123,6 +129,11 @@ def _resources_problem(resources: object) -> str:
         if not isinstance(amounts, t.Mapping):
             return f"irsa_webhook_resources has {group}: {amounts!r}. {shape}"
         for name, quantity in amounts.items():
+            if "/" not in str(name) and not _RESOURCE.fullmatch(str(name)):
+                return (
+                    f"irsa_webhook_resources has {name} in {group}. A container has cpu, memory, ephemeral-storage, "
+                    f"hugepages-* and resources with a domain, as in example.com/gpu. {shape}"
+                )
             if not is_label_key(name) or _amount(quantity) is None:
                 return f"irsa_webhook_resources has {name}: {quantity!r} in {group}, which is no quantity. {shape}"
     requests, limits = resources.get("requests", {}), resources.get("limits", {})
@@ -136,7 +147,12 @@ def _resources_problem(resources: object) -> str:
 
 
 def _priority_problem(name: object) -> str:
-    if name == "" or _SUBDOMAIN.fullmatch(str(name)):
+    if name == "" or (isinstance(name, str) and _SUBDOMAIN.fullmatch(name)):
+        if str(name).startswith("system-") and name not in _SYSTEM_CLASSES:
+            return (
+                f"irsa_webhook_priority_class is {name}. Of the classes of the system there are "
+                f"{' and '.join(_SYSTEM_CLASSES)}. Name one of them, or another PriorityClass of the cluster."
+            )
         return ""
     return f"irsa_webhook_priority_class is {name!r}. Name a PriorityClass of the cluster; an empty text is for none."
 

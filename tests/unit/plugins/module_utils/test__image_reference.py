@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._image_reference import mirror_problem, reference_problem
@@ -33,7 +35,8 @@ def test_a_reference(reference: str) -> None:
         ("https://registry.example.com/webhook:v1", "scheme"),
         ("registry.example.com/Amazon/webhook:v1", "Amazon is not in lower case"),
         ("webhook:v1 ", "blank"),
-        ("webhook:v1\n", "not ASCII"),
+        ("webhook:v1\n", "not ASCII or not printable"),
+        ("[::ffff:192.0.2.1]/webhook:v1", "no host"),
         ("registry.example.com:70000/webhook:v1", "no host with or without a port"),
         ("registry..example.com/webhook:v1", "no host"),
         ("amazon//webhook:v1", "empty part"),
@@ -47,7 +50,7 @@ def test_a_reference(reference: str) -> None:
         (f"webhook@md5:{32 * 'a'}", "sha256: or sha512:"),
         ("webhook:v1@", "digest"),
         ("/".join(64 * ["abcd"]) + ":v1", "longer than 255"),
-        ("wébhook:v1", "not ASCII"),
+        ("wébhook:v1", "not ASCII or not printable"),
     ],
 )
 def test_no_reference(reference: str, says: str) -> None:
@@ -71,7 +74,14 @@ def test_a_mirror(mirror: str) -> None:
         ("registry.example.com:/hub", "no host"),
         ("user@registry.example.com", "user name"),
         ("registry.example.com/hub//x", "empty part"),
+        ("docker://registry.example.com/hub", "scheme"),
+        ("registry.example.com/../hub", "part .."),
     ],
 )
 def test_no_mirror(mirror: str, says: str) -> None:
     assert says in mirror_problem(mirror)
+
+
+@pytest.mark.parametrize("value", [None, 5, True, ["registry.example.com"]])
+def test_what_is_no_text(value: t.Any) -> None:  # noqa: ANN401 -- as YAML may have it
+    assert reference_problem(value) == mirror_problem(value) == "which is no text"

@@ -19,6 +19,14 @@ EXISTS = {"key": "dedicated", "operator": "Exists"}
         {"tolerations": [], "node_selector": {}, "resources": {}, "priority_class": "", "monitoring_labels": {}},
         {"tolerations": [{"operator": "Exists"}, {**EXISTS, "effect": "NoExecute", "tolerationSeconds": 60}]},
         {"tolerations": [{"key": "example.com/dedicated", "value": "irsa", "effect": "NoSchedule"}]},
+        # What a template leaves empty is as good as left out.
+        {
+            "tolerations": [
+                {"key": None, "operator": "Exists", "value": None, "effect": None},
+                {"key": "a", "operator": ""},
+            ]
+        },
+        {"resources": {"requests": {"ephemeral-storage": "+1Gi"}, "limits": {"hugepages-2Mi": "4Mi"}}},
         {"node_selector": {"example.com/pool": 1, "kubernetes.io/os": "linux"}},
         {"resources": {"requests": {"cpu": 0.5, "memory": 128974848}, "limits": {"cpu": "1e1", "memory": "1Gi"}}},
         {"resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": 1, "example.com/gpu": "1"}}},
@@ -43,6 +51,14 @@ def test_what_api_servers_take(given: Json) -> None:
         ({"tolerations": [{**EXISTS, "effect": "noSchedule"}]}, "effect noSchedule"),
         ({"tolerations": [{**EXISTS, "effect": "NoSchedule", "tolerationSeconds": 5}]}, "NoExecute alone"),
         ({"tolerations": [{**EXISTS, "key": "a b"}]}, "key a b"),
+        ({"tolerations": [{"key": None}]}, "Equal it needs a key"),
+        ({"tolerations": [{"key": 1}]}, "key 1"),
+        ({"tolerations": [{"key": True, "operator": "Exists"}]}, "key True"),
+        ({"resources": {"requests": {"cpus": 1}}}, "has cpus in requests"),
+        ({"resources": {"limits": {"Memory": "1Gi"}}}, "has Memory in limits"),
+        ({"resources": {"limits": {"pods": 1}}}, "has pods in limits"),
+        ({"priority_class": "system-critical"}, "system-cluster-critical and system-node-critical"),
+        ({"priority_class": 5.5}, "PriorityClass"),
         ({"node_selector": "pool=a"}, "must be a mapping"),
         ({"node_selector": {"pool": True}}, "pool: True"),
         ({"node_selector": {"pool": "a b"}}, "'a b'"),
