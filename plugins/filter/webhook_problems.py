@@ -28,9 +28,10 @@ options:
       - What the cluster has; C(foreign) as P(onprem.irsa.foreign_webhooks#filter) returns it, C(namespace_owner), the
         label C(app.kubernetes.io/managed-by) of the namespace (V(null) where there is none), C(other_namespaces) that
         the role has made, C(nodes), how many there are, C(pull_secret_type), the type of the given Secret (empty where
-        it is not there), C(apis) of M(kubernetes.core.k8s_cluster_info), C(minor), the release such as V(1.34),
-        C(rules), the C(status) of a C(SelfSubjectRulesReview), and C(makes) and C(takes_away), manifests of which
-        C(apiVersion) and C(kind) count.
+        it is not there), C(priority_class_exists), V(false) where the cluster lacks the class that is asked for,
+        C(apis) of M(kubernetes.core.k8s_cluster_info), C(minor), the release such as V(1.34), C(rules), the C(status)
+        of a C(SelfSubjectRulesReview), and C(makes) and C(takes_away), manifests of which C(apiVersion) and C(kind)
+        count.
     type: dict
 seealso:
   - plugin: onprem.irsa.foreign_webhooks

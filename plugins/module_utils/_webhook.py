@@ -234,6 +234,11 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
             f"irsa_webhook_pull_secret is {given['pull_secret']}, which {kind}. Make it a Secret of the type "
             f"{_PULL_TYPE}: kubectl create secret docker-registry"
         )
+    if mode == "webhook" and _own_priority_class(given) and not seen.get("priority_class_exists", True):
+        yield (
+            f"irsa_webhook_priority_class is {given['priority_class']}, but the cluster has no such PriorityClass, and "
+            "would make no pods. Make it, or name another; an empty text is for none."
+        )
     if mode == "webhook" and given["host_network"] and given["replicas"] > seen["nodes"]:
         nodes = "the one node" if seen["nodes"] == 1 else f"each of the {seen['nodes']} nodes"
         yield (
@@ -251,6 +256,12 @@ def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any])
                 f"irsa_webhook_{option} is {given[option]}, but the cluster does not serve {kind} ({group}). "
                 f"Install it first, or leave irsa_webhook_{option} at its default."
             )
+
+
+def _own_priority_class(given: t.Mapping[str, t.Any]) -> str:
+    """Return the priority class, if there is one that not every cluster has."""
+    name = str(given.get("priority_class") or "")
+    return "" if name.startswith("system-") else name
 
 
 def _policy_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -276,9 +287,11 @@ def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[
     GIVEN are the role's options, as C(input_problems) takes them. SEEN is C(foreign) as of that function,
     C(namespace_owner) (None where the namespace is not there, else the value of its label
     C(app.kubernetes.io/managed-by)), C(other_namespaces) that the role has made, C(nodes), how many nodes there are,
-    C(pull_secret_type) of the given Secret (empty where it is not there), C(apis) as the module k8s_cluster_info
-    returns it, C(minor), the release such as C(1.34), C(rules), the C(status) of a SelfSubjectRulesReview, and C(makes)
-    and C(takes_away), by their C(apiVersion) and C(kind) what the role would make and look for to remove it.
+    C(pull_secret_type) of the given Secret (empty where it is not there), C(priority_class_exists), whether the cluster
+    has the priority class that it was asked for (left out where it was not asked), C(apis) as the module
+    k8s_cluster_info returns it, C(minor), the release such as C(1.34), C(rules), the C(status) of a
+    SelfSubjectRulesReview, and C(makes) and C(takes_away), by their C(apiVersion) and C(kind) what the role would make
+    and look for to remove it.
     """
     return [
         *_mode_problems(given, seen),
@@ -304,6 +317,8 @@ def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
         yield "v1", "ServiceAccount", ("get", "list", "watch") if given["mode"] == "webhook" else ("list",)
     if given["mode"] == "webhook":
         yield "v1", "Secret", ("list",)
+    if given["mode"] == "webhook" and _own_priority_class(given):
+        yield "scheduling.k8s.io/v1", "PriorityClass", ("get",)
     if given["mode"] in ("webhook", "policy"):
         yield "discovery.k8s.io/v1", "EndpointSlice", ("list",)
     if given["mode"] == "webhook" and given["host_network"]:

@@ -192,6 +192,7 @@ def test_what_is_wrong_whatever_the_cluster(given: Json, says: list[str]) -> Non
         ({"mode": "none"}, {"other_namespaces": ["before"]}, ["irsa_webhook_namespace: before"]),
         ({"pull_secret": "apps/pull"}, {}, ["apps/pull", "does not exist", "create secret docker-registry"]),
         ({"pull_secret": "a/b"}, {"pull_secret_type": "Opaque"}, ["of the type Opaque", "dockerconfigjson"]),
+        ({"priority_class": "infra"}, {"priority_class_exists": False}, ["irsa_webhook_priority_class is infra, but"]),
         ({"mode": "policy"}, {"apis": {}}, ["--feature-gates=MutatingAdmissionPolicy=true", "irsa_webhook_set_flags"]),
         ({"mode": "policy"}, {"apis": {}}, ["--runtime-config=admissionregistration.k8s.io/v1beta1=true"]),
         ({}, {"minor": "1.29"}, ["Kubernetes 1.29", "1.30 or newer", "mode to none"]),
