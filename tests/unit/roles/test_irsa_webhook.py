@@ -619,6 +619,22 @@ def test_flags_are_planned_from_the_manifest_of_a_control_plane_that_is_as_it_mu
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("distribution", "says"), [("kubeadm", "what keeps the flags cannot be told"), ("unknown", "")]
+)
+def test_what_keeps_the_flags_is_looked_at_before_the_first_restart(
+    tmp_path: Path, distribution: str, says: str
+) -> None:
+    hosts = Cluster(tmp_path, {"cp1": with_gates("A=true", distribution=distribution)})
+    kubeconfig = {"clusters": [{"name": "x", "cluster": {"server": "https://192.0.2.1:6443"}}]}
+    given = {**LOOKED, "irsa_kubeconfig_content": kubeconfig}
+    code, output = hosts.include("irsa_webhook", "check_kept_flags", given, hosts="cp1")
+    assert (code != 0) == bool(says), output  # that no kubeadm made it is refused next
+    assert says in output
+    assert [name for what, name in hosts.log() if what == "end"] == []
+
+
+@pytest.mark.slow
 def test_a_feature_gate_that_was_added_since_the_look_is_not_lost(tmp_path: Path) -> None:
     hosts = Cluster(tmp_path, {"cp1": with_gates("A=true"), "cp2": with_gates("A=true")})
     edited = json.dumps(with_gates("A=true", "B=true"))
