@@ -153,16 +153,20 @@ def patiently(call: t.Callable[[], Answer]) -> Answer | None:
     sys.exit(f"The machine is too busy for the benchmark: no answer in {ATTEMPTS} attempts. {said}")
 
 
-def is_empty(core: client.CoreV1Api, namespace: str) -> bool:
-    """Tell whether a namespace has no pods."""
-    found = patiently(lambda: core.list_namespaced_pod(namespace, limit=1, _request_timeout=REQUEST))
-    return found is not None and not found.items
+def has_more(core: client.CoreV1Api, namespace: str, left: int) -> bool:
+    """Tell whether a namespace has more than so many pods."""
+    found = patiently(lambda: core.list_namespaced_pod(namespace, limit=left + 1, _request_timeout=REQUEST))
+    return found is None or len(found.items) > left
 
 
-def clear(core: client.CoreV1Api, namespace: str) -> None:
-    """Remove the pods of a namespace, some at a time: for all of them an API server runs into its own time limit."""
+def clear(core: client.CoreV1Api, namespace: str, left: int = 0) -> None:
+    """Remove the pods of a namespace until so many are left at most, some at a time.
+
+    For all of them an API server runs into its own time limit; and while pods are created, there may never be
+    none.
+    """
     options: dict[str, t.Any] = {"grace_period_seconds": 0, "limit": PAGE, "_request_timeout": REQUEST}
-    while not is_empty(core, namespace):
+    while has_more(core, namespace, left):
         patiently(lambda: core.delete_collection_namespaced_pod(namespace, **options))
 
 
@@ -310,7 +314,7 @@ def disturb(webhook: Webhook, load: Load) -> None:
             load.during = name
             way()
             settled(webhook)
-            clear(cleaner, INJECTED)
+            clear(cleaner, INJECTED, left=PAGE)
     finally:
         load.ended.set()
         load.join()

@@ -138,6 +138,12 @@ def test_pods_are_removed_some_at_a_time(pods: int) -> None:
     assert (busy.pods, busy.asked) == (0, -(-pods // injection.PAGE))
 
 
+def test_pods_that_are_created_meanwhile_are_left() -> None:
+    busy = Busy(2 * injection.PAGE + 1)
+    injection.clear(t.cast("client.CoreV1Api", busy), "bench", left=injection.PAGE)
+    assert 0 < busy.pods <= injection.PAGE
+
+
 @pytest.mark.parametrize(
     "error",
     [
