@@ -44,7 +44,7 @@ class ActionModule(ActionBase):
         good = {**STAND_INS, **{name: value for name, value in given.items() if name not in wrong}}
         for role in arguments["roles"]:
             problems += self._broken_rules(role, good, told=bool(problems))
-        found = told_once([*arguments["problems"], *problems])
+        found = told_once([*arguments["problems"], *problems], given=given)
         return {**result, "changed": False, "failed": bool(found), "msg": "\n".join(found)}
 
     def _variables(self, host: str, task_vars: Result) -> Result:

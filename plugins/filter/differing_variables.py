@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 from pathlib import Path
 
 import yaml
 from ansible.errors import AnsibleError
+from jinja2.exceptions import TemplateError
 
 from ansible_collections.onprem.irsa.plugins.module_utils._variables import differing, of_a_cluster, options_of
 
@@ -61,9 +63,11 @@ _ROLES = Path(__file__).parents[2] / "roles"
 def _value(variables: t.Mapping[str, t.Any], name: str) -> object:
     """Return a host's value, or why its template gives none: that is judged where the variable is used."""
     try:
-        return variables[name]
-    except AnsibleError:
+        value = variables[name]
+        json.dumps(value, default=str)  # what stands for a template without a value fails as soon as it is read
+    except (AnsibleError, TemplateError):
         return "a template without a value"
+    return value
 
 
 def _filter(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:

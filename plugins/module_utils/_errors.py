@@ -42,7 +42,9 @@ class PublicAccessError(IrsaError):
 
 def nearest(value: str, known: t.Iterable[str]) -> str:
     """Return a question that names what was probably meant; an empty text when nothing known is near."""
-    return "".join(f"Did you mean {name}?" for name in get_close_matches(value, sorted(known), n=1, cutoff=0.75))
+    folded = {name.lower(): name for name in sorted(known, reverse=True)}
+    found = [value] if value in folded.values() else get_close_matches(value.lower(), sorted(folded), n=1, cutoff=0.75)
+    return "".join(f"Did you mean {folded.get(name, name)}?" for name in found)
 
 
 class _Module(t.Protocol):

@@ -29,6 +29,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     Settings,
     inline_size,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._role_input import argument_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     has_wildcard,
     service_account_problem,
@@ -161,10 +162,12 @@ def read_items(raw: t.Sequence[object], settings: Settings) -> tuple[list[Item],
             )
             continue
         found = [*unquoted_problems(entry), *_unknown_problems(entry)]
-        known = {name: value for name, value in entry.items() if name in ROLE_OPTIONS}
+        # What is null is not given: a module hands on its options so.
+        known = {name: value for name, value in entry.items() if name in ROLE_OPTIONS and value is not None}
         validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(known)
-        item = _complete(validated.validated_parameters)
-        found += _type_problems(validated.error_messages, found)
+        if validated.error_messages:
+            found += _type_problems([*argument_problems(ROLE_OPTIONS, known), *validated.error_messages], found)
+        item = validated.validated_parameters if found else _complete(validated.validated_parameters)
         # Of values of a wrong type nothing more can be said.
         found = found or [*_own_problems(item, settings), *_trust_problems(item, settings)]
         label = f"Role {entry['name']!r}" if entry.get("name") else f"Role number {number}"
@@ -218,9 +221,14 @@ def _session_problems(value: object) -> list[str]:
 
 
 def _type_problems(messages: t.Iterable[str], told: t.Iterable[str]) -> list[str]:
-    """Return what the validation says, but for options of which more is told already."""
+    """Return the messages, in their order, but for those on options of which something is told before."""
     options = {problem.split()[0] for problem in told}
-    return [f"{message}." for message in messages if options.isdisjoint(re.findall(r"\w+", message))]
+    problems = []
+    for message in messages:
+        if options.isdisjoint(re.findall(r"\w+", message)):
+            problems.append(message if message.endswith((".", "]")) else f"{message}.")
+            options |= {word for word in re.findall(r"\w+", message) if word in ROLE_OPTIONS}
+    return problems
 
 
 def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
@@ -334,11 +342,12 @@ def _own_problems(item: Item, settings: Settings) -> list[str]:
             "a leading 0, which YAML reads as octal. Change it."
         )
     boundary = [item["permissions_boundary"]] if item.get("permissions_boundary") else []
-    for arn in [*(item.get("managed_policies") or []), *boundary]:
+    policies = item.get("managed_policies") or []
+    for arn in [*policies, *boundary]:
         problems += _policy_arn_problems(arn, settings)
-    problems += _duplicate_problems("managed policies", item.get("managed_policies") or [])
-    if len(item.get("managed_policies") or []) > settings.managed_policies_limit:
-        count, limit = len(item["managed_policies"]), settings.managed_policies_limit
+    problems += _duplicate_problems("managed policies", policies)
+    count, limit = len(policies), settings.managed_policies_limit
+    if count > max(limit, 1):  # a limit below that is told by itself
         problems.append(
             f"it has {count} managed policies, and the quota is {limit} "
             "(IAM, managed policies per role). Join some of them, or have AWS raise the quota and set "

@@ -29,17 +29,18 @@ _MUST_BE: t.Final = {
 }
 # Where the cluster has no name, what depends on it can be checked with any.
 STAND_INS: t.Final[Json] = {"irsa_cluster": "prod"}
-_EXAMPLES: t.Final = {"irsa_cluster": "prod", "irsa_region": "eu-central-1"}
+_EXAMPLES: t.Final = {"irsa_cluster": "prod", "irsa_region": "eu-central-1", "name": "prod-reports"}
 # Ansible, check_type_bool: what it takes for a boolean, in any case.
 _BOOLEANS: t.Final = frozenset({"y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f"})
-_NOT_SET: t.Final = " is not set."
+_NOT_SET: t.Final = re.compile(r"(\w+) is not set[.,]")
+_QUOTED: t.Final = re.compile(r"irsa_\w+ is ('[^']*')[.:,]")
 _ROLE_FORM: t.Final = "[{name: prod-reports, service_accounts: [apps/reports]}]"
 
 
 def missing(name: str, says: str = "") -> str:
     """Return the sentence for a variable that has to be set; SAYS is what it is."""
     example = _EXAMPLES.get(name)
-    return " ".join(filter(None, [f"{name}{_NOT_SET}", says, f"Set it, as in {name}: {example}" if example else ""]))
+    return " ".join(filter(None, [f"{name} is not set.", says, f"Set it, as in {name}: {example}" if example else ""]))
 
 
 def as_yaml(value: object) -> str:
@@ -61,7 +62,7 @@ def argument_problems(options: t.Mapping[str, Json], given: Json) -> list[str]:
         elif option.get("required"):
             description = option.get("description", "")
             first = description if isinstance(description, str) else description[0]
-            problems.append(missing(name, f"{first.partition('. ')[0].rstrip('.')}."))
+            problems.append(missing(name, first and f"{first.partition('. ')[0].rstrip('.')}."))
     return problems
 
 
@@ -157,21 +158,38 @@ _TYPES: t.Final[dict[str, t.Callable[[str, object], str]]] = {
 }
 
 
-def told_once(problems: t.Sequence[str]) -> list[str]:
+def told_once(problems: t.Sequence[str], *, given: t.Collection[str] | None = None) -> list[str]:
     """Return the problems without those that follow from others: several roles read the same variable.
 
-    That a variable is not set is told where nothing else is told of it, such as another name
-    that was meant for it, and that there is no issuer where nothing that it is made of is missing.
+    That a variable is not set is told once, and where nothing else is told of it, such as another name that was meant
+    for it; and that there is no issuer where nothing that it is made of is missing. Of variables that the user has not
+    GIVEN, whose defaults come from others, nothing is told that is told of another one; without GIVEN all are the
+    user's.
     """
-    subjects = {problem.split()[0] for problem in problems if _NOT_SET not in problem}
+    subjects = {problem.split()[0] for problem in problems if not _NOT_SET.match(problem)}
     subjects |= {name for problem in problems for name in re.findall(r"Did you mean (irsa_\w+)\?", problem)}
     told: list[str] = []
     for problem in problems:
-        of_others = _NOT_SET in problem and problem.split()[0] in subjects
-        of_parts = problem == NO_ISSUER and any(_NOT_SET in other for other in problems)
+        unset = _NOT_SET.match(problem)
+        of_others = unset is not None and unset[1] in subjects
+        of_parts = problem == NO_ISSUER and any(map(_NOT_SET.match, problems))
+        if unset:
+            subjects.add(unset[1])
         if not (of_others or of_parts or any(problem in one or one in problem for one in told)):
             told.append(problem)
-    return told
+    others = [] if given is None else [one for one in told if _is_of_default(one, told, given)]
+    return [problem for problem in told if problem not in others]
+
+
+def _is_of_default(problem: str, told: t.Iterable[str], given: t.Collection[str]) -> bool:
+    """Tell whether a problem is one of a default, and the same is told of what that default comes from."""
+    name, _, sentence = problem.partition(" ")
+    if not name.startswith("irsa_") or name in given or _NOT_SET.match(problem):
+        return False
+    value = _QUOTED.match(problem)
+    parts = [sentence, problem.partition(": ")[2], value[1] if value else ""]
+    sources = [one for one in told if one is not problem and (not one.startswith("irsa_") or one.split()[0] in given)]
+    return any(part in one for part in parts if part for one in sources)
 
 
 __all__: t.Final = ("STAND_INS", "argument_problems", "as_yaml", "missing", "told_once")

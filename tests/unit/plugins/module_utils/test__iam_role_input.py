@@ -109,7 +109,7 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
-        ({"service_accounts": ["apps/a"]}, ["Role number 1", "missing required arguments: name"]),
+        ({"service_accounts": ["apps/a"]}, ["Role number 1", "name is not set", "name: prod-reports"]),
         (role(name=""), ["''", "1 to 64"]),
         (role(name="x" * 65), ["x" * 65, "1 to 64", "Rename"]),
         (role(name="a/b"), ["'a/b'", "letters, digits"]),
@@ -197,6 +197,12 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
         (role(service_accounts=[12]), ["service_accounts must be a text", "quotes"]),
         (role(permissions_boundary=1e3), ["the number 1000.0", "quotes"]),
         (role(max_session_duration=True), ["max_session_duration", "boolean"]),
+        (role(max_session_duration="1h"), ["max_session_duration", "1h", "whole number"]),
+        (role(conditions=["StringEquals"]), ['conditions is ["StringEquals"]. It must be a dictionary']),
+        (role(inline_policies=[DOCUMENT]), ["inline_policies is [", "It must be a dictionary"]),
+        (role(tags=["team"]), ['tags is ["team"]', "It must be a dictionary"]),
+        (role(adopt="perhaps"), ["adopt is perhaps. It must be true or false"]),
+        (role(state="Absent"), ["state is 'Absent'. It must be one of present, absent. Did you mean absent?"]),
         (role(max_session_duration=448), ["448", "octal"]),
         (role(managed_policies=[f"arn:aws:iam::aws:policy/p{n}" for n in range(11)]), ["11 managed", "quota is 10"]),
         (role(inline_policies=policy(Effect="Permit")), ["'Permit'", "Allow or Deny"]),
