@@ -73,6 +73,11 @@ options:
     description: The bucket of the documents, where there is one; of a wrong one the issuer's URL is wrong, too.
     type: str
     default: ""
+  retired:
+    description: Former issuers, of which the issuer is none.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: onprem.irsa.iam_roles
 """
@@ -122,6 +127,7 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     managed_policies_limit: int = MANAGED_POLICIES_LIMIT,
     annotated: bool = False,
     bucket: str = "",
+    retired: t.Collection[str] = (),
 ) -> list[str]:
     around = [*([] if region else [missing("irsa_region")]), *issuer_problems(issuer, bucket=bucket, region=region)]
     of_region = "" if around else partition(region).name
@@ -132,6 +138,12 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
         cluster, of_region, "", arns, audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
     )
     items, problems = read_items(plain, settings)
+    if issuer and issuer in retired:
+        problems.insert(
+            0,
+            f"irsa_iam_retired_issuers has {issuer}, the issuer by which pods get roles: its identity provider would "
+            "be deleted. Name former issuers alone.",
+        )
     for line in unquoted_warnings(plain):
         Display().warning(line)
     return around + (problems or (annotation_problems(items) if annotated else []))

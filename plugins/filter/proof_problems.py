@@ -37,6 +37,10 @@ options:
     description: The bucket of the documents, where there is one.
     type: str
     default: ""
+  image:
+    description: The image of the pod that proves it; empty for none.
+    type: str
+    default: ""
 seealso:
   - plugin: onprem.irsa.issuer_problems
     plugin_type: filter
@@ -64,11 +68,22 @@ _value:
 """
 
 
-def _filter(
-    service_account: object, *, issuer: object, region: object, role_arn: object = "", bucket: object = ""
+def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
+    service_account: object,
+    *,
+    issuer: object,
+    region: object,
+    role_arn: object = "",
+    bucket: object = "",
+    image: object = "",
 ) -> list[str]:
     return proof_problems(
-        str(service_account), role_arn=str(role_arn), issuer=str(issuer), region=str(region), bucket=str(bucket)
+        str(service_account),
+        role_arn=str(role_arn),
+        issuer=str(issuer),
+        region=str(region),
+        bucket=str(bucket),
+        image=str(image),
     )
 
 

@@ -21,7 +21,8 @@ options:
   _input:
     description:
       - The options C(publisher), C(url) and C(adopt), without the prefix C(irsa_issuer_), C(region) for C(irsa_region),
-        and C(bucket), C(endpoint_url), C(files_directory) and C(render), empty where they are not given.
+        and C(bucket), C(endpoint_url), C(files_directory), C(render), C(jwks_uri), C(certificate_arn) and C(tags) for
+        C(irsa_issuer_bucket_tags), empty where they are not given.
     type: dict
     required: true
 seealso:

@@ -99,6 +99,17 @@ def wanted(params: t.Mapping[str, t.Any], region: str) -> Wanted:
     )
 
 
+def check_certificate(arn: str) -> str:
+    """Return the ARN of a certificate as it is, or raise InputError unless CloudFront takes that certificate."""
+    if _CERTIFICATE.fullmatch(arn) is None:
+        raise InputError(
+            f"The certificate {arn!r} is none of AWS Certificate Manager in us-east-1, the only ones that "
+            "CloudFront takes.",
+            fix="Request or import the certificate in us-east-1, and give its ARN.",
+        )
+    return arn
+
+
 def check_names(wanted: Wanted, *, requested: bool = False) -> None:
     """Raise InputError unless CloudFront can serve this host: a name of its own needs a certificate, and only that.
 
@@ -110,12 +121,8 @@ def check_names(wanted: Wanted, *, requested: bool = False) -> None:
             f"The region {region} is in the partition {partition(region).name}, where this module does not publish.",
             fix="Use onprem.irsa.s3_issuer there.",
         )
-    if certificate_arn is not None and _CERTIFICATE.fullmatch(certificate_arn) is None:
-        raise InputError(
-            f"The certificate {certificate_arn!r} is none of AWS Certificate Manager in us-east-1, the only ones that "
-            "CloudFront takes.",
-            fix="Request or import the certificate in us-east-1, and give its ARN.",
-        )
+    if certificate_arn is not None:
+        check_certificate(certificate_arn)
     if not requested and host.endswith(tuple(s3_hosts(region))):
         raise InputError(
             f"The issuer's host {host} is a name of S3, which no distribution can have.",

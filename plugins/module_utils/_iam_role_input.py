@@ -480,7 +480,7 @@ def _trust_condition_problems(conditions: t.Mapping[str, t.Any]) -> list[str]:
 
 def _audience_problems(audiences: t.Sequence[str]) -> list[str]:
     return [unquoted_problem("audience", audience) for audience in audiences if is_unquoted(audience)] + [
-        f"audience {audience!r} must be 1 to 255 characters without blanks, * and ?. Correct it."
+        f"audience {audience!r} must be 1 to 255 characters without blanks, * and ?. Correct it; AWS's own is sts.amazonaws.com."
         for audience in audiences
         if not is_unquoted(audience) and _AUDIENCE.fullmatch(audience) is None
     ]

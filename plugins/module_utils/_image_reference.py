@@ -71,10 +71,10 @@ def _text_problem(reference: object) -> str:
     return "which has a scheme: leave out what ends in ://" if "://" in reference else ""
 
 
-def reference_problem(reference: str) -> str:
+def reference_problem(reference: str, *, pinned: bool = True) -> str:
     """Return what is wrong with the reference of an image, as a clause that follows it; empty where nothing is.
 
-    A tag or a digest is required: without one nobody could say what runs.
+    A tag or a digest is required, without which nobody could say what runs, unless it need not be PINNED.
     """
     problem = _text_problem(reference)
     if problem:
@@ -87,7 +87,7 @@ def reference_problem(reference: str) -> str:
         problem = f"whose tag {tag!r} is not up to 128 letters, digits, _ . and -, with no . or - in front"
     if not problem and at:
         problem = _digest_problem(digest)
-    if not problem and not (colon or at):
+    if not problem and pinned and not (colon or at):
         problem = "which has no tag and no digest: nobody could say which webhook runs"
     return problem
 

@@ -10,11 +10,20 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_problems, s3_url
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import tag_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._distribution import check_certificate
+from ansible_collections.onprem.irsa.plugins.module_utils._image_reference import reference_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import broken, issuer_problems, s3_url
 from ansible_collections.onprem.irsa.plugins.module_utils._role_input import missing
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import service_account_problem
 
 _IN_BUCKETS: t.Final = ("s3", "cloudfront")
+# By the publisher: why its issuer is not the bucket's URL, and what it is.
+_NOT_AT_THE_BUCKET: t.Final = {
+    "cloudfront": ("which is private then", "one on a domain of your own, or on the host that CloudFront gives"),
+    "files": ("where no file is written", "the URL at which the web server serves the files"),
+    "apiserver": ("where no API server answers", "the URL at which the API servers answer from the Internet"),
+}
 # IAM user guide, "IAM ARNs".
 _ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:role/\S+")
 
@@ -24,19 +33,52 @@ def publication_problems(given: t.Mapping[str, t.Any]) -> list[str]:
 
     GIVEN are the options of the role irsa_issuer without their prefix (C(region) for C(irsa_region)): C(publisher),
     C(url), C(adopt), C(key); and, empty or left out where they are not given, C(bucket), C(region), C(endpoint_url),
-    C(files_directory) and C(render).
+    C(files_directory), C(render), C(jwks_uri), C(certificate_arn) and C(tags), the tags of the bucket.
     """
     publisher, url = given["publisher"], str(given["url"])
     bucket = str(given.get("bucket") or "") if publisher in _IN_BUCKETS else ""
-    problems = [*_place_problems(publisher, bucket, given), *_unused_problems(publisher, given)]
-    region = str(given.get("region") or "")
-    if publisher == "cloudfront" and bucket and region and url.startswith(s3_url(bucket, region)):
-        problems.append(
-            f"irsa_issuer_publisher is cloudfront, and irsa_issuer_url is {url}, the URL of the bucket, which is "
-            "private then. Set irsa_issuer_url to one on a domain of your own, or on the host that CloudFront gives."
-        )
+    problems = [
+        *_place_problems(publisher, bucket, given),
+        *_unused_problems(publisher, given),
+        *_bucket_url_problems(publisher, url, given),
+        *_store_problems(str(given.get("endpoint_url") or "")),
+        *[f"irsa_issuer_bucket_tags: {problem}" for problem in tag_problems(given.get("tags"))],
+    ]
+    if publisher == "cloudfront" and given.get("certificate_arn"):
+        problems += broken(lambda: check_certificate(str(given["certificate_arn"])))
     # A store of one's own names its regions as it likes.
-    return problems + issuer_problems(url, bucket=bucket, region="" if given.get("endpoint_url") else region)
+    region = "" if given.get("endpoint_url") else str(given.get("region") or "")
+    of_url = issuer_problems(url, bucket=bucket, region=region)
+    return problems + (of_url or list(_key_set_problems(publisher, url, str(given.get("jwks_uri") or ""))))
+
+
+def _bucket_url_problems(publisher: str, url: str, given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Say that what a publisher serves is not at the bucket's URL, which the issuer is by default."""
+    bucket, region = str(given.get("bucket") or ""), str(given.get("region") or "")
+    if publisher == "s3" or not (bucket and region and url.startswith(s3_url(bucket, region))):
+        return
+    why, right = _NOT_AT_THE_BUCKET[publisher]
+    yield (
+        f"irsa_issuer_publisher is {publisher}, and irsa_issuer_url is {url}, the URL of the bucket, {why}. Set "
+        f"irsa_issuer_url to {right}."
+    )
+
+
+def _store_problems(endpoint_url: str) -> t.Iterator[str]:
+    if endpoint_url and re.fullmatch(r"https?://[^/\s]+\S*", endpoint_url) is None:
+        yield (
+            f"irsa_issuer_endpoint_url is '{endpoint_url}'. It must be a URL with its scheme. Write it as in "
+            "https://s3.example.com."
+        )
+
+
+def _key_set_problems(publisher: str, url: str, jwks_uri: str) -> t.Iterator[str]:
+    """Say that the key set is not below the issuer: what publishes the one document publishes the other."""
+    if publisher != "apiserver" and jwks_uri and not jwks_uri.startswith(f"{url}/"):
+        yield (
+            f"irsa_issuer_jwks_uri is {jwks_uri}, which is not below the issuer {url}. Leave it out: the key set is at "
+            f"{url}/openid/v1/jwks, or where the published discovery document has it."
+        )
 
 
 def _place_problems(publisher: str, bucket: str, given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -62,8 +104,10 @@ def _unused_problems(publisher: str, given: t.Mapping[str, t.Any]) -> t.Iterator
         )
 
 
-def proof_problems(service_account: str, *, role_arn: str, issuer: str, region: str, bucket: str = "") -> list[str]:
-    """Say what is wrong with what should be proved; an empty SERVICE_ACCOUNT or ROLE_ARN is none.
+def proof_problems(  # noqa: PLR0913 -- the options of a role
+    service_account: str, *, role_arn: str, issuer: str, region: str, bucket: str = "", image: str = ""
+) -> list[str]:
+    """Say what is wrong with what should be proved; an empty SERVICE_ACCOUNT, ROLE_ARN or IMAGE is none.
 
     BUCKET is that of the documents, where there is one.
     """
@@ -75,6 +119,12 @@ def proof_problems(service_account: str, *, role_arn: str, issuer: str, region: 
         problems.append(
             f"irsa_verify_role_arn is '{role_arn}'. It must be the ARN of a role. Write it as in "
             "arn:aws:iam::123456789012:role/prod-reports, or leave it out."
+        )
+    of_image = reference_problem(image, pinned=False) if image else ""
+    if of_image:
+        problems.append(
+            f"irsa_verify_image is '{image}', {of_image}. Name one, as in registry.example.com/aws-cli:2.31.0, or "
+            "leave it out."
         )
     if not region:
         problems.append(missing("irsa_region", "It is the region whose STS is asked."))

@@ -300,14 +300,15 @@ def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str
     A URL that is made of a wrong bucket or region is not named beside them.
     """
     as_host = _host(url).startswith(f"{bucket}.")
-    found = _problems(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []
-    found += _problems(lambda: partition(region)) if region else []
+    found = broken(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []
+    found += broken(lambda: partition(region)) if region else []
     if not found and not url:
         return [NO_ISSUER]
-    return found or _problems(lambda: check_issuer_url(url))
+    return found or broken(lambda: check_issuer_url(url))
 
 
-def _problems(check: t.Callable[[], object]) -> list[str]:
+def broken(check: t.Callable[[], object]) -> list[str]:
+    """Return what CHECK raises InputError with; nothing where it raises none."""
     try:
         check()
     except InputError as error:
@@ -327,6 +328,7 @@ __all__: t.Final = (
     "MAX_ISSUER_LENGTH",
     "NO_ISSUER",
     "Partition",
+    "broken",
     "check_bucket_name",
     "check_document_url",
     "check_issuer_url",
