@@ -32,9 +32,7 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
         given = self._variables(arguments["host"], task_vars or {})
-        options = {name: {"type": "str"} for name in SHARED}
-        for role in [*arguments["roles"], *arguments["arguments_of"]]:
-            options |= self._read(_ROLES / role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+        options = self._options([*arguments["roles"], *arguments["arguments_of"]])
         values, problems = self._resolved(options, given)
         problems += argument_problems(
             {name: options[name] for name in options if name not in given or name in values}, values
@@ -46,6 +44,19 @@ class ActionModule(ActionBase):
             problems += self._broken_rules(role, good, told=bool(problems))
         found = told_once([*arguments["problems"], *problems], given=given)
         return {**result, "changed": False, "failed": bool(found), "msg": "\n".join(found)}
+
+    def _options(self, roles: t.Sequence[str]) -> Result:
+        """Return the options of roles, and those of others that their defaults read, which need not be given."""
+        specs = {
+            path.parts[-3]: self._read(path)["argument_specs"]["main"]["options"]
+            for path in sorted(_ROLES.glob("*/meta/argument_specs.yml"))
+        }
+        defaults = "".join((_ROLES / role / "defaults/main.yml").read_text() for role in roles)
+        read = set(re.findall(r"irsa_\w+", defaults))
+        others = {name: option for options in specs.values() for name, option in options.items() if name in read}
+        of_others = {name: {**option, "required": False} for name, option in others.items()}
+        of_roles = {name: option for role in roles for name, option in specs[role].items()}
+        return {**{name: {"type": "str"} for name in SHARED}, **of_others, **of_roles}
 
     def _variables(self, host: str, task_vars: Result) -> Result:
         """Return the variables that a task on the host would have: its own, and above them those of the play."""

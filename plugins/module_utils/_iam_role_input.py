@@ -226,7 +226,7 @@ def _type_problems(messages: t.Iterable[str], told: t.Iterable[str]) -> list[str
     problems = []
     for message in messages:
         if options.isdisjoint(re.findall(r"\w+", message)):
-            problems.append(message if message.endswith((".", "]")) else f"{message}.")
+            problems.append(message if message[-1] in ".?]" else f"{message}.")
             options |= {word for word in re.findall(r"\w+", message) if word in ROLE_OPTIONS}
     return problems
 
@@ -480,7 +480,8 @@ def _trust_condition_problems(conditions: t.Mapping[str, t.Any]) -> list[str]:
 
 def _audience_problems(audiences: t.Sequence[str]) -> list[str]:
     return [unquoted_problem("audience", audience) for audience in audiences if is_unquoted(audience)] + [
-        f"audience {audience!r} must be 1 to 255 characters without blanks, * and ?. Correct it; AWS's own is sts.amazonaws.com."
+        f"audience {audience!r} must be 1 to 255 characters without blanks, * and ?. Correct it; AWS's own is "
+        "sts.amazonaws.com."
         for audience in audiences
         if not is_unquoted(audience) and _AUDIENCE.fullmatch(audience) is None
     ]

@@ -34,6 +34,8 @@ _EXAMPLES: t.Final = {"irsa_cluster": "prod", "irsa_region": "eu-central-1", "na
 _BOOLEANS: t.Final = frozenset({"y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f"})
 _NOT_SET: t.Final = re.compile(r"(\w+) is not set[.,]")
 _QUOTED: t.Final = re.compile(r"irsa_\w+ is ('[^']*')[.:,]")
+# What the issuer is made of.
+_OF_ISSUER: t.Final = frozenset({"irsa_issuer_url", "irsa_issuer_bucket", "irsa_region"})
 _ROLE_FORM: t.Final = "[{name: prod-reports, service_accounts: [apps/reports]}]"
 
 
@@ -166,17 +168,17 @@ def told_once(problems: t.Sequence[str], *, given: t.Collection[str] | None = No
     GIVEN, whose defaults come from others, nothing is told that is told of another one; without GIVEN all are the
     user's.
     """
-    subjects = {problem.split()[0] for problem in problems if not _NOT_SET.match(problem)}
-    subjects |= {name for problem in problems for name in re.findall(r"Did you mean (irsa_\w+)\?", problem)}
+    said = {problem.split()[0] for problem in problems if not _NOT_SET.match(problem)}
+    said |= {name for problem in problems for name in re.findall(r"Did you mean (irsa_\w+)\?", problem)}
+    unset = {match[1] for match in map(_NOT_SET.match, problems) if match}
     told: list[str] = []
     for problem in problems:
-        unset = _NOT_SET.match(problem)
-        of_others = unset is not None and unset[1] in subjects
-        of_parts = problem == NO_ISSUER and any(map(_NOT_SET.match, problems))
-        if unset:
-            subjects.add(unset[1])
+        match = _NOT_SET.match(problem)
+        of_others = match is not None and match[1] in said
+        of_parts = problem == NO_ISSUER and bool((said | unset) & _OF_ISSUER)
         if not (of_others or of_parts or any(problem in one or one in problem for one in told)):
             told.append(problem)
+        said |= {match[1]} if match else set()
     others = [] if given is None else [one for one in told if _is_of_default(one, told, given)]
     return [problem for problem in told if problem not in others]
 
@@ -184,12 +186,12 @@ def told_once(problems: t.Sequence[str], *, given: t.Collection[str] | None = No
 def _is_of_default(problem: str, told: t.Iterable[str], given: t.Collection[str]) -> bool:
     """Tell whether a problem is one of a default, and the same is told of what that default comes from."""
     name, _, sentence = problem.partition(" ")
-    if not name.startswith("irsa_") or name in given or _NOT_SET.match(problem):
+    if not name.startswith("irsa_") or name.rstrip(",:") in given or _NOT_SET.match(problem):
         return False
     value = _QUOTED.match(problem)
-    parts = [sentence, problem.partition(": ")[2], value[1] if value else ""]
+    parts = [sentence, value[1]] if value else [sentence]
     sources = [one for one in told if one is not problem and (not one.startswith("irsa_") or one.split()[0] in given)]
-    return any(part in one for part in parts if part for one in sources)
+    return any(part in one for part in parts for one in sources)
 
 
 __all__: t.Final = ("STAND_INS", "argument_problems", "as_yaml", "missing", "told_once")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 import typing as t
+from difflib import SequenceMatcher
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
 
@@ -43,6 +44,8 @@ _SLIPS: t.Final = frozenset(
     | {_PREFIX[:at] + _PREFIX[at + 1] + _PREFIX[at] + _PREFIX[at + 2 :] for at in range(len(_PREFIX) - 1)}
 )
 
+_ALIKE = 0.5  # of two names without their prefix: arn and role_arn are, color and role_arn are not
+
 _SHOWN = 100  # characters of a value that is quoted
 
 
@@ -64,7 +67,7 @@ def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) ->
         role = next((role for role in roles if name.startswith(f"{role}_")), None)
         fix = ""
         if role is not None:
-            fix = nearest(name, known) or f"`ansible-doc --type role onprem.irsa.{role}` lists the names."
+            fix = _meant(name, known, f"{role}_") or f"`ansible-doc --type role onprem.irsa.{role}` lists the names."
         elif name.startswith("irsa_"):
             extended = {known_name for known_name in given & known if name.startswith(known_name)}
             fix = "" if extended else nearest(name, known)
@@ -74,6 +77,19 @@ def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) ->
         if fix:
             found.append(f"{name} is a variable that no role knows. {fix}")
     return found
+
+
+def _meant(name: str, known: t.Collection[str], prefix: str) -> str:
+    """Return what nearest() does, but nothing that is near by the role's PREFIX alone."""
+    own = name[len(prefix) :]
+    return nearest(
+        name,
+        [
+            other
+            for other in known
+            if not other.startswith(prefix) or SequenceMatcher(None, other[len(prefix) :], own).ratio() >= _ALIKE
+        ],
+    )
 
 
 def _is_near_prefix(name: str) -> bool:

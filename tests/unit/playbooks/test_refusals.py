@@ -5,78 +5,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import typing as t
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from ansible_collections.onprem.irsa.tests.unit.playbooks.conftest import HOSTS, VARIABLES, Play
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[3]
-HOSTS = ["cp1.invalid", "cp2.invalid"]
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
-VARIABLES: dict[str, object] = {
-    "irsa_cluster": "prod",
-    "irsa_region": "eu-central-1",
-    "irsa_issuer_bucket": "acme-prod-oidc",
-    "irsa_iam_roles": [{"name": "prod-reports", "service_accounts": ["apps/reports"]}],
-}
-
-
-@dataclass
-class Run:
-    """What a run of ansible-playbook came to."""
-
-    code: int
-    output: str
-    asked: bool
-    """Whether anything was started on a host, or a module on the controller, from where AWS is asked."""
-
-
-class Play(t.Protocol):
-    def __call__(
-        self,
-        *options: str,
-        playbook: str = "site",
-        group: str | None = ...,
-        inventory: object = None,
-        **variables: object,
-    ) -> Run: ...
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    asked = tmp_path / "asked"
-    witness = tmp_path / "witness"
-    witness.write_text(f"#!/bin/sh\n: >{asked}\nexit 255\n")
-    witness.chmod(0o700)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "AWS_"))}
-    environment = {**inherited, "ANSIBLE_SSH_EXECUTABLE": str(witness), **KEYS}
-
-    def run(
-        *options: str,
-        playbook: str = "site",
-        group: str | None = "kube_control_plane",
-        inventory: object = None,
-        **variables: object,
-    ) -> Run:
-        asked.unlink(missing_ok=True)
-        given = {name: value for name, value in {**VARIABLES, **variables}.items() if value is not None}
-        file = tmp_path / "inventory.json"
-        hosts = {"hosts": {name: {} for name in HOSTS}, "vars": given}
-        file.write_text(json.dumps(inventory or ({group: hosts} if group else {})))
-        interpreter = f"ansible_python_interpreter={witness}"
-        what = playbook if "/" in playbook else f"onprem.irsa.{playbook}"
-        command = ["ansible-playbook", "-i", str(file), "-e", interpreter, *options, what]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
-        return Run(done.returncode, done.stdout + done.stderr, asked.exists())
-
-    return run
 
 
 def test_good_input_goes_on_to_the_hosts(play: Play) -> None:

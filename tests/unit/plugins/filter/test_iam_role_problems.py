@@ -139,3 +139,19 @@ def test_without_a_region_the_variable_is_named() -> None:
 def test_a_role_that_is_none(entry: object) -> None:
     [problem] = FilterModule().filters()["iam_role_problems"]([entry], **OPTIONS)
     assert problem.startswith("Role number 1 is ")
+
+
+def test_a_wrong_quota_is_told_by_itself() -> None:
+    roles = [{"name": "a", "service_accounts": ["apps/a"]}]
+    [said] = FilterModule().filters()["iam_role_problems"](roles, **OPTIONS, managed_policies_limit=-1)
+    assert "managed_policies_limit -1 must be at least 1" in said
+
+
+def test_the_issuer_is_no_former_one() -> None:
+    roles = [{"name": "a", "service_accounts": ["apps/a"]}]
+    issuer, former = "https://oidc.example.com", "https://old.example.com"
+    [said] = FilterModule().filters()["iam_role_problems"](
+        roles, **{**OPTIONS, "issuer": issuer}, retired=[former, issuer]
+    )
+    assert f"irsa_iam_retired_issuers has {issuer}, " in said
+    assert FilterModule().filters()["iam_role_problems"](roles, **{**OPTIONS, "issuer": issuer}, retired=[former]) == []
