@@ -33,7 +33,7 @@ class Wrong(t.NamedTuple):
     """Variables that are wrong in one way, which one line tells."""
 
     says: Says
-    variables: dict[str, object]
+    variables: dict[str, t.Any]
 
 
 def wrong(*says: str, **variables: object) -> Wrong:
@@ -317,7 +317,7 @@ ALONE: list[Wrong] = [
 
 @pytest.mark.parametrize("wrongs", TOGETHER.values(), ids=TOGETHER)
 def test_all_that_is_wrong_is_told_in_one_message(play: Play, wrongs: list[Wrong]) -> None:
-    variables = {name: value for each in wrongs for name, value in each.variables.items()}
+    variables: dict[str, t.Any] = {name: value for each in wrongs for name, value in each.variables.items()}
     assert len(variables) == len(wrongs)
     assert_told(refused(run_with(play, **variables)), [each.says for each in wrongs])
 
