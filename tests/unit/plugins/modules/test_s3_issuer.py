@@ -253,7 +253,7 @@ def test_a_key_is_dropped_when_it_is_retired_by_name(run: Run, calls: list[str])
     run(1, 2)
     calls.clear()
     refused = run(1, 2, retired_kids=kids(1))
-    assert f"The key {kids(1)[0]} is to be retired, and the cluster has it" in refused["msg"]
+    assert f"The key {kids(1)[0]} should be retired, and the cluster has it" in refused["msg"]
     assert calls == []
     check = run(2, retired_kids=kids(1), check=True)
     assert writes(calls) == []

@@ -398,7 +398,7 @@ def test_what_is_refused_writes_nothing(lab: Lab, run: Run, tmp_path: Path) -> N
         (at(BUCKET, region="nowhere"), "must look like"),
         ({**at(BUCKET), "bucket": "No_Bucket"}, "No_Bucket"),
         (at(BUCKET, cluster=""), "The cluster's name"),
-        (at(BUCKET, retired_kids=kids(1)), "is to be retired, and the cluster has it"),
+        (at(BUCKET, retired_kids=kids(1)), "should be retired, and the cluster has it"),
         (at(BUCKET, jwks='{"keys":[]}'), "holds no key"),
         (at("of-another-cluster", state="absent"), None),
     ):

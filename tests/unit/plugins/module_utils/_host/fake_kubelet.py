@@ -135,9 +135,10 @@ class FakeKubelet:
             self.frozen = True
 
     def stop(self) -> None:
-        """End the server, and look at the manifest no more."""
+        """End the server at once, and look at the manifest no more."""
         self._stop.set()
         self._thread.join()
+        self.grace = 0.0
         self._end_child()
 
     def _work(self) -> None:
