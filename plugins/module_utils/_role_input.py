@@ -185,7 +185,7 @@ def told_once(problems: t.Sequence[str], *, given: t.Collection[str] | None = No
 
 def _is_of_default(problem: str, told: t.Iterable[str], given: t.Collection[str]) -> bool:
     """Tell whether a problem is one of a default, and the same is told of what that default comes from."""
-    name, _, sentence = problem.partition(" ")
+    name, _space, sentence = problem.partition(" ")
     if not name.startswith("irsa_") or name.rstrip(",:") in given or _NOT_SET.match(problem):
         return False
     value = _QUOTED.match(problem)

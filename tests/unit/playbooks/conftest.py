@@ -51,7 +51,7 @@ class Play(t.Protocol):
         playbook: str = "site",
         group: str | None = ...,
         inventory: object = None,
-        environment: t.Mapping[str, str] = ...,
+        environment: t.Mapping[str, str] | None = ...,
         **variables: object,
     ) -> Run: ...
 
@@ -77,7 +77,7 @@ def play(tmp_path: Path) -> Play:
         playbook: str = "site",
         group: str | None = "kube_control_plane",
         inventory: object = None,
-        environment: t.Mapping[str, str] = KEYS,
+        environment: t.Mapping[str, str] | None = None,
         **variables: object,
     ) -> Run:
         asked.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def play(tmp_path: Path) -> Play:
         done = subprocess.run(  # noqa: S603 -- our own
             command,
             cwd=folder,
-            env={**inherited, **of_ansible, **environment},
+            env={**inherited, **of_ansible, **(KEYS if environment is None else environment)},
             capture_output=True,
             text=True,
             check=False,
