@@ -127,7 +127,14 @@ def differing(hosts: t.Mapping[str, Json]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+    return json.dumps(_in_order(value), default=str)
+
+
+def _in_order(value: object) -> object:
+    """Return a value whose dictionaries have one order; YAML may give keys of several types, as C(on) beside C(a)."""
+    if isinstance(value, t.Mapping):
+        return {str(key): _in_order(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
+    return [_in_order(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _short(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,15 @@ def test_what_holds_for_a_cluster_is_all_that_a_user_sets() -> None:
 def test_variables_that_differ_between_hosts(hosts: list[dict[str, object]], told: list[str]) -> None:
     found = differing({f"cp{number}": own for number, own in enumerate(hosts, 1)})
     assert [line.partition("cluster: ")[2].partition(". Set it once")[0] for line in found] == told
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("on", True), (12, "a"), (None, "a", 1.1), (datetime(2026, 1, 1, 9), "a"), (False, 0.5, None, "a")],
+)
+def test_keys_of_several_types_are_compared(keys: tuple[object, ...]) -> None:
+    here = [{"tags": dict.fromkeys(keys, "x")}]
+    turned = [{"tags": dict.fromkeys(reversed(keys), "x")}]
+    assert differing({"cp1": {"irsa_iam_roles": here}, "cp2": {"irsa_iam_roles": turned}}) == []
+    [line] = differing({"cp1": {"irsa_iam_roles": here}, "cp2": {"irsa_iam_roles": [{"tags": {keys[0]: "x"}}]}})
+    assert "irsa_iam_roles differs between hosts" in line
