@@ -13,7 +13,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import unquoted_problems, unquoted_warnings
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import written_problems
 from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import showing
 
 Result = dict[str, t.Any]
@@ -30,12 +30,10 @@ class ActionModule(ActionBase):
         """Return the module's result."""
         result: Result = super().run(tmp, task_vars)
         roles = [role for role in self._task.args.get("roles") or [] if isinstance(role, dict)]
-        problems = [f"Role {role.get('name')!r}: {line}" for role in roles for line in unquoted_problems(role)]
+        problems = [f"Role {role.get('name')!r}: {line}" for role in roles for line in written_problems(role)]
         if problems:  # the module gets texts, whatever was written
             return {**result, "failed": True, "msg": "\n".join([*problems, "Nothing was changed."])}
         in_background = bool(self._task.async_val)
-        for line in unquoted_warnings(roles):
-            _display.warning(line)
         here = self._connection.transport == "local" and not in_background
         with showing(self._connection._shell.tmpdir if here else None, self._show):
             module_result: Result = self._execute_module(task_vars=task_vars or {}, wrap_async=in_background)

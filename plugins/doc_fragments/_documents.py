@@ -25,6 +25,7 @@ options:
   tags:
     description:
       - Tags of the bucket. When not given, they stay as they are.
+      - Write keys and values in quotes, since YAML reads C(012) as 10; a number is refused.
     type: dict
   purge_tags:
     description:

@@ -6,14 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.utils.display import Display
-
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
-    annotation_problems,
-    read_items,
-    unquoted_warnings,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import annotation_problems, read_items
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     MANAGED_POLICIES_LIMIT,
     TRUST_POLICY_LIMIT,
@@ -32,7 +26,7 @@ description:
     asks nobody. So a playbook can refuse them before it touches anything.
   - Returns a line for everything that is wrong, each naming the value, the rule and the fix.
   - Numbers and booleans where a text is meant are wrong, for what was written is lost (YAML reads V(012) as 10 and
-    V(yes) as true). A whole number as the value of a tag is taken, with a warning.
+    V(yes) as true). Values of tags, and of conditions that compare texts, such as account ids, are texts.
   - The account is not known yet, so that customer-managed policies are of the right one is left to the module.
   - Made for the roles of this collection, and may change with them in any release.
 options:
@@ -137,15 +131,13 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     settings = Settings(
         cluster, of_region, "", arns, audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
     )
-    items, problems = read_items(plain, settings)
+    items, problems = read_items(plain, settings, written=True)
     if issuer and issuer in retired:
         problems.insert(
             0,
             f"irsa_iam_retired_issuers has {issuer}, the issuer by which pods get roles: its identity provider would "
             "be deleted. Name former issuers alone.",
         )
-    for line in unquoted_warnings(plain):
-        Display().warning(line)
     return around + (problems or (annotation_problems(items) if annotated else []))
 
 

@@ -139,8 +139,8 @@ class Operator:
 
     @property
     def of_texts(self) -> bool:
-        """Tell whether it compares texts, ARNs or addresses: no numbers, times or booleans."""
-        return self.name.startswith(("string", "arn")) or "ipaddress" in self.name
+        """Tell whether it compares texts, ARNs, addresses or base64: no numbers, times or booleans."""
+        return self.name.startswith(("string", "arn", "binary")) or "ipaddress" in self.name
 
 
 def operator(name: str) -> Operator | None:

@@ -18,8 +18,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
     cluster_problems,
+    tag_number_problems,
     tag_problems,
-    tag_warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._conditions import OPERATORS, is_spelt, operator, text
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, nearest
@@ -78,10 +78,13 @@ _DOCUMENT = {"Version", "Id", "Statement"}
 _STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 # IAM API reference, PutRolePolicy, and what it answers: MalformedPolicyDocument.
 _ACTION = (re.compile(r"\*|[A-Za-z0-9*?.-]+:[^:]*"), "* or SERVICE:ACTION, as in s3:GetObject")
+_TEXT = (re.compile(r".*", re.DOTALL), "a text, in quotes")
 _FORMS = {
     "Sid": (re.compile(r"[0-9A-Za-z]*"), "letters and digits alone, in quotes"),
     "Action": _ACTION,
     "NotAction": _ACTION,
+    "Resource": _TEXT,
+    "NotResource": _TEXT,
 }
 _SESSION = range(3600, 43201)
 _LIMITS = range(1, 4097)
@@ -141,8 +144,11 @@ def checked_items(
     return items
 
 
-def read_items(raw: t.Sequence[object], settings: Settings) -> tuple[list[Item], list[str]]:
-    """Return the roles asked for, complete and typed, and a line for everything that is wrong with them."""
+def read_items(raw: t.Sequence[object], settings: Settings, *, written: bool = False) -> tuple[list[Item], list[str]]:
+    """Return the roles asked for, complete and typed, and a line for everything that is wrong with them.
+
+    WRITTEN roles are as YAML has them (see written_problems).
+    """
     problems = cluster_problems(settings.cluster) + _audience_problems([settings.audience])
     if settings.managed_policies_limit < 1:
         problems.append(
@@ -161,7 +167,7 @@ def read_items(raw: t.Sequence[object], settings: Settings) -> tuple[list[Item],
                 f"Role number {number} is {entry!r}, and must be a dictionary. Write it as {{name: {entry}}}."
             )
             continue
-        found = [*unquoted_problems(entry), *_unknown_problems(entry)]
+        found = [*(written_problems if written else unquoted_problems)(entry), *_unknown_problems(entry)]
         # What is null is not given: a module hands on its options so.
         known = {name: value for name, value in entry.items() if name in ROLE_OPTIONS and value is not None}
         validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(known)
@@ -190,7 +196,7 @@ def annotation_problems(items: t.Iterable[Item]) -> list[str]:
 
 def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
     """Say which options of a role, as it was written, are numbers or booleans although they are texts."""
-    problems = []
+    problems = unquoted_key_problems("options", entry)
     for option, spec in ROLE_OPTIONS.items():
         value = entry.get(option)
         if spec["type"] == "str":
@@ -202,7 +208,7 @@ def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
         problems += [unquoted_problem(option, each) for each in given if is_unquoted(each)]
     for option in ("tags", "inline_policies"):
         problems += unquoted_key_problems(option, entry.get(option))
-    problems += [unquoted_problem(what, value) for what, value in _compared_as_texts(entry) if isinstance(value, float)]
+    problems += [unquoted_problem(what, value) for what, value in _compared_as_texts(entry) if is_unquoted(value)]
     return [*problems, *_session_problems(entry.get("max_session_duration"))]
 
 
@@ -237,26 +243,17 @@ def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
     return [
         f"{name} is no option of a role. {nearest(str(name), ROLE_OPTIONS) or listed}"
         for name in entry
-        if name not in ROLE_OPTIONS
+        if isinstance(name, str) and name not in ROLE_OPTIONS
     ]
 
 
-def unquoted_warnings(raw: t.Iterable[object]) -> list[str]:
-    """Say which values of the roles, as they were written, are taken and may be another text than was meant."""
-    roles = [entry for entry in raw if isinstance(entry, t.Mapping)]
-    return [
-        f"Role {entry.get('name')!r}: {line}"
-        for entry in roles
-        for line in [*tag_warnings(entry.get("tags")), *_condition_warnings(entry)]
-    ]
+def written_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
+    """Return what unquoted_problems() does, and which values of tags are whole numbers.
 
-
-def _condition_warnings(entry: t.Mapping[str, t.Any]) -> list[str]:
-    return [
-        f"{unquoted_problem(what, value)} It is taken as {value!s}."
-        for what, value in _compared_as_texts(entry)
-        if isinstance(value, int) and not isinstance(value, bool)
-    ]
+    For a role as YAML has it: what was written is lost. Who runs the module itself hands it JSON, in which a number is
+    what was written.
+    """
+    return [*unquoted_problems(entry), *tag_number_problems(entry.get("tags"))]
 
 
 def _compared_as_texts(entry: t.Mapping[str, t.Any]) -> t.Iterator[tuple[str, t.Any]]:
@@ -333,7 +330,7 @@ def _own_problems(item: Item, settings: Settings) -> list[str]:
             item.get("path"), _PATH, "a path of 1 to 512 characters without blanks, / at both ends. Write it as /irsa/"
         ),
         *_rule(item.get("description"), _DESCRIPTION, "at most 1000 Latin-1 characters (IAM description). Shorten it"),
-        *tag_problems(item.get("tags"), ignore_case=True),
+        *tag_problems(item.get("tags"), ignore_case=True, take_numbers=True),
         *_inline_problems(item.get("inline_policies") or {}),
     ]
     if item.get("max_session_duration") is not None and item["max_session_duration"] not in _SESSION:
@@ -518,5 +515,5 @@ __all__: t.Final = (
     "read_settings",
     "refuse_other_account",
     "unquoted_problems",
-    "unquoted_warnings",
+    "written_problems",
 )

@@ -165,6 +165,7 @@ options:
       tags:
         description:
           - Tags of the role. When not given, they stay as they are.
+          - Write keys and values in quotes, since YAML reads C(012) as 10; a number is refused.
           - Keys of a role's tags differ by more than their case (a rule of IAM); a key that is there stays as it is
             spelt.
         type: dict

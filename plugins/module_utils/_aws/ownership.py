@@ -75,18 +75,22 @@ def tag_changes(
     return to_set, [key for key in current if _folded(key, ignore_case=ignore_case) not in kept]
 
 
-def tag_problems(tags: t.Mapping[str, t.Any] | None, *, ignore_case: bool = False) -> list[str]:
-    """Say which of AWS's rules the tags break, and how to fix it; IGNORE_CASE as in wanted_tags()."""
+def tag_problems(
+    tags: t.Mapping[str, t.Any] | None, *, ignore_case: bool = False, take_numbers: bool = False
+) -> list[str]:
+    """Say which of AWS's rules the tags break, and how to fix it; IGNORE_CASE as in wanted_tags().
+
+    TAKE_NUMBERS is for who has looked at what YAML has read before (tag_number_problems): whole numbers are taken.
+    """
     problems = unquoted_key_problems("tags", tags)
     if len(tags or {}) > _MAX_TAGS:
         problems.append(f"there are {len(tags or {})} tags, and IAM takes {_MAX_TAGS} beside ours. Remove some.")
     for key, value in (tags or {}).items():
         if not is_unquoted(key) and _TAG_KEY.fullmatch(str(key)) is None:
             problems.append(f"tag key {key!r} must be 1 to 128 letters, digits, blanks and _.:/=+-@. Rename it.")
-        # A whole number is mostly what it looks like, so that it is taken (see tag_warnings).
         if value is None:
             problems.append(f"tag {key} has no value: null. Give it one, or an empty text in quotes.")
-        elif is_unquoted(value) and (isinstance(value, bool) or not isinstance(value, int)):
+        elif is_unquoted(value) and not (take_numbers and _is_number(value)):
             problems.append(unquoted_problem(f"tag {key}", value))
         elif _TAG_VALUE.fullmatch(str(value)) is None:
             problems.append(
@@ -111,14 +115,14 @@ def _same_key_problems(tags: t.Mapping[str, t.Any]) -> list[str]:
     ]
 
 
-def tag_warnings(tags: t.Mapping[str, t.Any] | None) -> list[str]:
-    """Say which values of tags are numbers, so that what was written may be another text."""
+def tag_number_problems(tags: object) -> list[str]:
+    """Say which values of tags are whole numbers: what was written, such as C(012345670123), is lost."""
     given = tags if isinstance(tags, t.Mapping) else {}
-    return [
-        f"{unquoted_problem(f'tag {key}', value)} It is taken as {str(value)!r}."
-        for key, value in given.items()
-        if isinstance(value, int) and not isinstance(value, bool)
-    ]
+    return [unquoted_problem(f"tag {key}", value) for key, value in given.items() if _is_number(value)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def cluster_problems(cluster: str) -> list[str]:
@@ -136,7 +140,7 @@ __all__: t.Final = (
     "foreign",
     "owner",
     "tag_changes",
+    "tag_number_problems",
     "tag_problems",
-    "tag_warnings",
     "wanted_tags",
 )

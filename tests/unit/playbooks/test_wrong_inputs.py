@@ -331,6 +331,29 @@ def test_all_that_is_wrong_with_roles_is_told_in_one_message(play: Play) -> None
     assert_told(refused(run_with(play, irsa_iam_roles=roles)), [says for _role, says in ROLES])
 
 
+def test_roles_as_yaml_reads_them(play: Play, tmp_path: Path) -> None:
+    file = tmp_path / "roles.yml"
+    file.write_text("""
+irsa_iam_roles:
+  - {name: role-a, service_accounts: [apps/a], tags: {account: "1", on: "yes"}}
+  - {name: role-b, service_accounts: [apps/b], inline_policies: {a: {}, 12: {}}}
+  - {name: role-c, service_accounts: [apps/c], conditions: {StringEquals: {"aws:X": a}, off: {"aws:X": a}}}
+  - {name: role-d, service_accounts: [apps/d], no: 1}
+  - {name: role-e, service_accounts: [apps/e], conditions: {StringEquals: {"aws:SourceAccount": 012345670123}}}
+  - {name: role-f, service_accounts: [apps/f], tags: {account: 012345670123, 2026-01-01 09:00:00: a}}
+""")
+    says: list[Says] = [
+        ("role-a", "tags: key must be a text, and YAML has read the boolean true", "in quotes"),
+        ("role-b", "inline_policies: key must be a text, and YAML has read the number 12", "in quotes"),
+        ("role-c", "conditions: key must be a text, and YAML has read the boolean false", "in quotes"),
+        ("role-d", "options: key must be a text, and YAML has read the boolean false", "in quotes"),
+        ("role-e", "aws:SourceAccount must be a text, and YAML has read the number 1402433619", "in quotes"),
+        ("role-f", "tag account must be a text, and YAML has read the number 1402433619", "in quotes"),
+        ("role-f", "tags: key must be a text, and YAML has read the time 2026-01-01T09:00:00", "in quotes"),
+    ]
+    assert_told(refused(run_with(play, "-e", f"@{file}", irsa_iam_roles=ABSENT)), says)
+
+
 @pytest.mark.parametrize("alone", ALONE, ids=lambda alone: " ".join(alone.variables))
 def test_each_is_told_by_one_line(play: Play, alone: Wrong) -> None:
     assert_told(refused(run_with(play, **alone.variables)), [alone.says])

@@ -6,7 +6,6 @@ import typing as t
 from datetime import datetime, timezone
 
 import pytest
-from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.filter.iam_role_problems import FilterModule
 
@@ -67,13 +66,17 @@ def test_a_cluster_that_is_a_number_is_told_as_such() -> None:
     assert "The cluster's name must be a text, and YAML has read the number 7" in "\n".join(problems(GOOD, cluster=7))
 
 
-def test_a_whole_number_as_a_tag_is_taken_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    warned: list[str] = []
-    monkeypatch.setattr(Display, "warning", lambda _self, line: warned.append(line))
-    assert problems({**GOOD, "tags": {"cost": 83, "team": "a"}}) == []
-    [line] = warned
-    assert "tag cost" in line
-    assert "taken as '83'" in line
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tags": {"account": 0o12345670123}},
+        {"conditions": {"StringEquals": {"aws:PrincipalAccount": 0o12345670123}}},
+        {"tags": {"a": "b", "account": 1402433619, "on": "c"}},
+    ],
+)
+def test_a_number_of_which_the_text_is_lost_is_refused(options: dict[str, t.Any]) -> None:
+    [line] = problems({**GOOD, **options})
+    assert "ccount must be a text, and YAML has read the number 1402433619" in line
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import tag_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
     annotation_problems,
@@ -17,7 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import
     read_items,
     read_settings,
     refuse_other_account,
-    unquoted_warnings,
+    written_problems,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import Settings
 
@@ -83,13 +84,54 @@ def test_times_of_conditions_are_written_as_iam_takes_them() -> None:
     }
 
 
-def test_whole_numbers_that_are_compared_as_texts_are_warned_of() -> None:
-    condition = {"StringEquals": {"aws:SourceAccount": [1402433619]}, "NumericLessThan": {"s3:max-keys": 10}}
-    entry = role(conditions=condition, inline_policies=policy(Condition=condition))
-    first, second = unquoted_warnings([entry, "none"])
-    assert "conditions: StringEquals aws:SourceAccount must be a text" in first
-    assert "It is taken as 1402433619" in first
-    assert "inline policy 'p': Condition: StringEquals" in second
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("StringEquals", 0o12345670123),
+        ("StringLike", 0o777),
+        ("ArnNotLike", 1_000),
+        ("StringNotEqualsIfExists", 0),
+        ("ForAnyValue:StringEquals", 45045),
+        ("IpAddress", 10.1),
+        ("BinaryEquals", 12),
+        ("StringEquals", True),
+        ("StringEqualsIgnoreCase", datetime.datetime(2026, 1, 1, 9)),
+    ],
+)
+def test_what_yaml_has_changed_is_no_text_of_a_condition(name: str, value: object) -> None:
+    conditions = {name: {"aws:SourceAccount": ["1", value]}}
+    for what, given in (("conditions", conditions), ("inline policy 'p': Condition", policy(Condition=conditions))):
+        option = "conditions" if what == "conditions" else "inline_policies"
+        [line] = read_items([role(**{option: given})], SETTINGS)[1]
+        assert f"{what}: {name} aws:SourceAccount must be a text, and YAML has read the" in line
+        assert "in quotes" in line
+
+
+def test_numbers_and_booleans_stay_where_they_are_compared_as_such() -> None:
+    conditions = {
+        "NumericLessThanEquals": {"aws:MultiFactorAuthAge": [3600, 0.5]},
+        "ForAllValues:NumericEquals": {"s3:max-keys": 10},
+        "Bool": {"aws:SecureTransport": True},
+        "Null": {"aws:SourceAccount": False},
+    }
+    assert read_items([role(conditions=conditions, inline_policies=policy(Condition=conditions))], SETTINGS)[1] == []
+
+
+@pytest.mark.parametrize("value", [0o12345670123, 12, 1_000, 45045, 0, 1.10, 1e3, True])
+def test_a_tag_as_it_was_written_is_a_text(value: object) -> None:
+    [line] = written_problems(role(tags={"account": value, "team": "12"})) or tag_problems({"account": value})
+    assert "tag account must be a text, and YAML has read the" in line
+    assert "in quotes" in line
+    assert read_items([role(tags={"account": value})], SETTINGS, written=True)[1] == [f"Role 'reports': {line}"]
+
+
+@pytest.mark.parametrize("key", [True, False, 12, 1.1, None])
+def test_an_option_that_yaml_has_read_otherwise_is_told_as_such(key: object) -> None:
+    entry: dict[object, t.Any] = dict(role().items())
+    entry[key] = "x"
+    [line] = read_items([entry], SETTINGS)[1]
+    assert "YAML has read" in line
+    assert "in quotes" in line
 
 
 def test_what_is_not_given_gets_its_default_and_text_becomes_data() -> None:
@@ -181,6 +223,7 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
         (role(max_session_duration=3600.5), ["3600.5", "whole number of seconds"]),
         (role(inline_policies={1.1: DOCUMENT}), ["inline_policies: key", "the number 1.1"]),
         (role(inline_policies=policy(Sid=10)), ["the Sid 10", "in quotes"]),
+        (role(inline_policies=policy(Resource=[10])), ["the Resource 10", "in quotes"]),
         (role(inline_policies=policy(Sid="two words")), ["'two words'", "letters and digits"]),
         (role(inline_policies=policy(Action="s3")), ["the Action 's3'", "SERVICE:ACTION"]),
         (role(inline_policies=policy(Action=["s3:Get*", "sqs"])), ["the Action 'sqs'"]),
