@@ -68,6 +68,7 @@ _POLICY_ARN = re.compile(
     re.ASCII,
 )
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_ROLE_PATTERN = re.compile(r"(?!arn:)(?:[!-.0-~][!-~]*/)?[\w+=,.@*?-]{1,64}", re.ASCII)
 _POLICY_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
 _PATH = re.compile(r"/|/[!-~]{1,510}/")
 _DESCRIPTION = re.compile(r"[\t\n\r -~\u00a1-\u00ff]{0,1000}")
@@ -179,19 +180,36 @@ def read_items(raw: t.Sequence[object], settings: Settings, *, written: bool = F
         label = f"Role {entry['name']!r}" if entry.get("name") else f"Role number {number}"
         problems += [f"{label}: {problem}" for problem in found]
         items.append(item)
-    return items, problems + _duplicate_problems("role names", [str(item.get("name")).lower() for item in items])
+    return items, problems + _same_name_problems([str(item.get("name")) for item in items])
+
+
+def _same_name_problems(names: t.Iterable[str]) -> list[str]:
+    """Say which names IAM takes for one: those of roles differ by more than case (CreateRole, RoleName)."""
+    spelt: dict[str, list[str]] = {}
+    for name in names:
+        spelt.setdefault(name.lower(), []).append(name)
+    twice = [", ".join(dict.fromkeys(same)) for same in spelt.values() if len(same) > 1]
+    if not twice:
+        return []
+    case = " (IAM ignores case in names of roles)" if any(", " in same for same in twice) else ""
+    return [f"Given more than once: role names: {'; '.join(sorted(twice))}{case}. Keep one of each."]
 
 
 def annotation_problems(items: t.Iterable[Item]) -> list[str]:
     """Say which service accounts are named by several roles: their annotation can name one."""
-    accounts = [
-        account
-        for item in items
-        if item["state"] == "present"
-        for account in item["service_accounts"]
-        if not has_wildcard(account)
+    roles: dict[str, list[str]] = {}
+    for item in items:
+        for account in item["service_accounts"] if item["state"] == "present" else ():
+            if not has_wildcard(account):
+                roles.setdefault(account, []).append(str(item["name"]))
+    twice = {account: " and ".join(names) for account, names in sorted(roles.items()) if len(names) > 1}
+    if not twice:
+        return []
+    whose = "; ".join(f"{account} is of {names}" for account, names in twice.items())
+    return [
+        "Given more than once: service accounts of several roles (an annotation names one): "
+        f"{', '.join(twice)}. Keep one of each. {whose}."
     ]
-    return _duplicate_problems("service accounts of several roles (an annotation names one)", accounts)
 
 
 def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
@@ -364,6 +382,20 @@ def _policy_arn_problems(arn: str, settings: Settings) -> list[str]:
     return []
 
 
+def role_pattern_problems(patterns: t.Iterable[str]) -> list[str]:
+    """Say which patterns no role's name, with its path, can match: what follows C(:role/) in its ARN."""
+    return [
+        problem
+        for pattern in patterns
+        for problem in _rule(
+            pattern,
+            _ROLE_PATTERN,
+            "the name of a role, 1 to 64 letters, digits and _+=,.@- with * and ? for others, behind its path without "
+            "the first slash, as in irsa/prod-*. Give no ARN and no blanks",
+        )
+    ]
+
+
 def _inline_problems(policies: t.Mapping[str, t.Any]) -> list[str]:
     problems = []
     for name, document in policies.items():
@@ -514,6 +546,7 @@ __all__: t.Final = (
     "read_items",
     "read_settings",
     "refuse_other_account",
+    "role_pattern_problems",
     "unquoted_problems",
     "written_problems",
 )

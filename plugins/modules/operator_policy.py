@@ -40,8 +40,8 @@ options:
     type: str
   roles:
     description:
-      - The names of the roles, with their path, in which V(*) stands for any characters. Managing roles is a power over
-        what they may do, so be narrow.
+      - The names of the roles, with their path, in which V(*) stands for any characters and V(?) for one, as in
+        V(irsa/prod-*); no ARNs. Managing roles is a power over what they may do, so be narrow.
     type: list
     elements: str
     default: ["*"]
@@ -68,7 +68,8 @@ seealso:
 """
 
 EXAMPLES = r"""
-# ansible localhost -m onprem.irsa.operator_policy -a "account=123456789012 region=eu-central-1 bucket=acme-prod-oidc"
+# ansible localhost -m onprem.irsa.operator_policy -a "account=123456789012 region=eu-central-1
+#   bucket=acme-prod-oidc cluster=prod roles=prod-*"
 - name: Write the policy
   onprem.irsa.operator_policy:
     account: "123456789012"
@@ -92,8 +93,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import cluster_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._discovery import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
+from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import role_pattern_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_host_path, partition, s3_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import Policy, Scope, operator_policy
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target
@@ -106,6 +109,9 @@ def policy(params: t.Mapping[str, t.Any]) -> Policy:
         raise InputError(f"The account {params['account']!r} must be 12 digits.", fix=f"Give the account's id.{hint}")
     if not (params["bucket"] or params["issuer"]):
         raise InputError("There is neither a bucket nor an issuer.", fix="Give at least one of them.")
+    wrong = role_pattern_problems(params["roles"]) + (cluster_problems(params["cluster"]) if params["cluster"] else [])
+    if wrong:
+        raise InputError("\n".join(wrong), fix="A policy for it would allow nothing.")
     bucket, region = params["bucket"] or "", params["region"]
     issuer = params["issuer"] or s3_issuer_url(bucket, region)
     target = Target(bucket, region, "", issuer, params["jwks_uri"] or issuer + JWKS_PATH)

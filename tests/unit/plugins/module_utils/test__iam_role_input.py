@@ -395,3 +395,30 @@ def test_an_annotation_names_one_role() -> None:
     [problem] = annotation_problems(items)
     assert "apps/b, apps/reports." in problem
     assert annotation_problems([items[0], items[3], items[4]]) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a", "b"], []),
+        (["a", "a"], ["a. Keep"]),
+        (["prod-reports", "Prod-Reports"], ["prod-reports, Prod-Reports (IAM ignores case in names of roles). Keep"]),
+        (["A", "b", "a", "c", "a"], ["A, a (IAM ignores case in names of roles). Keep"]),
+        (["x", "B", "x", "b"], ["B, b; x (IAM ignores case in names of roles). Keep"]),
+    ],
+)
+def test_names_that_iam_takes_for_one_are_told_as_they_are_spelt(names: list[str], told: list[str]) -> None:
+    _items, problems = read_items([role(name=name) for name in names], SETTINGS)
+    assert problems == [f"Given more than once: role names: {each} one of each." for each in told]
+
+
+def test_roles_of_one_service_account_are_named() -> None:
+    entries = [
+        role(name="c", service_accounts=["apps/b", "apps/a"]),
+        role(name="a", service_accounts=["apps/a"]),
+        role(name="b", service_accounts=["apps/b", "apps/x"]),
+        role(name="gone", service_accounts=["apps/x"], state="absent"),
+    ]
+    [line] = annotation_problems(read_items(entries, SETTINGS)[0])
+    assert "(an annotation names one): apps/a, apps/b. Keep one of each." in line
+    assert line.endswith(" apps/a is of c and a; apps/b is of c and b.")

@@ -179,3 +179,41 @@ def test_bad_values_are_refused(call: Call) -> None:
     assert "must be 12 digits" in call(operator_policy, **{**good, "account": "me"})["msg"]
     assert "must look like" in call(operator_policy, **{**good, "region": "x"})["msg"]
     assert "neither" in call(operator_policy, account=ACCOUNT, region=REGION)["msg"]
+
+
+NAMES = ["prod-reports", "prod-*", "*", "irsa/prod-?", "irsa/team/a_b+c=d,e.f@g-h", "x" * 64, "a*/b"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_role_is_named_with_its_path_and_wildcards(call: Call, name: str) -> None:
+    resources = {each["Sid"]: each["Resource"] for each in the_policy(call, roles=[name])["Statement"]}
+    assert resources["OnpremIrsaRoles"] == [f"arn:aws:iam::{ACCOUNT}:role/{name}"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "arn:aws:iam::1:role/x",
+        f"arn:aws:iam::{ACCOUNT}:role/prod-*",
+        "arn:aws:iam::*",
+        "bad role",
+        "",
+        "/irsa/prod",
+        "irsa/",
+        "größe",
+        "prod;reports",
+        "x" * 65,
+        "a b/prod",
+        "prod\n",
+    ],
+)
+def test_what_no_role_can_be_called_is_refused(call: Call, name: str) -> None:
+    message = call(operator_policy, account=ACCOUNT, region=REGION, bucket=BUCKET, roles=["prod-*", name])["msg"]
+    assert f"{name!r} must be the name of a role" in message
+    assert "'prod-*'" not in message
+
+
+@pytest.mark.parametrize("name", ["a;b", "x" * 257])
+def test_a_cluster_that_no_tag_can_name_is_refused(call: Call, name: str) -> None:
+    message = call(operator_policy, account=ACCOUNT, region=REGION, bucket=BUCKET, cluster=name)["msg"]
+    assert f"The cluster's name {name!r} must be 1 to 256" in message
