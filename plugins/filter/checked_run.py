@@ -19,8 +19,8 @@ version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:
   - Returns the pattern of hosts as it is, unless C(ansible-playbook) runs the collection's playbooks themselves with
-    C(--start-at-task), or with a tag in C(--tags) or C(--skip-tags) that is none of theirs. Ansible itself would do
-    nothing then and report success.
+    C(--start-at-task), with a tag in C(--tags) or C(--skip-tags) that is none of theirs, or with C(--skip-tags) that
+    skips everything that the run is for. Ansible itself would do nothing then and report success.
   - Where a playbook of your own imports the collection's, tags may be yours, and nothing is refused.
   - Made for the playbooks of this collection, which name the hosts of their first play by it, and may change with them
     in any release.

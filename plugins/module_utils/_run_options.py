@@ -27,10 +27,24 @@ def run_problem(tags: t.Sequence[str], *, wanted: t.Collection[str], skipped: t.
     unknown = sorted({*wanted} - known_tags)
     if unknown:
         return f"--tags has {', '.join(unknown)}, which this playbook does not have. {known}"
+    return _skip_problem(tags, wanted, skipped, known)
+
+
+def _skip_problem(tags: t.Sequence[str], wanted: t.Collection[str], skipped: t.Collection[str], known: str) -> str:
+    """Say why C(--skip-tags) leaves out what the playbook is for, all of what C(--tags) names, or what comes first."""
+    unknown = sorted({*skipped} - _ALL.union(tags))
+    if unknown:
+        return f"--skip-tags has {', '.join(unknown)}, which this playbook does not have. {known}"
     left_out = sorted({*skipped} - {*tags})
     if left_out:
         what = "always, which checks the input" if "always" in left_out else ", ".join(left_out)
         return f"--skip-tags has {what}: this playbook does not let that be skipped. {known}"
+    chosen = [tag for tag in tags if tag in wanted or {"all", "tagged"} & {*wanted} or not wanted]
+    if chosen and {*chosen} <= {*skipped}:
+        return (
+            f"--skip-tags has {', '.join(chosen)}, which is all that this run would do: nothing would be done. "
+            f"Leave out of --skip-tags what should run. {known}"
+        )
     return ""
 
 

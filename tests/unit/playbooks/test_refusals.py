@@ -126,7 +126,11 @@ def test_an_inventory_without_the_group(play: Play, group: str | None) -> None:
         (("--tags", "irsa_iam"), "--tags has irsa_iam, which this playbook does not have. Its tags are publish, iam,"),
         (("--tags", "publish,iamm"), "--tags has iamm, which"),
         (("--tags", "untagged"), "--tags has untagged, which"),
-        (("--skip-tags", "verfiy"), "--skip-tags has verfiy: this playbook does not let that be skipped."),
+        (
+            ("--skip-tags", "publish,iamm"),
+            "--skip-tags has iamm, which this playbook does not have. Its tags are publish,",
+        ),
+        (("--skip-tags", "all"), "--skip-tags has all: this playbook does not let that be skipped."),
         (("--skip-tags", "always"), "--skip-tags has always, which checks the input"),
         (("--start-at-task", "Run the webhook"), "--start-at-task 'Run the webhook' would leave out the first play"),
         (("--start-at-task", "Publish*", "--check"), "--start-at-task 'Publish*' would leave out"),
@@ -136,6 +140,31 @@ def test_options_by_which_nothing_would_be_done(play: Play, options: tuple[str, 
     run = play(*options)
     assert (run.code != 0, run.asked, says in run.output) == (True, False, True), run.output
     assert "PLAY" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options"),
+    [
+        ("verify", ("--skip-tags", "verify")),
+        ("doctor", ("--skip-tags", "inject")),
+        ("teardown", ("--skip-tags", "publish,iam,apiserver,inject")),
+        ("site", ("--skip-tags", "publish,iam", "--skip-tags", "apiserver,inject,verify")),
+        ("site", ("--tags", "iam,verify", "--skip-tags", "verify,iam", "--check")),
+    ],
+)
+def test_all_that_a_playbook_is_for_is_skipped(play: Play, playbook: str, options: tuple[str, ...]) -> None:
+    run = play(*options, playbook=playbook)
+    assert (run.code != 0, run.asked) == (True, False), run.output
+    assert "which is all that this run would do: nothing would be done." in run.output
+    assert "PLAY" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "skipped"), [("site", "publish,iam,apiserver,inject"), ("teardown", "publish"), ("site", "verify")]
+)
+def test_some_links_are_skipped(play: Play, playbook: str, skipped: str) -> None:
+    run = play("--skip-tags", skipped, playbook=playbook)
+    assert run.asked, run.output
 
 
 @pytest.mark.parametrize(("playbook", "tag"), [("verify", "publish"), ("doctor", "verify"), ("teardown", "verify")])
@@ -175,7 +204,7 @@ def test_tags_of_a_playbook_that_imports_ours_are_its_own(play: Play, tmp_path: 
     # The controller is looked at in any case, here by an interpreter that works.
     run = play("--tags", "web", "-e", f"ansible_python_interpreter={sys.executable}", playbook=str(mine))
     assert (run.code, run.asked) == (0, False), run.output
-    assert "No link was run: --tags names none of publish, iam" in run.output
+    assert "No link was run: --tags and --skip-tags leave none of publish, iam" in run.output
 
 
 def clusters(**groups: dict[str, object]) -> dict[str, t.Any]:
