@@ -11,11 +11,12 @@ from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
-    Settings,
     accounts,
+    checked_settings,
     inject_manifest,
     left_alone,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import is_namespace
 
 DOCUMENTATION = r"""
 name: inject_role
@@ -31,7 +32,8 @@ description:
   - A warning names a manifest that has a service account with a role, but no template of a pod to inject, such as a
     C(Workflow) of Argo.
   - What a container has itself stays. A manifest that is injected already stays as it is. A pod whose own volumes leave
-    no place for the token, because one has its name or its path, is refused.
+    no place for the token, because one has its name or its path, is refused. So is one that would be given a role that
+    is no ARN, or a token that API servers do not make.
   - The pod's annotations C(eks.amazonaws.com/skip-containers) and C(eks.amazonaws.com/token-expiration) and the label
     C(eks.amazonaws.com/skip-pod-identity-webhook) are obeyed.
 positional: roles
@@ -52,7 +54,7 @@ options:
     type: str
     default: sts.amazonaws.com
   expiration:
-    description: Seconds that a token is valid where nothing else says it.
+    description: Seconds that a token is valid where nothing else says it, 600 to 4294967296 (2^32).
     type: int
     default: 86400
   regional_sts:
@@ -113,12 +115,15 @@ def _filter(  # noqa: PLR0913 -- its options
     others = [one for one in documents if not isinstance(one, t.Mapping)]
     if others:
         raise AnsibleFilterError(f"inject_role takes manifests, but is given {others[0]!r}. Take that out.")
+    if not is_namespace(namespace):
+        raise AnsibleFilterError(f"namespace is {namespace!r}, and must be the name of one, as default or apps are.")
     given = [dict(manifest) for manifest in documents]
     try:
-        known = accounts(given, roles, Settings(audience, region, regional_sts, expiration), namespace)
+        settings = checked_settings(audience, region, regional_sts, expiration)
+        known = accounts(given, roles, settings, namespace)
         injected = [inject_manifest(manifest, known, region, namespace) for manifest in given]
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
     for name, key in left_alone(given, known, namespace):
         Display().warning(
             f"inject_role has left the {name} alone: it names the service account {key}, which has a role, but has no "

@@ -12,13 +12,17 @@ import posixpath
 import re
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import expanded, references
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     AUDIENCE_ANNOTATION,
     ROLE_ANNOTATION,
     Manifest,
     has_wildcard,
+    is_audience,
 )
 
 VOLUME: t.Final = "aws-iam-token"
@@ -31,6 +35,8 @@ SKIP_LABEL: t.Final = "eks.amazonaws.com/skip-pod-identity-webhook"
 _PREFIX: t.Final = "eks.amazonaws.com/"
 SHORTEST: t.Final = 600
 """Seconds: the API server gives no token for less."""
+LONGEST: t.Final = 2**32
+"""Seconds: it takes no pod whose token is for more (validateProjectionSources in pkg/apis/core/validation)."""
 
 ROLE_ARN: t.Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 """IAM user guide, "IAM identifiers": the ARN of a role, with its path."""
@@ -74,6 +80,38 @@ def _seconds(text: str | None, default: int) -> int:
     return max(SHORTEST, int(text)) if text is not None and _INTEGER.fullmatch(text) else default
 
 
+def checked_settings(audience: object, region: object, regional_sts: object, expiration: object) -> Settings:
+    """Return the settings as a template gives them, numbers and booleans also as text, or raise InputError.
+
+    Kubernetes takes a token's expiry as a whole number of seconds, 600 to 2^32: API reference,
+    ServiceAccountTokenProjection.
+    """
+    if not is_audience(audience):
+        raise InputError(
+            f"audience is {audience!r}, and must be a text without blanks.",
+            fix="Give the audience that the identity provider takes; AWS's own is sts.amazonaws.com.",
+        )
+    if not isinstance(region, str):
+        raise InputError(
+            f"region is {region!r}, and must be a text.", fix="Give the code of an AWS region, or leave it out."
+        )
+    if region:
+        partition(region)
+    seconds = str(expiration)
+    if re.fullmatch("[0-9]{1,18}", seconds) is None or not SHORTEST <= int(seconds) <= LONGEST:
+        raise InputError(
+            f"expiration is {expiration!r}, and must be a whole number of seconds, {SHORTEST} to {LONGEST}.",
+            fix="An hour is 3600, a day 86400.",
+        )
+    try:
+        regional = boolean(regional_sts, strict=True)
+    except TypeError:
+        raise InputError(
+            f"regional_sts is {regional_sts!r}, and must be a boolean.", fix="Write true or false."
+        ) from None
+    return Settings(str(audience), region, regional, int(seconds))
+
+
 def account(annotations: t.Mapping[str, str], settings: Settings) -> Account | None:
     """Read the annotations of a service account; None when they name no role."""
     role_arn = annotations.get(ROLE_ANNOTATION)
@@ -97,8 +135,9 @@ def accounts(
 
     MANIFESTS are those of a cluster or of a file; only its service accounts count, also those in a C(List), and one
     without a namespace is in NAMESPACE. ROLES are results of the module iam_roles; a role that is present stands above
-    the annotation. Raises InputError for an annotation that is no text.
+    the annotation. Raises InputError for an annotation that is no text, and for ROLES that are no such results.
     """
+    made = _made(roles)
     found = {}
     for manifest in _listed(manifests):
         if manifest.get("kind") == "ServiceAccount":
@@ -106,7 +145,7 @@ def accounts(
             entry = account(_annotations(manifest, _named(manifest, namespace)), settings)
             if entry is not None:
                 found[f"{metadata.get('namespace') or namespace}/{metadata.get('name')}"] = entry
-    for role in roles:
+    for role in made:
         for key in role["service_accounts"]:
             if role["state"] == "present" and not has_wildcard(key):
                 allowed = role["audiences"]
@@ -115,6 +154,34 @@ def accounts(
                 kept = before.audience if before.audience in allowed else audience
                 found[key] = before._replace(role_arn=role["arn"], audience=kept)
     return found
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+
+
+def _made(roles: t.Any) -> list[t.Mapping[str, t.Any]]:  # noqa: ANN401 -- whatever a template passes
+    """Return the roles, or raise InputError where they are no results of the module iam_roles."""
+    fix = "Give the roles that onprem.irsa.iam_roles returned: made.roles, where its result is registered as made."
+    if isinstance(roles, (str, t.Mapping)) or not isinstance(roles, t.Iterable):
+        raise InputError(f"roles is {roles!r}, and must be a list of results of onprem.irsa.iam_roles.", fix=fix)
+    given = list(roles)
+    for role in given:
+        if not isinstance(role, t.Mapping):
+            raise InputError(f"roles has {role!r}, which is no result of onprem.irsa.iam_roles.", fix=fix)
+        good = {
+            "arn": isinstance(role.get("arn"), str),
+            "state": role.get("state") in ("present", "absent"),
+            "service_accounts": _is_texts(role.get("service_accounts")),
+            "audiences": _is_texts(role.get("audiences")) and len(role["audiences"]) > 0,
+        }
+        wrong = [f"{key} {role[key]!r}" if key in role else f"no {key}" for key in good if not good[key]]
+        if wrong:
+            name = repr(role.get("name", dict(role)))
+            raise InputError(
+                f"roles has {name}, which is no result of onprem.irsa.iam_roles: it has {', '.join(wrong)}.", fix=fix
+            )
+    return given
 
 
 def _listed(manifests: t.Iterable[Manifest]) -> t.Iterator[Manifest]:
@@ -251,9 +318,37 @@ def _named(manifest: Manifest, namespace: str) -> str:
     return f"{manifest.get('kind', 'pod')} {metadata.get('namespace') or namespace}/{name}"
 
 
+def _given_problem(wanted: Account, seconds: int) -> tuple[str, str]:
+    """Say what no pod can use of what its service account would give it, and the fix; empty texts when it can."""
+    if ROLE_ARN.fullmatch(wanted.role_arn) is None:
+        return (
+            f"the role {wanted.role_arn!r}, which is not the ARN of a role",
+            f"Write the whole ARN in {ROLE_ANNOTATION}, as in arn:aws:iam::123456789012:role/prod-reports.",
+        )
+    if not is_audience(wanted.audience):
+        return (
+            f"a token for the audience {wanted.audience!r}, which must be a text without blanks",
+            f"Correct {AUDIENCE_ANNOTATION}, or leave it out; AWS's own is sts.amazonaws.com.",
+        )
+    if seconds > LONGEST:
+        return (
+            f"a token for {seconds} seconds, and Kubernetes takes {SHORTEST} to {LONGEST}",
+            f"Correct {EXPIRATION_ANNOTATION}, or leave it out.",
+        )
+    return "", ""
+
+
 def _injected_pod(pod: Manifest, wanted: Account, region: str, name: str) -> Manifest:
-    """Return a pod with its role; raise InputError where a container would be given a token file that cannot exist."""
-    spec = inject(pod["spec"], _annotations(pod, name), wanted, region)
+    """Return a pod with its role; raise InputError where a container would be given what it cannot use.
+
+    That is a role or a token that cannot exist, and a token file where none is.
+    """
+    annotations = _annotations(pod, name)
+    problem, fix = _given_problem(wanted, _seconds(annotations.get(EXPIRATION_ANNOTATION), wanted.expiration))
+    if problem:
+        account_name = service_account_of(pod["spec"])
+        raise InputError(f"The service account {account_name} would give {name} {problem}.", fix=fix)
+    spec = inject(pod["spec"], annotations, wanted, region)
     for kind in ("initContainers", "containers"):
         for before, after in zip(pod["spec"].get(kind) or (), spec.get(kind) or ()):
             if _names(after.get("env")) & _IDENTITY <= _names(before.get("env")):
@@ -276,8 +371,8 @@ def inject_manifest(
 
     KNOWN are the service accounts that have a role, by C(namespace/name); a manifest without a namespace is in
     NAMESPACE. Pods are found by their shape, wherever a manifest has their template, and in the items of a C(List).
-    Raises InputError for a pod whose own volumes and mounts leave no place for the token, and for an annotation that
-    is no text.
+    Raises InputError for a pod whose own volumes and mounts leave no place for the token, for a role, an audience and
+    an expiry that no pod can use, and for an annotation that is no text.
     """
 
     def change(pod: Manifest, own_namespace: str) -> Manifest:
@@ -527,6 +622,7 @@ __all__: t.Final = (
     "Settings",
     "account",
     "accounts",
+    "checked_settings",
     "environment",
     "inject",
     "inject_manifest",

@@ -29,6 +29,16 @@ def has_wildcard(service_account: str) -> bool:
     return _WILDCARD.search(service_account) is not None
 
 
+def is_namespace(name: object) -> bool:
+    """Tell whether a namespace can have this name."""
+    return isinstance(name, str) and _NAMESPACE.fullmatch(name) is not None
+
+
+def is_audience(value: object) -> bool:
+    """Tell whether tokens can be for this audience, and an identity provider of IAM take it: a text without blanks."""
+    return isinstance(value, str) and bool(value) and all(one.isprintable() and not one.isspace() for one in value)
+
+
 def service_account_problem(service_account: str, *, allow_wildcards: bool = False) -> str | None:
     """Say which rule C(namespace/name) breaks and how to fix it, or return None.
 
@@ -135,5 +145,7 @@ __all__: t.Final = (
     "Manifest",
     "annotation_changes",
     "has_wildcard",
+    "is_audience",
+    "is_namespace",
     "service_account_problem",
 )

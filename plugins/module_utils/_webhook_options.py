@@ -12,6 +12,8 @@ import re
 import typing as t
 from decimal import Decimal
 
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import is_audience
+
 Given = t.Mapping[str, t.Any]
 
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -177,7 +179,7 @@ def pod_problems(given: Given) -> t.Iterator[str]:
 def injection_problems(given: Given) -> t.Iterator[str]:
     """Say what is wrong with what is injected, and where; GIVEN as for C(pod_problems)."""
     audience = given.get("audience", "sts.amazonaws.com")
-    if not isinstance(audience, str) or not audience or any(one.isspace() or not one.isprintable() for one in audience):
+    if not is_audience(audience):
         yield (
             f"irsa_webhook_audience is {audience!r}. It must be the audience that the identity provider takes, with no "
             "blank in it. Correct it, or irsa_audience, from which it comes by default; AWS's own is sts.amazonaws.com."
