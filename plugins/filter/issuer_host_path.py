@@ -54,7 +54,7 @@ def _filter(url: object) -> str:
     try:
         return issuer_host_path(str(url))
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

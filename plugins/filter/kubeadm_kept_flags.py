@@ -146,7 +146,7 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and what writes t
         versions = [observed["version"] for observed in hosts.values()]
         after = keeping(sources, wanted, versions, "kubespray" if by_patch else "kubeadm")
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
     stale = outdated(sources, keeps_patch=bool(after.patch) and not by_patch)
     return {
         "configuration": after.configuration,

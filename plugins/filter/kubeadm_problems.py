@@ -127,7 +127,7 @@ def _filter(  # noqa: PLR0913 -- the options of rollout_steps, and what writes t
         aim = goal(issuer, jwks_uri=jwks_uri, flags=flags, retired=retired, retired_audiences=retired_audiences)
         wanted = reached(servers(hosts), aim)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
     versions = [observed["version"] for observed in hosts.values()]
     return problems(sources, wanted, versions, kept_by, told=told)
 

@@ -57,7 +57,7 @@ def kubeconfig_current_context(kubeconfig: object, directory: str | None = None)
     try:
         return current_context(kubeconfig, directory)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

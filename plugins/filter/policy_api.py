@@ -76,7 +76,7 @@ def _filter(apis: t.Mapping[str, t.Mapping[str, t.Any]], minor: str) -> dict[str
     try:
         return api(apis, minor)._asdict()
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

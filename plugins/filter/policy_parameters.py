@@ -84,7 +84,7 @@ def _filter(
     try:
         return parameters(accounts(service_accounts, roles, settings), settings, known)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

@@ -161,7 +161,7 @@ def _filter(  # noqa: PLR0913 -- the options
         observed = servers({result["item"]: result for result in results})
         steps = rollout(observed, aim)
     except InputError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(str(error)) from None
     return [
         {**asdict(step), "kids": [*step.kids], "published": [*step.published], "says": says}
         for step, says in zip(steps, in_words(observed, steps))

@@ -75,7 +75,7 @@ def credentials_problem() -> str:
             return ""
     except (BotoCoreError, ValueError) as error:
         return f"The AWS credentials cannot be used: {error}. {fix}"
-    return f"There are no AWS credentials on the controller, with which the bucket and the roles are made. {fix}"
+    return f"There are no AWS credentials on the controller, and what this run looks at and changes is in AWS. {fix}"
 
 
 __all__: t.Final = ("REQUIRED", "credentials_problem", "installed", "missing_libraries")

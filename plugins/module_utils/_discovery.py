@@ -32,7 +32,7 @@ def check_jwks_uri(jwks_uri: str) -> str:
     try:
         return check_document_url("URL", jwks_uri)
     except InputError as error:
-        raise InputError(f"As jwks_uri of a discovery document: {error.problem}", fix=error.fix) from error
+        raise InputError(f"As jwks_uri of a discovery document: {error.problem}", fix=error.fix) from None
 
 
 def discovery_document(issuer: str, jwks_uri: str, algs: t.Iterable[str]) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import sys
 import typing as t
 from contextlib import contextmanager
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from traceback import format_exception
 
 from ansible_collections.onprem.irsa.plugins.module_utils._python import require_python
 
@@ -41,20 +42,41 @@ class PublicAccessError(IrsaError):
 
 
 def nearest(value: str, known: t.Iterable[str]) -> str:
-    """Return a question that names what was probably meant; an empty text when nothing known is near."""
+    """Return a question that names what was probably meant, all of it where several names are as near.
+
+    What only has two neighbouring letters swapped is the nearest. The text is empty when nothing known is near.
+    """
     folded = {name.lower(): name for name in sorted(known, reverse=True)}
-    found = [value] if value in folded.values() else get_close_matches(value.lower(), sorted(folded), n=1, cutoff=0.75)
-    return "".join(f"Did you mean {folded.get(name, name)}?" for name in found)
+    if value in folded.values():
+        return f"Did you mean {value}?"
+    written = value.lower()
+    swapped = {written[:at] + written[at : at + 2][::-1] + written[at + 2 :] for at in range(len(written) - 1)}
+    found = sorted(swapped.intersection(folded)) or _as_near(written, folded)
+    *others, last = [folded[name] for name in found] or [""]
+    meant = f"{', '.join(others)} or {last}" if others else last
+    return f"Did you mean {meant}?" if meant else ""
+
+
+def _as_near(value: str, known: t.Collection[str]) -> list[str]:
+    """Return the names that are nearest to VALUE, several where they are as near as each other."""
+    near = get_close_matches(value, sorted(known), n=len(known) or 1, cutoff=0.75)
+    alike = {name: SequenceMatcher(None, name, value).ratio() for name in near}
+    return sorted(name for name in near if alike[name] == max(alike.values()))
 
 
 class _Module(t.Protocol):
-    def fail_json(self, msg: str, *, exception: Exception, **result: t.Any) -> t.NoReturn: ...  # noqa: ANN401 -- JSON
+    def fail_json(self, msg: str, *, exception: str, **result: t.Any) -> t.NoReturn: ...  # noqa: ANN401 -- JSON
 
 
 @contextmanager
 def reported(module: _Module) -> t.Iterator[None]:
-    """Turn an IrsaError raised in the body into the module's failure: the one place where that happens."""
+    """Turn an IrsaError raised in the body into the module's failure: the one place where that happens.
+
+    The error goes along as a traceback, which has its causes. Of an exception Ansible would join the words of all
+    causes to the message, which says what is of use of them already.
+    """
     try:
         yield
     except IrsaError as error:
-        module.fail_json(msg=str(error), exception=error, **error.result)
+        trace = "".join(format_exception(type(error), error, error.__traceback__))
+        module.fail_json(msg=str(error), exception=trace, **error.result)

@@ -187,7 +187,7 @@ def check_issuer_url(url: str) -> str:
     except InputError as error:
         if not url.isprintable() or not url.strip():
             raise
-        raise InputError(error.problem, fix=f"{error.fix} {_of_existing(url)}") from error
+        raise InputError(error.problem, fix=f"{error.fix} {_of_existing(url)}") from None
 
 
 def check_document_url(what: str, url: str) -> str:

@@ -99,7 +99,7 @@ class StaticPod:
         try:
             text = spliced(self.text, self.items, slots)
         except InputError as error:
-            raise InputError(f"{self.source}: {error.problem}", fix=error.fix) from error
+            raise InputError(f"{self.source}: {error.problem}", fix=error.fix) from None
         self._require_nothing_else(text, {name: values for name, values in {**self.flags, **wanted}.items() if values})
         return text
 

@@ -383,6 +383,9 @@ def test_a_controller_without_credentials(play: Play, tmp_path: Path) -> None:
     assert (run.code, run.asked) == (2, False), run.output
     assert "There are no AWS credentials on the controller" in run.message
     assert "AWS_PROFILE" in run.message
+    removing = play(*options, playbook="teardown", inventory=inventory, environment=nowhere)
+    assert removing.message == run.message
+    assert " made" not in removing.message
     assert play(*options, inventory=inventory, environment={**nowhere, **KEYS}).asked
 
 
