@@ -13,7 +13,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     TRUST_POLICY_LIMIT,
     Settings,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_problems, partition
+from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
+    former_issuer_problems,
+    issuer_problems,
+    partition,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._role_input import missing
 
 DOCUMENTATION = r"""
@@ -68,7 +72,7 @@ options:
     type: str
     default: ""
   retired:
-    description: Former issuers, of which the issuer is none.
+    description: Former issuers, each the URL of an identity provider. The issuer is none of them.
     type: list
     elements: str
     default: []
@@ -138,7 +142,11 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
             f"irsa_iam_retired_issuers has {issuer}, the issuer by which pods get roles: its identity provider would "
             "be deleted. Name former issuers alone.",
         )
-    return around + (problems or (annotation_problems(items) if annotated else []))
+    return (
+        around
+        + former_issuer_problems(map(str, retired))
+        + (problems or (annotation_problems(items) if annotated else []))
+    )
 
 
 class FilterModule:

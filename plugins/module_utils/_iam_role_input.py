@@ -29,7 +29,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
     Settings,
     inline_size,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._role_input import argument_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._role_input import argument_problems, as_yaml
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     has_wildcard,
     service_account_problem,
@@ -213,17 +213,23 @@ def annotation_problems(items: t.Iterable[Item]) -> list[str]:
 
 
 def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
-    """Say which options of a role, as it was written, are numbers or booleans although they are texts."""
+    """Say which options of a role, as it was written, are numbers, booleans or dictionaries in place of texts."""
     problems = unquoted_key_problems("options", entry)
     for option, spec in ROLE_OPTIONS.items():
         value = entry.get(option)
-        if spec["type"] == "str":
-            given = [value]
-        elif spec.get("elements") == "str":
-            given = value if isinstance(value, list) else [value]
+        if isinstance(value, list) and spec.get("elements") == "str":
+            given = {f"{option}, item {number},": each for number, each in enumerate(value, start=1)}
+        elif "str" in (spec["type"], spec.get("elements")):
+            given = {option: value}
         else:
-            given = []
-        problems += [unquoted_problem(option, each) for each in given if is_unquoted(each)]
+            given = {}
+        problems += [unquoted_problem(what, each) for what, each in given.items() if is_unquoted(each)]
+        # A dictionary in place of a list is told by its type.
+        problems += [
+            f"{what} is {as_yaml(each)}. It must be text. Give one value alone."
+            for what, each in given.items()
+            if isinstance(each, (dict, list)) and (what != option or spec["type"] == "str")
+        ]
     for option in ("tags", "inline_policies"):
         problems += unquoted_key_problems(option, entry.get(option))
     problems += [unquoted_problem(what, value) for what, value in _compared_as_texts(entry) if is_unquoted(value)]
@@ -246,7 +252,7 @@ def _session_problems(value: object) -> list[str]:
 
 def _type_problems(messages: t.Iterable[str], told: t.Iterable[str]) -> list[str]:
     """Return the messages, in their order, but for those on options of which something is told before."""
-    options = {problem.split()[0] for problem in told}
+    options = {problem.split()[0].rstrip(",:") for problem in told}
     problems = []
     for message in messages:
         if options.isdisjoint(re.findall(r"\w+", message)):

@@ -307,6 +307,17 @@ def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str
     return found or broken(lambda: check_issuer_url(url))
 
 
+def former_issuer_problems(urls: t.Iterable[str]) -> list[str]:
+    """Say which of irsa_iam_retired_issuers no identity provider can be of; nothing has to be served for them."""
+    return [
+        f"irsa_iam_retired_issuers: The former issuer {url!r} {rule.says}. Write the URL that its identity "
+        "provider was made for, as in https://oidc.example.com/prod, or remove it."
+        for url in urls
+        for rule in [next((rule for rule in _ISSUER_RULES if rule.broken(url)), None)]
+        if rule is not None
+    ]
+
+
 def broken(check: t.Callable[[], object]) -> list[str]:
     """Return what CHECK raises InputError with; nothing where it raises none."""
     try:
@@ -332,6 +343,7 @@ __all__: t.Final = (
     "check_bucket_name",
     "check_document_url",
     "check_issuer_url",
+    "former_issuer_problems",
     "issuer_host_path",
     "issuer_problems",
     "partition",

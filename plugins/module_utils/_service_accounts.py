@@ -18,7 +18,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAMESPACE = re.compile(_LABEL)
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 # The subject of a token, as API servers and trust policies write it, or its part behind C(system:serviceaccount).
-_SUBJECT = re.compile(r"(?:system:serviceaccount:)?([^:/]+):([^:/]+)")
+_SUBJECT = re.compile(r"(?:system:serviceaccount:)?([\w.*?-]+):([\w.*?-]+)")
 _WILDCARD = re.compile(r"[*?]")
 
 Manifest = dict[str, t.Any]

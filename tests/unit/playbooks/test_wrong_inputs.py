@@ -299,6 +299,23 @@ ALONE: list[Wrong] = [
         irsa_issuer_jwks_uri="https://keys.example.com/a",
     ),
     wrong(
+        "irsa_iam_retired_issuers: The former issuer 'oidc.example.com'",
+        "must begin with https://",
+        "its identity provider was made for",
+        irsa_iam_retired_issuers=["oidc.example.com", "https://oidc.example.com/prod"],
+    ),
+    *[
+        wrong(
+            *("Role 'prod-reports': service_accounts", rule, fix),
+            irsa_iam_roles=[{"name": "prod-reports", "service_accounts": accounts}],
+        )
+        for accounts, rule, fix in [
+            ({"apps": "reports"}, 'is {"apps": "reports"}. It must be a list', "Write it as"),
+            ([5], "item 1, must be a text", "in quotes"),
+            ([{"namespace": "apps", "name": "reports"}], "item 1, is {", "Give one value alone"),
+        ]
+    ],
+    wrong(
         "irsa_iam_retired_issuers has https://acme-prod-oidc.s3.",
         "would be deleted",
         "former issuers alone",

@@ -50,7 +50,7 @@ def test_a_line_for_what_is_wrong(role: dict[str, t.Any], options: dict[str, t.A
     [
         ({**GOOD, "name": 10}, "name must be a text, and YAML has read the number 10"),
         ({**GOOD, "description": True}, "description must be a text, and YAML has read the boolean true"),
-        ({**GOOD, "audiences": [1.1]}, "audiences must be a text, and YAML has read the number 1.1"),
+        ({**GOOD, "audiences": [1.1]}, "audiences, item 1, must be a text, and YAML has read the number 1.1"),
         ({**GOOD, "tags": {"paid": False}}, "tag paid must be a text, and YAML has read the boolean false"),
         ({**GOOD, "tags": {"release": 1.1}}, "tag release must be a text, and YAML has read the number 1.1"),
         ({**GOOD, "max_session_duration": True}, "max_session_duration must be a number of seconds"),
@@ -158,3 +158,21 @@ def test_the_issuer_is_no_former_one() -> None:
     )
     assert f"irsa_iam_retired_issuers has {issuer}, " in said
     assert FilterModule().filters()["iam_role_problems"](roles, **{**OPTIONS, "issuer": issuer}, retired=[former]) == []
+
+
+@pytest.mark.parametrize(
+    ("former", "says"),
+    [
+        ("oidc.example.com", "must begin with https://"),
+        ("http://oidc.example.com", "must begin with https://"),
+        ("https://oidc.example.com/", "must not end in a slash"),
+        ("https://oidc.example.com:8443", "must have no port"),
+        ("", "must be a URL"),
+    ],
+)
+def test_a_former_issuer_is_told_with_its_variable(former: str, says: str) -> None:
+    roles = [{"name": "prod-reports", "service_accounts": ["apps/reports"]}]
+    [line] = FilterModule().filters()["iam_role_problems"](roles, **OPTIONS, retired=[former, "https://a.example.com"])
+    assert line.startswith(f"irsa_iam_retired_issuers: The former issuer {former!r} {says}")
+    assert "Serve" not in line
+    assert line.endswith("or remove it.")

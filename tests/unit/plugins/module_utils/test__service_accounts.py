@@ -122,3 +122,8 @@ def test_a_subject_is_written_as_a_service_account(written: str) -> None:
     assert service_account_problem(written) == (
         f"service account {written!r} must be namespace/name. Write it as apps/reports."
     )
+
+
+@pytest.mark.parametrize("wrong", ["{'apps': 'reports'}", "apps: reports", "['a:b']", "a b:c"])
+def test_what_is_no_subject_gets_no_advice_of_one(wrong: str) -> None:
+    assert "Write it as" not in str(service_account_problem(wrong))
