@@ -80,7 +80,7 @@ def test_numbers_and_booleans_are_taken_as_ansible_takes_them(seconds: object) -
     pod = inject_role([ACCOUNT, POD], expiration=seconds, regional_sts="false")[1]
     token = pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]
     assert token["expirationSeconds"] == int(str(seconds))
-    assert type(token["expirationSeconds"]) is int
+    assert isinstance(token["expirationSeconds"], int)
     assert "AWS_STS_REGIONAL_ENDPOINTS" not in variables(pod)
 
 
