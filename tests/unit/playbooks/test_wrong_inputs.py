@@ -73,7 +73,12 @@ NAMES = [
     wrong("IRSA_REGION", "no role knows", "Did you mean irsa_region?", IRSA_REGION="eu-central-1"),
     wrong("irsa_iam_role ", "no role knows", "Did you mean irsa_iam_roles?", irsa_iam_role=[]),
     wrong("irsa_webhook_timeuot", "no role knows", "Did you mean irsa_webhook_timeout?", irsa_webhook_timeuot=5),
-    wrong("irsa_kubeconfig ", "no role knows", "Did you mean irsa_kubeconfig_path?", irsa_kubeconfig="~/.kube/config"),
+    wrong(
+        "irsa_kubeconfig ",
+        "no role knows",
+        "Did you mean irsa_kubeconfig_host or irsa_kubeconfig_path?",
+        irsa_kubeconfig="~/.kube/config",
+    ),
     wrong("irsa_verify_color", "no role knows", "ansible-doc --type role onprem.irsa.irsa_verify", irsa_verify_color=1),
 ]
 TYPES = [
