@@ -87,7 +87,7 @@ def test_what_kubespray_will_write_is_what_the_patch_is_planned_on(
     ("path", "text"),
     [
         ("/etc/kubernetes/patches/kube-apiserver50issuer+json.yaml", ADDED),
-        ("/root/patches/kube-apiserver0+json.json", json.dumps(yaml.safe_load(ADDED))),
+        ("/srv/patches/kube-apiserver0+json.json", json.dumps(yaml.safe_load(ADDED))),
         (
             "/etc/kubernetes/patches/kube-apiserver+merge.yaml",
             f"spec: {{containers: [{{command: [kube-apiserver, '--service-account-issuer', {OTHER}]}}]}}",
@@ -175,11 +175,11 @@ def test_a_directory_that_cannot_be_written_matters_where_a_patch_is_needed(vers
 @pytest.mark.parametrize(
     ("version", "named", "says"),
     [
-        ("v1.34.3", ["/root/patches"], ["Set irsa_apiserver_patches_directory to /root/patches"]),
+        ("v1.34.3", ["/srv/patches"], ["Set irsa_apiserver_patches_directory to /srv/patches"]),
         ("v1.34.3", ["/a", "/b"], ["names /a and /b for patches"]),
-        ("v1.34.3", ["/root/patches", "/etc/kubernetes/patches"], []),
+        ("v1.34.3", ["/srv/patches", "/etc/kubernetes/patches"], []),
         ("v1.34.3", [], []),
-        ("v1.34.4", ["/root/patches"], []),
+        ("v1.34.4", ["/srv/patches"], []),
     ],
 )
 def test_a_patch_is_where_the_configuration_says_that_patches_are(
@@ -206,7 +206,7 @@ def test_what_cannot_be_planned_is_a_problem(configuration: str, versions: list[
 
 def test_own_patches_are_removed_wherever_they_are() -> None:
     elsewhere = PATCH.replace("/etc/kubernetes", "/root")
-    found = sources(patches={PATCH: ADDED, elsewhere: ADDED, "/root/patches/kube-apiserver.yaml": "a: b"})
+    found = sources(patches={PATCH: ADDED, elsewhere: ADDED, "/srv/patches/kube-apiserver.yaml": "a: b"})
     assert outdated(found, keeps_patch=True) == [("cp2", elsewhere)]
     assert outdated(found, keeps_patch=False) == [("cp2", PATCH), ("cp2", elsewhere)]
 
