@@ -64,9 +64,8 @@ def _value(variables: t.Mapping[str, t.Any], name: str) -> object:
     """Return a host's value, or why its template gives none: that is judged where the variable is used."""
     try:
         value = variables[name]
-        json.dumps(
-            value, default=str, skipkeys=True
-        )  # what stands for a template without a value fails as soon as it is read
+        # What stands for a template without a value, at any depth, fails as soon as it is read.
+        json.dumps(value, default=str, skipkeys=True)
     except (AnsibleError, TemplateError):
         return "a template without a value"
     return value

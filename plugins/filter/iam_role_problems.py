@@ -136,15 +136,9 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
         cluster, of_region, "", arns, audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
     )
     items, problems = read_items(plain, settings, written=True)
-    if issuer and issuer in retired:
-        problems.insert(
-            0,
-            f"irsa_iam_retired_issuers has {issuer}, the issuer by which pods get roles: its identity provider would "
-            "be deleted. Name former issuers alone.",
-        )
     return (
         around
-        + former_issuer_problems(map(str, retired))
+        + former_issuer_problems([*map(str, retired)], issuer)
         + (problems or (annotation_problems(items) if annotated else []))
     )
 

@@ -307,9 +307,16 @@ def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str
     return found or broken(lambda: check_issuer_url(url))
 
 
-def former_issuer_problems(urls: t.Iterable[str]) -> list[str]:
-    """Say which of irsa_iam_retired_issuers no identity provider can be of; nothing has to be served for them."""
-    return [
+def former_issuer_problems(urls: t.Collection[str], issuer: str = "") -> list[str]:
+    """Say which of irsa_iam_retired_issuers is the ISSUER in use, or one that no identity provider can be of.
+
+    Nothing has to be served for former issuers.
+    """
+    in_use = [
+        f"irsa_iam_retired_issuers has {issuer}, the issuer by which pods get roles: its identity provider would be "
+        "deleted. Name former issuers alone."
+    ]
+    return (in_use if issuer and issuer in urls else []) + [
         f"irsa_iam_retired_issuers: The former issuer {url!r} {rule.says}. Write the URL that its identity "
         "provider was made for, as in https://oidc.example.com/prod, or remove it."
         for url in urls
