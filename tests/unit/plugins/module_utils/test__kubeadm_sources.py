@@ -205,7 +205,7 @@ def test_what_cannot_be_planned_is_a_problem(configuration: str, versions: list[
 
 
 def test_own_patches_are_removed_wherever_they_are() -> None:
-    elsewhere = PATCH.replace("/etc/kubernetes", "/root")
+    elsewhere = PATCH.replace("/etc/kubernetes", "/srv")
     found = sources(patches={PATCH: ADDED, elsewhere: ADDED, "/srv/patches/kube-apiserver.yaml": "a: b"})
     assert outdated(found, keeps_patch=True) == [("cp2", elsewhere)]
     assert outdated(found, keeps_patch=False) == [("cp2", PATCH), ("cp2", elsewhere)]
