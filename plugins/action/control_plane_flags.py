@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import FlagsPlan, explained, planned
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import FlagsPlan, explained, planned
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import longest
-from ansible_collections.onprem.irsa.plugins.module_utils._limits import require_numbers
+from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import longest
+from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_flags import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,

@@ -9,7 +9,7 @@ import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._limits import require_numbers
+from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_info import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,

@@ -13,7 +13,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import written_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import written_problems
 from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import showing
 
 Result = dict[str, t.Any]

@@ -12,8 +12,12 @@ from pathlib import Path
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._role_input import STAND_INS, argument_problems, told_once
-from ansible_collections.onprem.irsa.plugins.module_utils._variables import SHARED
+from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import (
+    STAND_INS,
+    argument_problems,
+    told_once,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._input.variables import SHARED
 from ansible_collections.onprem.irsa.plugins.modules.role_input import ARGUMENT_SPEC
 
 Result = dict[str, t.Any]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._endpoints import urls
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import urls
 
 DOCUMENTATION = r"""
 name: api_server_urls

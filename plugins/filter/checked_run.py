@@ -10,7 +10,7 @@ from pathlib import Path
 from ansible import context
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._run_options import run_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._input.run_options import run_problem
 
 DOCUMENTATION = r"""
 name: checked_run

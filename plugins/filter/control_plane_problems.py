@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import problems
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import problems
 
 DOCUMENTATION = r"""
 name: control_plane_problems

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import warnings
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import warnings
 
 DOCUMENTATION = r"""
 name: control_plane_warnings

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._inventory import DEFAULT_GROUP, ambiguity, control_planes
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import (
+    DEFAULT_GROUP,
+    ambiguity,
+    control_planes,
+)
 
 DOCUMENTATION = r"""
 name: control_planes

@@ -12,7 +12,7 @@ import yaml
 from ansible.errors import AnsibleError
 from jinja2.exceptions import TemplateError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._variables import differing, of_a_cluster, options_of
+from ansible_collections.onprem.irsa.plugins.module_utils._input.variables import differing, of_a_cluster, options_of
 
 DOCUMENTATION = r"""
 name: differing_variables

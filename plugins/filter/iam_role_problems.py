@@ -6,19 +6,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import annotation_problems, read_items
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
-    MANAGED_POLICIES_LIMIT,
-    TRUST_POLICY_LIMIT,
-    Settings,
-)
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import (
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import (
     former_issuer_problems,
     issuer_problems,
     partition,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._role_input import missing
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import provider_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import annotation_problems, read_items
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
+    MANAGED_POLICIES_LIMIT,
+    TRUST_POLICY_LIMIT,
+    Settings,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import missing
 
 DOCUMENTATION = r"""
 name: iam_role_problems

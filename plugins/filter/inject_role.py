@@ -10,7 +10,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import (
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     accounts,
     checked_settings,
     inject_manifest,

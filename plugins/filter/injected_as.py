@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import Account, is_injected_as
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account, is_injected_as
 
 DOCUMENTATION = r"""
 name: injected_as

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._webhook_findings import findings
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.findings import findings
 
 DOCUMENTATION = r"""
 name: injection_findings

@@ -8,8 +8,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import issuer_host_path
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_host_path
 
 DOCUMENTATION = r"""
 name: issuer_host_path

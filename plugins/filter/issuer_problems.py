@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import issuer_problems
 
 DOCUMENTATION = r"""
 name: issuer_problems

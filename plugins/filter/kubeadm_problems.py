@@ -8,10 +8,10 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm_sources import Keeper, Sources, problems
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import goal, reached
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm_sources import Keeper, Sources, problems
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, reached
 
 DOCUMENTATION = r"""
 name: kubeadm_problems

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._limits import number_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
 
 DOCUMENTATION = r"""
 name: number_problems

@@ -9,7 +9,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._policy import api
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import api
 
 DOCUMENTATION = r"""
 name: policy_api

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._policy import flag_changes
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import flag_changes
 
 DOCUMENTATION = r"""
 name: policy_flags

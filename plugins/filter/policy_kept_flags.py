@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._policy import kept_flags
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import kept_flags
 
 DOCUMENTATION = r"""
 name: policy_kept_flags

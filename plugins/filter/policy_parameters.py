@@ -9,8 +9,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._injection import Settings, accounts
-from ansible_collections.onprem.irsa.plugins.module_utils._policy import parameters
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import parameters
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Settings, accounts
 
 DOCUMENTATION = r"""
 name: policy_parameters

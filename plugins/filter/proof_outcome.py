@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._links import outcome, untried
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import outcome, untried
 
 DOCUMENTATION = r"""
 name: proof_outcome

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import goal, rollout
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, rollout
 
 DOCUMENTATION = r"""
 name: rollout_problems

@@ -9,10 +9,10 @@ from dataclasses import asdict
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import goal, rollout
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout_words import in_words
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout import goal, rollout
-from ansible_collections.onprem.irsa.plugins.module_utils._rollout_words import in_words
 
 DOCUMENTATION = r"""
 name: rollout_steps

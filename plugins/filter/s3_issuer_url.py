@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_url
 
 DOCUMENTATION = r"""
 name: s3_issuer_url

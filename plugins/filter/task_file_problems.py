@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible_collections.onprem.irsa.plugins.module_utils._task_files import problem
+from ansible_collections.onprem.irsa.plugins.module_utils._input.task_files import problem
 
 DOCUMENTATION = r"""
 name: task_file_problems

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._variables import options_of, unknown
+from ansible_collections.onprem.irsa.plugins.module_utils._input.variables import options_of, unknown
 
 DOCUMENTATION = r"""
 name: unknown_variables

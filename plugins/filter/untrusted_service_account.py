@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._proof import untrusted_service_account
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import untrusted_service_account
 
 DOCUMENTATION = r"""
 name: untrusted_service_account

@@ -8,8 +8,8 @@ import base64
 import typing as t
 from dataclasses import asdict
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import servers
-from ansible_collections.onprem.irsa.plugins.module_utils._way_back import way_back
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import servers
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.way_back import way_back
 
 DOCUMENTATION = r"""
 name: way_back

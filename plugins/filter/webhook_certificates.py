@@ -7,7 +7,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._webhook_tls import IMPORT_ERROR, Plan, given, instant, plan
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificates import (
+    IMPORT_ERROR,
+    Plan,
+    given,
+    instant,
+    plan,
+)
 
 if t.TYPE_CHECKING:
     from datetime import datetime

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Rules that the variables of a role keep together. PRIVATE to the collection: it may change without notice.
 
-Those of one value are where the value is used: C(_issuer), C(_iam_role_input), C(_rollout) and C(_webhook).
+Those of one value are where the value is used: C(_documents.issuer), C(_iam.role_input), C(_api_server.rollout)
+and C(_injection.webhook).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import tag_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._distribution import check_certificate
-from ansible_collections.onprem.irsa.plugins.module_utils._image_reference import reference_problem
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import broken, issuer_problems, s3_url
-from ansible_collections.onprem.irsa.plugins.module_utils._role_input import missing
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, issuer_problems, s3_url
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.image_reference import reference_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import missing
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import check_certificate
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import service_account_problem
 
 _IN_BUCKETS: t.Final = ("s3", "cloudfront")

@@ -101,7 +101,7 @@ seealso:
   - module: onprem.irsa.s3_issuer
   - name: Restrict access to an Amazon S3 origin
     description: What origin access control is.
-    link: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
+    link: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3_calls.html
 """
 
 EXAMPLES = r"""
@@ -112,8 +112,8 @@ EXAMPLES = r"""
     cluster: prod
     issuer: https://oidc.example.com
     certificate_arn: arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012
-    discovery_document: "{{ documents.discovery_document }}"
-    jwks: "{{ documents.jwks }}"
+    discovery_document: "{{ publish_s3.discovery_document }}"
+    jwks: "{{ publish_s3.jwks }}"
   delegate_to: localhost
 
 - name: Make a distribution to learn the host that CloudFront gives it
@@ -193,13 +193,18 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _distribution, _publication
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import distribution, documents, s3
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import check_ca_file
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party import check_ca_file
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import (
+    cloudfront_plan,
+    publish_cloudfront,
+    publish_s3,
+    s3_calls,
+    targets,
+)
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    **_publication.OPTIONS,
+    **targets.OPTIONS,
     "issuer": {"type": "str"},
     "certificate_arn": {"type": "str"},
     "hosted_zone_id": {"type": "str"},
@@ -214,15 +219,19 @@ def main() -> t.NoReturn:
         required_by={"render": ["issuer", "jwks"]},
         supports_check_mode=True,
     )
-    documents.require_libraries(module)
+    publish_s3.require_libraries(module)
     with reported(module):
         check_ca_file(module.params["ca_path"])
         present = module.params["state"] == "present"
         act = (
-            distribution.render if module.params["render"] else distribution.publish if present else distribution.remove
+            publish_cloudfront.render
+            if module.params["render"]
+            else publish_cloudfront.publish
+            if present
+            else publish_cloudfront.remove
         )
-        with s3.explaining(module, public=False):
-            result = act(module, _distribution.wanted(module.params, module.region or ""))
+        with s3_calls.explaining(module, public=False):
+            result = act(module, cloudfront_plan.wanted(module.params, module.region or ""))
     module.exit_json(**result)
 
 

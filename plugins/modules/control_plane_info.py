@@ -272,7 +272,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
-from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host, observe
+from ansible_collections.onprem.irsa.plugins.module_utils._host.observe import Host, observe
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 
 ARGUMENT_SPEC = {

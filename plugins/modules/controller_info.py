@@ -52,7 +52,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._controller import (
+from ansible_collections.onprem.irsa.plugins.module_utils._input.controller import (
     credentials_problem,
     installed,
     missing_libraries,

@@ -157,16 +157,16 @@ from dataclasses import replace
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import caller, iam_client, reach_provider
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.thumbprint import issuer_thumbprint
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import (
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import caller, iam_client, reach_provider
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import (
     Provider,
     Wanted,
     check_wanted,
     provider_arn,
     shown,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.thumbprint import issuer_thumbprint
 
 OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "url": {"type": "str", "required": True},

@@ -95,16 +95,16 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import owner
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import (
     caller,
     iam_client,
     read_provider,
     read_providers,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import owner
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn, shown
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import provider_arn, shown
 
 
 def main() -> t.NoReturn:

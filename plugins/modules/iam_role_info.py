@@ -69,8 +69,8 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import iam_client, read_role_trust
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import iam_client, read_role_trust
 
 
 def main() -> t.NoReturn:

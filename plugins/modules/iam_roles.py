@@ -347,7 +347,8 @@ from dataclasses import replace
 from ansible.module_utils.common.warnings import warn
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import (
     apply_plans,
     caller,
     iam_client,
@@ -355,14 +356,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import (
     read_owned_roles,
     read_owners,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import (
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import (
     ROLE_OPTIONS,
     checked_items,
     read_settings,
     refuse_other_account,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import (
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     MANAGED_POLICIES_LIMIT,
     TRUST_POLICY_LIMIT,
     Item,

@@ -121,10 +121,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR, kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import IMPORT_ERROR, kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import look, read_back, seen, warnings
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back import look, read_back, seen, warnings
 
 
 def info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

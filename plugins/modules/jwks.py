@@ -124,20 +124,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils._discovery import (
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import (
     JWKS_PATH,
     Documents,
     beside_published,
     check_place,
     discovery_document,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import (
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import (
     IMPORT_ERROR,
     jwks_document,
     jwks_from_pems,
     kids_of_document,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 
 
 def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

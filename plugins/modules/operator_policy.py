@@ -94,12 +94,16 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import cluster_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._discovery import JWKS_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import (
+    issuer_host_path,
+    partition,
+    s3_issuer_url,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import role_pattern_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import issuer_host_path, partition, s3_issuer_url
-from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import Policy, Scope, operator_policy
-from ansible_collections.onprem.irsa.plugins.module_utils._publication import Target
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.operator_policy import Policy, Scope, operator_policy
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import role_pattern_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
 from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import unquoted_hint
 
 

@@ -132,21 +132,21 @@ EXAMPLES = r"""
     region: eu-central-1
     cluster: prod
     issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
-    discovery_document: "{{ documents.discovery_document }}"
-    jwks: "{{ documents.jwks }}"
+    discovery_document: "{{ publish_s3.discovery_document }}"
+    jwks: "{{ publish_s3.jwks }}"
   delegate_to: localhost
 
 - name: Publish in a Ceph object store, whose certificate is of an authority of one's own
   onprem.irsa.s3_issuer:
     bucket: oidc
     region: default
-    endpoint_url: https://s3.example.com
+    endpoint_url: https://s3_calls.example.com
     aws_ca_bundle: /etc/ssl/certs/example-ca.pem
     ca_path: /etc/ssl/certs/example-ca.pem
     cluster: prod
-    issuer: https://s3.example.com/oidc/prod
-    discovery_document: "{{ documents.discovery_document }}"
-    jwks: "{{ documents.jwks }}"
+    issuer: https://s3_calls.example.com/oidc/prod
+    discovery_document: "{{ publish_s3.discovery_document }}"
+    jwks: "{{ publish_s3.jwks }}"
   delegate_to: localhost
 
 - name: Publish one key less, after the last token that it signed has ended
@@ -155,8 +155,8 @@ EXAMPLES = r"""
     region: eu-central-1
     cluster: prod
     issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
-    discovery_document: "{{ documents.discovery_document }}"
-    jwks: "{{ documents.jwks }}"
+    discovery_document: "{{ publish_s3.discovery_document }}"
+    jwks: "{{ publish_s3.jwks }}"
     retired_kids: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
   delegate_to: localhost
 
@@ -201,29 +201,29 @@ import typing as t
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _bucket, _publication, _render
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import documents, s3
+from ansible_collections.onprem.irsa.plugins.module_utils._aws import rendering
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._read_back import SPREADING_SECONDS
-from ansible_collections.onprem.irsa.plugins.module_utils._relying_party import check_ca_file
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back import SPREADING_SECONDS
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party import check_ca_file
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import bucket_plan, publish_s3, s3_calls, targets
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    **_publication.OPTIONS,
+    **targets.OPTIONS,
     "issuer": {"type": "str", "required": True},
     "adopt": {"type": "bool", "default": False},
 }
 
 
-def publish(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
-    return documents.publish(module, wanted, spreading_seconds=SPREADING_SECONDS)
+def publish(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any]:
+    return publish_s3.publish(module, wanted, spreading_seconds=SPREADING_SECONDS)
 
 
-def render(module: AnsibleAWSModule, wanted: _publication.Target) -> dict[str, t.Any]:
-    def steps(bucket: _bucket.Bucket) -> list[_render.Step]:
-        calls = _bucket.calls(wanted.bucket, wanted.region, None, bucket)
-        return [_render.Step("s3api", wanted.region, call) for call in calls]
+def render(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any]:
+    def steps(bucket: bucket_plan.Bucket) -> list[rendering.Step]:
+        calls = bucket_plan.calls(wanted.bucket, wanted.region, None, bucket)
+        return [rendering.Step("s3api", wanted.region, call) for call in calls]
 
-    return documents.render(module, wanted, steps)
+    return publish_s3.render(module, wanted, steps)
 
 
 def main() -> t.NoReturn:
@@ -233,13 +233,13 @@ def main() -> t.NoReturn:
         mutually_exclusive=[("render", "adopt")],
         supports_check_mode=True,
     )
-    documents.require_libraries(module)
+    publish_s3.require_libraries(module)
     with reported(module):
         check_ca_file(module.params["ca_path"])
         present = module.params["state"] == "present"
-        wanted = _publication.target(module.params, module.region or "")
-        act = render if module.params["render"] else publish if present else documents.remove
-        with s3.explaining(module, public=True):
+        wanted = targets.target(module.params, module.region or "")
+        act = render if module.params["render"] else publish if present else publish_s3.remove
+        with s3_calls.explaining(module, public=True):
             result = act(module, wanted)
     module.exit_json(**result)
 

@@ -104,10 +104,10 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _keypair
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import kid_from_public_pem
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._host import key_pair
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
-from ansible_collections.onprem.irsa.plugins.module_utils._keys import kid_from_public_pem
 
 ARGUMENT_SPEC = {
     "private_key_path": {"type": "path", "default": "/etc/kubernetes/pki/sa.key", "no_log": False},
@@ -120,30 +120,30 @@ ARGUMENT_SPEC = {
 }
 
 
-def write(module: AnsibleModule, openssl: str, paths: _keypair.Paths) -> tuple[list[Path], str]:
+def write(module: AnsibleModule, openssl: str, paths: key_pair.Paths) -> tuple[list[Path], str]:
     """Write what is missing of the pair; return what was written and the public half."""
-    with _keypair.locked(paths):
-        files = _keypair.observe(module.run_command, openssl, paths)
-        todo, public = _keypair.missing(files, paths), files.own
+    with key_pair.locked(paths):
+        files = key_pair.observe(module.run_command, openssl, paths)
+        todo, public = key_pair.missing(files, paths), files.own
         if public is None:
-            private = _keypair.generate(module.run_command, _keypair.genpkey(openssl, module.params))
-            public = _keypair.public_half(module.run_command, openssl, private, source="the new key")
-            _keypair.place(paths.private, private, _keypair.PRIVATE_MODE)
+            private = key_pair.generate(module.run_command, key_pair.genpkey(openssl, module.params))
+            public = key_pair.public_half(module.run_command, openssl, private, source="the new key")
+            key_pair.place(paths.private, private, key_pair.PRIVATE_MODE)
         if paths.public in todo:
-            _keypair.place(paths.public, public, _keypair.PUBLIC_MODE)
+            key_pair.place(paths.public, public, key_pair.PUBLIC_MODE)
     return todo, public
 
 
-def foresee(module: AnsibleModule, openssl: str, paths: _keypair.Paths) -> tuple[list[Path], str | None]:
+def foresee(module: AnsibleModule, openssl: str, paths: key_pair.Paths) -> tuple[list[Path], str | None]:
     """Return what would be written, and the public half if there is one yet."""
-    files = _keypair.observe(module.run_command, openssl, paths)
-    return _keypair.missing(files, paths), files.own
+    files = key_pair.observe(module.run_command, openssl, paths)
+    return key_pair.missing(files, paths), files.own
 
 
 def main() -> t.NoReturn:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     openssl = module.get_bin_path("openssl", required=True)
-    paths = _keypair.Paths(Path(module.params["private_key_path"]), Path(module.params["public_key_path"]))
+    paths = key_pair.Paths(Path(module.params["private_key_path"]), Path(module.params["public_key_path"]))
     with reported(module), needing_root():
         written, public = (foresee if module.check_mode else write)(module, openssl, paths)
         known = {"kid": kid_from_public_pem(public, source="the pair"), "public_key": public} if public else {}
@@ -151,7 +151,7 @@ def main() -> t.NoReturn:
     for path in paths:
         owned = module.set_owner_if_different(str(path), module.params["owner"], owned)
         owned = module.set_group_if_different(str(path), module.params["group"], owned)
-    module.exit_json(changed=bool(written) or owned, diff=_keypair.diff(paths, written), **known)
+    module.exit_json(changed=bool(written) or owned, diff=key_pair.diff(paths, written), **known)
 
 
 if __name__ == "__main__":

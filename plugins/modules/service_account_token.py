@@ -114,7 +114,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request im
     TokenRequest,
     request_token,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._proof import IMPORT_ERROR, decode
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import IMPORT_ERROR, decode
 
 _ARGUMENTS = {
     "namespace": {"type": "str", "required": True},

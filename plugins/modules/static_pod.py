@@ -179,14 +179,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 from ansible_collections.onprem.irsa.plugins.module_utils._host.sandbox import Sandboxes
-from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import (
-    Change,
-    apply,
-    current,
-    reported_outcome,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import Change, apply, current, reported_outcome
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
-from ansible_collections.onprem.irsa.plugins.module_utils._limits import require_numbers
+from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
 
 ARGUMENT_SPEC = {
     "path": {"type": "path", "required": True},

@@ -246,8 +246,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _links, _proof, _relying_party
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import chain, checks, relying_party
 
 _POD = {"type": "dict", "default": {}}
 _TEXT = {"type": "str", "default": ""}
@@ -279,11 +279,11 @@ def main() -> t.NoReturn:
         required_by={"admitted_pod": "role_arn", "finished_pod": "role_arn"},
         supports_check_mode=True,
     )
-    for library, error in {"jwcrypto": _proof.IMPORT_ERROR, "boto3": _relying_party.IMPORT_ERROR}.items():
+    for library, error in {"jwcrypto": checks.IMPORT_ERROR, "boto3": relying_party.IMPORT_ERROR}.items():
         if error is not None:
             module.fail_json(msg=missing_required_lib(library), exception=error)
     with reported(module):
-        rows = _links.prove(module.params)
+        rows = chain.prove(module.params)
     for note in [note for row in rows for note in row.get("notes", [])]:
         module.warn(note)
     broken = [row for row in rows if not row["ok"]]

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import described
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import described
 from ansible_collections.onprem.irsa.plugins.module_utils._python import OLDEST, require_python
 
 Result = dict[str, t.Any]

@@ -12,9 +12,9 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._cluster_configuration import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.cluster_configuration import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm import Kept, kept, patched
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import flags_of
-from ansible_collections.onprem.irsa.plugins.module_utils._kubeadm import Kept, kept, patched
 
 if t.TYPE_CHECKING:
     from pathlib import Path

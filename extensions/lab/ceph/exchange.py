@@ -38,8 +38,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from jwcrypto import jwk, jws
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _discovery, _jwks, _trust
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents import discovery as discovery_rules
+from ansible_collections.onprem.irsa.plugins.module_utils._documents import jwks as jwks_rules
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import policy as trust_rules
 
 AUDIENCE = "sts.amazonaws.com"
 BUCKET = "irsa-exchange"
@@ -84,9 +86,9 @@ def _unless_missing(call: t.Callable[..., object], arguments: dict[str, str]) ->
         call(**arguments)
 
 
-def trust_policy(provider_arn: str, role: Role) -> _trust.Policy:
+def trust_policy(provider_arn: str, role: Role) -> trust_rules.Policy:
     """Return the trust policy of a role, as the collection builds it."""
-    return _trust.merge(None, [_trust.Trust.of(provider_arn, role.audiences, role.service_accounts)])
+    return trust_rules.merge(None, [trust_rules.Trust.of(provider_arn, role.audiences, role.service_accounts)])
 
 
 def claims_of(attempt: Attempt, issuer: str) -> dict[str, t.Any]:
@@ -117,7 +119,8 @@ class Issuer:
         self.url = s3_issuer_url(BUCKET, region)
         self._keys = {name: jwk.JWK.generate(kty="RSA", size=2048) for name in ("current", "next", "third", "foreign")}
         self._published = {
-            name: _jwks.jwks_from_pems([(name, key.export_to_pem().decode())])[0] for name, key in self._keys.items()
+            name: jwks_rules.jwks_from_pems([(name, key.export_to_pem().decode())])[0]
+            for name, key in self._keys.items()
         }
 
     def kids(self, *names: str) -> list[str]:
@@ -127,9 +130,9 @@ class Issuer:
     def documents(self, *names: str) -> dict[str, str]:
         """Return the documents with these keys, as the options of the module that publishes them."""
         keys = [self._published[name] for name in names]
-        jwks_uri = self.url + _discovery.JWKS_PATH
-        discovery = _discovery.discovery_document(self.url, jwks_uri, [key["alg"] for key in keys])
-        return {"issuer": self.url, "discovery_document": discovery, "jwks": _jwks.jwks_document(keys)}
+        jwks_uri = self.url + discovery_rules.JWKS_PATH
+        discovery = discovery_rules.discovery_document(self.url, jwks_uri, [key["alg"] for key in keys])
+        return {"issuer": self.url, "discovery_document": discovery, "jwks": jwks_rules.jwks_document(keys)}
 
     def token(self, attempt: Attempt) -> str:
         """Return the token of an attempt."""
@@ -235,7 +238,7 @@ class Exchange:
         )
         self._provider = made["OpenIDConnectProviderArn"]
         for name, role in roles.items():
-            document = _trust.serialise(trust_policy(self._provider, role))
+            document = trust_rules.serialise(trust_policy(self._provider, role))
             self._iam.create_role(RoleName=f"irsa-exchange-{name}", AssumeRolePolicyDocument=document)
 
     def offer(self, role: str, token: str) -> str:

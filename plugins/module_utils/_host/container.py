@@ -19,7 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import shown
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import READS_YAML
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.mounts import on_host
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod_flags import parse
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC
 
 if t.TYPE_CHECKING:

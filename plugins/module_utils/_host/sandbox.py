@@ -20,7 +20,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ansible_collections.onprem.irsa.plugins.module_utils._keypair import Run
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Run
 
 _CRICTL_SECONDS = "20s"
 

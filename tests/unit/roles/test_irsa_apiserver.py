@@ -8,8 +8,16 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import FLAGS, PATH, observed
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import (
+    FLAGS,
+    PATH,
+    observed,
+)
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import (
+    KUBEADM,
+    NEW,
+    OLD,
+)
 
 from .cluster_of_files import Cluster
 

@@ -9,8 +9,8 @@ import typing as t
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import NEW, OLD
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import observed
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import observed
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import NEW, OLD
 
 from .cluster_of_files import Cluster
 from .test_irsa_apiserver import NAMES, cluster, signing

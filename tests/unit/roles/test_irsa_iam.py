@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import ROLE_OPTIONS
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import ROLE_OPTIONS
 
 SPECS = yaml.safe_load((Path(__file__).parents[3] / "roles/irsa_iam/meta/argument_specs.yml").read_text())[
     "argument_specs"

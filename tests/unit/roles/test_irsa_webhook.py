@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 
-from ..plugins.module_utils._flags.test_static_pod import KUBEADM
-from ..plugins.module_utils.test__control_plane import FLAGS, PATH, observed
+from ..plugins.module_utils._api_server.test_observation import FLAGS, PATH, observed
+from ..plugins.module_utils._flags.test_static_pod_flags import KUBEADM
 from ..plugins.some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
 from .cluster_of_files import Cluster
 from .rendered import Json, rendered

@@ -24,7 +24,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from jwcrypto import jwk, jws
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _jwks
+from ansible_collections.onprem.irsa.plugins.module_utils._documents import jwks
 
 Case = dict[str, str]
 SUBJECT = "system:serviceaccount:demo:adopt"
@@ -69,7 +69,7 @@ class Pods:
     def __init__(self, key: str) -> None:
         """Sign with the cluster's key."""
         self._key = jwk.JWK.from_pem(key.encode())
-        (published,) = _jwks.jwks_from_pems([("KEY", self._key.export_to_pem().decode())])
+        (published,) = jwks.jwks_from_pems([("KEY", self._key.export_to_pem().decode())])
         self._header = json.dumps({"alg": published["alg"], "kid": published["kid"]})
         self._sts = boto3.client("sts", config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}))
         account = boto3.client("sts").get_caller_identity()["Account"]

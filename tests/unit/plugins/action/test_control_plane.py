@@ -10,9 +10,17 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
-from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import digest
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import KUBEADM, NEW, OLD
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import FLAGS, PATH, observed
+from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import digest
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import (
+    FLAGS,
+    PATH,
+    observed,
+)
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import (
+    KUBEADM,
+    NEW,
+    OLD,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import ControlPlaneAction

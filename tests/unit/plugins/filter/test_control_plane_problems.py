@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.onprem.irsa.plugins.filter.control_plane_problems import FilterModule
 from ansible_collections.onprem.irsa.plugins.filter.control_plane_warnings import FilterModule as Warnings
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__control_plane import seen
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import seen
 
 
 def test_the_results_of_a_loop_are_judged_by_their_hosts() -> None:

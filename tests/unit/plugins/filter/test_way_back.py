@@ -6,8 +6,8 @@ import base64
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.filter.way_back import FilterModule
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod import NEW, OLD
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__way_back import OWN, manifest
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_way_back import OWN, manifest
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import NEW, OLD
 
 way_back = FilterModule().filters()["way_back"]
 

@@ -9,8 +9,8 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import check_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, nearest, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import check_issuer_url
 
 REGIONS = ["eu-central-1", "eu-west-1", "eu-west-2", "us-east-1", "us-east-2", "us-west-1", "us-west-2"]
 

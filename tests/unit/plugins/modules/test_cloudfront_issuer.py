@@ -13,13 +13,9 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws, settings
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import edge
-from ansible_collections.onprem.irsa.plugins.module_utils._bucket import BLOCKS
-from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
-from ansible_collections.onprem.irsa.plugins.module_utils._distribution import CACHE_POLICY_ID
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
-from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import (
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.operator_policy import (
     ACCOUNT_CALLS,
     BUCKET_CALLS,
     CLOUDFRONT_CALLS,
@@ -27,7 +23,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy impor
     PROVIDER_CALLS,
     ZONE_CALLS,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document, LinkError
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import read_back as reader
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document, LinkError
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import edge
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import BLOCKS
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import CACHE_POLICY_ID
 from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer, s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
@@ -127,7 +127,7 @@ def run(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch, capsys:
         found = s3.get_object(Bucket=BUCKET, Key=url.split("/", 3)[3])
         return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1)
 
-    monkeypatch.setattr(_read_back, "fetch", fetch)
+    monkeypatch.setattr(reader, "fetch", fetch)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
     def module(*, check: bool = False, **options: object) -> Result:
@@ -476,7 +476,7 @@ def test_a_failure_says_which_record_the_host_needs(run: Run, monkeypatch: pytes
     def unknown(url: str, _ca_file: str | None = None) -> Document:
         raise LinkError(f"{url} cannot be fetched: Name or service not known.", fix="-")
 
-    monkeypatch.setattr(_read_back, "fetch", unknown)
+    monkeypatch.setattr(reader, "fetch", unknown)
     check = run(check=True, **OWN_DOMAIN, **documents(1))
     assert check["dns_records"] == []
     failed = run(**OWN_DOMAIN, **documents(1), timeout=0)
@@ -519,7 +519,7 @@ def host(session: boto3.session.Session, monkeypatch: pytest.MonkeyPatch) -> dic
         found = s3.get_object(Bucket=BUCKET, Key=url.split("/", 3)[3])
         return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1, leads["via"])
 
-    monkeypatch.setattr(_read_back, "fetch", fetch)
+    monkeypatch.setattr(reader, "fetch", fetch)
     return leads
 
 
@@ -606,7 +606,7 @@ def test_the_distribution_reads_the_bucket_while_its_host_leads_there(
 
 
 def test_a_retired_key_is_waited_for_at_the_edge(run: Run, calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    read: t.Callable[..., Document] = vars(_read_back)["fetch"]
+    read: t.Callable[..., Document] = vars(reader)["fetch"]
     run(**OWN_DOMAIN, **documents(1))
     kept = run(**OWN_DOMAIN, **documents(2))["kept_kids"]
     old = read(f"{ISSUER}/{JWKS_KEY}")
@@ -614,7 +614,7 @@ def test_a_retired_key_is_waited_for_at_the_edge(run: Run, calls: list[str], mon
     def stale(url: str, ca_file: str | None = None) -> Document:
         return old if url.endswith(JWKS_KEY) and "CreateInvalidation" not in calls else read(url, ca_file)
 
-    monkeypatch.setattr(_read_back, "fetch", stale)
+    monkeypatch.setattr(reader, "fetch", stale)
     calls.clear()
     assert len(run(**OWN_DOMAIN, **documents(2), retired_kids=kept)["kids"]) == 1
     assert calls == ["PutObject", "CreateInvalidation"]
@@ -622,7 +622,7 @@ def test_a_retired_key_is_waited_for_at_the_edge(run: Run, calls: list[str], mon
     for check in (True, False):  # an earlier run wrote, and ended before the edges forgot
         assert run(check=check, **OWN_DOMAIN, **documents(2), retired_kids=kept)["changed"] is True
     assert calls == ["CreateInvalidation"]
-    monkeypatch.setattr(_read_back, "fetch", lambda url, ca=None: old if url.endswith(JWKS_KEY) else read(url, ca))
+    monkeypatch.setattr(reader, "fetch", lambda url, ca=None: old if url.endswith(JWKS_KEY) else read(url, ca))
     assert (
         f"still serves the retired key {kept[0]}"
         in run(**OWN_DOMAIN, **documents(2), retired_kids=kept, timeout=0)["msg"]

@@ -12,8 +12,8 @@ import boto3
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import read_back as reader
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import s3_calls as aws_s3
 from ansible_collections.onprem.irsa.plugins.modules import cloudfront_issuer, operator_policy
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import (
     AUDIENCE,
@@ -59,7 +59,7 @@ def options(**given: object) -> dict[str, t.Any]:
 def run(lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     for name, value in (("_SPREADING_SECONDS", 0), ("_SPREADING_PAUSE", 0), ("_LONGEST_PAUSE", 0.05)):
         monkeypatch.setattr(aws_s3, name, value)
-    monkeypatch.setattr(_read_back, "_PAUSE", 0)
+    monkeypatch.setattr(reader, "_PAUSE", 0)
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     monkeypatch.setattr(boto3.session, "Session", lambda **_options: SESSION)
     given = lab.admin("/credentials")

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.onprem.irsa.plugins.module_utils._control_plane import described
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import described
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
-from ansible_collections.onprem.irsa.plugins.module_utils._host.control_plane import Host
+from ansible_collections.onprem.irsa.plugins.module_utils._host.observe import Host
 from ansible_collections.onprem.irsa.plugins.modules import control_plane_flags, control_plane_info
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import typing as t
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import read_back as reader
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document
 from ansible_collections.onprem.irsa.plugins.modules import issuer_info
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import VECTORS
 
@@ -33,8 +33,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Document]:
     def fetch(url: str, _ca_file: str | None = None) -> Document:
         return pages.get(url, Document(url, 404, "text/html", "", 0.1))
 
-    monkeypatch.setattr(_read_back, "fetch", fetch)
-    monkeypatch.setattr(_read_back, "_PAUSE", 0)
+    monkeypatch.setattr(reader, "fetch", fetch)
+    monkeypatch.setattr(reader, "_PAUSE", 0)
     return pages
 
 

@@ -15,11 +15,11 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from botocore.client import BaseClient
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
-from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
-from ansible_collections.onprem.irsa.plugins.module_utils._operator_policy import actions
-from ansible_collections.onprem.irsa.plugins.module_utils._trust import Trust, build
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.operator_policy import actions
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import s3_calls as aws_s3
+from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import Trust, build
 from ansible_collections.onprem.irsa.plugins.modules import (
     iam_oidc_provider,
     iam_oidc_provider_info,

@@ -15,12 +15,12 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _read_back
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import documents as aws_documents
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import s3 as aws_s3
-from ansible_collections.onprem.irsa.plugins.module_utils._discovery import discovery_document
-from ansible_collections.onprem.irsa.plugins.module_utils._jwks import jwks_document, jwks_from_pems
-from ansible_collections.onprem.irsa.plugins.module_utils._proof import Document
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import read_back as reader
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import publish_s3 as aws_documents
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import s3_calls as aws_s3
 from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_certificates import authority, pem
@@ -120,8 +120,8 @@ def public(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
         except ClientError:
             return Document(url, 404, "application/xml", "<Error/>", 0.1)
 
-    monkeypatch.setattr(_read_back, "fetch", fetch)
-    monkeypatch.setattr(_read_back, "_PAUSE", 0)
+    monkeypatch.setattr(reader, "fetch", fetch)
+    monkeypatch.setattr(reader, "_PAUSE", 0)
     monkeypatch.setattr(s3_issuer, "SPREADING_SECONDS", 0)
     monkeypatch.setattr(aws_documents, "FAULT_SECONDS", 0)
     monkeypatch.setattr(aws_s3, "_SPREADING_SECONDS", 0)
@@ -326,7 +326,7 @@ def test_another_store_gets_what_it_knows(
         found = s3.get_object(Bucket=BUCKET, Key=url.partition(f"{BUCKET}/")[2])
         return Document(url, 200, found["ContentType"], found["Body"].read().decode(), 0.1)
 
-    monkeypatch.setattr(_read_back, "fetch", fetch)
+    monkeypatch.setattr(reader, "fetch", fetch)
     assert run(**options)["changed"] is True
     block = ["PutPublicAccessBlock"] if knows_block else []
     wanted = ["CreateBucket", "PutBucketTagging", "PutBucketPolicy", "PutObject", "PutObject", *block]
@@ -346,7 +346,7 @@ def test_calls_and_reading_back_trust_authorities_of_their_own(
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     (tmp_path / "ca.pem").write_text(pem(authority()))
     trusted: dict[str, set[object]] = {"calls": set(), "documents": set()}
-    client, fetch = session.client, vars(_read_back)["fetch"]
+    client, fetch = session.client, vars(reader)["fetch"]
 
     def noted_client(*arguments: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- as boto3
         trusted["calls"].add(options["verify"])
@@ -358,7 +358,7 @@ def test_calls_and_reading_back_trust_authorities_of_their_own(
         return t.cast("Document", fetch(url, ca_file))
 
     monkeypatch.setattr(session, "client", noted_client)
-    monkeypatch.setattr(_read_back, "fetch", noted_fetch)
+    monkeypatch.setattr(reader, "fetch", noted_fetch)
     bundle, authorities = "/etc/ssl/aws.pem", str(tmp_path / "ca.pem")
     cases: list[tuple[dict[str, t.Any], dict[str, set[object]]]] = [
         ({"ca_path": authorities}, {"calls": {True}, "documents": {authorities}}),
@@ -549,7 +549,7 @@ def test_documents_that_the_public_cannot_read_fail_with_the_reason(
     run: Run, s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(1)
-    monkeypatch.setattr(_read_back, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
+    monkeypatch.setattr(reader, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
     result = run(1)
     assert result["failed"] is True
     assert f"{HOST}/{DISCOVERY_KEY} answers 403" in result["msg"]
@@ -749,7 +749,7 @@ def test_a_bucket_whose_readers_pay_is_named(run: Run, s3: S3Client, monkeypatch
         return {"Payer": "Requester"} if name == "GetBucketRequestPayment" else send(self, name, api_params)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", paying)
-    monkeypatch.setattr(_read_back, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
+    monkeypatch.setattr(reader, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
     said = run(1)["msg"]
     assert "lets those who read pay" in said
     assert "Payer=BucketOwner" in said

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _keypair
-from ansible_collections.onprem.irsa.plugins.module_utils._keys import kid_from_public_pem
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import kid_from_public_pem
+from ansible_collections.onprem.irsa.plugins.module_utils._host import key_pair
 from ansible_collections.onprem.irsa.plugins.modules import sa_keypair
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, public_pem, rsa_key
 
@@ -232,12 +232,12 @@ def test_a_run_killed_at_any_moment_leaves_what_the_next_one_completes(
 def test_never_replaces_a_file_that_appeared_meanwhile(pair: Pair) -> None:
     put(pair, private="somebody else's")
     with pytest.raises(FileExistsError):
-        _keypair.place(pair.private, "ours", _keypair.PRIVATE_MODE)
+        key_pair.place(pair.private, "ours", key_pair.PRIVATE_MODE)
     assert pair.contents() == {"sa.key": "somebody else's"}
 
 
 def test_a_failing_openssl_is_reported(run: Run, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_keypair, "genpkey", lambda openssl, _wanted: [openssl, "genpkey", "-algorithm", "NONSENSE"])
+    monkeypatch.setattr(key_pair, "genpkey", lambda openssl, _wanted: [openssl, "genpkey", "-algorithm", "NONSENSE"])
     result = run()
     assert result["failed"] is True
     assert "openssl made no key" in result["msg"]

@@ -11,7 +11,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.onprem.irsa.plugins.modules import service_account_token
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__proof import CLAIMS, token
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._proof.test_checks import CLAIMS, token
 from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import serving
 
 if t.TYPE_CHECKING:

@@ -9,9 +9,9 @@ import typing as t
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _proof, _relying_party
+from ansible_collections.onprem.irsa.plugins.module_utils._proof import checks, relying_party
 from ansible_collections.onprem.irsa.plugins.modules import verify
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__proof import (
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._proof.test_checks import (
     ARN,
     CLAIMS,
     RSA,
@@ -20,7 +20,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__proof
     published,
     token,
 )
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils.test__proof import ROLE as ROLE_ARN
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._proof.test_checks import ROLE as ROLE_ARN
 from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import (
     Page,
     StsError,
@@ -62,13 +62,13 @@ class World(t.NamedTuple):
         """Answer as STS does: signature, then audience, then subject."""
         text = parameters["WebIdentityToken"]
         try:
-            _proof.check_signature(text, published(), "")
-        except _proof.LinkError:
+            checks.check_signature(text, published(), "")
+        except checks.LinkError:
             return StsError("InvalidIdentityToken", "The signature is not valid")
-        claims = _proof.decode(text).claims
+        claims = checks.decode(text).claims
         if "provider" not in self.trust:
             return StsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account")
-        if self.trust["audience"] not in _proof.audiences(claims):
+        if self.trust["audience"] not in checks.audiences(claims):
             return StsError("InvalidIdentityToken", "Incorrect token audience")
         if claims["sub"] not in self.trust["subjects"].split():
             return StsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
@@ -77,7 +77,7 @@ class World(t.NamedTuple):
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[World]:
-    monkeypatch.setattr(_relying_party, "PROPAGATION_SECONDS", 0.0)
+    monkeypatch.setattr(relying_party, "PROPAGATION_SECONDS", 0.0)
     context, trusted = certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
     pages: dict[str, Page] = {}
@@ -147,7 +147,7 @@ def broken(world: World, args: Args, what: str) -> None:
     elif what == "issuer":
         args["tokens"][1]["token"] = world.token(iss="https://kubernetes.default.svc")
     elif what == "signer":
-        args["tokens"][1]["token"] = _proof.with_foreign_key(args["tokens"][0]["token"])
+        args["tokens"][1]["token"] = checks.with_foreign_key(args["tokens"][0]["token"])
     elif what == "bucket":
         world.pages["/openid/v1/jwks"] = Page("<Error/>", "application/xml", 403)
     elif what == "provider":

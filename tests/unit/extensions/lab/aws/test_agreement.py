@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.onprem.irsa.plugins.module_utils import _trust
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import policy as trust
 from lab_aws import trust_policy
 from lab_aws.errors import AwsError
 
@@ -20,7 +20,7 @@ HOST = "issuer.example/prod"
 PROVIDER = f"arn:aws:iam::123456789012:oidc-provider/{HOST}"
 OTHER = "arn:aws:iam::123456789012:oidc-provider/other.example"
 ACCOUNTS = ["apps/reports", "apps/reports.v1", "apps/jobs", "prod/reports"]
-SUBJECTS = [_trust.subject(account) for account in ACCOUNTS]
+SUBJECTS = [trust.subject(account) for account in ACCOUNTS]
 AUDIENCES = ["sts.amazonaws.com", "vault"]
 
 _values = st.sampled_from(
@@ -74,7 +74,7 @@ _tokens = st.tuples(st.sampled_from([*SUBJECTS, "", "system:serviceaccount:apps:
 
 def verdicts(policy: dict[str, t.Any], subject: str, audience: str) -> tuple[bool, bool]:
     keys = {f"{HOST}:aud": (audience,), f"{HOST}:sub": (subject,)}
-    ours = _trust.evaluate(policy, provider_arn=PROVIDER, audience=audience, sub=subject).allowed
+    ours = trust.evaluate(policy, provider_arn=PROVIDER, audience=audience, sub=subject).allowed
     return ours, trust_policy.allows(policy, provider_arn=PROVIDER, context=keys)
 
 
@@ -87,7 +87,7 @@ def test_any_policy(statements: list[dict[str, t.Any]], token: tuple[str, str]) 
 
 
 SUB, STS = SUBJECTS[0], AUDIENCES[0]
-WHOLE = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": _trust.ASSUME_ACTION}
+WHOLE = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": trust.ASSUME_ACTION}
 
 
 def allow(condition: dict[str, t.Any], **changes: object) -> list[dict[str, t.Any]]:
@@ -141,7 +141,7 @@ def test_each_kind_of_policy(statements: list[dict[str, t.Any]]) -> None:
     whole = [{key: value for key, value in each.items() if value is not None} for each in statements]
     policy = {"Version": "2012-10-17", "Statement": whole}
     known = {"sts:RoleSessionName": "pod"}
-    ours = _trust.evaluate(policy, provider_arn=PROVIDER, audience=STS, sub=SUB, context=known)
+    ours = trust.evaluate(policy, provider_arn=PROVIDER, audience=STS, sub=SUB, context=known)
     context = {
         f"{HOST}:aud": (STS,),
         f"{HOST}:sub": (SUB,),
@@ -165,8 +165,8 @@ def test_each_kind_of_policy(statements: list[dict[str, t.Any]]) -> None:
 )
 def test_what_is_not_known_never_allows_and_always_denies(condition: dict[str, t.Any]) -> None:
     token: dict[str, t.Any] = {"provider_arn": PROVIDER, "audience": STS, "sub": SUB}
-    assert not _trust.evaluate({"Statement": allow(condition)}, **token).allowed
-    assert not _trust.evaluate({"Statement": deny(condition)}, **token).allowed
+    assert not trust.evaluate({"Statement": allow(condition)}, **token).allowed
+    assert not trust.evaluate({"Statement": deny(condition)}, **token).allowed
 
 
 def accepted(policy: dict[str, t.Any]) -> bool:
@@ -179,7 +179,7 @@ def accepted(policy: dict[str, t.Any]) -> bool:
 
 @settings(deadline=None)
 @given(
-    st.lists(_statements | st.sampled_from([_trust.build(_trust.Trust.of(PROVIDER, AUDIENCES, ACCOUNTS))]), max_size=3),
+    st.lists(_statements | st.sampled_from([trust.build(trust.Trust.of(PROVIDER, AUDIENCES, ACCOUNTS))]), max_size=3),
     st.sampled_from(["2008-10-17", "2012-10-17", None]),
     st.lists(st.sampled_from(ACCOUNTS), min_size=1),
 )
@@ -188,30 +188,30 @@ def test_what_iam_takes_it_takes_merged(
 ) -> None:
     policy = {"Statement": statements} | ({"Version": version} if version else {})
     assume(accepted(policy))
-    wanted = _trust.Trust.of(PROVIDER, AUDIENCES, accounts)
+    wanted = trust.Trust.of(PROVIDER, AUDIENCES, accounts)
     try:
-        merged = _trust.merge(policy, [wanted])
+        merged = trust.merge(policy, [wanted])
     except IrsaError:
         assume(False)
     assert accepted(merged)
-    foreign = _trust.prune(policy, [PROVIDER])["Statement"]
-    assert _trust.prune(merged, [PROVIDER])["Statement"] == foreign
+    foreign = trust.prune(policy, [PROVIDER])["Statement"]
+    assert trust.prune(merged, [PROVIDER])["Statement"] == foreign
     assert all(each in merged["Statement"] for each in foreign)
     for account in ACCOUNTS:
         ours = {**policy, "Statement": [each for each in merged["Statement"] if each not in foreign]}
-        let_in = verdicts(ours, _trust.subject(account), AUDIENCES[0])
+        let_in = verdicts(ours, trust.subject(account), AUDIENCES[0])
         assert let_in[0] == let_in[1]
         assert account in accounts or not let_in[0], "nobody is let in who is not named"
-    assert _trust.merge(merged, [wanted]) is merged
-    read_back = json.loads(_trust.serialise(merged))
-    assert _trust.merge(read_back, [wanted]) is read_back, "what IAM gives back is not written again"
+    assert trust.merge(merged, [wanted]) is merged
+    read_back = json.loads(trust.serialise(merged))
+    assert trust.merge(read_back, [wanted]) is read_back, "what IAM gives back is not written again"
 
 
 @settings(deadline=None)  # the time an example takes says how busy the machine is
 @given(st.lists(st.sampled_from(ACCOUNTS), min_size=1), st.lists(st.sampled_from(AUDIENCES), min_size=1), _tokens)
 def test_what_the_collection_builds(accounts: list[str], audiences: list[str], token: tuple[str, str]) -> None:
-    policy = _trust.merge(None, [_trust.Trust.of(PROVIDER, audiences, accounts)])
-    trust_policy.validate(_trust.serialise(policy))
+    policy = trust.merge(None, [trust.Trust.of(PROVIDER, audiences, accounts)])
+    trust_policy.validate(trust.serialise(policy))
     subject, audience = token
-    wanted = subject in {_trust.subject(account) for account in accounts} and audience in audiences
-    assert verdicts(json.loads(_trust.serialise(policy)), subject, audience) == (wanted, wanted)
+    wanted = subject in {trust.subject(account) for account in accounts} and audience in audiences
+    assert verdicts(json.loads(trust.serialise(policy)), subject, audience) == (wanted, wanted)

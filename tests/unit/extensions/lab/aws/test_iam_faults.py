@@ -13,9 +13,9 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from botocore.loaders import JSONFileLoader
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.iam import apply_plans, read_named_roles
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_role_input import checked_items
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_roles import RolePlan, Settings, plan_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import apply_plans, read_named_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import checked_items
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import RolePlan, Settings, plan_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 from ansible_collections.onprem.irsa.plugins.modules import iam_roles
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.onprem.irsa.extensions.lab.ceph import exchange
-from ansible_collections.onprem.irsa.plugins.module_utils import _trust
-from ansible_collections.onprem.irsa.plugins.module_utils._iam_provider import provider_arn
-from ansible_collections.onprem.irsa.plugins.module_utils._issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import provider_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import policy as trust_rules
 
 from .conftest import REGION, Lab
 
@@ -51,6 +51,6 @@ def test_the_evaluation(attempt: exchange.Attempt) -> None:
     ours = provider_arn(issuer, partition="aws", account="123456789012")
     theirs = ours.replace(issuer[8:], claims["iss"].removeprefix("https://"))
     policy = exchange.trust_policy(ours, ROLES[attempt.role])
-    verdict = _trust.evaluate(policy, provider_arn=theirs, audience=audience, sub=claims["sub"])
+    verdict = trust_rules.evaluate(policy, provider_arn=theirs, audience=audience, sub=claims["sub"])
     assert verdict.allowed is attempt.trust, verdict.reason
     assert attempt.trust or not attempt.accepted

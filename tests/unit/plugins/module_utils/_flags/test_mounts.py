@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.mounts import Mount, on_host
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod_flags import parse
 
 MANIFEST = """\
 kind: Pod

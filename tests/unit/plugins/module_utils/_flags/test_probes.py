@@ -7,7 +7,7 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.probes import Probe, failing
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod import parse
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod_flags import parse
 
 MANIFEST = """\
 kind: Pod

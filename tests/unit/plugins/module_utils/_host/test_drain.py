@@ -10,9 +10,9 @@ import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import has_more_time, requests
-from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import apply
+from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import apply
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_static_pod import change, running
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_swap import change, running
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import apply
+from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import apply
 from ansible_collections.onprem.irsa.plugins.module_utils._host.way_back import WayBack, require_space
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_static_pod import (
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_swap import (
     OLD,
     backups,
     change,

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a control-plane host runs with. PRIVATE to the collection: it may change without notice.
+
+Runs on managed hosts with the standard library and the host's C(openssl) command. Of keys, public halves alone are
+returned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import typing as t
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import (
+    CERTIFICATE,
+    kid_from_public_pem,
+    pem_blocks,
+    public_blocks,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import advertised_url, api_of
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text
+from ansible_collections.onprem.irsa.plugins.module_utils._host.container import Container, File
+from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import public_half
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, find
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import PemBlock
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Run
+
+# kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
+_KUBEADM_MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
+# Where each keeps the certificates of a control plane, by its own documentation.
+_OTHER_DISTRIBUTIONS: t.Final = {
+    "K3s": "var/lib/rancher/k3s/server",
+    "RKE2": "var/lib/rancher/rke2/server",
+    "k0s": "var/lib/k0s/pki",
+    "MicroK8s": "var/snap/microk8s/current",
+    "OpenShift": "etc/kubernetes/static-pod-resources",
+}
+_PUBLIC_KEYS_FLAG = "service-account-key-file"
+# Of kube-apiserver, and of kube-controller-manager, which signs the tokens of Secrets.
+_SIGNING_KEY_FLAGS = ("service-account-signing-key-file", "service-account-private-key-file")
+
+
+@dataclass(frozen=True)
+class Host:
+    """What to look at on this host, and how to run its C(openssl)."""
+
+    component: str
+    manifest: Path
+    backup_directory: Path
+    run: Run
+    openssl: str
+    files: tuple[str, ...] = ()
+    """Files to return the digests of."""
+    proc: Path = PROC
+    root: Path = Path("/")
+    """Where directories of other distributions are looked for."""
+
+
+def observe(host: Host) -> dict[str, t.Any]:
+    """Return what C(control_plane_info) documents, but for what takes a YAML library: that is added elsewhere."""
+    files = _files(host)
+    manifests = {path: text for path, text in files.items() if host.component in text}
+    text = manifests.get(str(host.manifest))
+    process = find(host.component, host.proc)
+    flags = process.flags if process else {}
+    container = Container.of(process, text, host.component, host.proc) if process else None
+    api = _api(host.component, container) if container else None
+    by_kubeadm = _KUBEADM_MARK in files.get(str(host.manifest.with_name("kube-apiserver.yaml")), "")
+    return {
+        "component": host.component,
+        "distribution": "kubeadm" if text is not None and by_kubeadm else "unknown",
+        "manifest": str(host.manifest),
+        "manifests": manifests,
+        "manifest_exists": host.manifest.exists(),
+        "manifest_link": str(host.manifest.readlink()) if host.manifest.is_symlink() else None,
+        "other_distributions": _others(host.root),
+        "unconfirmed": text is not None and Backups(host.backup_directory, host.manifest).is_unconfirmed(text),
+        "pid": process.pid if process else None,
+        "started": process.started(host.proc) if process else None,
+        "running_flags": flags,
+        "api": {**asdict(api), "advertised_url": advertised_url(api, flags)} if api else None,
+        "ready": api.ready() if api else False,
+        "version": api.version() if api else None,
+        **_keys(host, container),
+        "loaded_kids": api.kids() if api else None,
+        "stale_key_files": _stale_key_files(container) if container else [],
+        "digests": {file: _digest(Path(file)) for file in host.files},
+        "clock": time.time(),
+    }
+
+
+def _others(root: Path) -> list[str]:
+    """Return the other distributions of Kubernetes that have left their directory on this host."""
+    return [name for name, directory in _OTHER_DISTRIBUTIONS.items() if (root / directory).is_dir()]
+
+
+def _files(host: Host) -> dict[str, str]:
+    """Return the texts of all files from which the kubelet runs static pods: the manifest and those beside it."""
+    directory = host.manifest.parent
+    if not directory.is_dir():
+        return {}
+    return {str(path): _lenient(path) for path in sorted(directory.iterdir()) if path.is_file() and path.name[0] != "."}
+
+
+def _lenient(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (InputError, FileNotFoundError):  # nor does the kubelet read it
+        return ""
+
+
+def _api(component: str, container: Container) -> Api:
+    """Return how to reach a component that runs, with the files of the host that its flags stand for."""
+    api = api_of(component, container.process.flags)
+    return replace(
+        api,
+        client_cert=str(container.file(api.client_cert).path) if api.client_cert else "",
+        client_key=str(container.file(api.client_key).path) if api.client_key else "",
+    )
+
+
+def _key_files(container: Container | None, *names: str) -> list[File]:
+    """Return the files that these flags name, each once."""
+    if container is None:
+        return []
+    values = [value for name in names for value in container.process.flags.get(name, [])]
+    return [container.file(value) for value in dict.fromkeys(values)]
+
+
+def _keys(host: Host, container: Container | None) -> dict[str, t.Any]:
+    """Return the keys by which tokens are accepted, and the id of the one that signs."""
+    files = {file.name: _public_blocks(host, file) for file in _key_files(container, _PUBLIC_KEYS_FLAG)}
+    kids = {kid: None for file, blocks in files.items() for kid in _kids(host, blocks, file)}
+    signing = [file for name in _SIGNING_KEY_FLAGS for file in _key_files(container, name)[-1:]]
+    return {
+        "public_keys": [
+            {"file": file, "pem": "".join(block.text for block in blocks)} for file, blocks in files.items()
+        ],
+        "kids": list(kids),
+        "signing_key": {"file": signing[0].name, "kid": _signing_kid(host, signing[0])} if signing else None,
+    }
+
+
+def _public_blocks(host: Host, file: File) -> list[PemBlock]:
+    """Return the keys of a file, which may hold public and private ones, as public ones in its order."""
+    text = _key_text(file)
+    for block in pem_blocks(text):
+        if block.is_private:
+            text = text.replace(block.text, public_half(host.run, host.openssl, block.text, source=file.name))
+    return public_blocks(text, source=file.name)
+
+
+def _stale_key_files(container: Container) -> list[str]:
+    """Return the key files that were changed after the process started, which reads them once.
+
+    By the time of the inode's change: C(cp -p) and the like give a file's content any time that they want.
+    """
+    files = _key_files(container, _PUBLIC_KEYS_FLAG, *_SIGNING_KEY_FLAGS)
+    ages = {file.name: time.time() - file.path.stat().st_ctime for file in files}
+    return [name for name, age in ages.items() if age < container.process.age]
+
+
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{file}: {error.strerror}; its content was to be looked at.", fix="Name a file that is on the host."
+        ) from error
+
+
+def _key_text(file: File) -> str:
+    try:
+        return file.path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise InputError(
+            f"{file.name}: {error.strerror}; the running flags name it as a key file.",
+            fix="Put it where the manifest mounts it from (spec.volumes, hostPath): the API server does not start "
+            "again without it.",
+        ) from error
+
+
+def _kids(host: Host, blocks: t.Iterable[PemBlock], file: str) -> t.Iterator[str]:
+    for block in blocks:
+        yield kid_from_public_pem(
+            _public_key(host, block, file) if block.label == CERTIFICATE else block.text, source=file
+        )
+
+
+def _public_key(host: Host, certificate: PemBlock, file: str) -> str:
+    status, public, _complaint = host.run([host.openssl, "x509", "-pubkey", "-noout"], data=certificate.text)
+    if status != 0:
+        raise InputError(f"{file}: holds a certificate that openssl does not read.", fix="Put back a whole copy of it.")
+    return public
+
+
+def _signing_kid(host: Host, file: File) -> str:
+    private = _key_text(file)
+    return kid_from_public_pem(public_half(host.run, host.openssl, private, source=file.name), source=file.name)
+
+
+__all__: t.Final = ("Host", "observe")
