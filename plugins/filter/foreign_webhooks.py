@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import foreign
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.foreign import foreign
 
 DOCUMENTATION = r"""
 name: foreign_webhooks

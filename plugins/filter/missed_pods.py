@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.missed import missed
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Settings, accounts
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import missed
 
 DOCUMENTATION = r"""
 name: missed_pods

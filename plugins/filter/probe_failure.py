@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import probe_failure
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_failure
 
 DOCUMENTATION = r"""
 name: probe_failure

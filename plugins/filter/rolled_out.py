@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import is_rolled_out
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import is_rolled_out
 
 DOCUMENTATION = r"""
 name: rolled_out

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import superseded
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import superseded
 
 DOCUMENTATION = r"""
 name: superseded_pods

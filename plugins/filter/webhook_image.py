@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import image
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.image import image
 
 DOCUMENTATION = r"""
 name: webhook_image

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import input_problems, problems
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.problems import input_problems, problems
 
 DOCUMENTATION = r"""
 name: webhook_problems

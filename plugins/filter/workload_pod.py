@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import workload_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import workload_pod
 
 DOCUMENTATION = r"""
 name: workload_pod

@@ -3,7 +3,7 @@
 """Rules that the variables of a role keep together. PRIVATE to the collection: it may change without notice.
 
 Those of one value are where the value is used: C(_documents.issuer), C(_iam.role_input), C(_api_server.rollout)
-and C(_injection.webhook).
+and C(_injection.problems).
 """
 
 from __future__ import annotations

@@ -168,6 +168,12 @@ _CHECKS: t.Final[dict[str, t.Callable[[t.Any], str]]] = {
 }
 
 
+def own_priority_class(given: Given) -> str:
+    """Return the priority class, if there is one that not every cluster has."""
+    name = str(given.get("priority_class") or "")
+    return "" if name.startswith("system-") else name
+
+
 def pod_problems(given: Given) -> t.Iterator[str]:
     """Say what is wrong with where and how the webhook's pods run, and with the labels of what monitors them.
 
@@ -196,4 +202,4 @@ def injection_problems(given: Given) -> t.Iterator[str]:
         )
 
 
-__all__: t.Final = ("injection_problems", "is_label_key", "is_label_value", "pod_problems")
+__all__: t.Final = ("injection_problems", "is_label_key", "is_label_value", "own_priority_class", "pod_problems")

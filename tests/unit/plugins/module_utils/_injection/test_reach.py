@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_failure
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import advice, is_unreached
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import probe_failure
 
 HOST = "pod-identity-webhook.pod-identity-webhook.svc"
 

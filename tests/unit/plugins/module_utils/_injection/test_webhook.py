@@ -6,15 +6,14 @@ import typing as t
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.foreign import foreign
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.image import image
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.missed import missed
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.permissions import missing_permissions
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.webhook import (
-    foreign,
-    image,
-    input_problems,
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.problems import input_problems, problems
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import (
     is_rolled_out,
-    missed,
-    missing_permissions,
-    problems,
     superseded,
     workload_pod,
 )
