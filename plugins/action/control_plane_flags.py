@@ -18,7 +18,7 @@ from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import 
 
 # What control_plane_info takes of this module's options.
 _OBSERVED = ("component", "manifests_directory", "backup_directory")
-# What static_pod takes of them.
+# What control_plane_flags_host takes of them.
 _PASSED_ON = ("component", "timeout", "stale_sandbox_seconds", "backup_directory")
 _NOTHING_HAPPENED: Result = {"put_back": False, "removed_sandboxes": [], "moved_away": []}
 
@@ -65,5 +65,7 @@ class ActionModule(ControlPlaneAction):
             **plan.api,
             **{name: arguments[name] for name in _PASSED_ON},
         }
-        result: Result = self._execute_module("onprem.irsa.static_pod", module_args=change, task_vars=task_vars)
+        result: Result = self._execute_module(
+            "onprem.irsa.control_plane_flags_host", module_args=change, task_vars=task_vars
+        )
         return result

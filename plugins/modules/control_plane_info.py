@@ -37,7 +37,7 @@ options:
     type: path
     default: /etc/kubernetes/manifests
   backup_directory:
-    description: The directory in which M(onprem.irsa.static_pod) keeps the manifests that it replaced.
+    description: The directory in which M(onprem.irsa.control_plane_flags_host) keeps the manifests that it replaced.
     type: path
     default: /var/lib/onprem-irsa/backup
   files:
@@ -177,7 +177,7 @@ settled:
   sample: true
 unconfirmed:
   description:
-    - Whether M(onprem.irsa.static_pod) put the manifest there, and was cut off before it saw it running.
+    - Whether M(onprem.irsa.control_plane_flags_host) put the manifest there, and was cut off before it saw it running.
     - Running M(onprem.irsa.control_plane_flags) without any flags ends what it began.
   returned: success
   type: bool

@@ -224,7 +224,7 @@ def _meanwhile(watch: Watch, sandboxes: Sandboxes | None, replaced: Process | No
 
 
 def reported_outcome(outcome: Outcome, watch: Watch, sandboxes: Sandboxes | None = None) -> dict[str, t.Any]:
-    """Return an outcome as the module C(static_pod) documents it; C(msg) is among it after a failure."""
+    """Return an outcome as the module C(control_plane_flags_host) documents it; C(msg) is among it after a failure."""
     result: dict[str, t.Any] = {
         "changed": outcome.changed,
         "backup": str(outcome.backup) if outcome.backup else None,

@@ -28,7 +28,7 @@ def main():
     state = json.loads(Path(os.environ["HOST"]).read_text())
     module.exit_json(changed=False, **{**state, "clock": time.time()})
 """,
-    "static_pod": """
+    "control_plane_flags_host": """
 def main():
     import json, os, time
     from pathlib import Path

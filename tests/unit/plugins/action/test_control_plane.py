@@ -98,7 +98,7 @@ def test_flags_take_two_round_trips() -> None:
     assert result == {**applied, "before": {"service-account-issuer": [OLD]}, "after": ISSUERS}
     assert host.told[0][1]["change_timeout"] >= 2 * 99
     module, arguments = host.told[1]
-    assert module == "onprem.irsa.static_pod"
+    assert module == "onprem.irsa.control_plane_flags_host"
     assert [line for line in arguments["forerunner"].splitlines() if line not in arguments["content"].splitlines()] == [
         f'    onprem.irsa/forerunner-of: "{digest(arguments["content"])}"'
     ]

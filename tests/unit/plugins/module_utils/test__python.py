@@ -29,7 +29,7 @@ def test_a_python_that_will_do(version: tuple[int, ...]) -> None:
     require_python(version, "/usr/bin/python3")
 
 
-@pytest.mark.parametrize("module", ["control_plane_info", "static_pod", "sa_keypair"])
+@pytest.mark.parametrize("module", ["control_plane_info", "control_plane_flags_host", "sa_keypair"])
 def test_a_module_for_hosts_looks_at_python_before_it_imports_what_an_old_one_cannot_read(module: str) -> None:
     """By the first import that leads to the file; those before it are of Ansible and of the standard library."""
     file = ROOT / "plugins/modules" / f"{module}.py"

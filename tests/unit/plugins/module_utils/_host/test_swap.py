@@ -28,7 +28,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import (
     reported_outcome,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
-from ansible_collections.onprem.irsa.plugins.modules import static_pod
+from ansible_collections.onprem.irsa.plugins.modules import control_plane_flags_host
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ import json, sys
 from pathlib import Path
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
-from ansible_collections.onprem.irsa.plugins.module_utils._host.static_pod import Change, apply, reported_outcome
+from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import Change, apply, reported_outcome
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
 given = json.load(sys.stdin)
 watch = Watch(given["component"], Api(given["url"]), logs=Path(given["logs"]), interval=0.05, gone=1.0)
@@ -409,7 +409,7 @@ def test_check_apply_check_apply(
 ) -> None:
     flags = ("--issuer=new", f"--health={health}")
     component = {"type": "str", "choices": [kubelet.component], "required": True}
-    monkeypatch.setitem(static_pod.ARGUMENT_SPEC, "component", component)
+    monkeypatch.setitem(control_plane_flags_host.ARGUMENT_SPEC, "component", component)
     arguments = {
         "path": str(kubelet.manifest),
         "content": kubelet.content(*flags),
@@ -423,7 +423,7 @@ def test_check_apply_check_apply(
     for check in (True, False, True, False):
         given = {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}
         with patch_module_args(given), pytest.raises(SystemExit) as ended:
-            static_pod.main()
+            control_plane_flags_host.main()
         result = json.loads(capsys.readouterr().out)
         assert (ended.value.code, result["diff"]["after"]) == (0, arguments["content"])
         seen.append((result["changed"], running(kubelet) == kubelet.flags(*flags)))

@@ -15,7 +15,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import (
     number_problems,
     require_numbers,
 )
-from ansible_collections.onprem.irsa.plugins.modules import control_plane_flags, control_plane_info, static_pod
+from ansible_collections.onprem.irsa.plugins.modules import (
+    control_plane_flags,
+    control_plane_flags_host,
+    control_plane_info,
+)
 
 ROOT = Path(__file__).parents[5]
 
@@ -59,7 +63,7 @@ def test_every_number_of_these_roles_has_a_limit_and_its_default() -> None:
 
 
 def test_every_number_of_these_modules_has_a_limit_and_its_default() -> None:
-    specs = [module.ARGUMENT_SPEC for module in (control_plane_flags, control_plane_info, static_pod)]
+    specs = [module.ARGUMENT_SPEC for module in (control_plane_flags, control_plane_info, control_plane_flags_host)]
     found = {name: option["default"] for spec in specs for name, option in spec.items() if option["type"] == "int"}
     assert found == {name: limit.default for name, limit in MODULES.items()}
 

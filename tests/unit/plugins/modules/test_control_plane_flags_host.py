@@ -10,7 +10,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
-from ansible_collections.onprem.irsa.plugins.modules import static_pod
+from ansible_collections.onprem.irsa.plugins.modules import control_plane_flags_host
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,9 @@ def manifest(tmp_path: Path) -> Path:
 def _no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Look for processes where there are none, whatever else runs on this machine."""
     (tmp_path / "proc").mkdir()
-    monkeypatch.setattr(static_pod, "Watch", functools.partial(Watch, proc=tmp_path / "proc", logs=tmp_path / "logs"))
+    monkeypatch.setattr(
+        control_plane_flags_host, "Watch", functools.partial(Watch, proc=tmp_path / "proc", logs=tmp_path / "logs")
+    )
 
 
 def run(capsys: pytest.CaptureFixture[str], manifest: Path, **arguments: object) -> tuple[int, dict[str, t.Any]]:
@@ -42,7 +44,7 @@ def run(capsys: pytest.CaptureFixture[str], manifest: Path, **arguments: object)
         **arguments,
     }
     with patch_module_args(given), pytest.raises(SystemExit) as caught:
-        static_pod.main()
+        control_plane_flags_host.main()
     return int(caught.value.code or 0), json.loads(capsys.readouterr().out)
 
 

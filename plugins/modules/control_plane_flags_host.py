@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: static_pod
+module: control_plane_flags_host
 short_description: Replace a static pod's manifest, wait for it, and put the old one back if it fails
 version_added: 1.0.0
 author:
@@ -113,7 +113,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: Put a manifest in place that was made elsewhere
-  onprem.irsa.static_pod:
+  onprem.irsa.control_plane_flags_host:
     path: /etc/kubernetes/manifests/kube-apiserver.yaml
     content: "{{ lookup('ansible.builtin.file', 'kube-apiserver.yaml') }}"
     flags:
