@@ -18,10 +18,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout im
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import shown
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import digest
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.probes import failing
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import serving
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod_flags import annotated, parse, same_pod
-from ansible_collections.onprem.irsa.plugins.module_utils._host.api import api_of
-from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import digest
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
@@ -164,7 +164,7 @@ def planned(
 
 
 def _api(pod: StaticPod) -> dict[str, str]:
-    api = asdict(api_of(pod.component, pod.flags))
+    api = asdict(serving(pod.component, pod.flags))
     return {**api, **{name: pod.on_host(api[name]) for name in ("client_cert", "client_key") if api[name]}}
 
 

@@ -10,6 +10,7 @@ controller, and for hosts that have a YAML library.
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 from contextlib import suppress
 
@@ -27,6 +28,11 @@ _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
 # What PyYAML makes objects of, by rules of its own, and fails at: the 30th of February is a text to Go.
 _OBJECTS = ("int", "float", "timestamp", "value")
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 digest (hex) by which a manifest is told from another."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def pod_of(text: str, *, source: str) -> yaml.MappingNode:
@@ -122,4 +128,14 @@ def elements(node: yaml.Node | None, key: str) -> list[yaml.Node]:
     return list(value.value) if isinstance(value, yaml.SequenceNode) else []
 
 
-__all__: t.Final = ("READS_YAML", "child", "elements", "first_document", "first_node", "pod_key", "pod_of", "scalar")
+__all__: t.Final = (
+    "READS_YAML",
+    "child",
+    "digest",
+    "elements",
+    "first_document",
+    "first_node",
+    "pod_key",
+    "pod_of",
+    "scalar",
+)

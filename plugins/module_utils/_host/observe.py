@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import time
 import typing as t
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import (
@@ -21,7 +21,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import 
     public_blocks,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._host.api import advertised_url, api_of
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import advertised_url, serving
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.container import Container, File
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import public_half
@@ -29,7 +30,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import PemBlock
-    from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
     from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Run
 
 # kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
@@ -85,7 +85,7 @@ def observe(host: Host) -> dict[str, t.Any]:
         "pid": process.pid if process else None,
         "started": process.started(host.proc) if process else None,
         "running_flags": flags,
-        "api": {**asdict(api), "advertised_url": advertised_url(api, flags)} if api else None,
+        "api": {**asdict(api), "advertised_url": advertised_url(api.url, flags)} if api else None,
         "ready": api.ready() if api else False,
         "version": api.version() if api else None,
         **_keys(host, container),
@@ -118,11 +118,12 @@ def _lenient(path: Path) -> str:
 
 def _api(component: str, container: Container) -> Api:
     """Return how to reach a component that runs, with the files of the host that its flags stand for."""
-    api = api_of(component, container.process.flags)
-    return replace(
-        api,
-        client_cert=str(container.file(api.client_cert).path) if api.client_cert else "",
-        client_key=str(container.file(api.client_key).path) if api.client_key else "",
+    there = serving(component, container.process.flags)
+    return Api(
+        there.url,
+        client_cert=str(container.file(there.client_cert).path) if there.client_cert else "",
+        client_key=str(container.file(there.client_key).path) if there.client_key else "",
+        health=there.health,
     )
 
 

@@ -8,7 +8,6 @@ left with a component that does not start.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import typing as t
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import runs_with
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import digest
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
@@ -101,11 +101,6 @@ def current(path: Path) -> str:
 def longest(timeout: float) -> float:
     """Return the seconds that a change with this timeout takes at most, with what puts the old manifest back."""
     return 2 * timeout + _BESIDE_THE_WAITS
-
-
-def digest(text: str) -> str:
-    """Return the digest by which a manifest is told from another."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def apply(change: Change, watch: Watch) -> Outcome:
@@ -318,4 +313,4 @@ def _undisturbed() -> t.Iterator[None]:
             signal.signal(number, handler)
 
 
-__all__: t.Final = ("Change", "Outcome", "apply", "current", "digest", "longest", "reported_outcome")
+__all__: t.Final = ("Change", "Outcome", "apply", "current", "longest", "reported_outcome")

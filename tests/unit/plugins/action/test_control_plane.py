@@ -10,7 +10,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
-from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import digest
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import digest
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import (
     FLAGS,
     PATH,

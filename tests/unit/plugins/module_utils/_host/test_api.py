@@ -9,55 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api, advertised_url, api_of
+from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.fake_kubelet import FakeKubelet
-
-
-@pytest.mark.parametrize(
-    ("flags", "url"),
-    [
-        ({}, "https://127.0.0.1:6443"),
-        ({"advertise-address": ["10.0.0.1"], "secure-port": ["8443"]}, "https://10.0.0.1:8443"),
-        ({"advertise-address": ["10.0.0.1"], "bind-address": ["0.0.0.0"]}, "https://10.0.0.1:6443"),  # noqa: S104 -- kubeadm writes it
-        ({"advertise-address": ["10.0.0.1"], "bind-address": ["10.0.0.2"]}, "https://10.0.0.2:6443"),
-        ({"advertise-address": ["fd00::1"], "bind-address": ["::"]}, "https://[fd00::1]:6443"),
-        ({"secure-port": ["6443", "7443"]}, "https://127.0.0.1:7443"),
-    ],
-)
-def test_where_a_server_with_these_flags_answers(flags: dict[str, list[str]], url: str) -> None:
-    assert api_of("kube-apiserver", flags) == Api(url)
-
-
-@pytest.mark.parametrize(
-    ("flags", "url"),
-    [
-        ({}, "https://127.0.0.1:6443"),
-        ({"bind-address": ["10.1.0.2"]}, "https://10.1.0.2:6443"),
-        ({"bind-address": ["10.1.0.2"], "advertise-address": ["10.0.0.1"]}, "https://10.0.0.1:6443"),
-        ({"bind-address": ["10.1.0.2"], "advertise-address": ["fd00::1"]}, "https://[fd00::1]:6443"),
-        ({"bind-address": ["10.1.0.2"], "advertise-address": ["0.0.0.0"]}, "https://10.1.0.2:6443"),  # noqa: S104 -- a flag
-        ({"advertise-address": ["10.0.0.1"], "secure-port": ["8443"]}, "https://10.0.0.1:8443"),
-    ],
-)
-def test_where_others_reach_a_server_with_these_flags(flags: dict[str, list[str]], url: str) -> None:
-    assert advertised_url(api_of("kube-apiserver", flags), flags) == url
-
-
-@pytest.mark.parametrize(
-    ("flags", "url"),
-    [
-        ({}, "https://127.0.0.1:10257"),
-        ({"bind-address": ["127.0.0.1"], "secure-port": ["1"]}, "https://127.0.0.1:1"),
-        ({"bind-address": ["10.0.0.2"]}, "https://10.0.0.2:10257"),
-    ],
-)
-def test_where_a_controller_manager_answers(flags: dict[str, list[str]], url: str) -> None:
-    assert api_of("kube-controller-manager", flags) == Api(url, health="/healthz")
 
 
 def test_a_server_is_asked(kubelet: FakeKubelet) -> None:

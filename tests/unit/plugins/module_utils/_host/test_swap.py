@@ -16,6 +16,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import digest
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import find
@@ -24,7 +25,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import (
     Change,
     Outcome,
     apply,
-    digest,
     reported_outcome,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Watch
