@@ -52,11 +52,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._input.controller import (
-    credentials_problem,
-    installed,
-    missing_libraries,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._controller import credentials_problem, installed
+from ansible_collections.onprem.irsa.plugins.module_utils._input.libraries import missing_libraries
 
 
 def main() -> t.NoReturn:

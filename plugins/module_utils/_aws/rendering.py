@@ -8,12 +8,11 @@ import json
 import shlex
 import typing as t
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 
@@ -100,27 +99,4 @@ def _captured(made: str, step: Step) -> str:
     return f"{line}\nread -r {names} <<END\n$answer\nEND\n" if several else f"{line}\n"
 
 
-def bring(directory: str, steps: Iterable[Step], *, check_mode: bool) -> bool:
-    """Write the files for these steps into a directory; return whether any was not there as it should be.
-
-    Arguments of calls that an earlier run wrote and that are none any more are removed: nobody should review them.
-    """
-    files = rendered(list(steps))
-    todo = {name: text for name, text in files.items() if not _is(Path(directory) / name, text)}
-    written = sorted((Path(directory) / "calls").glob("[0-9][0-9]-*.json"))
-    stale = [path for path in written if f"calls/{path.name}" not in files]
-    if not check_mode:
-        for path in stale:
-            path.unlink()
-        for name, text in todo.items():
-            path = Path(directory) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    return bool(todo or stale)
-
-
-def _is(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
-
-
-__all__: t.Final = ("Step", "bring", "check_state", "rendered")
+__all__: t.Final = ("Step", "check_state", "rendered")

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import functools
-import os
 import typing as t
+from os import environ
 
 try:
     from botocore.loaders import create_loader
@@ -22,7 +22,7 @@ def known_regions() -> frozenset[str]:
     That is so with an endpoint of one's own in boto3's environment, such as C(AWS_ENDPOINT_URL), and without botocore,
     which the modules that need it miss by its name.
     """
-    own_endpoint = any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
+    own_endpoint = any(name.startswith("AWS_ENDPOINT_URL") for name in environ)
     return frozenset() if own_endpoint or IMPORT_ERROR is not None else _of_botocore()
 
 

@@ -9,7 +9,8 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import rendering
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendered_files import bring
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import check_state
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.trusted import refuse_trusted
@@ -26,6 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
     from mypy_boto3_s3 import S3Client
 
+    from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import Step
     from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document
 
 Forget = t.Callable[[t.Iterable[str]], None]
@@ -142,12 +144,12 @@ def _look(module: AnsibleAWSModule, target: targets.Target) -> list[Document]:
 def render(
     module: AnsibleAWSModule,
     wanted: targets.Target,
-    steps: t.Callable[[bucket_plan.Bucket], t.Iterable[rendering.Step]],
+    steps: t.Callable[[bucket_plan.Bucket], t.Iterable[Step]],
 ) -> dict[str, t.Any]:
     """Write the calls for review that bring a new bucket to where it should be, in place of making them."""
-    rendering.check_state(module.params["state"])
+    check_state(module.params["state"])
     after = targets.after_publishing(None, wanted)
-    changed = rendering.bring(module.params["render"], steps(after), check_mode=module.check_mode)
+    changed = bring(module.params["render"], steps(after), check_mode=module.check_mode)
     result = targets.outcome(wanted, None, after)
     return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the controller has to have. PRIVATE to the collection: it may change without notice."""
+"""What the controller has. PRIVATE to the collection: it may change without notice."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ import os
 import typing as t
 from importlib import metadata
 
-from ansible.module_utils.compat.version import LooseVersion
+from ansible_collections.onprem.irsa.plugins.module_utils._input.libraries import REQUIRED
 
-# As meta/ee-requirements.txt has them; botocore comes with boto3, and is as new.
-REQUIRED: t.Final = {
-    "boto3": "1.35.69",
-    "botocore": "1.35.69",
-    "cryptography": "42",
-    "jwcrypto": "1.5.6",
-    "kubernetes": "29",
-}
 # amazon.aws takes these beside those of boto3 (its documentation fragment common.modules).
 _OTHER_KEYS: t.Final = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY")
 
@@ -32,29 +24,6 @@ def installed() -> dict[str, str]:
             return ""
 
     return {name: found for name in REQUIRED if (found := version(name))}
-
-
-def missing_libraries(found: t.Mapping[str, str], python: str) -> str:
-    """Say which libraries the controller lacks or has in a version that is too old; an empty text for none.
-
-    FOUND has versions by names, PYTHON the path of the interpreter that runs modules on the controller.
-    """
-    wrong = {name: found.get(name, "") for name, least in REQUIRED.items() if _is_older(found.get(name, ""), least)}
-    if not wrong:
-        return ""
-    told = ", ".join(
-        f"{name} {version}, and {REQUIRED[name]} is the oldest that does" if version else f"no {name}"
-        for name, version in wrong.items()
-    )
-    packages = " ".join(f"'{name}>={REQUIRED[name]}'" for name in wrong)
-    return (
-        f"The controller lacks Python libraries: {python} has {told}. Install them for that Python: {python} -m pip "
-        f"install {packages}"
-    )
-
-
-def _is_older(version: str, least: str) -> bool:
-    return not version or bool(LooseVersion(version) < LooseVersion(least))
 
 
 def credentials_problem() -> str:
@@ -78,4 +47,4 @@ def credentials_problem() -> str:
     return f"There are no AWS credentials on the controller, and what this run looks at and changes is in AWS. {fix}"
 
 
-__all__: t.Final = ("REQUIRED", "credentials_problem", "installed", "missing_libraries")
+__all__: t.Final = ("credentials_problem", "installed")
