@@ -16,7 +16,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     MANAGED_POLICIES_LIMIT,
     TRUST_POLICY_LIMIT,
-    Settings,
+    RoleSettings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import missing
 
@@ -132,7 +132,7 @@ def _filter(  # noqa: PLR0913 -- the options of a filter are its arguments
     # Without a provider and its partition, what depends on them is not looked at.
     arns = () if around else (provider_arn(issuer, partition=of_region, account=_SOME_ACCOUNT),)
     plain = t.cast("list[t.Any]", _plain(roles))
-    settings = Settings(
+    settings = RoleSettings(
         cluster, of_region, "", arns, audience, trust_policy_limit, managed_policies_limit=managed_policies_limit
     )
     items, problems = read_items(plain, settings, written=True)

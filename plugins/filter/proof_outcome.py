@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import outcome, untried
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import proof_result, untried
 
 DOCUMENTATION = r"""
 name: proof_outcome
@@ -72,7 +72,7 @@ def _filter(
 ) -> dict[str, t.Any]:
     left = untried(links, role=role, image=image, checking=checking, trust_error=trust_error)
     rows = [{"link": name, "result": f"not tried, because {reason}"} for name, reason in left.items()]
-    return {"says": outcome(links, left), "untried": rows}
+    return {"says": proof_result(links, left), "untried": rows}
 
 
 class FilterModule:

@@ -161,7 +161,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import reporte
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import caller, iam_client, reach_provider
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import (
     Provider,
-    Wanted,
+    WantedProvider,
     check_wanted,
     provider_arn,
     shown,
@@ -191,7 +191,7 @@ def main() -> t.NoReturn:
         supports_check_mode=True,
     )
     with reported(module):
-        wanted = check_wanted(Wanted(**{name: module.params[name] for name in OPTIONS}))
+        wanted = check_wanted(WantedProvider(**{name: module.params[name] for name in OPTIONS}))
         partition, account = caller(module)
         arn = provider_arn(wanted.url, partition=partition, account=account)
         present = module.params["state"] == "present"

@@ -367,11 +367,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     TRUST_POLICY_LIMIT,
     Item,
     Role,
-    Settings,
+    RoleSettings,
     dropped,
     former_providers,
-    outcome,
     plan_roles,
+    roles_result,
     unlisted,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
@@ -392,8 +392,8 @@ Observed = dict[str, Role]
 
 
 def observe(
-    module: AnsibleAWSModule, client: IAMClient, items: list[Item], settings: Settings, progress: Progress
-) -> tuple[Observed, list[Item], Settings]:
+    module: AnsibleAWSModule, client: IAMClient, items: list[Item], settings: RoleSettings, progress: Progress
+) -> tuple[Observed, list[Item], RoleSettings]:
     names = [item["name"] for item in items]
     if module.params["purge_roles"]:
         observed = read_owned_roles(client, names, settings.cluster)
@@ -424,7 +424,7 @@ def main() -> t.NoReturn:
         observed, items, settings = observe(module, client, items, settings, progress)
         plans = plan_roles(items, observed, settings)
         done = plans if module.check_mode else apply_plans(client, plans, settings, progress)
-        result = outcome(done, settings)
+        result = roles_result(done, settings)
     if any(item["state"] == "absent" for item in items):
         result["former_provider_arns"] = former_providers(observed.values(), settings)
     if items and not module.params["purge_roles"]:

@@ -219,9 +219,9 @@ def publish(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any
 
 
 def render(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any]:
-    def steps(bucket: bucket_plan.Bucket) -> list[rendering.Step]:
+    def steps(bucket: bucket_plan.Bucket) -> list[rendering.ScriptStep]:
         calls = bucket_plan.calls(wanted.bucket, wanted.region, None, bucket)
-        return [rendering.Step("s3api", wanted.region, call) for call in calls]
+        return [rendering.ScriptStep("s3api", wanted.region, call) for call in calls]
 
     return publish_s3.render(module, wanted, steps)
 

@@ -28,7 +28,7 @@ def owner(tags: t.Mapping[str, str]) -> str | None:
     return tags.get(CLUSTER_TAG)
 
 
-def foreign(what: str, tags: t.Mapping[str, str], *, fix: str) -> IrsaError:
+def not_ours(what: str, tags: t.Mapping[str, str], *, fix: str) -> IrsaError:
     """Return the error for a thing that was there and is not the cluster's."""
     name = owner(tags)
     whose = f"belongs to the cluster {name}" if name else "was not made for this cluster"
@@ -137,7 +137,7 @@ def cluster_problems(cluster: str) -> list[str]:
 __all__: t.Final = (
     "CLUSTER_TAG",
     "cluster_problems",
-    "foreign",
+    "not_ours",
     "owner",
     "tag_changes",
     "tag_number_problems",

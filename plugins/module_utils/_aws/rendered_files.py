@@ -12,10 +12,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import Step
+    from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import ScriptStep
 
 
-def bring(directory: str, steps: Iterable[Step], *, check_mode: bool) -> bool:
+def bring(directory: str, steps: Iterable[ScriptStep], *, check_mode: bool) -> bool:
     """Write the files for these steps into a directory; return whether any was not there as it should be.
 
     Arguments of calls that an earlier run wrote and that are none any more are removed: nobody should review them.

@@ -31,7 +31,7 @@ cd "$(dirname "$0")"
 
 
 @dataclass(frozen=True)
-class Step:
+class ScriptStep:
     """One call of the script."""
 
     service: str
@@ -53,7 +53,7 @@ def check_state(state: str) -> None:
         )
 
 
-def rendered(steps: Sequence[Step]) -> dict[str, str]:
+def rendered(steps: Sequence[ScriptStep]) -> dict[str, str]:
     """Return the files for calls to AWS, by their paths: documents, arguments and a script.
 
     Source of the form: AWS CLI user guide, C(--cli-input-json); contents are files of their own there.
@@ -83,7 +83,7 @@ def _given(name: str, variables: Sequence[str]) -> str:
     return f'"$(sed {filled} {name})"'
 
 
-def _captured(made: str, step: Step) -> str:
+def _captured(made: str, step: ScriptStep) -> str:
     """Return the lines that make a call and keep what should be captured.
 
     The AWS CLI prints C(None) for what an answer does not have; a read shows some things only after a while.
@@ -99,4 +99,4 @@ def _captured(made: str, step: Step) -> str:
     return f"{line}\nread -r {names} <<END\n$answer\nEND\n" if several else f"{line}\n"
 
 
-__all__: t.Final = ("Step", "check_state", "rendered")
+__all__: t.Final = ("ScriptStep", "check_state", "rendered")

@@ -22,7 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import (
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     Role,
     RolePlan,
-    Settings,
+    RoleSettings,
     other_providers,
     plan_role,
 )
@@ -34,7 +34,7 @@ if t.TYPE_CHECKING:
     from mypy_boto3_iam.type_defs import TagTypeDef
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
-    from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import Wanted
+    from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import WantedProvider
     from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 
 # botocore's retries instead of a decorator around each call: they reach the pages of a listing and hanging
@@ -77,8 +77,8 @@ def read_provider(client: IAMClient, arn: str) -> Provider | None:
     )
 
 
-def read_owners(client: IAMClient, roles: t.Iterable[Role], settings: Settings) -> dict[str, str | None]:
-    """Return the C(owners) of Settings: by the tags of each provider that the cluster's roles trust beside its own."""
+def read_owners(client: IAMClient, roles: t.Iterable[Role], settings: RoleSettings) -> dict[str, str | None]:
+    """Return the C(owners) of RoleSettings, by the tags of each other provider that the cluster's roles trust."""
     found = {arn: read_provider(client, arn) for arn in other_providers(roles, settings)}
     return {arn: owner(provider.tags) if provider else "" for arn, provider in found.items()}
 
@@ -91,7 +91,9 @@ def read_providers(client: IAMClient) -> list[Provider]:
     return [provider for provider in (read_provider(client, arn) for arn in arns) if provider]
 
 
-def reach_provider(client: IAMClient, wanted: Wanted, arn: str, *, present: bool, check_mode: bool) -> ProviderPlan:
+def reach_provider(
+    client: IAMClient, wanted: WantedProvider, arn: str, *, present: bool, check_mode: bool
+) -> ProviderPlan:
     """Bring the provider to where it should be; return the plan that was carried out, or in check mode would be."""
     observed = read_provider(client, arn)
     if present:
@@ -242,14 +244,14 @@ def _read_trusting_roles(client: IAMClient, arn: str) -> list[Role]:
 
 
 def apply_plans(
-    client: IAMClient, plans: t.Sequence[RolePlan], settings: Settings, progress: Progress
+    client: IAMClient, plans: t.Sequence[RolePlan], settings: RoleSettings, progress: Progress
 ) -> list[RolePlan]:
     """Carry out the plans, several at a time; return each as it was done: its calls, and what went wrong."""
     patience = Patience()
     return _side_by_side(lambda plan: apply_plan(client, plan, settings, patience), plans, progress, "roles done")
 
 
-def apply_plan(client: IAMClient, plan: RolePlan, settings: Settings, patience: Patience) -> RolePlan:
+def apply_plan(client: IAMClient, plan: RolePlan, settings: RoleSettings, patience: Patience) -> RolePlan:
     """Carry out one plan up to its first lasting failure."""
     made: list[Call] = []
     pauses = patience.pauses()

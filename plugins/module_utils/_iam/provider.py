@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
     cluster_problems,
-    foreign,
+    not_ours,
     owner,
     tag_changes,
     tag_problems,
@@ -45,7 +45,7 @@ class Provider:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedProvider:
     """What the user asks for."""
 
     url: str
@@ -89,7 +89,7 @@ def provider_arn(url: str, *, partition: str, account: str) -> str:
     return f"arn:{partition}:iam::{account}:oidc-provider/{issuer_host_path(url)}"
 
 
-def check_wanted(wanted: Wanted) -> Wanted:
+def check_wanted(wanted: WantedProvider) -> WantedProvider:
     """Return what the user asks for, or raise InputError with everything that is wrong with it."""
     check_issuer_url(wanted.url)
     problems = [*cluster_problems(wanted.cluster), *tag_problems(wanted.tags)]
@@ -122,7 +122,7 @@ def _thumbprint_problems(thumbprints: t.Sequence[str]) -> list[str]:
     return problems
 
 
-def plan_present(wanted: Wanted, arn: str, observed: Provider | None) -> ProviderPlan:
+def plan_present(wanted: WantedProvider, arn: str, observed: Provider | None) -> ProviderPlan:
     """Plan the provider. Audiences that others added stay unless they should be purged: a workload may use them."""
     _refuse_foreign(wanted, observed)
     current = observed or Provider(arn=arn, audiences=())
@@ -137,14 +137,14 @@ def plan_present(wanted: Wanted, arn: str, observed: Provider | None) -> Provide
     return ProviderPlan(observed, after, tuple(calls))
 
 
-def plan_absent(wanted: Wanted, observed: Provider | None, trusting: t.Iterable[Role]) -> ProviderPlan:
+def plan_absent(wanted: WantedProvider, observed: Provider | None, trusting: t.Iterable[Role]) -> ProviderPlan:
     """Plan the end of the provider, or raise IrsaError when roles of others, among those that trust it, need it."""
     if observed is None:
         return ProviderPlan(None, None, ())
     _refuse_foreign(wanted, observed)
-    foreign = sorted(role.arn for role in trusting if owner(role.tags) != wanted.cluster)
-    if foreign:
-        names = ", ".join(foreign)
+    others = sorted(role.arn for role in trusting if owner(role.tags) != wanted.cluster)
+    if others:
+        names = ", ".join(others)
         raise IrsaError(
             f"The identity provider {observed.arn} is trusted by roles that are not of this cluster: {names}.",
             fix="Remove it from their trust policies, or delete them, and run again.",
@@ -154,10 +154,10 @@ def plan_absent(wanted: Wanted, observed: Provider | None, trusting: t.Iterable[
     )
 
 
-def _refuse_foreign(wanted: Wanted, observed: Provider | None) -> None:
+def _refuse_foreign(wanted: WantedProvider, observed: Provider | None) -> None:
     if observed is None or wanted.adopt or owner(observed.tags) == wanted.cluster:
         return
-    raise foreign(
+    raise not_ours(
         f"The identity provider {observed.arn}",
         observed.tags,
         fix="Give this cluster an issuer of its own, or set adopt: true to take the provider over.",
@@ -194,7 +194,7 @@ def _changes(before: Provider, after: Provider) -> t.Iterator[Call]:
 __all__: t.Final = (
     "Provider",
     "ProviderPlan",
-    "Wanted",
+    "WantedProvider",
     "check_wanted",
     "plan_absent",
     "plan_present",

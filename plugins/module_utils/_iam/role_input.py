@@ -22,7 +22,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
     tag_problems,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, nearest
-from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import INLINE_LIMIT, Item, Settings, inline_size
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
+    INLINE_LIMIT,
+    Item,
+    RoleSettings,
+    inline_size,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import argument_problems, as_yaml
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     has_wildcard,
@@ -86,11 +91,11 @@ _SESSION = range(3600, 43201)
 _LIMITS = range(1, 4097)
 
 
-def read_settings(provider_arns: t.Sequence[str], options: t.Mapping[str, t.Any]) -> tuple[Settings, list[str]]:
+def read_settings(provider_arns: t.Sequence[str], options: t.Mapping[str, t.Any]) -> tuple[RoleSettings, list[str]]:
     """Return the settings of a call, and a line when no role of one account can trust all of the providers.
 
-    OPTIONS are the other fields of Settings. Where the providers are wrong, the account and partition of the first good
-    one count, so that the roles can be checked all the same.
+    OPTIONS are the other fields of RoleSettings. Where the providers are wrong, the account and partition of the first
+    good one count, so that the roles can be checked all the same.
     """
     found = [_PROVIDER_ARN.fullmatch(arn) for arn in provider_arns]
     homes = [(match["partition"], match["account"]) for match in found if match]
@@ -114,21 +119,23 @@ def read_settings(provider_arns: t.Sequence[str], options: t.Mapping[str, t.Any]
         if _PROVIDER_ARN.fullmatch(arn) is None
     ]
     partition, account = homes[0] if homes else ("", "")
-    return Settings(partition=partition, account=account, provider_arns=tuple(provider_arns), **options), problems
+    return RoleSettings(
+        partition=partition, account_id=account, provider_arns=tuple(provider_arns), **options
+    ), problems
 
 
-def refuse_other_account(settings: Settings, partition: str, account: str) -> None:
+def refuse_other_account(settings: RoleSettings, partition: str, account: str) -> None:
     """Raise InputError when the credentials are of another account than the providers: the roles would be of no use."""
-    if (partition, account) != (settings.partition, settings.account):
+    if (partition, account) != (settings.partition, settings.account_id):
         raise InputError(
             f"The AWS credentials are of the account {account} ({partition}), and the identity providers of "
-            f"{settings.account} ({settings.partition}): IAM roles trust providers of their own account.",
+            f"{settings.account_id} ({settings.partition}): IAM roles trust providers of their own account.",
             fix="Use credentials of the providers' account.",
         )
 
 
 def checked_items(
-    raw: t.Sequence[t.Mapping[str, t.Any]], settings: Settings, problems: t.Sequence[str] = ()
+    raw: t.Sequence[t.Mapping[str, t.Any]], settings: RoleSettings, problems: t.Sequence[str] = ()
 ) -> list[Item]:
     """Return the roles asked for, complete and typed, or raise InputError with everything that is wrong.
 
@@ -140,7 +147,9 @@ def checked_items(
     return items
 
 
-def read_items(raw: t.Sequence[object], settings: Settings, *, written: bool = False) -> tuple[list[Item], list[str]]:
+def read_items(
+    raw: t.Sequence[object], settings: RoleSettings, *, written: bool = False
+) -> tuple[list[Item], list[str]]:
     """Return the roles asked for, complete and typed, and a line for everything that is wrong with them.
 
     WRITTEN roles are as YAML has them (see written_problems).
@@ -194,13 +203,13 @@ def annotation_problems(items: t.Iterable[Item]) -> list[str]:
     """Say which service accounts are named by several roles: their annotation can name one."""
     roles: dict[str, list[str]] = {}
     for item in items:
-        for account in item["service_accounts"] if item["state"] == "present" else ():
-            if not has_wildcard(account):
-                roles.setdefault(account, []).append(str(item["name"]))
-    twice = {account: " and ".join(names) for account, names in sorted(roles.items()) if len(names) > 1}
+        for service_account in item["service_accounts"] if item["state"] == "present" else ():
+            if not has_wildcard(service_account):
+                roles.setdefault(service_account, []).append(str(item["name"]))
+    twice = {service_account: " and ".join(names) for service_account, names in sorted(roles.items()) if len(names) > 1}
     if not twice:
         return []
-    whose = "; ".join(f"{account} is of {names}" for account, names in twice.items())
+    whose = "; ".join(f"{service_account} is of {names}" for service_account, names in twice.items())
     return [
         "Given more than once: service accounts of several roles (an annotation names one): "
         f"{', '.join(twice)}. Keep one of each. {whose}."
@@ -341,7 +350,7 @@ def _rule(value: object, pattern: re.Pattern[str], says: str) -> list[str]:
     return [f"{value!r} must be {says}.{unquoted_hint(str(value))}"]
 
 
-def _own_problems(item: Item, settings: Settings) -> list[str]:
+def _own_problems(item: Item, settings: RoleSettings) -> list[str]:
     """Say what is wrong with everything but the trust."""
     problems = [
         *_rule(item["name"], _ROLE_NAME, "1 to 64 letters, digits and _+=,.@- (IAM role name). Rename it"),
@@ -372,14 +381,14 @@ def _own_problems(item: Item, settings: Settings) -> list[str]:
     return problems
 
 
-def _policy_arn_problems(arn: str, settings: Settings) -> list[str]:
+def _policy_arn_problems(arn: str, settings: RoleSettings) -> list[str]:
     match = _POLICY_ARN.fullmatch(arn)
     if match is None:
         return [f"{arn!r} must be the ARN of a managed policy, as arn:aws:iam::aws:policy/ReadOnlyAccess. Correct it."]
     if settings.partition and match["partition"] != settings.partition:
         return [f"{arn!r} is of the partition {match['partition']}, and the role of {settings.partition}. Correct it."]
-    if settings.account and match["account"] not in {"aws", settings.account}:
-        return [f"{arn!r} is of another account than {settings.account}: IAM attaches no such policy. Correct it."]
+    if settings.account_id and match["account"] not in {"aws", settings.account_id}:
+        return [f"{arn!r} is of another account than {settings.account_id}: IAM attaches no such policy. Correct it."]
     return []
 
 
@@ -517,7 +526,7 @@ def _audience_problems(audiences: t.Sequence[str]) -> list[str]:
     ]
 
 
-def _trust_problems(item: Item, settings: Settings) -> list[str]:
+def _trust_problems(item: Item, settings: RoleSettings) -> list[str]:
     """Say what is wrong with the service accounts and the audiences, alone and as a trust policy."""
     accounts = item["service_accounts"]
     found = [service_account_problem(name, allow_wildcards=item["allow_wildcards"]) for name in accounts]

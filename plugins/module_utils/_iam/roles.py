@@ -15,7 +15,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.policy import compare_p
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import (
     CLUSTER_TAG,
-    foreign,
+    not_ours,
     owner,
     tag_changes,
     wanted_tags,
@@ -47,13 +47,13 @@ Action = t.Literal["create", "update", "delete", "release", "leave", "none", "re
 
 
 @dataclass(frozen=True)
-class Settings:
+class RoleSettings:
     """What holds for all roles of a call."""
 
     cluster: str
     partition: str
-    account: str
-    """Of the roles; empty where it is not known yet."""
+    account_id: str
+    """The AWS account of the roles; empty where it is not known yet."""
     provider_arns: tuple[str, ...]
     audience: str
     trust_policy_limit: int = TRUST_POLICY_LIMIT
@@ -139,7 +139,7 @@ class RolePlan:
             **({"prepared": "".join(f"{header}: {line}\n" for line in self.removed)} if self.removed else {}),
         }
 
-    def result(self, settings: Settings) -> dict[str, t.Any]:
+    def result(self, settings: RoleSettings) -> dict[str, t.Any]:
         """Return the entry of the module's result."""
         result = {
             "name": self.item["name"],
@@ -154,7 +154,7 @@ class RolePlan:
         return {**result, **{key: value for key, value in lines.items() if value}}
 
 
-def outcome(plans: t.Sequence[RolePlan], settings: Settings) -> dict[str, t.Any]:
+def roles_result(plans: t.Sequence[RolePlan], settings: RoleSettings) -> dict[str, t.Any]:
     """Return the module's result; with a C(msg) when a role failed."""
     result = {
         "changed": any(plan.changed for plan in plans),
@@ -165,12 +165,12 @@ def outcome(plans: t.Sequence[RolePlan], settings: Settings) -> dict[str, t.Any]
     return {**result, "msg": "\n".join([f"{len(failed)} of {len(plans)} roles failed:", *failed])} if failed else result
 
 
-def plan_roles(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: Settings) -> list[RolePlan]:
+def plan_roles(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: RoleSettings) -> list[RolePlan]:
     """Plan each role by itself; OBSERVED is by the role's name in lower case, as IAM tells names apart."""
     return [plan_role(item, observed.get(item["name"].lower()), settings) for item in items]
 
 
-def unlisted(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: Settings) -> list[Item]:
+def unlisted(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: RoleSettings) -> list[Item]:
     """Return, as items to remove, the roles of the cluster that are not among the items."""
     listed = {item["name"].lower() for item in items}
     names = [role.name for key, role in sorted(observed.items()) if key not in listed and _is_ours(role, settings)]
@@ -179,20 +179,20 @@ def unlisted(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: 
     ]
 
 
-def dropped(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: Settings) -> list[str]:
+def dropped(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: RoleSettings) -> list[str]:
     """Return the names of the roles that were taken off the list: the cluster's own, which trust its issuer still."""
     names = [item["name"] for item in unlisted(items, observed, settings)]
     return [name for name in names if _trusted_of(observed[name.lower()], settings.own_provider_arns)]
 
 
-def other_providers(observed: t.Iterable[Role], settings: Settings) -> list[str]:
+def other_providers(observed: t.Iterable[Role], settings: RoleSettings) -> list[str]:
     """Return the ARNs of the providers in the account beside SETTINGS' own that the cluster's roles trust, in order."""
-    home = f"arn:{settings.partition}:iam::{settings.account}:oidc-provider/"
+    home = f"arn:{settings.partition}:iam::{settings.account_id}:oidc-provider/"
     found = {arn for role in observed if _is_ours(role, settings) for arn in trusted_providers(role.trust_policy)}
     return sorted(arn for arn in found - set(settings.own_provider_arns) if arn.startswith(home))
 
 
-def former_providers(observed: t.Iterable[Role], settings: Settings) -> list[str]:
+def former_providers(observed: t.Iterable[Role], settings: RoleSettings) -> list[str]:
     """Return the ARNs of the providers that former issuers of the cluster have left behind, in order.
 
     A provider is one if it carries the cluster's tag and every role that trusts it is the cluster's and trusts one of
@@ -215,11 +215,11 @@ def _trusted_of(role: Role, provider_arns: t.Iterable[str]) -> list[str]:
     return [arn for arn in provider_arns if trusts(role.trust_policy or {}, arn)]
 
 
-def _is_ours(role: Role, settings: Settings) -> bool:
+def _is_ours(role: Role, settings: RoleSettings) -> bool:
     return owner(role.tags) == settings.cluster
 
 
-def plan_role(item: Item, observed: Role | None, settings: Settings) -> RolePlan:
+def plan_role(item: Item, observed: Role | None, settings: RoleSettings) -> RolePlan:
     """Plan one role. A refusal is a plan without calls."""
     arn = observed.arn if observed else _arn(item, settings)
     try:
@@ -241,32 +241,32 @@ def plan_role(item: Item, observed: Role | None, settings: Settings) -> RolePlan
     return RolePlan(item, action, arn, observed, after, calls, removed=tuple(removed), warnings=tuple(warnings))
 
 
-def _without_retired(policy: Policy | None, settings: Settings) -> Policy | None:
+def _without_retired(policy: Policy | None, settings: RoleSettings) -> Policy | None:
     """Return the policy without the statements for former issuers; the policy itself when it has none."""
     if policy is None or not any(trusts(policy, arn) for arn in settings.retired_provider_arns):
         return policy
     return prune(policy, settings.retired_provider_arns)
 
 
-def _arn(item: Item, settings: Settings) -> str:
-    return f"arn:{settings.partition}:iam::{settings.account}:role{item.get('path') or '/'}{item['name']}"
+def _arn(item: Item, settings: RoleSettings) -> str:
+    return f"arn:{settings.partition}:iam::{settings.account_id}:role{item.get('path') or '/'}{item['name']}"
 
 
 def _shown(role: Role) -> dict[str, t.Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(role).items()}
 
 
-def _refuse_foreign(item: Item, observed: Role | None, settings: Settings) -> None:
+def _refuse_foreign(item: Item, observed: Role | None, settings: RoleSettings) -> None:
     if observed is None or item["adopt"] or _is_ours(observed, settings):
         return
-    raise foreign(
+    raise not_ours(
         f"The role {observed.arn}",
         observed.tags,
         fix="Choose another name, or set adopt: true for this role to take it over.",
     )
 
 
-def _plan_absent(item: Item, arn: str, observed: Role | None, settings: Settings) -> RolePlan:
+def _plan_absent(item: Item, arn: str, observed: Role | None, settings: RoleSettings) -> RolePlan:
     """Plan the end of a role: it stays, without what is ours, where others rely on it."""
     policy = {} if observed is None else observed.trust_policy or {}
     trusted = [] if observed is None else _trusted_of(observed, settings.own_provider_arns)
@@ -284,7 +284,7 @@ def _plan_absent(item: Item, arn: str, observed: Role | None, settings: Settings
     return RolePlan(item, "release", arn, observed, after, tuple(_changes(observed, after, settings)))
 
 
-def _kin(item: Item, role: Role, settings: Settings) -> list[str]:
+def _kin(item: Item, role: Role, settings: RoleSettings) -> list[str]:
     """Return the other providers whose statements in a role are the cluster's to remove, and those that are gone.
 
     By its tag a provider is of a former issuer, or of another cluster of the same name. It is the former where the role
@@ -294,7 +294,7 @@ def _kin(item: Item, role: Role, settings: Settings) -> list[str]:
     return [arn for arn, name in settings.owners.items() if known and name in {settings.cluster, ""}]
 
 
-def _left(role: Role, settings: Settings) -> str:
+def _left(role: Role, settings: RoleSettings) -> str:
     providers = [arn for arn in trusted_providers(role.trust_policy) if arn not in settings.own_provider_arns]
     whom = ", ".join(providers) or "others"
     return (
@@ -320,7 +320,7 @@ def _refuse_in_use(role: Role) -> None:
         )
 
 
-def _wanted(item: Item, current: Role, settings: Settings) -> Role:
+def _wanted(item: Item, current: Role, settings: RoleSettings) -> Role:
     """Return the role with what the item says; what it does not say stays as it is."""
     if item.get("path") not in (None, current.path):
         raise IrsaError(
@@ -349,7 +349,7 @@ def _by_meaning(current: t.Mapping[str, Policy], wanted: t.Mapping[str, Policy])
     }
 
 
-def _creation(role: Role, settings: Settings) -> t.Iterator[Call]:
+def _creation(role: Role, settings: RoleSettings) -> t.Iterator[Call]:
     arguments = {
         "RoleName": role.name,
         "Path": role.path,
@@ -364,7 +364,7 @@ def _creation(role: Role, settings: Settings) -> t.Iterator[Call]:
     yield from _changes(replace(role, managed_policies=(), inline_policies={}), role, settings)
 
 
-def _changes(before: Role, after: Role, settings: Settings) -> t.Iterator[Call]:
+def _changes(before: Role, after: Role, settings: RoleSettings) -> t.Iterator[Call]:
     """Yield the calls that make BEFORE into AFTER: what is ours is marked first, what is granted is removed last.
 
     Policies are removed first where the quotas leave no room for the new ones beside them.
@@ -435,7 +435,7 @@ def _inline_changes(before: Role, after: Role) -> tuple[list[Call], list[Call]]:
     return (puts, deletions) if fits or not puts else ([*deletions, *puts], [])
 
 
-def _deletion(role: Role, settings: Settings) -> t.Iterator[Call]:
+def _deletion(role: Role, settings: RoleSettings) -> t.Iterator[Call]:
     bare = replace(role, managed_policies=(), inline_policies={})
     yield from [*_managed_changes(role, bare, settings.managed_policies_limit)[1], *_inline_changes(role, bare)[1]]
     yield Call("delete_role", {"RoleName": role.name})
@@ -448,13 +448,13 @@ __all__: t.Final = (
     "Item",
     "Role",
     "RolePlan",
-    "Settings",
+    "RoleSettings",
     "dropped",
     "former_providers",
     "inline_size",
     "other_providers",
-    "outcome",
     "plan_role",
     "plan_roles",
+    "roles_result",
     "unlisted",
 )

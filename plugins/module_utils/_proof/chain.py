@@ -14,7 +14,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import (
     Document,
     LinkError,
-    Wanted,
+    WantedToken,
     check_assumed,
     check_cluster_keys,
     check_discovery,
@@ -72,7 +72,7 @@ def tried(link: str, checked: str, prove: t.Callable[[], str]) -> Row:
     return proved | {"seconds": round(time.monotonic() - start, 2)}
 
 
-def api_servers(tokens: t.Iterable[Seen], wanted: Wanted) -> t.Iterator[Row]:
+def api_servers(tokens: t.Iterable[Seen], wanted: WantedToken) -> t.Iterator[Row]:
     """Prove that every API server signs tokens as wanted."""
 
     def prove(seen: Seen) -> str:
@@ -214,7 +214,7 @@ def prove(params: t.Mapping[str, t.Any]) -> list[Row]:
 
 def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
     issuer, role_arn, audience = params["issuer"] or "", params["role_arn"], params["audience"]
-    wanted = Wanted(issuer, audience, params["service_account"] or "", tuple(params["kids"]))
+    wanted = WantedToken(issuer, audience, params["service_account"] or "", tuple(params["kids"]))
     yield from api_servers(params["tokens"], wanted)
     if issuer:
         yield from documents(issuer, params["kids"], params["tokens"], params["ca_path"], params["public_keys"])
@@ -223,8 +223,8 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
         wrong = {name: params[name] for name in _WRONG_TOKENS}
         yield from exchange(sts(params["region"]), role_arn, token, **wrong)
     if role_arn and issuer and params["trust"] and not params["trust"]["error"]:
-        accounts = tuple(params["trust"]["service_accounts"])
-        yield trust(params["trust"], Asked(provider_arn(role_arn, issuer), audience, wanted.service_account, accounts))
+        trusted = tuple(params["trust"]["service_accounts"])
+        yield trust(params["trust"], Asked(provider_arn(role_arn, issuer), audience, wanted.service_account, trusted))
     if params["admitted_pod"]:
         yield from injection(params["admitted_pod"], role_arn, audience)
     if params["finished_pod"]:
@@ -260,7 +260,7 @@ def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool, tr
     return {name: reason for name, reason in left.items() if name not in names}
 
 
-def outcome(links: t.Sequence[Row], left: t.Mapping[str, str]) -> str:
+def proof_result(links: t.Sequence[Row], left: t.Mapping[str, str]) -> str:
     """Say in one line how many links hold, and which were not tried (LEFT, as C(untried) returns it)."""
     by_reason: dict[str, dict[str, None]] = {}
     for name, reason in left.items():
@@ -274,4 +274,4 @@ def _must_be_had(seen: Seen, problem: str, fix: str) -> None:
         raise LinkError(f"{problem}: {seen['error']}.", fix=fix)
 
 
-__all__: t.Final = ("Row", "outcome", "prove", "untried")
+__all__: t.Final = ("Row", "proof_result", "prove", "untried")

@@ -83,7 +83,7 @@ class Answer(t.NamedTuple):
     message: str = ""
 
 
-class Wanted(t.NamedTuple):
+class WantedToken(t.NamedTuple):
     """What should be proved of tokens; an empty text is not compared."""
 
     issuer: str
@@ -114,7 +114,7 @@ def audiences(claims: Json) -> list[str]:
     return [str(each) for each in (found if isinstance(found, list) else [] if found is None else [found])]
 
 
-def check_token(token: str, wanted: Wanted) -> str:
+def check_token(token: str, wanted: WantedToken) -> str:
     """Compare issuer, audience, subject and key id of a token with what is wanted."""
     header, claims = decode(token)
     if header.get("alg") not in ALGORITHMS:
@@ -449,8 +449,8 @@ def untrusted_service_account(trusted: t.Iterable[str], namespaces: t.Iterable[s
     Entries are namespace/name; C(*) and C(?) match as in IAM's StringLike, across the slash, too.
     """
     patterns = list(trusted)
-    accounts = (f"{namespace}/default" for namespace in namespaces)
-    return next((name for name in accounts if not any(fnmatchcase(name, pattern) for pattern in patterns)), "")
+    service_accounts = (f"{namespace}/default" for namespace in namespaces)
+    return next((name for name in service_accounts if not any(fnmatchcase(name, pattern) for pattern in patterns)), "")
 
 
 def not_there_yet(answer: Answer) -> bool:
@@ -494,7 +494,7 @@ __all__: t.Final = (
     "Json",
     "LinkError",
     "Token",
-    "Wanted",
+    "WantedToken",
     "audiences",
     "check_assumed",
     "check_cluster_keys",

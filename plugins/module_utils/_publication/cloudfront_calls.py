@@ -17,7 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfron
     NEW,
     Config,
     Distribution,
-    Wanted,
+    WantedDistribution,
     access_control_creation,
     alias_changes,
     check_access_control,
@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
 _LISTING_PAUSES: t.Final = (1, 2, 3, 4)
 
 
-class Change(t.NamedTuple):
+class DistributionChange(t.NamedTuple):
     """The distribution after a run, whether that took a write, and what a person is shown of it."""
 
     distribution: Distribution
@@ -48,7 +48,7 @@ class Change(t.NamedTuple):
     diff: list[Diff]
 
 
-def observe(module: AnsibleAWSModule, wanted: Wanted) -> tuple[CloudFrontClient, Distribution | None]:
+def observe(module: AnsibleAWSModule, wanted: WantedDistribution) -> tuple[CloudFrontClient, Distribution | None]:
     """Return a client, and the distribution of the bucket; raise InputError when it is another cluster's.
 
     Where its origin access control is there and the distribution is not, that may be because a listing does not have
@@ -62,7 +62,7 @@ def observe(module: AnsibleAWSModule, wanted: Wanted) -> tuple[CloudFrontClient,
     return client, there
 
 
-def _find_later(client: CloudFrontClient, wanted: Wanted) -> Distribution | None:
+def _find_later(client: CloudFrontClient, wanted: WantedDistribution) -> Distribution | None:
     for pause in _LISTING_PAUSES:
         time.sleep(pause)
         there = find(client, wanted.bucket, wanted.region)
@@ -99,7 +99,9 @@ def find(client: CloudFrontClient, bucket: str, region: str) -> Distribution | N
     )
 
 
-def reach(client: CloudFrontClient, found: Distribution | None, wanted: Wanted, *, check_mode: bool) -> Change:
+def reach(
+    client: CloudFrontClient, found: Distribution | None, wanted: WantedDistribution, *, check_mode: bool
+) -> DistributionChange:
     """Bring the distribution to where it should be, with its origin access control; check mode writes nothing."""
     control = access_control(client, wanted.bucket)
     if control is not None:
@@ -109,9 +111,9 @@ def reach(client: CloudFrontClient, found: Distribution | None, wanted: Wanted, 
         identifier = _make_access_control(client, wanted.bucket)
     call, diff = plan(found, wanted, identifier)
     if call is None or check_mode:
-        return Change(found or Distribution(), call is not None, diff)
+        return DistributionChange(found or Distribution(), call is not None, diff)
     made = _updated(client, call, found) if found else _created(client, call, wanted)
-    return Change(made, changed=True, diff=diff)
+    return DistributionChange(made, changed=True, diff=diff)
 
 
 def _answer(client: CloudFrontClient, call: Call) -> t.Any:  # noqa: ANN401 -- boto3's own
@@ -125,7 +127,7 @@ def _updated(client: CloudFrontClient, call: Call, found: Distribution) -> Distr
     return replace(found, etag=answer["ETag"], config=answer["Distribution"]["DistributionConfig"])
 
 
-def _created(client: CloudFrontClient, call: Call, wanted: Wanted) -> Distribution:
+def _created(client: CloudFrontClient, call: Call, wanted: WantedDistribution) -> Distribution:
     """Make the distribution, and return what CloudFront answers: a listing may not have it yet.
 
     A caller reference that is known is that of an earlier attempt, whose answer was lost or which the listing did not
@@ -197,7 +199,7 @@ def invalidate(client: CloudFrontClient, distribution: Distribution, urls: t.Ite
     invalidation(distribution, urls, f"onprem.irsa/{uuid.uuid4().hex}").make(client)
 
 
-def lead_here(module: AnsibleAWSModule, wanted: Wanted, domain_name: str) -> bool:
+def lead_here(module: AnsibleAWSModule, wanted: WantedDistribution, domain_name: str) -> bool:
     """Let the host's records in its hosted zone lead to the distribution; return whether that takes a change."""
     if not wanted.hosted_zone_id or not dns_records(wanted.host, domain_name):
         return False
@@ -216,4 +218,14 @@ def _records(client: t.Any, zone: Config, host: str) -> list[Config]:  # noqa: A
     return [record for record in answer["ResourceRecordSets"] if record["Name"].rstrip(".").lower() == host]
 
 
-__all__: t.Final = ("Change", "access_control", "find", "invalidate", "lead_here", "left", "observe", "reach", "remove")
+__all__: t.Final = (
+    "DistributionChange",
+    "access_control",
+    "find",
+    "invalidate",
+    "lead_here",
+    "left",
+    "observe",
+    "reach",
+    "remove",
+)

@@ -70,7 +70,7 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedDistribution:
     """What a distribution is for."""
 
     bucket: str
@@ -87,9 +87,9 @@ class Wanted:
         return urlsplit(self.issuer).hostname or ""
 
 
-def wanted(params: t.Mapping[str, t.Any], region: str) -> Wanted:
+def wanted(params: t.Mapping[str, t.Any], region: str) -> WantedDistribution:
     """Return what the options of the module C(cloudfront_issuer) ask for, unchecked."""
-    return Wanted(
+    return WantedDistribution(
         bucket=params["bucket"],
         region=region,
         cluster=params["cluster"],
@@ -110,7 +110,7 @@ def check_certificate(arn: str) -> str:
     return arn
 
 
-def check_names(wanted: Wanted, *, requested: bool = False) -> None:
+def check_names(wanted: WantedDistribution, *, requested: bool = False) -> None:
     """Raise InputError unless CloudFront can serve this host: a name of its own needs a certificate, and only that.
 
     The certificate may be missing where it is REQUESTED later.
@@ -167,7 +167,9 @@ def check_owner(found: Distribution | None, cluster: str) -> None:
         )
 
 
-def plan(found: Distribution | None, wanted: Wanted, access_control_id: str) -> tuple[Call | None, list[Diff]]:
+def plan(
+    found: Distribution | None, wanted: WantedDistribution, access_control_id: str
+) -> tuple[Call | None, list[Diff]]:
     """Return the call that brings the distribution to where it should be, and what a person is shown of that.
 
     There is no call when it is so already.
@@ -214,7 +216,7 @@ def check_access_control(control: t.Mapping[str, t.Any]) -> None:
         )
 
 
-def wanted_config(current: Config | None, wanted: Wanted, access_control_id: str) -> Config:
+def wanted_config(current: Config | None, wanted: WantedDistribution, access_control_id: str) -> Config:
     """Return the configuration as it should be; of the current one, what nobody decides on here stays.
 
     That is also what CloudFront adds, and the origins, behaviours and aliases of others. The caller reference is good
@@ -255,7 +257,7 @@ def _items(listed: Config | None) -> list[t.Any]:
     return list((listed or {}).get("Items") or [])
 
 
-def _origins(listed: Config, wanted: Wanted, access_control_id: str) -> tuple[Config, str]:
+def _origins(listed: Config, wanted: WantedDistribution, access_control_id: str) -> tuple[Config, str]:
     """Return the origins with the bucket among them, and its id there, by which behaviours name it."""
     domain = origin_domain(wanted.bucket, wanted.region)
     there = _items(listed)
@@ -377,7 +379,7 @@ def _leads_to(record: Config) -> str:
     return str(record.get("AliasTarget", {}).get("DNSName") or ",".join(values)).rstrip(".").lower()
 
 
-def outcome(there: Distribution, wanted: Wanted) -> dict[str, t.Any]:
+def distribution_result(there: Distribution, wanted: WantedDistribution) -> dict[str, t.Any]:
     """Return what a module says of a distribution."""
     return {
         "distribution_id": there.id,
@@ -394,13 +396,14 @@ __all__: t.Final = (
     "NEW",
     "Config",
     "Distribution",
-    "Wanted",
+    "WantedDistribution",
     "access_control_creation",
     "alias_changes",
     "check_access_control",
     "check_names",
     "check_owner",
     "creation",
+    "distribution_result",
     "dns_records",
     "documents",
     "invalidation",
@@ -408,7 +411,6 @@ __all__: t.Final = (
     "issuer_of",
     "made_here",
     "origin_domain",
-    "outcome",
     "plan",
     "records_to_make",
     "wanted",

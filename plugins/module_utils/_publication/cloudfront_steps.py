@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import CLUSTER_TAG
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import Step
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import ScriptStep
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import calls
@@ -27,7 +27,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets i
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import Bucket
-    from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import Config, Wanted
+    from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import (
+        Config,
+        WantedDistribution,
+    )
     from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
 
 # CloudFront, its certificates and Route 53 have no other region.
@@ -40,7 +43,7 @@ _DISTRIBUTION: t.Final = {
 }
 
 
-def check_from_nothing(wanted: Wanted) -> None:
+def check_from_nothing(wanted: WantedDistribution) -> None:
     """Raise InputError for a host whose distribution, or whose bucket, gives it its name: there is none yet."""
     if not wanted.host or is_own(wanted.host) or wanted.host.endswith(tuple(s3_hosts(wanted.region))):
         raise InputError(
@@ -50,7 +53,7 @@ def check_from_nothing(wanted: Wanted) -> None:
         )
 
 
-def steps(wanted: Wanted, documents: Target) -> list[Step]:
+def steps(wanted: WantedDistribution, documents: Target) -> list[ScriptStep]:
     """Return the calls in their order: access comes before documents, and what is named before what names it."""
     certificate_arn = wanted.certificate_arn or "${certificate_arn}"
     config = wanted_config(None, replace(wanted, certificate_arn=certificate_arn), "${access_control_id}")
@@ -58,15 +61,17 @@ def steps(wanted: Wanted, documents: Target) -> list[Step]:
     controlled = access_control_creation(wanted.bucket)
     return [
         *([] if wanted.certificate_arn else _certificate(wanted)),
-        Step("cloudfront", _REGION, controlled, {"access_control_id": "OriginAccessControl.Id"}),
-        Step("cloudfront", _REGION, creation(config, wanted.cluster), _DISTRIBUTION, says=_record_to_make(wanted)),
+        ScriptStep("cloudfront", _REGION, controlled, {"access_control_id": "OriginAccessControl.Id"}),
+        ScriptStep(
+            "cloudfront", _REGION, creation(config, wanted.cluster), _DISTRIBUTION, says=_record_to_make(wanted)
+        ),
         *_aliases(wanted),
-        *(Step("s3api", wanted.region, call) for call in _bucket_calls(wanted, bucket)),
-        Step("cloudfront", _REGION, Call("wait distribution_deployed", {"Id": "${distribution_id}"})),
+        *(ScriptStep("s3api", wanted.region, call) for call in _bucket_calls(wanted, bucket)),
+        ScriptStep("cloudfront", _REGION, Call("wait distribution_deployed", {"Id": "${distribution_id}"})),
     ]
 
 
-def _certificate(wanted: Wanted) -> list[Step]:
+def _certificate(wanted: WantedDistribution) -> list[ScriptStep]:
     """ACM user guide, "DNS validation": it is issued once a record shows that the domain is one's own."""
     tags = [{"Key": CLUSTER_TAG, "Value": wanted.cluster}]
     asked = Call("request_certificate", {"DomainName": wanted.host, "ValidationMethod": "DNS", "Tags": tags})
@@ -77,37 +82,37 @@ def _certificate(wanted: Wanted) -> list[Step]:
     value = {"TTL": 300, "ResourceRecords": [{"Value": "${validation_value}"}]}
     validation = {"Name": "${validation_name}", "Type": "CNAME", **value}
     return [
-        Step(
+        ScriptStep(
             "acm",
             _REGION,
             asked,
             {"certificate_arn": "CertificateArn"},
             says="The certificate, to be given as certificate_arn from now on: ${certificate_arn}",
         ),
-        Step("acm", _REGION, Call("describe_certificate", arn), captures, says=todo),
+        ScriptStep("acm", _REGION, Call("describe_certificate", arn), captures, says=todo),
         # The same record serves every certificate of the account for this host, so it may be there.
         *_zone(wanted, [{"Action": "UPSERT", "ResourceRecordSet": validation}]),
-        Step("acm", _REGION, Call("wait certificate_validated", arn)),
+        ScriptStep("acm", _REGION, Call("wait certificate_validated", arn)),
     ]
 
 
-def _record_to_make(wanted: Wanted) -> str:
+def _record_to_make(wanted: WantedDistribution) -> str:
     return "" if wanted.hosted_zone_id else f"Make this DNS record: {wanted.host} CNAME ${{domain_name}}"
 
 
-def _aliases(wanted: Wanted) -> list[Step]:
+def _aliases(wanted: WantedDistribution) -> list[ScriptStep]:
     changes = alias_changes(wanted.host, "${domain_name}", [], zone_id=wanted.hosted_zone_id)
     # Nobody has looked for a record that leads elsewhere: it is not to be replaced.
     return _zone(wanted, [{**change, "Action": "CREATE"} for change in changes])
 
 
-def _zone(wanted: Wanted, changes: list[Config]) -> list[Step]:
+def _zone(wanted: WantedDistribution, changes: list[Config]) -> list[ScriptStep]:
     arguments = {"HostedZoneId": wanted.hosted_zone_id, "ChangeBatch": {"Changes": changes}}
     call = Call("change_resource_record_sets", arguments)
-    return [Step("route53", _REGION, call)] if wanted.hosted_zone_id else []
+    return [ScriptStep("route53", _REGION, call)] if wanted.hosted_zone_id else []
 
 
-def _bucket_calls(wanted: Wanted, bucket: Bucket) -> list[Call]:
+def _bucket_calls(wanted: WantedDistribution, bucket: Bucket) -> list[Call]:
     """S3 closes a new bucket by itself; whoever reviews the calls reads that it is closed."""
     first, *others = calls(wanted.bucket, wanted.region, None, bucket)
     block = {"Bucket": wanted.bucket, "PublicAccessBlockConfiguration": dict(bucket.public_access_block or {})}

@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 _NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {"diff": [], "jwks_uri": "", "kids": [], "kept_kids": [], "read_back": []}
 
 
-def publish(module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted) -> dict[str, t.Any]:
+def publish(module: AnsibleAWSModule, wanted: cloudfront_plan.WantedDistribution) -> dict[str, t.Any]:
     """Make the distribution and, where there are any, publish the documents; return what the module says of both.
 
     What fails after the distribution is there says what it is, too: the documents may wait for a record in DNS that
@@ -38,7 +38,7 @@ def publish(module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted) -> dict[st
         if params["jwks"]:
             s3_calls.reach(s3_calls.s3_client(module), checked, targets.while_moving, check_mode=True)
     change = cloudfront_calls.reach(client, found, wanted, check_mode=module.check_mode)
-    said = cloudfront_plan.outcome(change.distribution, wanted)
+    said = cloudfront_plan.distribution_result(change.distribution, wanted)
     try:
         result = _behind(module, wanted, client, change)
     except IrsaError as error:
@@ -49,7 +49,10 @@ def publish(module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted) -> dict[st
 
 
 def _behind(
-    module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted, client: CloudFrontClient, change: cloudfront_calls.Change
+    module: AnsibleAWSModule,
+    wanted: cloudfront_plan.WantedDistribution,
+    client: CloudFrontClient,
+    change: cloudfront_calls.DistributionChange,
 ) -> dict[str, t.Any]:
     """Lead the host to the distribution, and publish the documents behind it."""
     there = change.distribution
@@ -65,16 +68,16 @@ def _behind(
     )
 
 
-def render(module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted) -> dict[str, t.Any]:
+def render(module: AnsibleAWSModule, wanted: cloudfront_plan.WantedDistribution) -> dict[str, t.Any]:
     """Write the calls that publish from nothing for review, in place of making them."""
     cloudfront_plan.check_names(wanted, requested=True)
     cloudfront_steps.check_from_nothing(wanted)
     target = cloudfront_plan.documents(module.params, wanted.region, None)
     result = publish_s3.render(module, target, lambda _bucket: cloudfront_steps.steps(wanted, target))
-    return {**result, **cloudfront_plan.outcome(cloudfront_plan.Distribution(), wanted)}
+    return {**result, **cloudfront_plan.distribution_result(cloudfront_plan.Distribution(), wanted)}
 
 
-def remove(module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted) -> dict[str, t.Any]:
+def remove(module: AnsibleAWSModule, wanted: cloudfront_plan.WantedDistribution) -> dict[str, t.Any]:
     """Remove the documents, and the distribution after them; also what an earlier run left behind."""
     client, found = cloudfront_calls.observe(module, wanted)
     control = cloudfront_calls.left(client, wanted.bucket)
@@ -83,7 +86,7 @@ def remove(module: AnsibleAWSModule, wanted: cloudfront_plan.Wanted) -> dict[str
     result = publish_s3.remove(module, cloudfront_plan.documents(nothing, wanted.region, found))
     if not module.check_mode:
         cloudfront_calls.remove(client, found, control)
-    named = {**cloudfront_plan.outcome(there, wanted), "dns_records": []}
+    named = {**cloudfront_plan.distribution_result(there, wanted), "dns_records": []}
     changed = result["changed"] or found is not None or control is not None
     return {**_NO_DOCUMENTS, **result, **named, "changed": changed}
 

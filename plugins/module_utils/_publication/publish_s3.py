@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
     from mypy_boto3_s3 import S3Client
 
-    from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import Step
+    from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import ScriptStep
     from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document
 
 Forget = t.Callable[[t.Iterable[str]], None]
@@ -69,7 +69,7 @@ def publish(
         forget(stale)
     changed = changed or change.changed or bool(stale)
     seconds = spreading_seconds if changed else FAULT_SECONDS
-    result = targets.outcome(change.target, change.before, t.cast("bucket_plan.Bucket", change.after))
+    result = targets.bucket_result(change.target, change.before, t.cast("bucket_plan.Bucket", change.after))
 
     read = functools.partial(_read, module, change, result)
     served = [] if module.check_mode else edge.without_retired(read, wanted.retired, seconds)
@@ -83,7 +83,7 @@ def publish(
 
 
 def _read(
-    module: AnsibleAWSModule, change: s3_calls.Change, result: t.Mapping[str, t.Any], seconds: float
+    module: AnsibleAWSModule, change: s3_calls.BucketChange, result: t.Mapping[str, t.Any], seconds: float
 ) -> list[Document]:
     target, after = change.target, t.cast("bucket_plan.Bucket", change.after)
     return read_back(
@@ -97,7 +97,7 @@ def _read(
     )
 
 
-def _stale(module: AnsibleAWSModule, change: s3_calls.Change) -> list[str]:
+def _stale(module: AnsibleAWSModule, change: s3_calls.BucketChange) -> list[str]:
     """Return the URLs of which caches may keep what is published no more: another text, or a retired key."""
     target = change.target
     before = change.before.objects if change.before else {}
@@ -110,8 +110,8 @@ def _stale(module: AnsibleAWSModule, change: s3_calls.Change) -> list[str]:
 
 
 def _move(
-    module: AnsibleAWSModule, client: S3Client, change: s3_calls.Change, read: edge.Read, seconds: float
-) -> s3_calls.Change | None:
+    module: AnsibleAWSModule, client: S3Client, change: s3_calls.BucketChange, read: edge.Read, seconds: float
+) -> s3_calls.BucketChange | None:
     """Close the bucket to those who read it by another publisher, once the issuer's host leads here; None for none.
 
     What is closed too early is opened again.
@@ -144,13 +144,13 @@ def _look(module: AnsibleAWSModule, target: targets.Target) -> list[Document]:
 def render(
     module: AnsibleAWSModule,
     wanted: targets.Target,
-    steps: t.Callable[[bucket_plan.Bucket], t.Iterable[Step]],
+    steps: t.Callable[[bucket_plan.Bucket], t.Iterable[ScriptStep]],
 ) -> dict[str, t.Any]:
     """Write the calls for review that bring a new bucket to where it should be, in place of making them."""
     check_state(module.params["state"])
     after = targets.after_publishing(None, wanted)
     changed = bring(module.params["render"], steps(after), check_mode=module.check_mode)
-    result = targets.outcome(wanted, None, after)
+    result = targets.bucket_result(wanted, None, after)
     return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
 
 

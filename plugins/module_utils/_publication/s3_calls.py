@@ -73,7 +73,7 @@ class BlockedAccountError(IrsaError):
     """The account blocks public access, whatever its buckets say."""
 
 
-class Change(t.NamedTuple):
+class BucketChange(t.NamedTuple):
     """What a run found, what it should be, and whether that took a write."""
 
     before: Bucket | None
@@ -194,7 +194,7 @@ def _compatible_config() -> dict[str, t.Any]:
     return {**_CLIENT_CONFIG, **plain, "s3": {"addressing_style": "path"}}
 
 
-def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = False) -> Change:
+def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = False) -> BucketChange:
     """Bring the bucket to where the plan wants it, and begin again from what others wrote in between.
 
     So of runs at the same time each adds its keys to those of the others. In check mode nothing is written.
@@ -205,7 +205,7 @@ def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = Fa
         after = plan(seen, target)
         todo = calls(target.bucket, target.region, seen, after)
         if check_mode or not todo:
-            return Change(first, after, target, changed or bool(todo))
+            return BucketChange(first, after, target, changed or bool(todo))
         changed = True
         # What a new bucket of another store is like shows only when it is there.
         step = todo[:1] if target.endpoint and seen is None else todo
@@ -219,7 +219,7 @@ def reach(client: S3Client, wanted: Target, plan: Plan, *, check_mode: bool = Fa
             if step == todo:
                 break
         seen, target = observe(client, wanted, contents_always=not wanted.jwks)
-    return Change(first, after, target, changed)
+    return BucketChange(first, after, target, changed)
 
 
 def _ask(client: S3Client, operation: str, *, none_for: Iterable[str] = (), **arguments: object) -> dict[str, t.Any]:
@@ -478,7 +478,7 @@ def _write(client: S3Client, call: Call) -> None:
 
 __all__: t.Final = (
     "BlockedAccountError",
-    "Change",
+    "BucketChange",
     "ConflictError",
     "HiddenBucketError",
     "apply",

@@ -383,7 +383,7 @@ def _versioning(current: Bucket, wanted: Target) -> str | None:
     return "Suspended" if wanted.versioning is False and current.versioning == "Enabled" else current.versioning
 
 
-def outcome(wanted: Target, before: Bucket | None, after: Bucket) -> dict[str, t.Any]:
+def bucket_result(wanted: Target, before: Bucket | None, after: Bucket) -> dict[str, t.Any]:
     """Return what a module says of documents that are published; the target is located."""
     kids = kids_of_document(after.objects[wanted.jwks_key].body)
     return {
@@ -558,13 +558,13 @@ __all__: t.Final = (
     "Target",
     "after_publishing",
     "after_removing",
+    "bucket_result",
     "former_readers",
     "has_place",
     "left",
     "located",
     "opens",
     "others_in_policy",
-    "outcome",
     "reopened",
     "target",
     "while_moving",

@@ -15,7 +15,7 @@ from botocore.loaders import JSONFileLoader
 
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import apply_plans, read_named_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import checked_items
-from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import RolePlan, Settings, plan_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import RolePlan, RoleSettings, plan_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 from ansible_collections.onprem.irsa.plugins.modules import iam_roles
 
@@ -118,7 +118,7 @@ def test_a_listing_that_fails_changes_nothing(lab: Lab, run: Run) -> None:
 
 
 def test_two_runs_at_once(lab: Lab, run: Run, tmp_path: Path) -> None:
-    settings = Settings("prod", "aws", "123456789012", (PROVIDER,), "sts.amazonaws.com")
+    settings = RoleSettings("prod", "aws", "123456789012", (PROVIDER,), "sts.amazonaws.com")
     items = checked_items(ROLES, settings)
     plans = plan_roles(items, {}, settings)  # both have looked before either writes
     done: dict[int, list[RolePlan]] = {}

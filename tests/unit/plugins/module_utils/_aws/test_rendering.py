@@ -7,18 +7,18 @@ import json
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import Step, check_state, rendered
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import ScriptStep, check_state, rendered
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
-MAKE = Step("acm", "us-east-1", Call("request_certificate", {"DomainName": "a"}), {"arn": "CertificateArn"})
-LOOK = Step(
+MAKE = ScriptStep("acm", "us-east-1", Call("request_certificate", {"DomainName": "a"}), {"arn": "CertificateArn"})
+LOOK = ScriptStep(
     "acm",
     "us-east-1",
     Call("describe_certificate", {"CertificateArn": "${arn}"}),
     {"name": "Record.Name", "value": "Record.Value"},
     says="Make ${name} ${value}",
 )
-PUT = Step(
+PUT = ScriptStep(
     "s3api", "eu-central-1", Call("put_object", {"Bucket": "b", "Key": "a/b", "Body": b"{}", "Tagging": "${arn}"})
 )
 
@@ -36,7 +36,7 @@ PUT = Step(
         ),
     ],
 )
-def test_a_call_is_a_line_and_a_file(steps: list[Step], wanted: list[str]) -> None:
+def test_a_call_is_a_line_and_a_file(steps: list[ScriptStep], wanted: list[str]) -> None:
     files = rendered(steps)
     lines = [line for line in files["publish.sh"].splitlines() if "aws " in line]
     assert len(lines) == len(steps)

@@ -20,11 +20,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import
     refuse_other_account,
     written_problems,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import Settings
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import RoleSettings
 
 ACCOUNT = "123456789012"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/prod"
-SETTINGS = Settings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
+SETTINGS = RoleSettings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
 DOCUMENT = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 
 DENY = {"Effect": "Deny", "NotAction": "s3:*", "NotResource": "*"}
@@ -355,7 +355,7 @@ def test_the_proposal_for_the_split_fits() -> None:
 
 
 def test_policies_of_any_account_pass_while_the_account_is_not_known() -> None:
-    assert checked_items([role(managed_policies=[ELSEWHERE])], replace(SETTINGS, account=""))
+    assert checked_items([role(managed_policies=[ELSEWHERE])], replace(SETTINGS, account_id=""))
 
 
 @pytest.mark.parametrize(
@@ -383,7 +383,7 @@ def test_settings_know_where_the_roles_live(partition: str, account: str) -> Non
     arn = f"arn:{partition}:iam::{account}:oidc-provider/oidc.example.com"
     settings, problems = read_settings([arn], {"cluster": "prod", "audience": "a"})
     assert problems == []
-    assert (settings.partition, settings.account) == (partition, account)
+    assert (settings.partition, settings.account_id) == (partition, account)
     refuse_other_account(settings, partition, account)
     with pytest.raises(InputError, match="Use credentials of the providers' account"):
         refuse_other_account(settings, partition, "210987654321")

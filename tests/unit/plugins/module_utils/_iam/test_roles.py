@@ -14,18 +14,18 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     Role,
     RolePlan,
-    Settings,
+    RoleSettings,
     former_providers,
     other_providers,
-    outcome,
     plan_role,
+    roles_result,
     unlisted,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import Trust, build
 
 ACCOUNT = "123456789012"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/prod"
-SETTINGS = Settings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
+SETTINGS = RoleSettings("prod", "aws", ACCOUNT, (PROVIDER,), "sts.amazonaws.com")
 ARN = f"arn:aws:iam::{ACCOUNT}:role/reports"
 EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 OWNED = {"onprem.irsa/cluster": "prod"}
@@ -206,11 +206,11 @@ def test_the_outcome_names_every_role_that_failed() -> None:
         replace(plan_role(bad, None, SETTINGS), problem="No.", calls=()),
         replace(plan_role(worse, None, SETTINGS), problem="Never."),
     ]
-    result = outcome(plans, SETTINGS)
+    result = roles_result(plans, SETTINGS)
     assert result["msg"] == "2 of 3 roles failed:\nb: No.\nc: Never."
     assert [entry.get("error") for entry in result["roles"]] == [None, "No.", "Never."]
     assert [diff["before_header"] for diff in result["diff"]] == ["role a", "role c"]
-    assert "msg" not in outcome(plans[:1], SETTINGS)
+    assert "msg" not in roles_result(plans[:1], SETTINGS)
 
 
 def planned(observed: Role, **given_item: object) -> RolePlan:
@@ -361,7 +361,7 @@ def trusting(*providers: str, **changes: t.Any) -> Role:  # noqa: ANN401 -- fiel
         (trusting(PROVIDER, instance_profiles=None), PURGED, KNOWN, "refuse"),
     ],
 )
-def test_whose_a_role_is_at_its_end(role: Role, item: dict[str, t.Any], given: Settings, action: str) -> None:
+def test_whose_a_role_is_at_its_end(role: Role, item: dict[str, t.Any], given: RoleSettings, action: str) -> None:
     plan = plan_role(item, role, given)
     assert plan.action == action
     if action in {"leave", "none", "refuse"}:

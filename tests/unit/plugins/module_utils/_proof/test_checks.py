@@ -11,13 +11,13 @@ from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS, InvalidJWSSignature
 
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import checks
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Answer, Document, LinkError, Wanted
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Answer, Document, LinkError, WantedToken
 
 ISSUER = "https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"
 ROLE = "arn:aws:iam::123456789012:role/team/prod-reports"
 ARN = "arn:aws:sts::123456789012:assumed-role/prod-reports/onprem-irsa-verify"
 CLAIMS = {"iss": ISSUER, "aud": ["sts.amazonaws.com"], "sub": "system:serviceaccount:apps:reports", "exp": 2000000000}
-WANTED = Wanted(ISSUER, "sts.amazonaws.com", "apps/reports", ("k1", "k2"))
+WANTED = WantedToken(ISSUER, "sts.amazonaws.com", "apps/reports", ("k1", "k2"))
 RSA = JWK.generate(kty="RSA", size=2048)
 EC = JWK.generate(kty="EC", crv="P-256")
 
@@ -52,7 +52,7 @@ def test_token_as_wanted(aud: str | list[str]) -> None:
 
 
 def test_what_is_not_wanted_is_not_compared() -> None:
-    assert checks.check_token(token({}), Wanted("", "", "", ())) == "signed by k1"
+    assert checks.check_token(token({}), WantedToken("", "", "", ())) == "signed by k1"
 
 
 @pytest.mark.parametrize(

@@ -14,20 +14,20 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import (
     Config,
     Distribution,
-    Wanted,
+    WantedDistribution,
     alias_changes,
     check_names,
     check_owner,
+    distribution_result,
     dns_records,
     documents,
-    outcome,
     plan,
     wanted_config,
 )
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
-OWN = Wanted("acme-oidc", "eu-central-1", "prod", "https://oidc.example.com", CERTIFICATE)
-GIVEN = Wanted("acme-oidc", "eu-central-1", "prod")
+OWN = WantedDistribution("acme-oidc", "eu-central-1", "prod", "https://oidc.example.com", CERTIFICATE)
+GIVEN = WantedDistribution("acme-oidc", "eu-central-1", "prod")
 THERE = Distribution(
     "E1",
     "arn:aws:cloudfront::123456789012:distribution/E1",
@@ -63,14 +63,16 @@ configs: st.SearchStrategy[Config] = st.fixed_dictionaries(
 
 
 @given(st.none() | configs, wants, ids)
-def test_a_plan_once_carried_out_has_no_call_left(current: Config | None, wanted: Wanted, control: str) -> None:
+def test_a_plan_once_carried_out_has_no_call_left(
+    current: Config | None, wanted: WantedDistribution, control: str
+) -> None:
     after = wanted_config(current, wanted, control)
     assert wanted_config(after, wanted, control) == after
     assert plan(replace(THERE, config=after), wanted, control) == (None, [])
 
 
 @given(configs, wants, ids)
-def test_what_nobody_decides_on_stays(current: Config, wanted: Wanted, control: str) -> None:
+def test_what_nobody_decides_on_stays(current: Config, wanted: WantedDistribution, control: str) -> None:
     after = wanted_config(current, wanted, control)
     decided = {"Enabled", "Origins", "DefaultCacheBehavior", "Aliases", "ViewerCertificate"}
     assert {name: after[name] for name in after if name not in decided} == {
@@ -113,7 +115,7 @@ def as_cloudfront_shows(config: Config) -> Config:
 
 
 @pytest.mark.parametrize("wanted", [OWN, GIVEN])
-def test_what_cloudfront_adds_is_no_drift(wanted: Wanted) -> None:
+def test_what_cloudfront_adds_is_no_drift(wanted: WantedDistribution) -> None:
     shown = as_cloudfront_shows(wanted_config(None, wanted, "ETAVG"))
     assert plan(replace(THERE, config=shown), wanted, "ETAVG") == (None, [])
     call, _diff = plan(replace(THERE, config={**shown, "Enabled": False}), wanted, "ETAVG")
@@ -143,7 +145,7 @@ def test_what_others_add_stays_whole(first: bool, enabled: bool) -> None:
 
 
 @pytest.mark.parametrize("wanted", [OWN, GIVEN])
-def test_an_alias_of_others_stays_beside_the_issuers(wanted: Wanted) -> None:
+def test_an_alias_of_others_stays_beside_the_issuers(wanted: WantedDistribution) -> None:
     other = {"ACMCertificateArn": CERTIFICATE, "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021"}
     there = {
         **wanted_config(None, GIVEN, "ETAVG"),
@@ -220,7 +222,7 @@ def test_a_new_distribution_is_made_and_one_that_is_there_updated() -> None:
     ],
 )
 def test_names_that_cloudfront_cannot_serve_are_refused(
-    wanted: Wanted,
+    wanted: WantedDistribution,
     requested: bool,
     says: str | None,
 ) -> None:
@@ -283,8 +285,10 @@ def test_records_are_made_where_none_are_and_never_bent(found: list[Config], tod
         (replace(GIVEN, issuer="https://d1.cloudfront.net"), THERE, "https://d1.cloudfront.net", []),
     ],
 )
-def test_what_is_said_of_a_distribution(wanted: Wanted, there: Distribution, issuer: str, records: list[str]) -> None:
-    said = outcome(there, wanted)
+def test_what_is_said_of_a_distribution(
+    wanted: WantedDistribution, there: Distribution, issuer: str, records: list[str]
+) -> None:
+    said = distribution_result(there, wanted)
     assert (said["issuer"], [record["value"] for record in said["dns_records"]]) == (issuer, records)
     assert said["dns_records"] == dns_records(wanted.host, there.domain_name)
     assert said["distribution_id"] == there.id

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import Wanted
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import WantedDistribution
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_steps import check_from_nothing, steps
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
@@ -63,7 +63,7 @@ SERVED = ["wait distribution_deployed"]
 def test_what_is_used_is_captured_before(
     certificate: str | None, zone: str, operations: list[str], told: list[str]
 ) -> None:
-    made = steps(Wanted(BUCKET, REGION, "prod", ISSUER, certificate, zone), DOCUMENTS)
+    made = steps(WantedDistribution(BUCKET, REGION, "prod", ISSUER, certificate, zone), DOCUMENTS)
     assert [step.call.operation for step in made] == operations
     known, used = set[str](), set[str]()
     for step in made:
@@ -79,7 +79,7 @@ def test_what_is_used_is_captured_before(
 
 
 def test_no_record_of_the_host_is_replaced() -> None:
-    made = steps(Wanted(BUCKET, REGION, "prod", ISSUER, CERTIFICATE, "Z1"), DOCUMENTS)
+    made = steps(WantedDistribution(BUCKET, REGION, "prod", ISSUER, CERTIFICATE, "Z1"), DOCUMENTS)
     (records,) = [step.call.arguments for step in made if step.service == "route53"]
     assert [change["Action"] for change in records["ChangeBatch"]["Changes"]] == ["CREATE", "CREATE"]
 
@@ -95,4 +95,4 @@ def test_no_record_of_the_host_is_replaced() -> None:
 )
 def test_hosts_that_aws_names_are_refused(issuer: str, says: str | None) -> None:
     with pytest.raises(InputError, match=says) if says else nullcontext():
-        check_from_nothing(Wanted(BUCKET, REGION, "prod", issuer))
+        check_from_nothing(WantedDistribution(BUCKET, REGION, "prod", issuer))
