@@ -16,8 +16,8 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns the URL under which S3 serves the objects of a bucket over HTTPS, in virtual-hosted style at the regional
     endpoint, which makes it the issuer URL of a cluster that publishes its documents there.
-  - Checks neither the bucket nor the region, so that it does for the default of a variable.
-    P(onprem.irsa.issuer_problems#filter) says what is wrong with them.
+  - Checks neither the bucket nor the region, so that it does for the default of a variable. The roles say what is wrong
+    with them.
 positional: region
 options:
   _input:
@@ -32,8 +32,6 @@ options:
     required: true
 seealso:
   - plugin: onprem.irsa.issuer_host_path
-    plugin_type: filter
-  - plugin: onprem.irsa.issuer_problems
     plugin_type: filter
   - name: General purpose bucket naming rules
     description: The rules of S3 for bucket names.

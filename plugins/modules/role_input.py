@@ -7,16 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: role_input
-short_description: Refuse wrong variables of the roles, all of them at once
+short_description: Refuse wrong variables of a role, all of them at once (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Looks at the variables of several roles of this collection together, by their argument specs and by the rules of
-    their entry points V(input), and fails with a line for everything that is wrong, each with the value, the rule and
-    the fix.
-  - Looks at variables alone. No host and no AWS is asked.
-  - Made for the playbooks of this collection, and may change with them in any release.
+  - Looks at the variables that a role of this collection has, its defaults and what the caller has passed among them,
+    and fails with a line for everything that is wrong, each with the value, the rule and the fix.
+  - Looks at variables alone, and on the controller at the files that they name. No host and no AWS is asked.
+  - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
@@ -25,41 +24,39 @@ attributes:
     description: Has an action plugin, which does all of the work on the controller, of the same name.
     support: full
 options:
-  host:
-    description: The host whose variables count.
+  role:
+    description: The role whose variables are checked, such as V(irsa_iam). The task has to be one of that role.
     type: str
-    required: true
-  roles:
-    description: The roles, such as V(irsa_iam), whose variables are checked by types and rules.
+    choices: [irsa_kubeconfig, irsa_issuer, irsa_iam, irsa_apiserver, irsa_webhook, irsa_verify]
+  entry_point:
+    description: What the role is called for. With V(teardown), the rules are those of what is removed.
+    type: str
+    choices: [main, teardown]
+    default: main
+  hosts:
+    description: Hosts of one control plane, which have to have the same values of the variables of all roles.
     type: list
     elements: str
     default: []
-  arguments_of:
-    description: Roles whose variables are checked by their types alone.
-    type: list
-    elements: str
-    default: []
-  problems:
-    description: What is known to be wrong already. It is told in the same message, first.
-    type: list
-    elements: str
-    default: []
+  heading:
+    description: The first line of the message, in front of what is wrong.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
-- name: Refuse wrong input
+- name: Refuse roles that cannot be made
   onprem.irsa.role_input:
-    host: cp1.example.com
-    roles: [irsa_issuer, irsa_iam]
-  run_once: true
+    role: irsa_iam
+    heading: The roles cannot be made as irsa_iam_roles has them; nothing was touched.
 """
 
 RETURN = r"""
 msg:
-  description: A line for everything that is wrong; empty when nothing is.
+  description: The heading and a line for everything that is wrong; empty when nothing is.
   type: str
   returned: always
-  sample: "irsa_webhook_mode is 'webhok'. It must be one of webhook, policy, foreign, none. Did you mean webhook?"
+  sample: "The cluster's name '' must be 1 to 256 letters, digits, blanks and _.:/=+-@. Rename it."
 """
 
 import typing as t
@@ -67,10 +64,13 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "host": {"type": "str", "required": True},
-    "roles": {"type": "list", "elements": "str", "default": []},
-    "arguments_of": {"type": "list", "elements": "str", "default": []},
-    "problems": {"type": "list", "elements": "str", "default": []},
+    "role": {
+        "type": "str",
+        "choices": ["irsa_kubeconfig", "irsa_issuer", "irsa_iam", "irsa_apiserver", "irsa_webhook", "irsa_verify"],
+    },
+    "entry_point": {"type": "str", "choices": ["main", "teardown"], "default": "main"},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "heading": {"type": "str", "default": ""},
 }
 
 

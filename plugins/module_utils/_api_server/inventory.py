@@ -9,10 +9,56 @@ taken from whichever host comes first: the user says which cluster is meant, or 
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 DEFAULT_GROUP: t.Final = "kube_control_plane"
 
 _SHOWN = 3  # hosts, where a whole cluster would be named
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """The control plane that a run is for."""
+
+    group: str
+    hosts: t.Sequence[str]
+    """Of the group, in its order."""
+    problem: str = ""
+    """Why the run cannot go on with it, and what to do; empty where it can."""
+
+
+def control_plane(
+    named: t.Mapping[str, str], groups: t.Mapping[str, t.Sequence[str]], in_play: t.Collection[str], *, chosen: str = ""
+) -> ControlPlane:
+    """Return the control plane that a run is for.
+
+    named: the group that each host of the inventory names; an empty text for none.
+    groups: the hosts of each group of the inventory.
+    in_play: the hosts of the play, fewer than the inventory's with C(--limit).
+    chosen: the group that is named for the whole run; an empty text where the hosts decide.
+    """
+    meant = {chosen: [chosen]} if chosen else control_planes(named, {*groups.get(DEFAULT_GROUP, [])}, in_play)
+    group = next(iter(meant))
+    hosts = groups.get(group, [])
+    return ControlPlane(group, hosts, ambiguity(meant) or _incomplete(group, hosts, in_play))
+
+
+def _incomplete(group: str, hosts: t.Sequence[str], in_play: t.Collection[str]) -> str:
+    """Return why a group is no whole control plane of the play, and the fix; an empty text where it is one."""
+    if not hosts:
+        return (
+            f"The inventory has no host in the group {group}. Name the control-plane hosts in it, as in\n"
+            f"{group}: {{hosts: {{cp1.example.com: , cp2.example.com: , cp3.example.com: }}}}\n"
+            "or name your own group in irsa_control_plane_group."
+        )
+    absent = sorted({*hosts}.difference(in_play))
+    if not absent:
+        return ""
+    return (
+        f"{', '.join(absent)} of the control plane {'is' if len(absent) == 1 else 'are'} not in this play. A token "
+        "that one API server signs is used at all of them, so they change together. Run the play without --limit, or "
+        "with all of them in it."
+    )
 
 
 def control_planes(
@@ -50,4 +96,4 @@ def _some(hosts: t.Sequence[str]) -> str:
     return f"{', '.join(hosts[:_SHOWN])}{more}"
 
 
-__all__: t.Final = ("DEFAULT_GROUP", "ambiguity", "control_planes")
+__all__: t.Final = ("DEFAULT_GROUP", "ControlPlane", "ambiguity", "control_plane", "control_planes")

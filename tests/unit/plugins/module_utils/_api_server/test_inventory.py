@@ -6,7 +6,11 @@ import itertools
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import ambiguity, control_planes
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import (
+    ambiguity,
+    control_plane,
+    control_planes,
+)
 
 TWO = {"a1": "a", "a2": "a", "b1": "b", "bastion": ""}
 
@@ -41,3 +45,23 @@ def test_the_words_name_each_group_by_its_hosts() -> None:
     found = control_planes({f"b{number}": "b" for number in range(5)} | {"a1": "a"}, [])
     assert "irsa_control_plane_group: a by a1; b by b0, b1, b2 and 2 more." in ambiguity(found)
     assert "Choose one with -e irsa_control_plane_group=a, or " in ambiguity(found)
+
+
+def test_the_control_plane_of_a_run() -> None:
+    groups = {"kube_control_plane": ["k2", "k1"], "a": ["a1"]}
+    found = control_plane({"k1": "", "k2": "", "w1": ""}, groups, ["k1", "k2", "w1"])
+    assert (found.group, found.hosts, found.problem) == ("kube_control_plane", ["k2", "k1"], "")
+    assert control_plane({"a1": "a", "k1": ""}, groups, ["a1", "k1"], chosen="a").hosts == ["a1"]
+    assert "a by a1; kube_control_plane by k1" in control_plane({"a1": "a", "k1": ""}, groups, ["a1", "k1"]).problem
+
+
+def test_a_control_plane_that_is_not_there_or_not_all_there() -> None:
+    assert control_plane({}, {}, []).problem.splitlines() == [
+        "The inventory has no host in the group kube_control_plane. Name the control-plane hosts in it, as in",
+        "kube_control_plane: {hosts: {cp1.example.com: , cp2.example.com: , cp3.example.com: }}",
+        "or name your own group in irsa_control_plane_group.",
+    ]
+    groups = {"kube_control_plane": ["k2", "k1", "k3"]}
+    named = {"k1": "", "k2": "", "k3": ""}
+    assert control_plane(named, groups, ["k2"]).problem.startswith("k1, k3 of the control plane are not in this play.")
+    assert control_plane(named, groups, ["k1", "k2"]).problem.startswith("k3 of the control plane is not in this play.")

@@ -7,19 +7,27 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.filter.iam_role_problems import FilterModule
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import iam
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.given import nothing_there, with_defaults
 
 GOOD = {
     "name": "reports",
     "service_accounts": ["apps/reports"],
     "managed_policies": ["arn:aws:iam::123456789012:policy/x"],
 }
-OPTIONS = {"cluster": "prod", "issuer": "https://oidc.example.com", "region": "eu-central-1"}
+OPTIONS = {
+    "irsa_iam_cluster": "prod",
+    "irsa_iam_issuer_url": "https://oidc.example.com",
+    "irsa_iam_region": "eu-central-1",
+    "irsa_iam_audience": "sts.amazonaws.com",
+    "irsa_iam_service_accounts": "none",
+}
 
 
-def problems(*roles: dict[str, t.Any], **options: object) -> list[str]:
-    found: list[str] = FilterModule().filters()["iam_role_problems"](list(roles), **{**OPTIONS, **options})
-    return found
+def problems(*roles: object, **options: object) -> list[str]:
+    given = {f"irsa_iam_{name}": value for name, value in options.items()}
+    values = with_defaults("irsa_iam", **{**OPTIONS, **given, "irsa_iam_roles": list(roles)})
+    return iam.problems(values, nothing_there)
 
 
 def test_good_roles_have_no_problems() -> None:
@@ -34,7 +42,7 @@ def test_good_roles_have_no_problems() -> None:
         ({"name": "a"}, {}, "no service accounts"),
         (GOOD, {"region": "cn-north-1"}, "partition aws, and the role of aws-cn"),
         (GOOD, {"region": "here"}, "The region 'here'"),
-        (GOOD, {"issuer": "http://oidc.example.com"}, "must begin with https://"),
+        (GOOD, {"issuer_url": "http://oidc.example.com"}, "must begin with https://"),
         (GOOD, {"cluster": ""}, "The cluster's name ''"),
         (GOOD, {"audience": "a b"}, "audience 'a b'"),
         (GOOD, {"trust_policy_limit": 100}, "the quota is 100"),
@@ -94,20 +102,8 @@ def test_what_yaml_has_read_as_a_key_or_a_time_is_told(more: dict[str, t.Any], s
 def test_an_annotation_names_one_role() -> None:
     other = {**GOOD, "name": "b"}
     assert problems(GOOD, other) == []
-    [problem] = problems(GOOD, other, annotated=True)
+    [problem] = problems(GOOD, other, service_accounts="create")
     assert "apps/reports" in problem
-
-
-class Bound(dict[str, t.Any]):
-    """As a value of a template: a deep copy of it is one of all variables of the host."""
-
-    def __deepcopy__(self, memo: object) -> t.NoReturn:
-        raise AssertionError("a role was copied with everything that it is bound to")
-
-
-def test_many_roles_are_checked_in_linear_time() -> None:
-    statement = Bound({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
-    assert problems(Bound({**GOOD, "inline_policies": Bound({"p": Bound({"Statement": [statement]})})})) == []
 
 
 @pytest.mark.parametrize(
@@ -126,7 +122,8 @@ def test_an_option_that_a_role_does_not_have(option: str, says: str) -> None:
 
 
 def test_all_is_told_at_once_although_the_region_is_wrong_too() -> None:
-    found = problems({**GOOD, "name": "a b"}, region="here", bucket="Acme")
+    values = with_defaults("irsa_iam", **OPTIONS, irsa_issuer_bucket="Acme", irsa_iam_roles=[{**GOOD, "name": "a b"}])
+    found = iam.problems({**values, "irsa_iam_region": "here"}, nothing_there)
     assert [line.split()[:3] for line in found] == [
         ["The", "bucket", "name"],
         ["The", "region", "'here'"],
@@ -140,24 +137,20 @@ def test_without_a_region_the_variable_is_named() -> None:
 
 @pytest.mark.parametrize("entry", ["prod-reports", 5, None])
 def test_a_role_that_is_none(entry: object) -> None:
-    [problem] = FilterModule().filters()["iam_role_problems"]([entry], **OPTIONS)
+    [problem] = problems(entry)
     assert problem.startswith("Role number 1 is ")
 
 
 def test_a_wrong_quota_is_told_by_itself() -> None:
-    roles = [{"name": "a", "service_accounts": ["apps/a"]}]
-    [said] = FilterModule().filters()["iam_role_problems"](roles, **OPTIONS, managed_policies_limit=-1)
+    [said] = problems(GOOD, managed_policies_limit=-1)
     assert "managed_policies_limit -1 must be at least 1" in said
 
 
 def test_the_issuer_is_no_former_one() -> None:
-    roles = [{"name": "a", "service_accounts": ["apps/a"]}]
     issuer, former = "https://oidc.example.com", "https://old.example.com"
-    [said] = FilterModule().filters()["iam_role_problems"](
-        roles, **{**OPTIONS, "issuer": issuer}, retired=[former, issuer]
-    )
+    [said] = problems(GOOD, retired_issuers=[former, issuer])
     assert f"irsa_iam_retired_issuers has {issuer}, " in said
-    assert FilterModule().filters()["iam_role_problems"](roles, **{**OPTIONS, "issuer": issuer}, retired=[former]) == []
+    assert problems(GOOD, retired_issuers=[former]) == []
 
 
 @pytest.mark.parametrize(
@@ -171,8 +164,7 @@ def test_the_issuer_is_no_former_one() -> None:
     ],
 )
 def test_a_former_issuer_is_told_with_its_variable(former: str, says: str) -> None:
-    roles = [{"name": "prod-reports", "service_accounts": ["apps/reports"]}]
-    [line] = FilterModule().filters()["iam_role_problems"](roles, **OPTIONS, retired=[former, "https://a.example.com"])
+    [line] = problems(GOOD, retired_issuers=[former, "https://a.example.com"])
     assert line.startswith(f"irsa_iam_retired_issuers: The former issuer {former!r} {says}")
     assert "Serve" not in line
     assert line.endswith("or remove it.")

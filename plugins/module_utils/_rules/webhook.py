@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rules that the variables of irsa_webhook keep. PRIVATE to the collection: it may change without notice."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.problems import input_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, is_true, text, whole
+
+_PREFIX: t.Final = "irsa_webhook_"
+_TEXTS: t.Final = (
+    *("mode", "namespace", "region", "image", "image_mirror", "priority_class", "tls", "tls_secret", "pull_secret"),
+)
+_NUMBERS: t.Final = ("replicas", "timeout", "certificate_days", "port", "metrics_port")
+_SWITCHES: t.Final = ("strict", "host_network", "service_monitor", "prometheus_rule")
+_AS_GIVEN: t.Final = (
+    *("audience", "excluded_namespaces", "tolerations", "node_selector", "resources", "monitoring_labels"),
+)
+# A file of alert rules that a run may write over: one of ours, or an empty one.
+_OWN_RULES = re.compile(r"onprem-irsa-webhook|^\s*$")
+
+
+def problems(values: Values, look: Look) -> list[str]:
+    """Say what no cluster could run, and what would write over somebody else's file."""
+    given = {
+        **{name: text(values, _PREFIX + name) for name in _TEXTS},
+        **{name: whole(values, _PREFIX + name) for name in _NUMBERS},
+        **{name: is_true(values, _PREFIX + name) for name in _SWITCHES},
+        **{name: values[_PREFIX + name] for name in _AS_GIVEN},
+    }
+    return [
+        *input_problems(given),
+        *(_flag_problems(values) if given["mode"] == "policy" else []),
+        *(_alert_rules_problems(values, look) if given["mode"] == "webhook" else []),
+    ]
+
+
+def _flag_problems(values: Values) -> t.Iterator[str]:
+    """Say which flags the roles irsa_apiserver and irsa_webhook would both set, the latter for its mode policy."""
+    extra_flags = values.get("irsa_apiserver_extra_flags") or {}
+    contested = [flag for flag in ("feature-gates", "runtime-config") if flag in extra_flags]
+    if contested and is_true(values, "irsa_webhook_set_flags"):
+        yield (
+            f"irsa_apiserver_extra_flags has {' and '.join(contested)}, which irsa_webhook_set_flags sets, too: each "
+            "would undo the other. Add MutatingAdmissionPolicy=true to feature-gates and the API's version to "
+            "runtime-config there, and unset irsa_webhook_set_flags."
+        )
+
+
+def _alert_rules_problems(values: Values, look: Look) -> t.Iterator[str]:
+    """Say why the alert rules cannot be written to the file that is named for them."""
+    given = text(values, "irsa_webhook_alert_rules_file")
+    if not given:
+        return
+    found, named = look(given), f"irsa_webhook_alert_rules_file is {given}"
+    directory = posixpath.dirname(found.path)
+    if found.is_directory:
+        yield f"{named}, which is a directory. Name a file in it, as in {found.path}/irsa.yml."
+    elif not look(directory).is_directory:
+        yield f"{named}, but the controller has no directory {directory}. Make it, or name a file in one that is there."
+    elif found.is_file and not _OWN_RULES.search(found.text or "not text"):
+        yield f"{named}, which has other rules than this role's: a run would write over them. Name a file of its own."
+
+
+__all__: t.Final = ("problems",)
