@@ -101,7 +101,7 @@ seealso:
   - module: onprem.irsa.s3_issuer
   - name: Restrict access to an Amazon S3 origin
     description: What origin access control is.
-    link: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3_calls.html
+    link: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html
 """
 
 EXAMPLES = r"""
@@ -112,8 +112,8 @@ EXAMPLES = r"""
     cluster: prod
     issuer: https://oidc.example.com
     certificate_arn: arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012
-    discovery_document: "{{ publish_s3.discovery_document }}"
-    jwks: "{{ publish_s3.jwks }}"
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
   delegate_to: localhost
 
 - name: Make a distribution to learn the host that CloudFront gives it

@@ -132,21 +132,21 @@ EXAMPLES = r"""
     region: eu-central-1
     cluster: prod
     issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
-    discovery_document: "{{ publish_s3.discovery_document }}"
-    jwks: "{{ publish_s3.jwks }}"
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
   delegate_to: localhost
 
 - name: Publish in a Ceph object store, whose certificate is of an authority of one's own
   onprem.irsa.s3_issuer:
     bucket: oidc
     region: default
-    endpoint_url: https://s3_calls.example.com
+    endpoint_url: https://s3.example.com
     aws_ca_bundle: /etc/ssl/certs/example-ca.pem
     ca_path: /etc/ssl/certs/example-ca.pem
     cluster: prod
-    issuer: https://s3_calls.example.com/oidc/prod
-    discovery_document: "{{ publish_s3.discovery_document }}"
-    jwks: "{{ publish_s3.jwks }}"
+    issuer: https://s3.example.com/oidc/prod
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
   delegate_to: localhost
 
 - name: Publish one key less, after the last token that it signed has ended
@@ -155,8 +155,8 @@ EXAMPLES = r"""
     region: eu-central-1
     cluster: prod
     issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
-    discovery_document: "{{ publish_s3.discovery_document }}"
-    jwks: "{{ publish_s3.jwks }}"
+    discovery_document: "{{ documents.discovery_document }}"
+    jwks: "{{ documents.jwks }}"
     retired_kids: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
   delegate_to: localhost
 
