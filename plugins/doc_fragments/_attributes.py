@@ -18,6 +18,16 @@ attributes:
     description: Running it again without other changes in between changes nothing.
 """
 
+    AWS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
+    support: full
+    membership:
+      - onprem.irsa.aws
+"""
+
     INFO_MODULE = r"""
 options: {}
 attributes:

@@ -22,17 +22,6 @@ options:
     type: list
     elements: str
     default: []
-  tags:
-    description:
-      - Tags of the bucket. When not given, they stay as they are.
-      - Write keys and values in quotes, since YAML reads C(012) as 10; a number is refused.
-    type: dict
-  purge_tags:
-    description:
-      - Whether to remove tags that are not among O(tags), when O(tags) is given. The collection's own stay, and so do
-        all in the bucket of another cluster.
-    type: bool
-    default: true
   versioning:
     description:
       - Whether the bucket keeps older versions of its objects. When not given, that stays as it is.

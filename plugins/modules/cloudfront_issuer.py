@@ -31,6 +31,9 @@ description:
     refused.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.aws
+  - onprem.irsa._cluster
+  - onprem.irsa._cluster.tags
   - onprem.irsa._documents
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -47,10 +50,6 @@ attributes:
 options:
   bucket:
     description: The name of the bucket. It is made, private, when it does not exist.
-    type: str
-    required: true
-  cluster:
-    description: The name of the cluster that bucket and distribution belong to.
     type: str
     required: true
   issuer:
@@ -175,15 +174,14 @@ kids:
   elements: str
   sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
 kept_kids:
-  description: Those of RV(kids) that are not in O(jwks), which were published before.
+  description: As RV(onprem.irsa.s3_issuer#module:kept_kids).
   returned: success
   type: list
   elements: str
   sample: []
 read_back:
   description:
-    - What the public URLs answered, the key set first, as RV(onprem.irsa.issuer_info#module:read_back) has it.
-    - Empty in check mode and without documents.
+    - As RV(onprem.irsa.issuer_info#module:read_back). Empty in check mode and without documents.
   returned: success
   type: list
   elements: dict

@@ -125,48 +125,41 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The file with the manifest that was replaced.
+  description: As RV(onprem.irsa.control_plane_flags#module:backup).
   returned: success; V(null) when nothing was
   type: str
-  sample: /var/lib/onprem-irsa/backup/kube-apiserver.yaml.20260101T000000Z
 unavailable_seconds:
   description: Seconds during the wait in which the component did not answer that it is ready.
   returned: always, but in check mode
   type: float
   sample: 12.5
 put_back:
-  description: Whether the old manifest stands there again.
+  description: As RV(onprem.irsa.control_plane_flags#module:put_back).
   returned: always, but in check mode
   type: bool
-  sample: false
 removed_sandboxes:
-  description: The ids of the stale sandboxes that were removed.
+  description: As RV(onprem.irsa.control_plane_flags#module:removed_sandboxes).
   returned: always, but in check mode
   type: list
   elements: str
-  sample: []
 moved_away:
-  description: Where the other files with the same pod are now.
+  description: As RV(onprem.irsa.control_plane_flags#module:moved_away).
   returned: always, but in check mode
   type: list
   elements: str
-  sample: [/var/lib/onprem-irsa/backup/kube-apiserver.yaml.bak.20260101T000000Z]
 recovered:
-  description: Whether the component was ready again with the old manifest.
+  description: As RV(onprem.irsa.control_plane_flags#module:recovered).
   returned: failure
   type: bool
-  sample: true
 reason:
-  description: Why the new process did not come up.
+  description: As RV(onprem.irsa.control_plane_flags#module:reason).
   returned: failure
   type: str
-  sample: "it exits as soon as it starts, with Error: unknown flag: --no-such-flag."
 log:
-  description: The last lines that the component wrote.
+  description: As RV(onprem.irsa.control_plane_flags#module:log).
   returned: failure
   type: list
   elements: str
-  sample: ["Error: unknown flag: --no-such-flag"]
 """
 
 import typing as t

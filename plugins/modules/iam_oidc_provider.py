@@ -23,6 +23,9 @@ description:
   - A provider that roles of others trust is not deleted.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.aws
+  - onprem.irsa._cluster
+  - onprem.irsa._cluster.tags
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -33,21 +36,11 @@ attributes:
     support: full
   idempotent:
     support: full
-  action_group:
-    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
-    support: full
-    membership:
-      - onprem.irsa.aws
 options:
   url:
     description:
       - The issuer as it is in the claim C(iss) of the tokens, beginning with C(https://), without port, query and slash
         at the end, at most 255 characters. Its documents must be published when the provider is created.
-    type: str
-    required: true
-  cluster:
-    description:
-      - Name of the cluster; the value of the ownership tag.
     type: str
     required: true
   audiences:
@@ -78,16 +71,6 @@ options:
         trust store, or E(SSL_CERT_FILE)). Needs Python 3.10 there.
     type: bool
     default: false
-  tags:
-    description:
-      - Tags of the provider. When not given, they stay as they are.
-      - Write keys and values in quotes, since YAML reads C(012) as 10; a number is refused.
-    type: dict
-  purge_tags:
-    description:
-      - Whether to remove tags that are not among O(tags), when O(tags) is given. The ownership tag stays.
-    type: bool
-    default: true
   adopt:
     description:
       - Whether to take over a provider of this issuer that was not made for O(cluster).

@@ -18,15 +18,10 @@ description:
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
+  - onprem.irsa._attributes.aws
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
-    support: full
-    membership:
-      - onprem.irsa.aws
 options:
   name:
     description:

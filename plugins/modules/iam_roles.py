@@ -29,6 +29,8 @@ description:
     left alone and reported, unless it should be adopted.
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.aws
+  - onprem.irsa._cluster
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -42,17 +44,7 @@ attributes:
   action:
     description: Has an action plugin, which runs on the controller, of the same name.
     support: full
-  action_group:
-    description: Use C(group/onprem.irsa.aws) in C(module_defaults); it holds the modules of amazon.aws, too.
-    support: full
-    membership:
-      - onprem.irsa.aws
 options:
-  cluster:
-    description:
-      - Name of the cluster; the value of the ownership tag.
-    type: str
-    required: true
   oidc_provider_arns:
     description:
       - ARNs of the IAM identity providers whose service accounts may assume the roles, all of one account. What follows

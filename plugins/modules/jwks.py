@@ -33,18 +33,22 @@ options:
     type: str
   public_keys:
     description:
-      - PEM texts of the public keys, in the order in which the API server reads its key files.
-      - A text may hold several C(PUBLIC KEY) and C(CERTIFICATE) blocks; private blocks in it are not read.
+      - The public keys, in the order in which the API server reads its key files.
       - RSA keys of 2048 bits or more, and ECDSA keys on P-256, P-384 and P-521.
     type: list
-    elements: str
+    elements: dict
     required: true
-  names:
-    description:
-      - A name for each text in O(public_keys), such as its file, for messages about it.
-      - By default V(public_keys[0]), V(public_keys[1]) and so on.
-    type: list
-    elements: str
+    suboptions:
+      pem:
+        description:
+          - A PEM text. It may hold several C(PUBLIC KEY) and C(CERTIFICATE) blocks; private blocks in it are not read.
+        type: str
+        required: true
+      name:
+        description:
+          - What messages call the text, such as its file.
+          - By default V(public_keys[0]), V(public_keys[1]) and so on.
+        type: str
   published_jwks:
     description:
       - Texts of key sets that are published. Their keys are kept beside those of the cluster, except for
@@ -80,7 +84,7 @@ EXAMPLES = r"""
   onprem.irsa.jwks:
     issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
     public_keys:
-      - "{{ lookup('ansible.builtin.file', 'sa.pub') }}"
+      - pem: "{{ lookup('ansible.builtin.file', 'sa.pub') }}"
   delegate_to: localhost
   register: documents
 """
@@ -141,15 +145,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 
 
 def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    pems = params["public_keys"]
-    names = params["names"] or [f"public_keys[{number}]" for number in range(len(pems))]
-    if not pems or len(names) != len(pems):
-        raise InputError(
-            f"There are {len(pems)} public_keys and {len(names)} names.",
-            fix="Give at least one public key, and as many names as keys.",
-        )
+    if not params["public_keys"]:
+        raise InputError("There are no public_keys.", fix="Give at least one public key.")
     jwks_uri = params["jwks_uri"] or params["issuer"] + JWKS_PATH
-    keys = jwks_from_pems(zip(names, pems))
+    keys = jwks_from_pems(
+        (key["name"] or f"public_keys[{number}]", key["pem"]) for number, key in enumerate(params["public_keys"])
+    )
     own = Documents(discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]), jwks_document(keys))
     published = {f"published_jwks[{number}]": text for number, text in enumerate(params["published_jwks"])}
     named = enumerate(params["published_discovery_documents"])
@@ -171,8 +172,13 @@ def main() -> t.NoReturn:
         argument_spec={
             "issuer": {"type": "str", "required": True},
             "jwks_uri": {"type": "str"},
-            "public_keys": {"type": "list", "elements": "str", "required": True, "no_log": False},
-            "names": {"type": "list", "elements": "str"},
+            "public_keys": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "no_log": False,
+                "options": {"pem": {"type": "str", "required": True}, "name": {"type": "str"}},
+            },
             "published_jwks": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "published_discovery_documents": {"type": "list", "elements": "str", "default": []},
             "retired_kids": {"type": "list", "elements": "str", "default": []},

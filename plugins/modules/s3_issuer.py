@@ -40,6 +40,9 @@ description:
     O(aws_ca_bundle).
 extends_documentation_fragment:
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.aws
+  - onprem.irsa._cluster
+  - onprem.irsa._cluster.tags
   - onprem.irsa._documents
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -62,10 +65,6 @@ options:
         because the certificate of S3 does not cover them.
     type: str
     required: true
-  cluster:
-    description: The name of the cluster that the bucket belongs to.
-    type: str
-    required: true
   issuer:
     description:
       - The issuer URL, which is the URL of the bucket in either style (C(https://BUCKET.HOST) or C(https://HOST/BUCKET))
@@ -80,7 +79,7 @@ options:
         by ACLs are private from then on.
       - In the bucket of another cluster, O(cluster) gets a place beside it, which the tag
         C(onprem.irsa/cluster/CLUSTER) shows from then on. The issuer needs a path of its own; the documents of another
-        cluster are not taken.
+        cluster are not taken, and its bucket keeps all of its tags.
     type: bool
     default: false
   max_age:
@@ -122,7 +121,7 @@ EXAMPLES = r"""
   onprem.irsa.jwks:
     issuer: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
     public_keys:
-      - "{{ lookup('ansible.builtin.file', 'sa.pub') }}"
+      - pem: "{{ lookup('ansible.builtin.file', 'sa.pub') }}"
   delegate_to: localhost
   register: documents
 
@@ -190,8 +189,7 @@ jwks_uri:
   sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com/openid/v1/jwks
 read_back:
   description:
-    - What the public URLs answered, the key set first, as RV(onprem.irsa.issuer_info#module:read_back) has it.
-    - Empty in check mode and for O(state=absent).
+    - As RV(onprem.irsa.issuer_info#module:read_back). Empty in check mode and for O(state=absent).
   returned: success
   type: list
   elements: dict
