@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
@@ -15,6 +16,7 @@ Json = dict[str, t.Any]
 # "prod", "v1") would be blanked out of role ARNs, names and API versions: so one that stands nowhere else replaces it.
 NAME = "onprem-irsa-current-context"
 
+_LOOPBACK: t.Final = re.compile(r"https://(127\.|localhost[:/]|\[::1\])")
 _FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
 
 
@@ -41,6 +43,16 @@ def current_context(kubeconfig: object, directory: str | None = None) -> Json:
         "clusters": [{"name": NAME, "cluster": _absolute("cluster", cluster, directory)}],
         "users": [{"name": NAME, "user": _absolute("user", user, directory)}],
     }
+
+
+def refuse_loopback(kubeconfig: Json, where: str) -> None:
+    """Raise InputError for a reduced kubeconfig, found at WHERE, that reaches the API on its own host alone."""
+    server = kubeconfig["clusters"][0]["cluster"].get("server", "")
+    if _LOOPBACK.match(server):
+        raise InputError(
+            f"{where} names the API server {server}, which is that host alone.",
+            fix="Name a kubeconfig that works on the controller in irsa_kubeconfig_path.",
+        )
 
 
 def at_server(kubeconfig: Json, url: str) -> Json:

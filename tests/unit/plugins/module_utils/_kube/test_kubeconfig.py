@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+import re
 import typing as t
+from contextlib import nullcontext
 
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import NAME, at_server, current_context
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import (
+    NAME,
+    at_server,
+    current_context,
+    refuse_loopback,
+)
 
 KUBECONFIG: dict[str, t.Any] = {
     "apiVersion": "v1",
@@ -98,3 +105,20 @@ def test_another_server() -> None:
     cluster = {**given["clusters"][0]["cluster"], "server": "https://[fd00::1]:6443"}
     assert there == {**given, "clusters": [{"name": NAME, "cluster": cluster}]}
     assert given == current_context(KUBECONFIG)
+
+
+@pytest.mark.parametrize(
+    ("server", "is_refused"),
+    [
+        ("https://127.0.0.1:6443", True),
+        ("https://localhost:6443", True),
+        ("https://[::1]:6443", True),
+        ("https://localhost.example.com:6443", False),
+        ("https://192.0.2.1:6443", False),
+    ],
+)
+def test_a_host_that_names_itself_is_refused(server: str, is_refused: bool) -> None:
+    given = at_server(current_context(KUBECONFIG), server)
+    says = f"/etc/a on cp1 names the API server {server}, which is that host alone. Name a kubeconfig that works on"
+    with pytest.raises(InputError, match=re.escape(says)) if is_refused else nullcontext():
+        refuse_loopback(given, "/etc/a on cp1")

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A kubeconfig in memory. What it returns is hidden in every output, and why it fails is not: that quotes no file."""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import typing as t
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import current_context, refuse_loopback
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import missing_file
+from ansible_collections.onprem.irsa.plugins.modules.kubeconfig_info import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import look
+
+Result = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """Reads the file on the controller or on the host, and reduces it."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return the kubeconfig, or why there is none that can be used."""
+        result: Result = super().run(tmp, task_vars)
+        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        variables = task_vars or {}
+        missing = missing_file({"irsa_kubeconfig_path": arguments["path"]}, "irsa_kubeconfig_path", look)
+        if missing:
+            return {**result, "failed": True, "msg": "\n".join(missing)}
+        try:
+            if arguments["path"]:
+                return {**result, **_hidden(self._of_controller(arguments["path"]))}
+            return {**result, **self._of_host(arguments["admin_path"], variables)}
+        except InputError as error:
+            return {**result, "failed": True, "msg": str(error)}
+
+    def _of_controller(self, path: str) -> Result:
+        complete, there = look(path).path, f"{path} on the controller"
+        try:
+            text = self._loader.get_text_file_contents(complete)  # also where it is encrypted
+        except AnsibleError:
+            raise _unusable(there) from None
+        return _reduced(text, there, posixpath.dirname(complete))
+
+    def _of_host(self, path: str, variables: Result) -> Result:
+        """Return the kubeconfig of a host, or how the host could not be asked for it."""
+        host = self._task.delegate_to or variables["inventory_hostname"]
+        there = f"{path} on {host}"
+        slurped = self._call("slurp", {"src": path}, variables)
+        if "content" in slurped:
+            kubeconfig = _reduced(base64.b64decode(slurped["content"]), there, None)
+            refuse_loopback(kubeconfig, there)
+            return _hidden(kubeconfig)
+        plain = {"path": path, "get_checksum": False, "get_mime": False, "get_attributes": False}
+        seen = self._call("stat", plain, variables)
+        if "stat" not in seen:
+            return seen
+        if seen["stat"]["exists"]:
+            raise _unusable(there)
+        raise InputError(
+            f"{host} has no {path}, which kubeadm writes on every control-plane host.",
+            fix="Name a kubeconfig that works on the controller in irsa_kubeconfig_path.",
+        )
+
+    def _call(self, module: str, arguments: Result, variables: Result) -> Result:
+        result: Result = self._execute_module(f"ansible.legacy.{module}", module_args=arguments, task_vars=variables)
+        return result
+
+
+def _hidden(kubeconfig: Result) -> Result:
+    return {"kubeconfig": kubeconfig, "_ansible_no_log": True}
+
+
+def _reduced(text: str | bytes, where: str, directory: str | None) -> Result:
+    """Return the current context of what was read; an error of the parser would quote it, so that it is not shown."""
+    try:
+        return current_context(yaml.safe_load(text), directory)
+    except (yaml.YAMLError, InputError, TypeError, AttributeError, KeyError):
+        raise _unusable(where) from None
+
+
+def _unusable(where: str) -> InputError:
+    return InputError(
+        f"{where} cannot be read as a kubeconfig with a current context.",
+        fix="Name a working one in irsa_kubeconfig_path (`kubectl --kubeconfig FILE get nodes` must answer on the "
+        "controller).",
+    )
