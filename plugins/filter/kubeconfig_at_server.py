@@ -20,7 +20,7 @@ description:
 positional: url
 options:
   _input:
-    description: A kubeconfig as P(onprem.irsa.kubeconfig_current_context#filter) returns it.
+    description: A kubeconfig as M(onprem.irsa.kubeconfig_info) returns it.
     type: dict
     required: true
   url:

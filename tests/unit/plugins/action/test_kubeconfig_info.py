@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.parsing.vault import PromptVaultSecret, VaultLib
 
 from ansible_collections.onprem.irsa.plugins.action.kubeconfig_info import ActionModule
 
@@ -32,15 +32,15 @@ def text(server: str = "https://192.0.2.1:6443") -> str:
     )
 
 
-def run(path: str = "", loader: DataLoader | None = None, **answers: Result) -> Result:
-    """Run the action for the host cp1, whose modules give these answers."""
+def run(path: str = "", loader: DataLoader | None = None, answers: Result | None = None) -> Result:
+    """Run the action for the host cp1, whose modules give these answers, by the modules' names."""
     task = mock.Mock(args={"path": path, "admin_path": ADMIN}, async_val=0, delegate_to="cp1")
     action = ActionModule(task, mock.Mock(), mock.Mock(), loader or DataLoader(), mock.Mock(), mock.Mock())
 
     def execute_module(name: str, *, module_args: Result, task_vars: Result) -> Result:
         assert ADMIN in module_args.values()
         assert task_vars == {"inventory_hostname": "w1"}
-        return answers[name.rpartition(".")[2]]
+        return t.cast("Result", (answers or {})[name.rpartition(".")[2]])
 
     action._execute_module = mock.Mock(side_effect=execute_module)  # type: ignore[method-assign]
     result: Result = action.run(task_vars={"inventory_hostname": "w1"})
@@ -52,7 +52,7 @@ def slurped(content: str) -> Result:
 
 
 def test_what_is_read_on_the_host_is_hidden() -> None:
-    result = run(slurp=slurped(text()))
+    result = run(answers={"slurp": slurped(text())})
     assert result["kubeconfig"]["users"][0]["user"] == {"token": "t", "client-key": "key.pem"}
     assert result["_ansible_no_log"] is True
 
@@ -67,7 +67,7 @@ def test_files_of_the_controller_are_where_the_kubeconfig_is(tmp_path: Path) -> 
 
 def test_a_kubeconfig_may_be_encrypted(tmp_path: Path) -> None:
     path, loader = tmp_path / "config", DataLoader()
-    secret = VaultSecret(b"secret")
+    secret = PromptVaultSecret(b"secret")
     path.write_bytes(VaultLib([("default", secret)]).encrypt(text(), secret))
     loader.set_vault_secrets([("default", secret)])
     assert run(str(path), loader)["kubeconfig"]["clusters"][0]["cluster"] == {"server": "https://192.0.2.1:6443"}
@@ -82,7 +82,10 @@ def test_a_file_that_is_not_on_the_controller_is_told() -> None:
 def test_what_is_no_kubeconfig_is_told_and_not_shown(tmp_path: Path, content: str) -> None:
     path = tmp_path / "config"
     path.write_text(content)
-    for result, where in ((run(slurp=slurped(content)), f"{ADMIN} on cp1"), (run(str(path)), f"{path} on the contr")):
+    for result, where in (
+        (run(answers={"slurp": slurped(content)}), f"{ADMIN} on cp1"),
+        (run(str(path)), f"{path} on the contr"),
+    ):
         assert (result["failed"], "secret-text" in json.dumps(result)) == (True, False)
         assert result["msg"].startswith(where)
         assert UNUSABLE in result["msg"]
@@ -98,7 +101,7 @@ def test_what_is_no_kubeconfig_is_told_and_not_shown(tmp_path: Path, content: st
     ],
 )
 def test_why_there_is_none_on_the_host(answers: dict[str, Result], says: str) -> None:
-    result = run(**answers)
+    result = run(answers=answers)
     assert result["failed"]
     assert result["msg"].startswith(says)
     assert "_ansible_no_log" not in result
