@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renders variables of a role: a program of its own, because Ansible's plugin loader is set up once in a process.
 
-Reads C(variables) and the C(names) to render from its standard input as JSON, and writes the result as JSON.
+Reads the C(names) to render and C(sets) of variables from its standard input as JSON, and writes a result for each set as JSON.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from ansible.template import Templar, trust_as_template
 
 def main(role: Path) -> None:
     init_plugin_loader([str(role.parents[1] / ".build")])
-    loader, variables = DataLoader(), {}
+    loader, variables = DataLoader(), {"role_path": str(role)}
     for path in [role / "defaults/main.yml", *sorted((role / "vars").rglob("*.yml"))]:
         variables.update(loader.load_from_file(str(path), trusted_as_template=True))
     asked = json.load(sys.stdin)
     wanted = {name: trust_as_template(f"{{{{ {name} }}}}") for name in asked["names"]}
-    templar = Templar(loader, {**variables, **asked["variables"], "wanted": wanted})
-    sys.stdout.write(templar.template(trust_as_template("{{ wanted | to_json }}")))
+    results = []
+    for given in asked["sets"]:
+        templar = Templar(loader, {**variables, **given, "wanted": wanted})
+        results.append(json.loads(templar.template(trust_as_template("{{ wanted | to_json }}"))))
+    sys.stdout.write(json.dumps(results))
 
 
 main(Path(sys.argv[1]))

@@ -16,9 +16,14 @@ Json = dict[str, t.Any]
 
 def rendered(role: str, names: t.Sequence[str], variables: t.Mapping[str, object]) -> Json:
     """Return the named variables of a role, where VARIABLES stand above its own."""
+    return rendered_each(role, names, [variables])[0]
+
+
+def rendered_each(role: str, names: t.Sequence[str], sets: t.Sequence[t.Mapping[str, object]]) -> list[Json]:
+    """Return the named variables, or other expressions, for each of several sets of variables: in one process."""
     command = [sys.executable, str(Path(__file__).with_name("render_role.py")), str(ROLES / role)]
-    given = json.dumps({"names": names, "variables": variables})
+    given = json.dumps({"names": names, "sets": sets})
     done = subprocess.run(command, check=False, capture_output=True, text=True, input=given)  # noqa: S603 -- our own
     assert done.returncode == 0, done.stderr
-    result: Json = json.loads(done.stdout)
-    return result
+    results: list[Json] = json.loads(done.stdout)
+    return results
