@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Renders variables of a role: a program of its own, because Ansible's plugin loader is set up once in a process.
 
-Reads the C(names) to render and C(sets) of variables from its standard input as JSON, and writes a result for each set as JSON.
+Reads the C(names) to render and C(sets) of variables from standard input as JSON, and writes a result for each set.
 """
 
 from __future__ import annotations
