@@ -67,8 +67,7 @@ options:
     default: default
 seealso:
   - module: onprem.irsa.iam_roles
-  - plugin: onprem.irsa.role_annotation_changes
-    plugin_type: filter
+  - module: onprem.irsa.role_annotations
 """
 
 EXAMPLES = r"""

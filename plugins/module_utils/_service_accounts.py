@@ -139,11 +139,39 @@ def annotation_changes(
     }
 
 
+def annotation_plan(
+    roles: t.Sequence[t.Mapping[str, t.Any]],
+    *,
+    namespaces: t.Iterable[Manifest],
+    checking: bool,
+    **around: t.Any,  # noqa: ANN401 -- the other arguments of C(annotation_changes)
+) -> dict[str, t.Any]:
+    """Return what to send, as the module C(role_annotations) documents it.
+
+    NAMESPACES are manifests; CHECKING is whether nothing will be made (check mode).
+    """
+    names = [manifest["metadata"]["name"] for manifest in namespaces]
+    changes = annotation_changes(roles, namespaces=names, **around)
+    # Nothing can be tried in a namespace that is not there yet.
+    untried = {manifest["metadata"]["name"] for manifest in changes["namespaces"]} if checking else set()
+    differing = changes["service_accounts"]
+    return {
+        "namespaces": changes["namespaces"],
+        "service_accounts": [manifest for manifest in differing if manifest["metadata"]["namespace"] not in untried],
+        "report": {
+            "link": "service accounts",
+            "done": ", not there: ".join([f"annotations changed: {len(differing)}", *changes["absent"]]),
+            "changed": bool(differing),
+        },
+    }
+
+
 __all__: t.Final = (
     "AUDIENCE_ANNOTATION",
     "ROLE_ANNOTATION",
     "Manifest",
     "annotation_changes",
+    "annotation_plan",
     "has_wildcard",
     "is_audience",
     "is_namespace",

@@ -10,6 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts impo
     AUDIENCE_ANNOTATION,
     ROLE_ANNOTATION,
     annotation_changes,
+    annotation_plan,
     service_account_problem,
 )
 
@@ -115,6 +116,29 @@ def test_a_role_that_is_gone_leaves_no_annotation_behind() -> None:
         ],
         "absent": [],
     }
+
+
+@pytest.mark.parametrize(("checking", "sent"), [(False, ["new/a", "apps/b"]), (True, ["apps/b"])])
+def test_what_check_mode_cannot_try_is_not_sent_and_counts_all_the_same(checking: bool, sent: list[str]) -> None:
+    namespaces = [{"metadata": {"name": "apps"}}]
+    plan = annotation_plan(
+        [result("new/a", "apps/b")],
+        audience=STS,
+        namespaces=namespaces,
+        service_accounts=[],
+        create=True,
+        checking=checking,
+    )
+    assert [one["metadata"]["namespace"] + "/" + one["metadata"]["name"] for one in plan["service_accounts"]] == sent
+    assert [one["metadata"]["name"] for one in plan["namespaces"]] == ["new"]
+    assert plan["report"] == {"link": "service accounts", "done": "annotations changed: 2", "changed": True}
+
+
+def test_those_that_are_not_there_are_told() -> None:
+    around: dict[str, t.Any] = {"audience": STS, "namespaces": [], "service_accounts": [], "create": False}
+    report = annotation_plan([result("a/b", "c/d")], checking=False, **around)["report"]
+    assert report["done"] == "annotations changed: 0, not there: a/b, not there: c/d"
+    assert report["changed"] is False
 
 
 @pytest.mark.parametrize("written", ["system:serviceaccount:apps:reports", "apps:reports"])
