@@ -113,7 +113,7 @@ def _filter(  # noqa: PLR0913 -- its options
     documents = [manifest for manifest in manifests if manifest]  # a YAML file may begin with an empty document
     others = [one for one in documents if not isinstance(one, t.Mapping)]
     if others:
-        raise AnsibleFilterError(f"inject_role takes manifests, but is given {others[0]!r}. Take that out.")
+        raise AnsibleFilterError(f"inject_role takes manifests, but is given {others[0]!r}. Remove it.")
     if not is_namespace(namespace):
         raise AnsibleFilterError(f"namespace is {namespace!r}, and must be the name of one, as default or apps are.")
     given = [dict(manifest) for manifest in documents]

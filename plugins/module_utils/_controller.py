@@ -44,7 +44,7 @@ def credentials_problem() -> str:
             return ""
     except (BotoCoreError, ValueError) as error:
         return f"The AWS credentials cannot be used: {error}. {fix}"
-    return f"There are no AWS credentials on the controller, and what this run looks at and changes is in AWS. {fix}"
+    return f"There are no AWS credentials on the controller, and this run reads and changes things in AWS. {fix}"
 
 
 __all__: t.Final = ("credentials_problem", "installed")

@@ -18,7 +18,7 @@ def require_python(version: tuple[int, ...], executable: str) -> None:
     if version[:2] < OLDEST:
         raise RuntimeError(
             f"{executable} on this host is Python {'.'.join(map(str, version[:3]))}, and onprem.irsa takes "
-            f"{'.'.join(map(str, OLDEST))} or newer on hosts. Install a newer one beside it, and set "
+            f"{'.'.join(map(str, OLDEST))} or newer on hosts. Install a newer one in addition, and set "
             "ansible_python_interpreter for this host to its path, as in /usr/bin/python3.9."
         )
 

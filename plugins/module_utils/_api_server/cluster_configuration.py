@@ -38,7 +38,7 @@ MAP_VERSIONS: t.Final = ("kubeadm.k8s.io/v1beta2", "kubeadm.k8s.io/v1beta3")
 LIST_VERSIONS: t.Final = ("kubeadm.k8s.io/v1beta4", "kubeadm.k8s.io/v1")
 
 _SOURCE = "The ClusterConfiguration in the ConfigMap kube-system/kubeadm-config"
-_FIX = "See it with `kubectl -n kube-system get configmap kubeadm-config -o yaml`, and put it right."
+_FIX = "See it with `kubectl -n kube-system get configmap kubeadm-config -o yaml`, and correct it."
 _NULL, _STRING, _MERGE = (f"tag:yaml.org,2002:{name}" for name in ("null", "str", "merge"))
 _DNS_DOMAIN = "cluster.local"
 
@@ -105,8 +105,8 @@ class ClusterConfiguration:
             same = False
         if not same:
             raise InputError(
-                f"{_SOURCE} is written in a way that does not let {', '.join(wanted)} alone be changed under "
-                "apiServer.extraArgs (an anchor, a merge key, or several entries in a line).",
+                f"{_SOURCE} is written so that {', '.join(wanted)} cannot be changed alone under apiServer.extraArgs "
+                "(an anchor, a merge key, or several entries in a line).",
                 fix="Write the extraArgs of the API server without them, one entry in a line.",
             )
         return text
@@ -262,7 +262,7 @@ def _pair(node: yaml.Node, key: str) -> tuple[yaml.Node, yaml.Node] | None:
     """Return a key of a mapping with its value; None where there is none. What leaves a doubt is refused."""
     members = node.value if isinstance(node, yaml.MappingNode) else []
     if any(name.tag == _MERGE for name, _value in members):
-        raise InputError(f"{_SOURCE} has a merge key (<<) beside {key}.", fix="Write out what it stands for.")
+        raise InputError(f"{_SOURCE} has a merge key (<<) next to {key}.", fix="Write out what it stands for.")
     pairs = [pair for pair in members if pair[0].value == key]
     if len(pairs) > 1:
         raise InputError(f"{_SOURCE} has the key {key} twice in one mapping.", fix="Remove one of them.")

@@ -58,7 +58,7 @@ def keeps_order(version: str) -> bool:
 def _numbers(version: str) -> tuple[int, int, int]:
     match = _VERSION.fullmatch(version)
     if match is None:
-        raise InputError(f"{version!r} is no version of Kubernetes.", fix="Write it like v1.34.4.")
+        raise InputError(f"{version!r} is not a version of Kubernetes.", fix="Write it like v1.34.4.")
     major, minor, patch = (int(number) for number in match.groups())
     return major, minor, patch
 
@@ -77,7 +77,7 @@ def kept(configuration: ClusterConfiguration, flags: Flags, versions: t.Collecti
     versions: of every kubeadm that may write a manifest, and of the API servers; one that sorts decides.
     """
     if not versions:
-        raise InputError("No API server tells its version.", fix="See that it answers at /version.")
+        raise InputError("No API server tells its version.", fix="Check that it answers at /version.")
     flags = _as_written(flags)
     in_order = [keeps_order(version) for version in versions]
     if configuration.holds_repeated_flags and all(in_order):

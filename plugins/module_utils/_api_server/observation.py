@@ -228,7 +228,7 @@ def _next(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
         )
     return (
         f"On {host}, `journalctl -u kubelet -n 50` says what the kubelet does, `crictl ps -a --name {plan.component}` "
-        f"lists the attempts, and `crictl logs ID` shows why one ended. Put {plan.manifest} right there; its earlier "
+        f"lists the attempts, and `crictl logs ID` shows why one ended. Correct {plan.manifest} there; its earlier "
         "versions are in the backup directory."
     )
 
@@ -264,8 +264,8 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
     for issuer in flags.get(ISSUER, []):
         if "," in issuer:
             yield (
-                f"{host}: --{ISSUER}={issuer} is one issuer, with a comma in its name: kube-apiserver takes one in a "
-                "flag. Tokens in use may carry it, so that it stays accepted. Name it in "
+                f"{host}: --{ISSUER}={issuer} is one issuer, with a comma in its name: kube-apiserver accepts one in "
+                "a flag. Tokens in use may carry it, so that it stays accepted. Name it in "
                 "irsa_apiserver_retired_issuers a day later."
             )
     for audience in of_aws(given(flags.get(AUDIENCES, []))):
@@ -339,13 +339,13 @@ def _unsupported(observed: Observation) -> str:
         )
     if observed.get("manifest_exists", True):
         return (
-            f"{unsupported}: {manifest} is no manifest that kubeadm wrote. Run it on a cluster made by kubeadm or "
+            f"{unsupported}: {manifest} is not a manifest that kubeadm wrote. Run it on a cluster made by kubeadm or "
             "kubespray."
         )
     return (
         f"{unsupported}: {manifest} does not exist, so that kubeadm has made no control plane here; K3s, RKE2, k0s, "
-        "Talos and others keep theirs elsewhere. Run it on a cluster made by kubeadm or kubespray, and see that the "
-        "group of the control plane in the inventory has none but its hosts."
+        "Talos and others keep theirs elsewhere. Run it on a cluster made by kubeadm or kubespray, and check that "
+        "the control-plane group in the inventory has only its hosts."
     )
 
 
@@ -357,8 +357,8 @@ def _of_process(host: str, observed: Observation) -> t.Iterator[str]:
         yield f"{host}: no {component} runs. See `journalctl -u kubelet` and `crictl ps -a --name {component}` there."
     elif observed["drift"]:
         yield (
-            f"{host}: {component} does not run with what {manifest} says: {_drift(observed)}. Put the manifest "
-            "right and wait until the kubelet has restarted it."
+            f"{host}: {component} does not run with what {manifest} says: {_drift(observed)}. Correct the manifest "
+            "and wait until the kubelet has restarted it."
         )
     elif not observed["ready"]:
         yield f"{host}: {component} is not ready. See `curl -k {_health_url(observed)}?verbose` there."
@@ -394,9 +394,9 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
         if key is not None and key["kid"] not in observed["kids"]
     ]
     found += [
-        f"{host}: accepts tokens by {', '.join(loaded)}, the keys that it has read as it started, but its key files "
-        f"hold {', '.join(observed['kids'])} by now: a restart would change the keys, and refuse tokens in use. Put "
-        "the files back; or restart kube-apiserver there first, once the others accept these keys, too "
+        f"{host}: accepts tokens by {', '.join(loaded)}, the keys that it read when it started, but its key files now "
+        f"hold {', '.join(observed['kids'])}: a restart would change the keys, and refuse tokens in use. Put the "
+        "files back; or restart kube-apiserver there first, once the others accept these keys, too "
         "(onprem.irsa.control_plane_flags with restart_for does)."
         for host, observed in hosts.items()
         for loaded in [observed["loaded_kids"]]

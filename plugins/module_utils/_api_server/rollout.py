@@ -140,7 +140,7 @@ def goal(  # noqa: PLR0913 -- what a user describes
     if gone_kids and (not signing_kid or signing_kid in gone_kids):
         raise InputError(
             f"The keys {', '.join(sorted(gone_kids))} can't be retired: another one has to sign.",
-            fix="Name the key that signs, which is none of them.",
+            fix="Name the signing key, which must not be one of them.",
         )
     return Goal(issuer, (jwks_uri,) if jwks_uri else (), further, gone_issuers, signing_kid, gone_kids, gone_audiences)
 
@@ -218,7 +218,7 @@ def _refuse_retiring_what_signs(servers: t.Iterable[Server], goal: Goal) -> None
         hosts = [host for host, own in signing.items() if own == issuer]
         raise InputError(
             f"The issuer {issuer} can't be retired while it signs, as it does on {', '.join(hosts)}: the tokens that "
-            "pods have of it would be refused at once.",
+            "pods have from it would be refused at once.",
             fix="Run without retiring it, so that another one signs; retire it a day later, when pods have new tokens.",
         )
 
@@ -231,7 +231,7 @@ def _refuse_retiring_all_audiences(servers: t.Sequence[Server], goal: Goal) -> N
             raise InputError(
                 f"The audience {' and '.join(shared)} can't be retired yet: {other.host} accepts the tokens of "
                 f"{one.host} by no other one, and those in use would be refused at once.",
-                fix=f"Run without retiring it, with another one beside it in --{AUDIENCES}; retire it a day later, "
+                fix=f"Run without retiring it, together with another one in --{AUDIENCES}; retire it a day later, "
                 "when pods have new tokens.",
             )
 

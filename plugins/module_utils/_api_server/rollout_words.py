@@ -47,11 +47,11 @@ def _moves(
     gone = [f"{what}{one}" for one in before if one not in after]
     signs = "".join(f"{what}{one}" for one in signing[1])
     if come:
-        yield f"accepts {_joined(come)}{f' beside {_joined(stay)}' if stay else ''}"
+        yield f"accepts {_joined(come)}{f' in addition to {_joined(stay)}' if stay else ''}"
     if gone:
-        yield f"accepts {_joined(gone)} no more"
+        yield f"no longer accepts {_joined(gone)}"
     if signing[0] == signing[1]:
-        yield f"signs on with {signs}"
+        yield f"still signs with {signs}"
     else:
         kept = [one for one in stay if one != signs]
         yield f"signs with {signs}{f', and still accepts {_joined(kept)}' if kept and not come else ''}"
@@ -70,7 +70,7 @@ def _audiences(before: Server, after: Server) -> t.Iterator[str]:
         yield f"still accepts tokens for the audience {_joined(kept)}"
     gone = [audience for audience in before.audiences if audience not in after.audiences]
     if gone:
-        yield f"accepts tokens for the audience {_joined(gone)} no more"
+        yield f"no longer accepts tokens for the audience {_joined(gone)}"
 
 
 def _joined(words: t.Sequence[str]) -> str:

@@ -63,7 +63,7 @@ def way_back(
             found.setdefault(uri, []).append(server.host)
     if len(found) > 1:
         sides = "; ".join(f"{uri or 'none'} on {', '.join(hosts)}" for uri, hosts in found.items())
-        note = f"--{JWKS_URI} differed between the hosts with {former}, and is set no more: {sides}. Set it again."
+        note = f"--{JWKS_URI} differed between the hosts with {former}, and is no longer set: {sides}. Set it again."
         return WayBack(former, notes=(note,))
     return WayBack(former, next(iter(found), ""))
 

@@ -29,7 +29,7 @@ _CLOCK = (
     "that it is synchronized). Where the clock is right, get new credentials."
 )
 _EXPIRED = "The session of these credentials has ended. Get new ones, for example with `aws sso login`, and run again."
-_REGION = "Name the region by region, AWS_REGION or the profile, and turn it on for the account where it is off."
+_REGION = "Set the region with region, AWS_REGION or the profile, and turn it on for the account where it is off."
 _KMS = (
     "The document is encrypted with a KMS key, which the identity that runs the play must be allowed to use "
     "(kms:Decrypt) so that keys in it are not lost; it is written without that key then."
@@ -38,7 +38,7 @@ _REMOVE_REST = "Remove what is left in it, older versions too, then run again."
 _CHANGED = "Somebody else changed or removed it since it was read. Run again: it will start from what is there now."
 _ORGANIZATION = "A policy of the organization forbids this: ask those who manage it."
 _QUOTA = "Remove what is not needed, or ask AWS to raise the quota."
-_POLICY_SIZE = "A bucket policy has at most 20 KB: let its owners join their statements."
+_POLICY_SIZE = "A bucket policy has at most 20 KB: ask the owners to merge their statements."
 
 # IAM and STS API references, "Common errors"; S3 API reference, "Error responses"; EC2 API reference, "Error codes".
 # Below, what botocore itself raises.
@@ -89,15 +89,15 @@ _FIXES = {
     "KMS.NotFoundException": _KMS,
     "LimitExceeded": _QUOTA,
     "LimitExceededException": _QUOTA,
-    "MalformedPolicy": "One wrong statement makes S3 refuse the whole policy: see whether each principal and resource "
+    "MalformedPolicy": "One wrong statement makes S3 refuse the whole policy: check that each principal and resource "
     "in it exists.",
     "MalformedPolicyDocument": "Correct the policy. A principal that it names must exist (AWS was asked again for as "
     "long as a new one takes to be known): remove one that is gone, also from the statements of others.",
     "MissingAuthenticationToken": _CREDENTIALS,
     "NoSuchBucket": _CHANGED,
     "NoSuchDistribution": _CHANGED,
-    "NoSuchEntity": "What the call names is not there (any more), such as a managed policy that was deleted. Correct "
-    "its name or ARN, then run again: what was done is kept.",
+    "NoSuchEntity": "Something that the call names does not exist (any longer), such as a managed policy that was "
+    "deleted. Correct its name or ARN, then run again: what was done is kept.",
     "NoSuchHostedZone": "Give the id of a hosted zone of this account (`aws route53 list-hosted-zones`).",
     "NoSuchOriginAccessControl": _CHANGED,
     "NoSuchResource": _CHANGED,
@@ -155,17 +155,17 @@ _FIXES_BY_WORDS = (
     ("kms:", _KMS),
     (
         "server side encryption",
-        "The document is encrypted with a key that each reader has to send (SSE-C). Nobody reads it by its URL: remove "
-        "it, then run again.",
+        "The document is encrypted with a key that each reader has to send (SSE-C). It cannot be read by its URL: "
+        "remove it, then run again.",
     ),
     (
         "aclsizeperrole",
-        "The trust policy is too long. Split the service accounts over several roles, or have AWS raise the quota (up "
-        "to 4096) and set trust_policy_limit.",
+        "The trust policy is too long. Split the service accounts over several roles, or ask AWS to raise the quota "
+        "(up to 4096) and set trust_policy_limit.",
     ),
     (
         "policiesperrole",
-        "Join some of the managed policies, or have AWS raise the quota and set managed_policies_limit.",
+        "Join some of the managed policies, or ask AWS to raise the quota and set managed_policies_limit.",
     ),
     (
         "bytes exceeded for role",

@@ -84,7 +84,7 @@ def tag_problems(
     """
     problems = unquoted_key_problems("tags", tags)
     if len(tags or {}) > _MAX_TAGS:
-        problems.append(f"there are {len(tags or {})} tags, and IAM takes {_MAX_TAGS} beside ours. Remove some.")
+        problems.append(f"there are {len(tags or {})} tags, and IAM accepts {_MAX_TAGS} besides ours. Remove some.")
     for key, value in (tags or {}).items():
         if not is_unquoted(key) and _TAG_KEY.fullmatch(str(key)) is None:
             problems.append(f"tag key {key!r} must be 1 to 128 letters, digits, blanks and _.:/=+-@. Rename it.")
@@ -109,7 +109,7 @@ def _same_key_problems(tags: t.Mapping[str, t.Any]) -> list[str]:
     for key in map(str, tags):
         spelt.setdefault(_folded(key, ignore_case=True), []).append(key)
     return [
-        f"the tag keys {', '.join(keys)} differ by case alone, and IAM takes them for one key of a role. Keep one."
+        f"the tag keys {', '.join(keys)} differ only by case, and IAM treats them as one key of a role. Keep one."
         for keys in spelt.values()
         if len(keys) > 1
     ]

@@ -117,13 +117,13 @@ def check_place(issuer: str, jwks_uri: str, published: t.Mapping[str, str]) -> N
         if named.rstrip("/") != issuer:
             raise InputError(
                 f"{source} is the discovery document of another issuer, {named!r}.",
-                fix="Choose another place, or remove that document if nobody trusts its issuer any more.",
+                fix="Choose another place, or remove that document if nobody trusts its issuer any longer.",
             )
         if place != jwks_uri and _can_be_fetched(place):
             raise InputError(
                 f"{source} names the key set {place}, and {jwks_uri} would be written: keys of the former would be "
                 "lost.",
-                fix=f"Set irsa_issuer_jwks_uri to {place}; or, if nobody uses that document any more, remove it.",
+                fix=f"Set irsa_issuer_jwks_uri to {place}; or, if nobody uses that document any longer, remove it.",
             )
 
 
@@ -139,8 +139,8 @@ def _check_number(keys: t.Collection[Jwk]) -> None:
     found = too_many(keys)
     if found:
         raise InputError(
-            f"The key set would have {found}; AWS takes {MAX_KEYS_OF_A_KIND}, and no token of a larger one.",
-            fix="Retire keys that no cluster signs with any more, by their ids in retired_kids.",
+            f"The key set would have {found}; AWS accepts {MAX_KEYS_OF_A_KIND}, and no token of a larger one.",
+            fix="Retire keys that no cluster signs with any longer, by their ids in retired_kids.",
         )
 
 

@@ -203,9 +203,9 @@ def _of_existing(url: str) -> str:
     """
     plain = _plain(url)
     beside = (
-        f" Both {plain} and {url} have their discovery document at one URL, and it names one issuer: AWS takes no "
-        "token of the old one from the moment on at which the new one is published. Where pods have roles by the old "
-        "one, choose another host or path."
+        f" Both {plain} and {url} have their discovery document at the same URL, and it names one issuer: AWS rejects "
+        "tokens of the old one from the moment the new one is published. Where pods have roles by the old one, "
+        "choose another host or path."
         if plain
         else ""
     )
@@ -252,7 +252,7 @@ def partition(region: str) -> Partition:
         )
     if known and region not in known:
         raise InputError(
-            f"The region {region!r} is none that botocore knows. {nearest(region, known)}".rstrip(),
+            f"botocore does not know the region {region!r}. {nearest(region, known)}".rstrip(),
             fix="Give the code of an AWS region, as `aws ec2 describe-regions` lists them; a new one may take a newer "
             "botocore.",
         )

@@ -58,7 +58,7 @@ def _kind(key: Key) -> str:
         return _algorithm(key, _RSA_ALGORITHMS) or _modulus(key.get("n")) or _exponent(key.get("e"))
     if kind == "EC":
         return _point(key)
-    return f"is of the kind {kind!r}; AWS takes RSA and EC"
+    return f"is of the kind {kind!r}; AWS accepts RSA and EC"
 
 
 def _algorithm(key: Key, known: t.Collection[str]) -> str:
@@ -76,7 +76,7 @@ def _encoding(name: str, value: object) -> str:
     if value.endswith("="):
         return f"has padding (=) in {name} (RFC 7515 section 2: base64url without it)"
     if _BASE64URL.fullmatch(value) is None or base64.urlsafe_b64encode(_octets(value)).rstrip(b"=").decode() != value:
-        return f"has in {name} what is not base64url (RFC 7515 section 2: letters, digits, - and _)"
+        return f"has characters in {name} that are not base64url (RFC 7515 section 2: letters, digits, - and _)"
     return ""
 
 
@@ -117,7 +117,7 @@ def _exponent(value: object) -> str:
 def _point(key: Key) -> str:
     curve = key.get("crv")
     if not isinstance(curve, str) or curve not in _CURVES:
-        return f"has the curve {curve!r}; AWS takes {', '.join(_CURVES)} (RFC 7518 section 6.2.1.1)"
+        return f"has the curve {curve!r}; AWS accepts {', '.join(_CURVES)} (RFC 7518 section 6.2.1.1)"
     octets, algorithm = _CURVES[curve]
     problem = _algorithm(key, (algorithm,)) or _encoding("x", key.get("x")) or _encoding("y", key.get("y"))
     if problem:
@@ -131,7 +131,7 @@ def _point(key: Key) -> str:
     try:
         JWK(kty="EC", crv=curve, x=key["x"], y=key["y"]).get_op_key("verify")
     except (JWException, ValueError):
-        return f"is no point of its curve {curve}"
+        return f"is not a point on its curve {curve}"
     return ""
 
 

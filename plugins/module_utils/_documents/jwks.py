@@ -59,7 +59,7 @@ def _load(block: PemBlock, source: str) -> rsa.RSAPublicKey | ec.EllipticCurvePu
     except (ValueError, UnsupportedAlgorithm) as error:
         raise InputError(
             f"{source}: a {block.label} block holds no public key that can be read.",
-            fix="Put the file back from a copy that is whole.",
+            fix="Restore the file from an intact copy.",
         ) from error
     if not isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey)):
         raise InputError(
@@ -77,8 +77,8 @@ def _refuse_weak(jwk: Jwk, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey, so
         )
     if isinstance(key, ec.EllipticCurvePublicKey) and jwk["alg"] == "":
         raise InputError(
-            f"{source}: the ECDSA key {jwk['kid']} is on the curve {key.curve.name}; kube-apiserver takes P-256, P-384 "
-            "and P-521.",
+            f"{source}: the ECDSA key {jwk['kid']} is on the curve {key.curve.name}; kube-apiserver accepts P-256, "
+            "P-384 and P-521.",
             fix="Rotate the cluster's service-account key to one on P-256, or to RSA.",
         )
 
@@ -89,7 +89,7 @@ def _jwk(block: PemBlock, source: str) -> Jwk:
     if block.label == PUBLIC_KEY and spki != der_of(block, source=source):
         raise InputError(
             f"{source}: the public key is not in the plain encoding of RFC 5280 (RSA-PSS, or a compressed point), "
-            "which kube-apiserver passes over without a word.",
+            "which kube-apiserver silently ignores.",
             fix="Write the public key again with `openssl pkey -in PRIVATE_KEY -pubout`.",
         )
     parts: Jwk = json.loads(JWK.from_pyca(key).export_public())
@@ -164,7 +164,7 @@ def check_published(text: str, *, source: str, retired: t.Collection[str] = ()) 
         raise _unreadable(source, "its keys are no list")
     for number, key in enumerate(found or [], start=1):
         if not isinstance(key, dict):
-            raise _unreadable(source, f"its key {number} is no JSON object")
+            raise _unreadable(source, f"its key {number} is not a JSON object")
         name = _name(key)
         if name in retired:
             continue
@@ -188,7 +188,7 @@ def published_object(text: str, *, source: str) -> dict[str, t.Any]:
         page = "it is an HTML page" if "<html" in text[:1000].lower() else f"it is not JSON: {error}"
         raise _unreadable(source, page) from error
     if not isinstance(document, dict):
-        raise _unreadable(source, "it is JSON, but no object")
+        raise _unreadable(source, "it is JSON, but not an object")
     return document
 
 
@@ -196,15 +196,15 @@ def _once(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
     names = [name for name, _value in pairs]
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise ValueError(f"{twice[0]!r} stands twice in one object")
+        raise ValueError(f"{twice[0]!r} appears twice in one object")
     return dict(pairs)
 
 
 def _unreadable(source: str, why: str) -> InputError:
     return InputError(
-        f"{source} is there and cannot be read: {why}. Keys in it would be lost, so it is not written over.",
-        fix="Correct it, retire the key by its id, or, if nobody uses the document any more, remove it. A host that "
-        "answers every path with a page must answer 404 here until the documents are there.",
+        f"{source} exists and cannot be read: {why}. Keys in it would be lost, so it is not overwritten.",
+        fix="Correct it, retire the key by its id, or, if nobody uses the document any longer, remove it. A host "
+        "that answers every path with a page must answer 404 here until the documents are there.",
     )
 
 

@@ -57,7 +57,7 @@ def der_of(block: PemBlock, *, source: str) -> bytes:
     except (binascii.Error, ValueError) as error:
         raise InputError(
             f"{source}: a {block.label} block is not base64 inside, as a PEM block must be (RFC 7468).",
-            fix="Put the file back from a copy that is whole.",
+            fix="Restore the file from an intact copy.",
         ) from error
 
 
@@ -75,9 +75,7 @@ def public_blocks(text: str, *, source: str) -> list[PemBlock]:
                 fix=f"Convert it to {PUBLIC_KEY}, for example with `openssl rsa -RSAPublicKey_in -in FILE -pubout`.",
             )
     if text.count("-----BEGIN ") != len(every):
-        raise InputError(
-            f"{source}: holds a PEM block without its end.", fix="Put the file back from a copy that is whole."
-        )
+        raise InputError(f"{source}: holds a PEM block without its end.", fix="Restore the file from an intact copy.")
     blocks = [block for block in every if block.is_public]
     if not blocks:
         raise InputError(

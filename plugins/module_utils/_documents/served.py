@@ -32,7 +32,7 @@ def type_warning(url: str, content_type: str, standard: str) -> str:
     if kind == standard:
         return ""
     served = f"the content type {kind!r}" if kind else "no content type"
-    return f"{url} is served with {served}, not {standard}: AWS takes it, other relying parties may not."
+    return f"{url} is served with {served}, not {standard}: AWS accepts it, other relying parties may not."
 
 
 def said(body: str) -> str:
@@ -80,7 +80,7 @@ _FIXES: t.Final = (
     ),
     (
         ("requester pays",),
-        "The bucket lets those who read pay, which anonymous readers cannot. Turn that off: `aws s3api "
+        "The bucket makes readers pay, which anonymous readers cannot. Turn that off: `aws s3api "
         "put-bucket-request-payment --bucket BUCKET --request-payment-configuration Payer=BucketOwner`.",
     ),
     (

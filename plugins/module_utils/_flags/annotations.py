@@ -28,7 +28,7 @@ def with_annotation(text: str, metadata: yaml.Node | None, name: str, value: str
     if not annotations.value or annotations.tag == "tag:yaml.org,2002:null":
         return _replaced(text, annotations, {name: value})
     if not isinstance(annotations, yaml.MappingNode):
-        raise InputError("The annotations are no mapping.", fix="Restore the manifest from a backup.")
+        raise InputError("The annotations are not a mapping.", fix="Restore the manifest from a backup.")
     there = _value(annotations, name)
     return _inserted(text, annotations, name, value) if there is None else _replaced(text, there, value)
 

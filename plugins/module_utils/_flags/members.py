@@ -197,7 +197,7 @@ def _before(text: str, start: int, node: yaml.CollectionNode) -> str:
     else:
         found = _PAD_AND_DASH.search(text, 0, start)
     if found is None:
-        raise InputError("An entry does not stand in lines of its own.", fix="Write one entry in a line.")
+        raise InputError("An entry is not on lines of its own.", fix="Write one entry in a line.")
     return found[0]
 
 

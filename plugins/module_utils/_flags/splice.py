@@ -147,7 +147,7 @@ def _line(text: str, item: Item) -> tuple[int, int]:
 
 def _unusual_layout(item: Item) -> InputError:
     return InputError(
-        f"The argument {item.value!r} does not stand in a line of its own behind a dash.",
+        f"The argument {item.value!r} is not on a line of its own after a dash.",
         fix="Write one argument in a line, and run it again.",
     )
 

@@ -112,8 +112,8 @@ class StaticPod:
             same = False
         if not same:
             raise InputError(
-                f"{self.source}: is written in a way that does not let the flags alone be changed "
-                "(an anchor, a tag or a stray word among the arguments).",
+                f"{self.source}: is written so that the flags cannot be changed alone (an anchor, a tag or a stray "
+                "word among the arguments).",
                 fix=_FIX,
             )
 
@@ -168,7 +168,7 @@ def annotated(pod: StaticPod, name: str, value: str) -> str:
         if first_document(text) == _with(pod.text, name, value):
             return text
     raise InputError(
-        f"{pod.source}: is written in a way that does not let one annotation alone be changed (an anchor or a tag).",
+        f"{pod.source}: is written so that one annotation cannot be changed alone (an anchor or a tag).",
         fix="Write metadata.annotations as a mapping of plain keys and values.",
     )
 

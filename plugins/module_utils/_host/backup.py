@@ -151,10 +151,10 @@ class Backups:
         who = f"process {pids} ({commands})" if pids else f"it holds a lock on {self.directory}"
         look = f"ps -fp {pids}" if pids else f"fuser -v {self.directory}"
         return IrsaError(
-            f"{os.uname().nodename}: another run that changes {self.manifest}, or looks at it, has not ended within "
-            f"the {patience:g} s for which it was waited for: {who}.",
-            fix=f"See there with `{look}` what it does. When it has ended, or after `kill -9 {pids or 'PID'}` where it "
-            "hangs, run the play again: it takes up what was begun.",
+            f"{os.uname().nodename}: another run that changes or reads {self.manifest} has not ended within "
+            f"{patience:g} s: {who}.",
+            fix=f"Check there with `{look}` what it does. When it has ended, or after `kill -9 {pids or 'PID'}` where "
+            "it hangs, run the play again: it continues what was begun.",
         )
 
 

@@ -70,8 +70,8 @@ def public_half(run: Run, openssl: str, private: str, *, source: str) -> str:
     status, public, _complaint = run([openssl, "pkey", "-pubout", "-passin", "pass:"], data=private)
     if status != 0:
         raise InputError(
-            f"{source}: is no unencrypted private key that openssl reads.",
-            fix="Put the file back from a copy that is whole; kube-apiserver reads unencrypted PEM keys alone.",
+            f"{source}: is not an unencrypted private key that openssl can read.",
+            fix="Restore the file from an intact copy; kube-apiserver reads unencrypted PEM keys alone.",
         )
     return public
 
@@ -80,8 +80,8 @@ def _text(path: Path) -> str | None:
     """Return what a file holds; None where there is none, which a link that leads nowhere is not."""
     if path.is_symlink() and not path.exists():
         raise InputError(
-            f"{path}: is a symbolic link to {path.readlink()}, which is not there; it was left as it is.",
-            fix="Put back what it leads to, or remove it for a new key pair to be made.",
+            f"{path}: is a symbolic link to {path.readlink()}, which does not exist; it was left as it is.",
+            fix="Restore its target, or remove the link so that a new key pair is made.",
         )
     return path.read_text(encoding="ascii", errors="replace") if path.exists() else None
 
@@ -103,7 +103,7 @@ def missing(files: Files, paths: Paths) -> list[Path]:
         return [paths.private, paths.public]
     if files.own is None:
         raise InputError(
-            f"{paths.public} stands there without its private key {paths.private}.",
+            f"{paths.public} exists without its private key {paths.private}.",
             fix=f"Put {paths.private} back, or move {paths.public} away if no cluster uses it.",
         )
     if files.public is None:

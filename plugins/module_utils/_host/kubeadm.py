@@ -88,7 +88,7 @@ def _patches(directory: Path) -> list[Path]:
 def _obstacle(directory: Path) -> str:
     """Return why no file can be put in a directory for kubeadm, which need not be there yet; empty where one can."""
     if directory.is_symlink():
-        return f"{directory} is a symbolic link, which kubeadm takes for no directory"
+        return f"{directory} is a symbolic link, which kubeadm does not accept as a directory"
     for place in [directory, *directory.parents]:
         if place.exists():
             if not place.is_dir():

@@ -173,7 +173,7 @@ def _digest(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError as error:
         raise InputError(
-            f"{file}: {error.strerror}; its content was to be looked at.", fix="Name a file that is on the host."
+            f"{file}: {error.strerror}; its content should be read.", fix="Name a file that is on the host."
         ) from error
 
 
@@ -198,7 +198,9 @@ def _kids(host: Host, blocks: t.Iterable[PemBlock], file: str) -> t.Iterator[str
 def _public_key(host: Host, certificate: PemBlock, file: str) -> str:
     status, public, _complaint = host.run([host.openssl, "x509", "-pubkey", "-noout"], data=certificate.text)
     if status != 0:
-        raise InputError(f"{file}: holds a certificate that openssl does not read.", fix="Put back a whole copy of it.")
+        raise InputError(
+            f"{file}: holds a certificate that openssl does not read.", fix="Restore an intact copy of it."
+        )
     return public
 
 

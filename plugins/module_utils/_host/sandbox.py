@@ -53,7 +53,7 @@ class Sandboxes:
         if self.complaint:
             raise IrsaError(
                 f"{os.uname().nodename}: {self.crictl} lists no pods: {self.complaint} So it could not remove what a "
-                "kubelet that is stuck leaves of the old pod; nothing was touched.",
+                "stuck kubelet leaves of the old pod; nothing was touched.",
                 fix="Set runtime-endpoint in /etc/crictl.yaml there to the socket that the kubelet uses "
                 "(containerRuntimeEndpoint in its configuration), or leave stale_sandbox_seconds at 0.",
             )

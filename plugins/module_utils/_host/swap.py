@@ -89,7 +89,7 @@ def current(path: Path) -> str:
     """
     if path.is_symlink():
         raise InputError(
-            f"{path}: is a symbolic link to {path.readlink()}, in whose place a change would put a file; nothing was "
+            f"{path}: is a symbolic link to {path.readlink()}, which a change would replace with a file; nothing was "
             "touched.",
             fix="Change the flags in what keeps that file, or put the file itself there and run the play again.",
         )
@@ -125,7 +125,7 @@ def _applied(change: Change, watch: Watch) -> Outcome:
     changed = before != change.content
     if changed and change.planned_on and digest(before) != change.planned_on:
         raise IrsaError(
-            f"{change.path}: somebody else changed it since it was looked at; it was left as it is.",
+            f"{change.path}: somebody else changed it since it was read; it was left as it is.",
             fix="Run the play again: it then plans on what is there.",
         )
     running = find(watch.component, watch.proc)
@@ -238,7 +238,7 @@ def reported_outcome(outcome: Outcome, watch: Watch, sandboxes: Sandboxes | None
         "log": [*outcome.failure.log],
         "msg": f"{watch.component} did not come up: {outcome.failure.reason} {_aftermath(outcome, recovered)}"
         + (
-            f" crictl has not done all that it was asked for: {sandboxes.complaint}"
+            f" crictl did not do everything that it was asked for: {sandboxes.complaint}"
             if sandboxes and sandboxes.complaint
             else ""
         ),
@@ -291,14 +291,14 @@ def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaEr
     if new:
         return IrsaError(
             f"{cause}. The new {change.path} stands there, and {state}.",
-            fix=f"To go back, run `mv {way_back.file} {change.path}` there. Otherwise see with {look} what the file "
+            fix=f"To go back, run `mv {way_back.file} {change.path}` there. Otherwise check with {look} what the file "
             "system lacks, and run the play again: it ends the change, or puts the old manifest back.",
         )
     with suppress(OSError):
         way_back.remove()
     return IrsaError(
         f"{cause}. {change.path} is as it was, and {state}.",
-        fix=f"See there with {look} what the file system lacks, and run the play again.",
+        fix=f"Check there with {look} what the file system lacks, and run the play again.",
     )
 
 

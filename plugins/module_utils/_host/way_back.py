@@ -63,7 +63,7 @@ def require_space(texts: t.Iterable[tuple[Path, str]]) -> None:
         if system.f_bavail < blocks or (system.f_files and system.f_favail < files):
             raise IrsaError(
                 f"{directory}: its file system has {system.f_bavail * system.f_frsize // 1024} KiB and "
-                f"{system.f_favail} inodes free, and a change with its way back takes "
+                f"{system.f_favail} inodes free, and a change with its rollback takes "
                 f"{blocks * system.f_frsize // 1024} KiB and {files} inodes; nothing was touched.",
                 fix=f"Free space on {os.uname().nodename} (`df -h {directory}; df -i {directory}`), and run the play "
                 "again.",

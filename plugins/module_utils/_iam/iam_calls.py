@@ -137,7 +137,7 @@ def _shown_provider(client: IAMClient, arn: str) -> Provider:
     while (provider := read_provider(client, arn)) is None:
         if not next(pauses, False):
             raise IrsaError(
-                f"IAM has the identity provider {arn}, and does not show it after 20 seconds.",
+                f"IAM has the identity provider {arn}, but does not show it after 20 seconds.",
                 fix="Run again: IAM takes a moment until a change is known everywhere.",
             )
     return provider

@@ -209,7 +209,7 @@ def annotation_problems(items: t.Iterable[Item]) -> list[str]:
     twice = {service_account: " and ".join(names) for service_account, names in sorted(roles.items()) if len(names) > 1}
     if not twice:
         return []
-    whose = "; ".join(f"{service_account} is of {names}" for service_account, names in twice.items())
+    whose = "; ".join(f"{service_account} belongs to {names}" for service_account, names in twice.items())
     return [
         "Given more than once: service accounts of several roles (an annotation names one): "
         f"{', '.join(twice)}. Keep one of each. {whose}."
@@ -230,7 +230,7 @@ def unquoted_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
         problems += [unquoted_problem(what, each) for what, each in given.items() if is_unquoted(each)]
         # A dictionary in place of a list is told by its type.
         problems += [
-            f"{what} is {as_yaml(each)}. It must be text. Give one value alone."
+            f"{what} is {as_yaml(each)}. It must be text. Give a single value."
             for what, each in given.items()
             if isinstance(each, (dict, list)) and (what != option or spec["type"] == "str")
         ]
@@ -269,7 +269,7 @@ def _unknown_problems(entry: t.Mapping[str, t.Any]) -> list[str]:
     """Say which options of a role, as it was written, there are none of."""
     listed = f"The options are {', '.join(ROLE_OPTIONS)}."
     return [
-        f"{name} is no option of a role. {nearest(str(name), ROLE_OPTIONS) or listed}"
+        f"{name} is not an option of a role. {nearest(str(name), ROLE_OPTIONS) or listed}"
         for name in entry
         if isinstance(name, str) and name not in ROLE_OPTIONS
     ]
@@ -374,9 +374,8 @@ def _own_problems(item: Item, settings: RoleSettings) -> list[str]:
     count, limit = len(policies), settings.managed_policies_limit
     if count > max(limit, 1):  # a limit below that is told by itself
         problems.append(
-            f"it has {count} managed policies, and the quota is {limit} "
-            "(IAM, managed policies per role). Join some of them, or have AWS raise the quota and set "
-            "managed_policies_limit."
+            f"it has {count} managed policies, and the quota is {limit} (IAM, managed policies per role). Join some "
+            "of them, or ask AWS to raise the quota and set managed_policies_limit."
         )
     return problems
 

@@ -309,13 +309,15 @@ def _refuse_in_use(role: Role) -> None:
     """Raise IrsaError where IAM would not delete the role, before its policies are removed."""
     if role.instance_profiles is None:
         raise IrsaError(
-            f"Whether the role {role.arn} is in an instance profile could not be read, and IAM deletes no such role.",
+            f"Whether the role {role.arn} is in an instance profile could not be read, and IAM does not delete such a "
+            "role.",
             fix="Allow iam:ListInstanceProfilesForRole to the identity that runs the play.",
         )
     if role.instance_profiles:
         profiles = ", ".join(role.instance_profiles)
         raise IrsaError(
-            f"The role {role.arn} is in the instance profile {profiles}: IAM deletes no such role (DeleteConflict).",
+            f"The role {role.arn} is in the instance profile {profiles}: IAM does not delete such a role "
+            "(DeleteConflict).",
             fix="Remove it there (aws iam remove-role-from-instance-profile), then run again.",
         )
 

@@ -53,7 +53,7 @@ def _served_chain(connection: ssl.SSLSocket) -> list[bytes]:
     inner: t.Any = getattr(connection, "_sslobj", None)
     if not hasattr(inner, "get_unverified_chain"):
         raise IrsaError(
-            "The chain of certificates cannot be seen with a Python before 3.10.",
+            "The chain of certificates cannot be read with Python before 3.10.",
             fix="Run the task with a newer ansible_python_interpreter, or give thumbprints.",
         )
     return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in inner.get_unverified_chain()]

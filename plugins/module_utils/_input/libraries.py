@@ -27,7 +27,7 @@ def missing_libraries(found: t.Mapping[str, str], python: str) -> str:
     if not wrong:
         return ""
     told = ", ".join(
-        f"{name} {version}, and {REQUIRED[name]} is the oldest that does" if version else f"no {name}"
+        f"{name} {version} ({REQUIRED[name]} or newer is needed)" if version else f"no {name}"
         for name, version in wrong.items()
     )
     packages = " ".join(f"'{name}>={REQUIRED[name]}'" for name in wrong)

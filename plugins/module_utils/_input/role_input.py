@@ -94,7 +94,7 @@ def _text_problem(name: str, value: object) -> str:
     if is_unquoted(value):
         return unquoted_problem(name, value)
     if isinstance(value, (list, tuple, dict)):
-        return f"{name} is {as_yaml(value)}. It must be text. Give one value alone."
+        return f"{name} is {as_yaml(value)}. It must be text. Give a single value."
     if not isinstance(value, str):
         return f"{name} is {value}, which YAML reads as a date. It must be text. Write it in quotes."
     return ""

@@ -38,7 +38,7 @@ def _skip_problem(tags: t.Sequence[str], wanted: t.Collection[str], skipped: t.C
     left_out = sorted({*skipped} - {*tags})
     if left_out:
         what = "always, which checks the input" if "always" in left_out else ", ".join(left_out)
-        return f"--skip-tags has {what}: this playbook does not let that be skipped. {known}"
+        return f"--skip-tags has {what}: that cannot be skipped. {known}"
     chosen = [tag for tag in tags if tag in wanted or {"all", "tagged"} & {*wanted} or not wanted]
     if chosen and {*chosen} <= {*skipped}:
         return (

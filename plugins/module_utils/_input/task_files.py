@@ -22,7 +22,7 @@ def problem(variable: str, path: str, text: str | None) -> str:
     if text is None:
         return f"{variable} is {path}, which the controller does not have, or can't read. Name a file of tasks."
     if not _lists_tasks(text):
-        return f"{variable} is {path}, which holds no list of tasks. Write it as a file of tasks, not as a playbook."
+        return f"{variable} is {path}, which is not a list of tasks. Write it as a file of tasks, not as a playbook."
     return ""
 
 

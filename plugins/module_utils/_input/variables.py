@@ -120,7 +120,7 @@ def differing(hosts: t.Mapping[str, Json]) -> list[str]:
         if len(sides) > 1:
             told = "; ".join(f"{_short(value)} for {', '.join(names)}" for value, names in sides.items())
             found.append(
-                f"{name} differs between hosts of one control plane, and it holds for the whole cluster: {told}. Set "
+                f"{name} differs between hosts of one control plane, but it applies to the whole cluster: {told}. Set "
                 "it once, for their group."
             )
     return found

@@ -56,7 +56,7 @@ def request_token(module: t.Any, request: TokenRequest) -> str:  # noqa: ANN401 
     except (CoreException, HTTPError, OSError) as error:
         raise ApiError(
             f"The API server cannot be asked: {error}.",
-            fix="See that it answers at its own address from the controller, with a certificate for that address.",
+            fix="Check that the controller can reach it at its own address, with a certificate for that address.",
         ) from error
     return str(answer.status.token) if answer.status else ""
 
@@ -74,5 +74,5 @@ def _refused(error: ApiException, request: TokenRequest) -> ApiError:
     }
     return ApiError(
         f"The API server gives no token of {request.namespace}/{request.name}: {error.status} {message}.",
-        fix=fixes.get(error.status or 0, "Correct what it names, then ask again."),
+        fix=fixes.get(error.status or 0, "Correct what it names, then try again."),
     )

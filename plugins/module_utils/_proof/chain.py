@@ -77,7 +77,7 @@ def api_servers(tokens: t.Iterable[Seen], wanted: WantedToken) -> t.Iterator[Row
 
     def prove(seen: Seen) -> str:
         _must_be_had(
-            seen, "The API server gives no token", "See that it answers at its own address from the controller."
+            seen, "The API server gives no token", "Check that the controller can reach it at its own address."
         )
         return check_token(seen["token"], wanted)
 

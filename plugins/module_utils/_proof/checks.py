@@ -119,8 +119,8 @@ def check_token(token: str, wanted: WantedToken) -> str:
     header, claims = decode(token)
     if header.get("alg") not in ALGORITHMS:
         raise LinkError(
-            f"It signs by {header.get('alg')!r}; AWS takes {', '.join(ALGORITHMS)}.",
-            fix="Let the API servers sign with an RSA key, or one on the curve P-256, P-384 or P-521.",
+            f"It signs by {header.get('alg')!r}; AWS accepts {', '.join(ALGORITHMS)}.",
+            fix="Make the API servers sign with an RSA key, or one on the curve P-256, P-384 or P-521.",
         )
     if wanted.issuer and claims.get("iss") != wanted.issuer:
         raise LinkError(
@@ -182,8 +182,8 @@ def check_jwks(document: Document, kids: t.Iterable[str], *, kept: t.Collection[
     many = too_many(keys)
     if many:
         raise LinkError(
-            f"{document.url} has {many}; AWS takes {MAX_KEYS_OF_A_KIND}, and no token of a larger key set.",
-            fix="Retire keys that no cluster signs with any more: set irsa_issuer_retired_kids, and run the role "
+            f"{document.url} has {many}; AWS accepts {MAX_KEYS_OF_A_KIND}, and no token of a larger key set.",
+            fix="Retire keys that no cluster signs with any longer: set irsa_issuer_retired_kids, and run the role "
             "onprem.irsa.irsa_issuer.",
         )
     for kid in wanted:
@@ -269,7 +269,7 @@ def with_foreign_key(token: str) -> str:
     if algorithm not in ALGORITHMS:
         raise LinkError(
             f"The token is signed by {algorithm}, for which no foreign key is made here.",
-            fix=f"AWS takes {', '.join(ALGORITHMS)}: let the API servers sign with an RSA or EC key.",
+            fix=f"AWS accepts {', '.join(ALGORITHMS)}: make the API servers sign with an RSA or EC key.",
         )
     curve = _CURVES.get(algorithm)
     header, claims, _signature = token.split(".")
@@ -280,7 +280,7 @@ def with_foreign_key(token: str) -> str:
         return str(forged.serialize(compact=True))
     except (JWException, ValueError, TypeError) as error:
         raise LinkError(
-            f"The header of the token is none that can be signed: {error}.",
+            f"The header of the token cannot be signed: {error}.",
             fix="Look at the answer of `kubectl create token`.",
         ) from error
 
@@ -293,7 +293,7 @@ def check_injection(pod: Json, role_arn: str, audience: str) -> str:
         if "AWS_ROLE_ARN" not in env:
             raise LinkError(
                 f"The container {container['name']} was admitted without AWS_ROLE_ARN: the webhook did not inject it.",
-                fix="Look whether the webhook's pods are ready, what they log, and at the annotation "
+                fix="Check whether the webhook's pods are ready, what they log, and the annotation "
                 "eks.amazonaws.com/role-arn of the service account.",
             )
         if env["AWS_ROLE_ARN"] != role_arn:
@@ -416,13 +416,14 @@ _FIXES = (
         "The issuer's documents must be public and answer AWS within 5 seconds: see the link `documents`.",
     ),
     ("thumbprint", "Remove the identity provider's thumbprints, or set that of the certificate served now."),
-    ("expired", "Set the clocks of the control-plane hosts right."),
-    ("not valid yet", "Set the clocks of the control-plane hosts right."),
+    ("expired", "Correct the clocks of the control-plane hosts."),
+    ("not valid yet", "Correct the clocks of the control-plane hosts."),
 )
 
 
 _UNVERIFIED: t.Final = (
-    "AWS does not verify the token by what is published, or not its claims: see the links `documents` and `API server`."
+    "AWS does not verify the token with what is published, or rejects its claims: see the links `documents` and `API "
+    "server`."
 )
 
 

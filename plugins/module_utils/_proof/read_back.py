@@ -61,7 +61,7 @@ def check_served(document: Document) -> None:
     if document.status == _FORBIDDEN and not known:
         raise PublicAccessError(
             f"{document.url} answers 403{answer}: everybody must be able to read it.",
-            fix="Let the issuer's host serve it to everybody, or publish on another HTTPS host.",
+            fix="Make the issuer's host serve it to everybody, or publish on another HTTPS host.",
         )
     raise LinkError(
         f"{document.url} answers with HTTP status {document.status}{answer}.",
@@ -137,7 +137,7 @@ def _published(issuer: str, ca_file: str | None) -> list[Document]:
     if named.rstrip("/") != issuer:
         raise InputError(
             f"{discovery.url} is the discovery document of another issuer, {named!r}.",
-            fix="Choose another issuer URL, or remove that document if nobody trusts its issuer any more.",
+            fix="Choose another issuer URL, or remove that document if nobody trusts its issuer any longer.",
         )
     try:
         keys = _there(check_jwks_uri(jwks_uri), ca_file)
@@ -163,7 +163,7 @@ def _there(url: str, ca_file: str | None) -> Document | None:
             f"Whether keys are published cannot be seen: {url} answers with HTTP status {document.status}"
             f"{said(document.body)}.",
             fix=known
-            or "Let the issuer's host serve what it has, and answer 404 where there is nothing; then run again.",
+            or "Make the issuer's host serve what it has, and answer 404 where there is nothing; then run again.",
         )
     return document
 
@@ -178,7 +178,7 @@ def warnings(documents: t.Sequence[Document], kids: t.Collection[str]) -> list[s
     for document in documents[:1]:
         others = [key for key in _all_keys(document) if key.get("kid") not in kids]
         found += [
-            f"{document.url}: the key {key.get('kid')} {jwk_problem(key)}. AWS takes no token that it signed."
+            f"{document.url}: the key {key.get('kid')} {jwk_problem(key)}. AWS accepts no token that it signed."
             for key in others
             if jwk_problem(key)
         ]

@@ -24,7 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import (
 _OTHER_AUDIENCE: t.Final = "onprem-irsa-verify.invalid"
 _PROBE: t.Final = "onprem-irsa-verify"
 _MAX_SHOWN: t.Final = 5
-_FIX: t.Final = "Let irsa_iam_roles say whom the role trusts, and run the role onprem.irsa.irsa_iam."
+_FIX: t.Final = "State in irsa_iam_roles whom the role trusts, and run the role onprem.irsa.irsa_iam."
 
 
 @dataclass(frozen=True)

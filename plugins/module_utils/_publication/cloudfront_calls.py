@@ -81,7 +81,7 @@ def find(client: CloudFrontClient, bucket: str, region: str) -> Distribution | N
     if len(found) > 1:
         raise InputError(
             f"The distributions {', '.join(item['Id'] for item in found)} all serve the bucket {bucket}.",
-            fix="Use a bucket that none or one of them serves.",
+            fix="Use a bucket that at most one of them serves.",
         )
     if not found:
         return None

@@ -103,8 +103,8 @@ def check_certificate(arn: str) -> str:
     """Return the ARN of a certificate as it is, or raise InputError unless CloudFront takes that certificate."""
     if _CERTIFICATE.fullmatch(arn) is None:
         raise InputError(
-            f"The certificate {arn!r} is none of AWS Certificate Manager in us-east-1, the only ones that "
-            "CloudFront takes.",
+            f"The certificate {arn!r} is not one of AWS Certificate Manager in us-east-1, the only ones that "
+            "CloudFront accepts.",
             fix="Request or import the certificate in us-east-1, and give its ARN.",
         )
     return arn
@@ -364,7 +364,7 @@ def alias_changes(host: str, domain_name: str, found: t.Iterable[Config], *, zon
         current = there.get((host, kind))
         if current is not None and _leads_to(current) != domain_name:
             raise InputError(
-                f"The record {host} {kind} in the zone {zone_id} leads elsewhere.",
+                f"The record {host} {kind} in the zone {zone_id} points elsewhere.",
                 fix="Remove it if nobody needs it, then run again.",
             )
         if current is None and kind in ALIAS_TYPES:

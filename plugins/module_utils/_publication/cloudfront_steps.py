@@ -78,7 +78,7 @@ def _certificate(wanted: WantedDistribution) -> list[ScriptStep]:
     arn = {"CertificateArn": "${certificate_arn}"}
     captures = {"validation_name": f"{_RECORD}.Name", "validation_value": f"{_RECORD}.Value"}
     record = "${validation_name} CNAME ${validation_value}"
-    todo = "" if wanted.hosted_zone_id else f"Make this DNS record now, on which the certificate waits: {record}"
+    todo = "" if wanted.hosted_zone_id else f"Make this DNS record now; the certificate waits for it: {record}"
     value = {"TTL": 300, "ResourceRecords": [{"Value": "${validation_value}"}]}
     validation = {"Name": "${validation_name}", "Type": "CNAME", **value}
     return [

@@ -54,7 +54,7 @@ def without_retired(read: Read, retired: t.Collection[str], seconds: float) -> l
             return documents
         if time.monotonic() > deadline:
             raise LinkError(
-                f"{documents[0].url} still serves the retired key {', '.join(found)}, whose tokens AWS takes.",
+                f"{documents[0].url} still serves the retired key {', '.join(found)}, whose tokens AWS accepts.",
                 fix="Look for a cache between the bucket and its readers: it may keep the key set for its "
                 "Cache-Control.",
             )
@@ -69,7 +69,7 @@ def wait_for_distribution(read: Read, seconds: float) -> None:
             raise LinkError(
                 f"{documents[0].url} is not served by CloudFront yet, so the bucket stays open to those who read it "
                 "now.",
-                fix="Let the issuer's host lead to the distribution, wait for the TTL of its former record in DNS, and "
+                fix="Point the issuer's host to the distribution, wait for the TTL of its former record in DNS, and "
                 "run again.",
             )
         time.sleep(_PAUSE)

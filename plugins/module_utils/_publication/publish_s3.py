@@ -121,8 +121,8 @@ def _move(
         return None
     if not target.distribution_arn and edge.through_cloudfront(_look(module, target)):
         module.warn(
-            f"{target.issuer} still leads to CloudFront, which the bucket {target.bucket} lets in as before. Let its "
-            "record in DNS lead here, and run again after its TTL: the distribution can be deleted then."
+            f"{target.issuer} still points to CloudFront, which the bucket {target.bucket} lets in as before. Point "
+            "its DNS record here, and run again after its TTL: the distribution can be deleted then."
         )
         return None
     if not module.check_mode and target.distribution_arn:

@@ -104,7 +104,7 @@ def _unhidden(error: HiddenBucketError, module: AnsibleAWSModule) -> IrsaError:
         return error
     with asking("say whose credentials these are"):
         identity = module.client("sts", config=_CLIENT_CONFIG).get_caller_identity()["Arn"]
-    return IrsaError(f"{error.problem} It was asked by {identity}.", fix=error.fix)
+    return IrsaError(f"{error.problem} The call was made by {identity}.", fix=error.fix)
 
 
 def explained(error: PublicAccessError, module: AnsibleAWSModule) -> IrsaError:
@@ -113,7 +113,7 @@ def explained(error: PublicAccessError, module: AnsibleAWSModule) -> IrsaError:
         return error
     if _readers_pay(module):
         return IrsaError(
-            f"{error.problem} The bucket {module.params['bucket']} lets those who read pay (Requester Pays), which "
+            f"{error.problem} The bucket {module.params['bucket']} makes readers pay (Requester Pays), which "
             "anonymous readers cannot.",
             fix=f"Turn that off: `aws s3api put-bucket-request-payment --bucket {module.params['bucket']} "
             "--request-payment-configuration Payer=BucketOwner`.",
@@ -357,11 +357,11 @@ def _unpacked(body: bytes, encoding: str, source: str) -> bytes:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"{source} is stored with the Content-Encoding {encoding} and cannot be unpacked: {error}.",
-            fix="Put it back whole, or, if nobody uses it any more, remove it: its keys would be lost.",
+            fix="Restore an intact copy, or remove it if nobody uses it any longer: its keys would be lost.",
         ) from error
     if encoding:
         raise InputError(
-            f"{source} is stored with the Content-Encoding {encoding}, which is not read here.",
+            f"{source} is stored with the Content-Encoding {encoding}, which cannot be read here.",
             fix="Store it without one: its keys would be lost.",
         )
     return body
@@ -454,8 +454,8 @@ def _named_others(error: AwsError, call: Call) -> IrsaError:
     return IrsaError(
         f"{error.problem} In the policy of the bucket {call.arguments['Bucket']} are statements of others: "
         f"{'; '.join(others)}.",
-        fix="S3 refuses the whole policy for one wrong statement. Let their owners correct it, or remove the principal "
-        "or resource that is gone; then run again: what was done is kept.",
+        fix="S3 refuses the whole policy for one wrong statement. Ask their owners to correct it, or remove the "
+        "principal or resource that is gone; then run again: what was done is kept.",
     )
 
 

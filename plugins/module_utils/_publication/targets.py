@@ -247,7 +247,7 @@ def located(wanted: Target, discovery: str | None) -> Target:
     if issuer.rstrip("/") != wanted.issuer:
         raise InputError(
             f"{wanted.issuer}{DISCOVERY_PATH} is the discovery document of another issuer, {issuer!r}.",
-            fix="Choose another bucket, or remove that document if nobody trusts its issuer any more.",
+            fix="Choose another bucket, or remove that document if nobody trusts its issuer any longer.",
         )
     try:
         host = urlsplit(check_jwks_uri(jwks_uri)).hostname or ""
@@ -365,13 +365,13 @@ def _checked_tags(tags: dict[str, str], wanted: Target) -> dict[str, str]:
     if len(wanted.place_tag) > _MAX_TAG_KEY and wanted.place_tag in tags:
         raise InputError(
             f"The cluster's name {wanted.cluster!r} makes the tag key {wanted.place_tag!r} of {len(wanted.place_tag)} "
-            f"characters in the bucket of another cluster; S3 takes {_MAX_TAG_KEY}.",
+            f"characters in the bucket of another cluster; S3 accepts {_MAX_TAG_KEY}.",
             fix="Choose a shorter name, or a bucket of its own.",
         )
     counted = [key for key in tags if not key.startswith("aws:")]
     if len(counted) > _MAX_TAGS:
         raise InputError(
-            f"The bucket {wanted.bucket} would have {len(counted)} tags; S3 takes {_MAX_TAGS}.",
+            f"The bucket {wanted.bucket} would have {len(counted)} tags; S3 accepts {_MAX_TAGS}.",
             fix="Remove some that are not needed.",
         )
     return tags
@@ -482,8 +482,8 @@ def _refuse_dead_principals(before: Policy | None, after: Policy | None, bucket:
             kind = _KINDS_OF_IDS.get(name[:4], "an identity")
             raise InputError(
                 f"The policy of the bucket {bucket} has a statement of somebody else, {_name_of(statement, number)}, "
-                f"for the principal {name}: the id of {kind} that was deleted. S3 takes no policy with it.",
-                fix="Let its owner remove that principal, or the statement if it names no other; then run again. "
+                f"for the principal {name}: the id of {kind} that was deleted. S3 accepts no policy with it.",
+                fix="Ask its owner to remove that principal, or the statement if it names no other; then run again. "
                 "Nothing was changed.",
             )
 

@@ -166,9 +166,9 @@ def shared_statements(policy: Policy | None, provider_arns: t.Collection[str]) -
             and not _action_matches(statement)
         ):
             lines.append(
-                f"Statement {statement.get('Sid', number)} of its trust policy is none by which the role is assumed, "
-                f"and stays: it lets tokens of {', '.join(_federated(statement))} do "
-                f"{'; '.join(_more_actions(statement, None))}. Remove it unless that is meant; session_tags says "
+                f"Statement {statement.get('Sid', number)} of its trust policy is not one by which the role is "
+                f"assumed, and stays: it allows tokens of {', '.join(_federated(statement))} to do "
+                f"{'; '.join(_more_actions(statement, None))}. Remove it unless that is intended; session_tags says "
                 "whether they should."
             )
         let_in = [arn for arn in provider_arns if _principal_matches(statement, arn)]
@@ -179,7 +179,7 @@ def shared_statements(policy: Policy | None, provider_arns: t.Collection[str]) -
             tokens = f"every token of {', '.join(sorted(let_in))} {which}"
             lines.append(
                 f"Statement {statement.get('Sid', number)} of its trust policy is shared with others and stays: it "
-                f"lets in {tokens}. Take the provider out of it unless that is meant."
+                f"lets in {tokens}. Remove the provider from it unless that is intended."
             )
     return lines
 
@@ -244,7 +244,7 @@ def refuse_oversize(policy: Policy, trust: t.Sequence[Trust], limit: int) -> Non
     )
     raise IrsaError(
         f"The trust policy would have {size} characters, and the quota is {limit} (IAM, role trust policy length).",
-        fix=f"{split}, or have AWS raise the quota (up to 4096) and set trust_policy_limit.",
+        fix=f"{split}, or ask AWS to raise the quota (up to 4096) and set trust_policy_limit.",
     )
 
 
@@ -403,7 +403,7 @@ def _repaired(mine: t.Sequence[Statement], trust: Trust) -> list[Statement]:
         raise IrsaError(
             f"{', '.join(homeless)} would be let in, too, and the statements of its trust policy for "
             f"{trust.provider_arn} have different conditions: {ways}.",
-            fix="Say in conditions which of them the role is to have.",
+            fix="State in conditions which of them the role should have.",
         )
     homes["{}"] = [*homes.get("{}", []), *homeless]
     return [

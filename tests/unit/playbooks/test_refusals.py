@@ -56,7 +56,7 @@ def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> No
             "is cloudfront, which takes no irsa_issuer_endpoint_url and no irsa_issuer_adopt.",
         ),
         ({"irsa_issuer_bucket": "Acme"}, "The bucket name 'Acme' must consist of lower-case letters"),
-        ({"irsa_region": "eu-cental-1"}, "'eu-cental-1' is none that botocore knows. Did you mean eu-central-1?"),
+        ({"irsa_region": "eu-cental-1"}, "botocore does not know the region 'eu-cental-1'. Did you mean eu-central-1?"),
         ({"irsa_issuer_url": "https://oidc.example.com/"}, "must not end in a slash"),
         (
             {"irsa_iam_roles": [{"name": "a b", "service_accounts": ["apps"]}, {"name": "c"}]},
@@ -130,7 +130,7 @@ def test_an_inventory_without_the_group(play: Play, group: str | None) -> None:
             ("--skip-tags", "publish,iamm"),
             "--skip-tags has iamm, which this playbook does not have. Its tags are publish,",
         ),
-        (("--skip-tags", "all"), "--skip-tags has all: this playbook does not let that be skipped."),
+        (("--skip-tags", "all"), "--skip-tags has all: that cannot be skipped."),
         (("--skip-tags", "always"), "--skip-tags has always, which checks the input"),
         (("--start-at-task", "Run the webhook"), "--start-at-task 'Run the webhook' would leave out the first play"),
         (("--start-at-task", "Publish*", "--check"), "--start-at-task 'Publish*' would leave out"),
@@ -284,7 +284,7 @@ def test_variables_that_differ_between_hosts_of_one_control_plane(play: Play, pl
     }
     run = play(playbook=playbook, inventory={"kube_control_plane": {"hosts": own, "vars": {"irsa_cluster": "prod"}}})
     assert (run.code, run.asked) == (2, False), run.output
-    said = "between hosts of one control plane, and it holds for the whole cluster:"
+    said = "between hosts of one control plane, but it applies to the whole cluster:"
     assert f'irsa_region differs {said} "eu-central-1" for cp1, cp3; "eu-west-1" for cp2. Set it once' in run.output
     assert f'irsa_issuer_url differs {said} not set for cp1, cp2; "https://oidc.example.com" for cp3.' in run.output
     assert "irsa_own" not in run.output

@@ -84,7 +84,7 @@ NAMES = [
 TYPES = [
     wrong("irsa_cluster", "YAML has read the number 1 ", "in quotes", irsa_cluster=1),
     wrong("irsa_region is null", "must be text", "Give it one", irsa_region=None),
-    wrong('irsa_issuer_bucket is ["acme"]', "must be text", "Give one value alone", irsa_issuer_bucket=["acme"]),
+    wrong('irsa_issuer_bucket is ["acme"]', "must be text", "Give a single value", irsa_issuer_bucket=["acme"]),
     wrong("irsa_iam_cluster", "the boolean true", "in quotes", irsa_iam_cluster=True),
     wrong(
         "irsa_iam_roles is prod-reports", "list of roles", "Write it as irsa_iam_roles:", irsa_iam_roles="prod-reports"
@@ -114,7 +114,7 @@ TYPES = [
     wrong(
         "irsa_verify_role_arn", "the number 21913025 (012 is read as 10", "in quotes", irsa_verify_role_arn=0o123456701
     ),
-    wrong("irsa_kubeconfig_path is {}", "must be text", "Give one value alone", irsa_kubeconfig_path={}),
+    wrong("irsa_kubeconfig_path is {}", "must be text", "Give a single value", irsa_kubeconfig_path={}),
     wrong(
         "irsa_webhook_image has no value",
         "'my_tag' is undefined",
@@ -124,7 +124,7 @@ TYPES = [
     wrong("irsa_audience has no value", "Syntax error in template", "Correct its template", irsa_audience="{{ aws"),
 ]
 RULES = [
-    wrong("region 'eu-centrall-1'", "none that botocore knows", "mean eu-central-1?", irsa_region="eu-centrall-1"),
+    wrong("region 'eu-centrall-1'", "botocore does not know", "mean eu-central-1?", irsa_region="eu-centrall-1"),
     wrong("bucket name 'Acme_Prod'", "lower-case letters", "as in acme-prod-oidc", irsa_issuer_bucket="Acme_Prod"),
     wrong("cluster's name ''", "1 to 256 letters", "Rename it", irsa_cluster=""),
     wrong("max_age is -1", "0 or more", "The default is 300", irsa_issuer_max_age=-1),
@@ -171,7 +171,7 @@ WEBHOOK = [
     wrong("irsa_webhook_port is 70000", "1024 to 65535", "the defaults are", irsa_webhook_port=70000),
     wrong("certificate_days is 0", "1 or more", "the default is 365", irsa_webhook_certificate_days=0),
     wrong("'Kube'", "RFC 1123 label", "Correct it", irsa_webhook_excluded_namespaces=["Kube"]),
-    wrong("'eu-cental-1'", "none that botocore knows", "Did you mean eu-central-1?", irsa_webhook_region="eu-cental-1"),
+    wrong("'eu-cental-1'", "botocore does not know", "Did you mean eu-central-1?", irsa_webhook_region="eu-cental-1"),
     wrong("tls_secret is x", "namespace/name", "Name the Secret", irsa_webhook_tls_secret="x"),  # noqa: S106 -- no password
     wrong("/none/rules.yml", "no directory /none", "Make it", irsa_webhook_alert_rules_file="/none/rules.yml"),
 ]
@@ -181,7 +181,7 @@ ROLES: list[tuple[dict[str, object], Says]] = [
     ({"name": "x" * 65}, ("x" * 65, "1 to 64 letters", "Rename it")),
     ({"name": "prod räports"}, ("'prod räports'", "1 to 64 letters", "Rename it")),
     ({"name": 12}, ("Role 12", "the number 12 ", "in quotes")),
-    ({"service_acounts": ["a/b"]}, ("service_acounts", "no option of a role", "Did you mean service_accounts?")),
+    ({"service_acounts": ["a/b"]}, ("service_acounts", "not an option of a role", "Did you mean service_accounts?")),
     ({"service_accounts": []}, ("no service accounts", "nobody could assume it", "Name them in service_accounts")),
     ({"service_accounts": ["reports"]}, ("'reports'", "must be namespace/name", "Put its namespace in front")),
     ({"service_accounts": ["system:serviceaccount:apps:x"]}, (":apps:x'", "namespace/name", "Write it as apps/x")),
@@ -198,7 +198,7 @@ ROLES: list[tuple[dict[str, object], Says]] = [
     ({"audiences": ["*"]}, ("audience '*'", "without blanks, * and ?", "sts.amazonaws.com")),
     ({"conditions": ["StringEquals"]}, ('conditions is ["StringEquals"]', "a dictionary", "Write it as {")),
     ({"conditions": {"StringEqual": {"aws:X": "a"}}}, ("'StringEqual'", "IAM does not have", "StringEquals")),
-    ({"tags": {"Team": "a", "team": "b"}}, ("Team, team", "differ by case alone", "Keep one")),
+    ({"tags": {"Team": "a", "team": "b"}}, ("Team, team", "differ only by case", "Keep one")),
     ({"tags": {"aws:team": "a"}}, ("'aws:team'", "is reserved", "Remove it")),
     ({"tags": ["team"]}, ('tags is ["team"]', "a dictionary", "Write it as {")),
     ({"path": "team"}, ("'team'", "/ at both ends", "Write it as /irsa/")),
@@ -317,7 +317,7 @@ ALONE: list[Wrong] = [
         for accounts, rule, fix in [
             ({"apps": "reports"}, 'is {"apps": "reports"}. It must be a list', "Write it as"),
             ([5], "item 1, must be a text", "in quotes"),
-            ([{"namespace": "apps", "name": "reports"}], "item 1, is {", "Give one value alone"),
+            ([{"namespace": "apps", "name": "reports"}], "item 1, is {", "Give a single value"),
         ]
     ],
     wrong(

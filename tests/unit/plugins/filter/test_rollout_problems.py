@@ -32,7 +32,7 @@ def test_nothing_is_wrong() -> None:
         ({"retired": [ISSUER]}, "can't sign and be retired"),
         (
             {"retired": ["https://old.example.com"], "observed": observed("https://old.example.com", ISSUER)},
-            "as it does on cp1: the tokens that pods have of it would be refused at once. Run without retiring it",
+            "as it does on cp1: the tokens that pods have from it would be refused at once. Run without retiring it",
         ),
         ({"flags": {"service-account-issuer": [ISSUER]}}, "must not be among the further flags"),
         ({"flags": {"service-account-key-file": ["/etc/kubernetes/pki/new.pub"]}}, "leave the keys as they are"),

@@ -37,7 +37,10 @@ def test_the_results_of_a_loop_become_steps() -> None:
 def test_a_plan_in_words() -> None:
     says = [step["says"] for step in rollout_steps(OBSERVED, "https://new", jwks_uri="https://new/jwks")]
     assert says == [
-        *[f"{host}: accepts https://new beside https://old; signs on with https://old" for host in ("cp1", "cp2")],
+        *[
+            f"{host}: accepts https://new in addition to https://old; still signs with https://old"
+            for host in ("cp1", "cp2")
+        ],
         *[
             f"{host}: signs with https://new, and still accepts https://old; "
             "runs with --service-account-jwks-uri=https://new/jwks"
@@ -47,10 +50,10 @@ def test_a_plan_in_words() -> None:
     both = [{**OBSERVED[0], "running_flags": {"service-account-issuer": ["https://mid", "https://old"]}}]
     steps = rollout_steps(both, "https://new", retired=["https://old"], signing_kid="k2", flags={"v": ["2"]})
     assert [step["says"] for step in steps] == [
-        "cp1: accepts https://new beside https://mid; accepts https://old no more; signs with https://new; "
-        "accepts the key k2 beside the key k1; signs with the key k2; refuses every token of https://old, also those "
-        "of up to a year that programs have not read again: serviceaccount_stale_tokens_total counts their uses; still "
-        "accepts tokens for the audience https://old; runs with --v=2; "
+        "cp1: accepts https://new in addition to https://mid; no longer accepts https://old; signs with https://new; "
+        "accepts the key k2 in addition to the key k1; signs with the key k2; refuses every token of https://old, also "
+        "those of up to a year that programs have not read again: serviceaccount_stale_tokens_total counts their "
+        "uses; still accepts tokens for the audience https://old; runs with --v=2; "
         "runs with --api-audiences=https://new,https://mid,https://old"
     ]
     assert steps[0]["published"] == ["k1", "k2"]
@@ -78,10 +81,10 @@ def test_audiences_in_words() -> None:
     both = [{**OBSERVED[0], "running_flags": {"service-account-issuer": ["https://new", "https://old"]}}]
     (step,) = rollout_steps(both, "https://new", retired=["https://old"], retired_audiences=["https://old"])
     assert "serviceaccount_stale_tokens_total" in step["says"]
-    assert step["says"].endswith("accepts tokens for the audience https://old no more")
+    assert step["says"].endswith("no longer accepts tokens for the audience https://old")
     (step,) = rollout_steps(both, "https://new", retired_audiences=["https://old"])
     assert step["says"] == (
-        "cp1: accepts tokens for the audience https://old no more; runs with --api-audiences=https://new"
+        "cp1: no longer accepts tokens for the audience https://old; runs with --api-audiences=https://new"
     )
 
 

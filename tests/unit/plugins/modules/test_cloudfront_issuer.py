@@ -254,7 +254,7 @@ def test_what_the_rendered_script_makes_is_as_the_module_wants_it(  # noqa: PLR0
     told = ran.stdout.splitlines()
     assert [line.partition(":")[0] for line in told] == [
         *([] if certificate else ["The certificate, to be given as certificate_arn from now on"]),
-        *([] if certificate or zone else ["Make this DNS record now, on which the certificate waits"]),
+        *([] if certificate or zone else ["Make this DNS record now; the certificate waits for it"]),
         *([] if zone else ["Make this DNS record"]),
     ]
     if not certificate:
@@ -596,7 +596,7 @@ def test_the_distribution_reads_the_bucket_while_its_host_leads_there(
     assert readers(session) == ([EDGE], True)
     back = publish_in_public(capsys)
     assert (back.get("msg"), back["changed"]) == (None, True)
-    assert any("still leads to CloudFront" in text for text in warned)
+    assert any("still points to CloudFront" in text for text in warned)
     assert readers(session) == ([EVERYBODY, EDGE], False)
     assert publish_in_public(capsys)["changed"] is False
     host["via"] = ""

@@ -87,7 +87,7 @@ def test_a_missing_library_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("published", "says"),
     [
-        ("hello", "published_discovery_documents[0] is there and cannot be read"),
+        ("hello", "published_discovery_documents[0] exists and cannot be read"),
         ('{"issuer": "https://b.example.com"}', "another issuer, 'https://b.example.com'"),
         (
             f'{{"issuer": "{ISSUER}", "jwks_uri": "{ISSUER}/keys.json"}}',
@@ -108,4 +108,4 @@ def test_a_published_discovery_document_decides_where_the_key_set_is(run: Run, p
 @pytest.mark.parametrize("published", ["hello", "[]", '{"keys":[1]}', '{"keys":[{"kty":"oct"}]}'])
 def test_a_published_key_set_that_cannot_be_read_is_refused(run: Run, published: str) -> None:
     said = run(issuer=ISSUER, public_keys=[{"pem": KEY}], published_jwks=["", published])["msg"]
-    assert "published_jwks[1] is there and cannot be read" in said
+    assert "published_jwks[1] exists and cannot be read" in said

@@ -654,7 +654,7 @@ def test_a_bucket_that_is_hidden_says_from_whom(run: Run, monkeypatch: pytest.Mo
     fault(monkeypatch, "HeadBucket", "403", times=10)
     said = run(1)["msg"]
     assert "it belongs to another account, or the identity that runs the play lacks s3:ListBucket" in said
-    assert "It was asked by arn:aws:" in said
+    assert "The call was made by arn:aws:" in said
 
 
 @pytest.mark.parametrize("code", ["InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"])
@@ -751,7 +751,7 @@ def test_a_bucket_whose_readers_pay_is_named(run: Run, s3: S3Client, monkeypatch
     monkeypatch.setattr(BaseClient, "_make_api_call", paying)
     monkeypatch.setattr(reader, "fetch", lambda url, _ca: Document(url, 403, "application/xml", "<Error/>", 0.1))
     said = run(1)["msg"]
-    assert "lets those who read pay" in said
+    assert "makes readers pay" in said
     assert "Payer=BucketOwner" in said
     assert s3.get_object(Bucket=BUCKET, Key=JWKS_KEY)
 
@@ -806,7 +806,7 @@ def test_keys_stay_however_their_document_is_stored(
         (gzip.compress(b"{}", mtime=0)[:-5], "gzip", "cannot be unpacked"),
         (b"{}", "gzip", "cannot be unpacked"),
         (gzip.compress(b'{"keys":[]}', mtime=0), "", "cannot be read"),
-        (b"x", "br", "which is not read here"),
+        (b"x", "br", "which cannot be read here"),
         (b'{"keys":[{"kid"', "", "cannot be read"),
         (b"[]", "", "cannot be read"),
         (b"<html><body>moved</body></html>", "", "an HTML page"),
@@ -833,7 +833,7 @@ def test_a_discovery_document_that_cannot_be_read_may_name_another_key_set(
     run(1)
     s3.put_object(Bucket=BUCKET, Key=DISCOVERY_KEY, Body=b'{"issuer": "https')
     calls.clear()
-    assert f"s3://{BUCKET}/{DISCOVERY_KEY} is there and cannot be read" in run(1, 2)["msg"]
+    assert f"s3://{BUCKET}/{DISCOVERY_KEY} exists and cannot be read" in run(1, 2)["msg"]
     assert writes(calls) == []
 
 

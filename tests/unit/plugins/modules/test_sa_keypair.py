@@ -139,13 +139,13 @@ ENCRYPTED = ec_key(1).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvail
 @pytest.mark.parametrize(
     ("private", "public", "says"),
     [
-        (None, public_pem(ec_key(1)), "sa.pub stands there without its private key"),
+        (None, public_pem(ec_key(1)), "sa.pub exists without its private key"),
         (private_pem(ec_key(1)), public_pem(ec_key(2)), "does not hold the public half"),
         (private_pem(ec_key(1)), "hello", "sa.pub: holds no whole PEM block"),
-        ("hello", public_pem(ec_key(1)), "sa.key: is no unencrypted private key"),
-        ("", None, "sa.key: is no unencrypted private key"),
-        (private_pem(ec_key(1))[:-60], public_pem(ec_key(1)), "sa.key: is no unencrypted private key"),
-        (ENCRYPTED, None, "sa.key: is no unencrypted private key"),
+        ("hello", public_pem(ec_key(1)), "sa.key: is not an unencrypted private key"),
+        ("", None, "sa.key: is not an unencrypted private key"),
+        (private_pem(ec_key(1))[:-60], public_pem(ec_key(1)), "sa.key: is not an unencrypted private key"),
+        (ENCRYPTED, None, "sa.key: is not an unencrypted private key"),
     ],
 )
 def test_what_is_no_pair_is_refused_and_left_alone(
@@ -168,7 +168,7 @@ def test_a_link_that_leads_nowhere_is_no_file_that_is_missing(run: Run, pair: Pa
     link.symlink_to("of-another-tool")
     result = run()
     assert (result["failed"], link.is_symlink()) == (True, True)
-    assert f"{link}: is a symbolic link to of-another-tool, which is not there" in result["msg"]
+    assert f"{link}: is a symbolic link to of-another-tool, which does not exist" in result["msg"]
 
 
 def test_a_pair_of_another_kind_still_has_a_kid(run: Run, pair: Pair) -> None:

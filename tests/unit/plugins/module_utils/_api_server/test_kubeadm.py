@@ -128,7 +128,9 @@ def test_releases_to_pass_over_are_those_of_every_version() -> None:
     assert outcome.avoid == "1.34.0 to 1.34.3, 1.35.0 to 1.35.3"
 
 
-@pytest.mark.parametrize(("versions", "message"), [(["latest"], "no version of Kubernetes"), ([], "tells its version")])
+@pytest.mark.parametrize(
+    ("versions", "message"), [(["latest"], "not a version of Kubernetes"), ([], "tells its version")]
+)
 def test_an_unknown_release_is_refused(versions: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         kept(configuration(V1BETA4), {ISSUER: [A]}, versions)

@@ -200,8 +200,8 @@ def test_a_patch_is_where_the_configuration_says_that_patches_are(
     [
         ("apiVersion: kubeadm.k8s.io/v1beta1\nkind: ClusterConfiguration\n", RELEASES, "kubeadm config migrate"),
         ("kind: [", RELEASES, "is not YAML"),
-        (CONFIGURATION, ["main"], "is no version of Kubernetes"),
-        (f"{CONFIGURATION}apiServer: &a {{certSANs: [a]}}\nscheduler: *a\n", RELEASES, "alone be changed"),
+        (CONFIGURATION, ["main"], "not a version of Kubernetes"),
+        (f"{CONFIGURATION}apiServer: &a {{certSANs: [a]}}\nscheduler: *a\n", RELEASES, "cannot be changed alone"),
     ],
 )
 def test_what_cannot_be_planned_is_a_problem(configuration: str, versions: list[str], says: str) -> None:

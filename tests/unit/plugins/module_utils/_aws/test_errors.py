@@ -117,7 +117,7 @@ def test_the_code_decides_the_fix(error: Exception, code: str, fix: str) -> None
         ("AccessDenied", "User is not authorized to perform: kms:Decrypt on this resource", "kms:Decrypt"),
         ("InvalidRequest", "The object was stored using a form of Server Side Encryption.", "SSE-C"),
         ("BucketNotEmpty", "The bucket you tried to delete is not empty", "older versions"),
-        ("301", "Moved Permanently", "Name the region"),
+        ("301", "Moved Permanently", "Set the region"),
         ("503", "Service Unavailable", "run again later"),
         ("LimitExceeded", "Cannot exceed quota for ACLSizePerRole: 2048", "trust_policy_limit"),
         ("LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10", "managed_policies_limit"),

@@ -90,7 +90,7 @@ def test_a_key_of_rsa_is_judged_by_the_rules(change: dict[str, t.Any], says: str
     [
         ({"x": text(b"\0" + octets(EC["x"]))}, "33 octets in x; on P-256 it is 32"),
         ({"y": text(octets(EC["y"])[1:])}, "31 octets in y"),
-        ({"y": EC["x"]}, "no point of its curve"),
+        ({"y": EC["x"]}, "not a point on its curve"),
         ({"crv": "P-384"}, "alg 'ES256'"),
         ({"crv": "secp256k1"}, "curve 'secp256k1'"),
         ({"crv": ["P-256"]}, "curve ['P-256']"),

@@ -180,11 +180,11 @@ def test_a_key_set_of_which_every_key_can_be_read(published: str) -> None:
         (text(one(1))[:-20], "not JSON"),
         ("\x1f\ufffd\b\0", "not JSON"),
         ("<!DOCTYPE html><html><body>404</body></html>", "an HTML page"),
-        (json.dumps([one(1)]), "no object"),
-        ('"keys"', "no object"),
+        (json.dumps([one(1)]), "not an object"),
+        ('"keys"', "not an object"),
         ('{"keys":{"a":1}}', "no list"),
-        ('{"keys":[],"keys":[]}', "'keys' stands twice"),
-        ('{"keys":["a"]}', "its key 1 is no JSON object"),
+        ('{"keys":[],"keys":[]}', "'keys' appears twice"),
+        ('{"keys":["a"]}', "its key 1 is not a JSON object"),
         (text(one(1), {"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "ed"}), "its key ed is of the kind 'OKP'"),
         (text({"kty": "oct", "k": "secret"}), "its key 1 is of the kind 'oct'"),
         (text(one(1), {"kty": "RSA", "n": "AQAB"}), "its key 2 has no kid"),
@@ -192,7 +192,7 @@ def test_a_key_set_of_which_every_key_can_be_read(published: str) -> None:
     ],
 )
 def test_a_key_set_of_which_a_key_cannot_be_read_is_refused(published: str, says: str) -> None:
-    with pytest.raises(InputError, match=r"s3://bucket/keys\.json is there and cannot be read") as refused:
+    with pytest.raises(InputError, match=r"s3://bucket/keys\.json exists and cannot be read") as refused:
         check_published(published, source="s3://bucket/keys.json")
     assert says in refused.value.problem
     assert "secret" not in str(refused.value)

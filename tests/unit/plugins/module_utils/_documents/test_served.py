@@ -16,7 +16,7 @@ def test_the_standard_type_in_any_spelling_is_no_warning(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["text/plain", "text/json", "application/jsonp", "", ";charset=utf-8"])
 def test_any_other_type_is_a_warning(kind: str) -> None:
-    assert "not application/json: AWS takes it" in type_warning(URL, kind, "application/json")
+    assert "not application/json: AWS accepts it" in type_warning(URL, kind, "application/json")
 
 
 @pytest.mark.parametrize(

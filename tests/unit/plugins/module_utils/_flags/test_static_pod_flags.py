@@ -509,7 +509,7 @@ def test_the_first_annotation_brings_the_mapping() -> None:
 
 @pytest.mark.parametrize("annotations", [f"  annotations:\n    {NAME}: &c y\n    a: *c\n", "  annotations: text\n"])
 def test_an_annotation_that_cannot_be_put_in_alone_is_refused(annotations: str) -> None:
-    with pytest.raises(InputError, match="let one annotation alone be changed"):
+    with pytest.raises(InputError, match="one annotation cannot be changed alone"):
         annotated(parsed(BLOCK.format(annotations)), NAME, "1")
 
 

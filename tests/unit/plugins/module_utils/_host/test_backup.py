@@ -41,9 +41,7 @@ def test_a_run_that_does_not_end_is_named(way: str, backups: Backups, monkeypatc
             pass
     said = str(caught.value)
     assert said.startswith(f"{os.uname().nodename}: ")
-    assert all(
-        word in said for word in [str(backups.manifest), "within the 0.2 s", "pytest", f"`ps -fp {os.getpid()}`"]
-    )
+    assert all(word in said for word in [str(backups.manifest), "within 0.2 s", "pytest", f"`ps -fp {os.getpid()}`"])
 
 
 def inode(backups: Backups) -> int:

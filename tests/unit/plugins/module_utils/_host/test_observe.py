@@ -105,7 +105,7 @@ def test_keys_are_read_as_the_api_server_does_and_private_ones_stay(place: Host)
     ("accepted", "problem"),
     [
         ("no key", "no whole PEM block"),
-        (private(KEYS[0]).replace("M", "", 1), "no unencrypted private key"),
+        (private(KEYS[0]).replace("M", "", 1), "not an unencrypted private key"),
         ("-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----\n", "not base64"),
     ],
 )
@@ -189,7 +189,7 @@ def test_the_content_of_files_is_digested(place: Host) -> None:
     file.write_bytes(b"a")
     assert observe(replace(place, files=(str(file),)))["digests"] == {str(file): hashlib.sha256(b"a").hexdigest()}
     file.unlink()
-    with pytest.raises(InputError, match="its content was to be looked at"):
+    with pytest.raises(InputError, match="its content should be read"):
         observe(replace(place, files=(str(file),)))
 
 

@@ -203,7 +203,7 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
         (role(tags={"a": "x" * 257}), ["at most 256"]),
         (role(tags={"a": "x;y"}), ["'x;y'"]),
         (role(tags={str(n): "" for n in range(50)}), ["50 tags", "49"]),
-        (role(tags={"Team": "a", "team": "b"}), ["Team, team", "case alone"]),
+        (role(tags={"Team": "a", "team": "b"}), ["Team, team", "only by case"]),
         (role(tags={"COST": "1", "cost": "1", "x": "1", "X": "2"}), ["COST, cost", "x, X"]),
         (role(tags={"ONPREM.irsa/Cluster": "x"}), ["reserved"]),
         (role(tags={"paid": True}), ["tag paid", "boolean true", "quotes"]),
@@ -216,7 +216,7 @@ ELSEWHERE = "arn:aws:iam::210987654321:policy/x"
         (role(tags={True: "x"}), ["tags: key", "boolean true", "quotes"]),
         (role(tags={10: "x"}), ["tags: key", "the number 10", "quotes"]),
         (role(tags={None: "x"}), ["tags has a key", "null"]),
-        (role(tags={"straße": "a", "STRASSE": "b"}), ["straße, STRASSE", "case alone"]),
+        (role(tags={"straße": "a", "STRASSE": "b"}), ["straße, STRASSE", "only by case"]),
         (role(tags={"ΤΟΠΟΣ": "a", "τοπος": "b", "τοποσ": "c"}), ["ΤΟΠΟΣ, τοπος, τοποσ"]),
         (role(service_accounts=True), ["service_accounts must be a text", "boolean true"]),
         (role(max_session_duration="01:00:00"), ["'01:00:00'", "whole number of seconds"]),
@@ -429,4 +429,4 @@ def test_roles_of_one_service_account_are_named() -> None:
     ]
     [line] = annotation_problems(read_items(entries, SETTINGS)[0])
     assert "(an annotation names one): apps/a, apps/b. Keep one of each." in line
-    assert line.endswith(" apps/a is of c and a; apps/b is of c and b.")
+    assert line.endswith(" apps/a belongs to c and a; apps/b belongs to c and b.")

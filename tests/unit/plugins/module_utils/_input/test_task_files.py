@@ -18,11 +18,11 @@ def test_files_of_tasks(text: str) -> None:
     ("text", "says"),
     [
         (None, "does not have, or can't read"),
-        ("", "holds no list of tasks"),
-        ("hosts: all\n", "holds no list of tasks"),
+        ("", "is not a list of tasks"),
+        ("hosts: all\n", "is not a list of tasks"),
         ("- hosts: all\n  tasks: []\n", "not as a playbook"),
-        ("- a\n- b\n", "holds no list of tasks"),
-        ("- {", "holds no list of tasks"),
+        ("- a\n- b\n", "is not a list of tasks"),
+        ("- {", "is not a list of tasks"),
     ],
 )
 def test_what_is_no_file_of_tasks(text: str | None, says: str) -> None:

@@ -141,7 +141,7 @@ def test_one_key_twice_with_less_said_of_it_is_one_key() -> None:
 
 def test_more_keys_than_aws_takes() -> None:
     keys = [{**published()["k1"], "kid": f"k{number}"} for number in range(1, 102)]
-    with pytest.raises(LinkError, match=r"has 101 RSA keys; AWS takes 100.*irsa_issuer_retired_kids"):
+    with pytest.raises(LinkError, match=r"has 101 RSA keys; AWS accepts 100.*irsa_issuer_retired_kids"):
         checks.check_jwks(document(json.dumps({"keys": keys})), ["k1"])
 
 
@@ -189,9 +189,9 @@ def test_a_token_signed_as_aws_takes_none(header: str) -> None:
         checks.check_signature(text, published(), "cp1")
     assert caught.value.fix
     if "crit" not in header:
-        with pytest.raises(LinkError, match="AWS takes RS256"):
+        with pytest.raises(LinkError, match="AWS accepts RS256"):
             checks.check_token(text, WANTED)
-        with pytest.raises(LinkError, match="AWS takes RS256"):
+        with pytest.raises(LinkError, match="AWS accepts RS256"):
             checks.with_foreign_key(text)
 
 

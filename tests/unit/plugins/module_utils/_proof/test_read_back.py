@@ -171,7 +171,7 @@ def test_keys_must_be_those_that_were_published(monkeypatch: pytest.MonkeyPatch,
     keys[0][member] = {"n": keys[1].get("n", keys[0]["n"][::-1]), "e": "Aw", "alg": "RS512", "use": "enc"}[member]
     served = {**SERVED, JWKS_URL: SERVED[JWKS_URL]._replace(body=json.dumps({"keys": keys}))}
     monkeypatch.setattr(module, "fetch", Web(served=served).fetch)
-    with pytest.raises(LinkError, match=f"another {member} than was published|has the use|has in n"):
+    with pytest.raises(LinkError, match=f"another {member} than was published|has the use|has characters in n"):
         read_back(ISSUER, KIDS, jwks=KEYS, ca_file="ca.pem", seconds=-1)
 
 

@@ -268,7 +268,7 @@ def test_a_place_in_the_bucket_of_another_cluster_is_a_tag_that_s3_takes() -> No
 def test_a_bucket_takes_fifty_tags() -> None:
     tags = {**OURS, "aws:cloudformation:stack-name": "a", **{f"tag-{number}": "" for number in range(48)}}
     assert len(after_publishing(Bucket(tags=tags), guest()).tags) == 51
-    with pytest.raises(InputError, match="would have 51 tags; S3 takes 50"):
+    with pytest.raises(InputError, match="would have 51 tags; S3 accepts 50"):
         after_publishing(Bucket(tags={**tags, "one-more": ""}), guest())
 
 
@@ -339,7 +339,7 @@ def test_what_stays_after_removing_is_named() -> None:
 @pytest.mark.parametrize("key", list(wanted(1).urls))
 def test_what_cannot_be_read_is_not_written_over(key: str) -> None:
     before = Bucket(tags=OURS, objects={key: Object("hello", "text/plain", "")})
-    with pytest.raises(InputError, match=f"s3://{BUCKET}/{key} is there and cannot be read"):
+    with pytest.raises(InputError, match=f"s3://{BUCKET}/{key} exists and cannot be read"):
         after_publishing(before, wanted(1))
     assert after_removing(before, NOTHING) is None
 
@@ -349,7 +349,7 @@ def test_a_key_set_has_as_many_keys_as_aws_takes() -> None:
     at_most = Bucket(tags=OURS, objects={wanted(1).jwks_key: Object(jwks_document(keys[:100]), "", "")})
     assert len(json.loads(after_publishing(at_most, wanted(1)).objects[wanted(1).jwks_key].body)["keys"]) == 101
     more = Bucket(tags=OURS, objects={wanted(1).jwks_key: Object(jwks_document(keys), "", "")})
-    with pytest.raises(InputError, match="would have 101 RSA keys; AWS takes 100"):
+    with pytest.raises(InputError, match="would have 101 RSA keys; AWS accepts 100"):
         after_publishing(more, wanted(1))
 
 

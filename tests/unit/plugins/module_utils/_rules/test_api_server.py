@@ -47,7 +47,7 @@ def test_nothing_is_wrong() -> None:
         ),
         ({"irsa_apiserver_pause": "-1"}, "irsa_apiserver_pause is -1. It must be 0 or more"),
         ({TASKS: "/none"}, f"{TASKS} is /none, which the controller does not have"),
-        ({TASKS: "~/play"}, f"{TASKS} is ~/play, which holds no list of tasks"),
+        ({TASKS: "~/play"}, f"{TASKS} is ~/play, which is not a list of tasks"),
         ({"irsa_apiserver_ca_path": "/none"}, "irsa_apiserver_ca_path names the file /none, which does not exist"),
         ({"irsa_apiserver_issuer_url": ""}, "There is no issuer. Set irsa_issuer_bucket"),
         ({"irsa_issuer_bucket": "Acme"}, "The bucket name 'Acme'"),

@@ -109,11 +109,11 @@ def test_an_annotation_names_one_role() -> None:
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("service_acounts", "service_acounts is no option of a role. Did you mean service_accounts?"),
-        ("serviceAccounts", "serviceAccounts is no option of a role. Did you mean service_accounts?"),
-        ("managed_policy", "managed_policy is no option of a role. Did you mean managed_policies?"),
-        ("policies", "policies is no option of a role. The options are name, state,"),
-        ("Tags", "Tags is no option of a role. Did you mean tags?"),
+        ("service_acounts", "service_acounts is not an option of a role. Did you mean service_accounts?"),
+        ("serviceAccounts", "serviceAccounts is not an option of a role. Did you mean service_accounts?"),
+        ("managed_policy", "managed_policy is not an option of a role. Did you mean managed_policies?"),
+        ("policies", "policies is not an option of a role. The options are name, state,"),
+        ("Tags", "Tags is not an option of a role. Did you mean tags?"),
     ],
 )
 def test_an_option_that_a_role_does_not_have(option: str, says: str) -> None:

@@ -488,7 +488,7 @@ def test_a_statement_for_our_tokens_by_which_nobody_assumes_the_role_stays_and_i
     policy = {"Statement": [build(TRUST), {**narrowed(OFFICE), "Action": action}]}
     assert merge(policy, [TRUST]) is policy
     [line] = shared_statements(policy, [ARN])
-    assert line.startswith("Statement 2 of its trust policy is none by which the role is assumed, and stays")
+    assert line.startswith("Statement 2 of its trust policy is not one by which the role is assumed, and stays")
     assert "the action sts:TagSession" in line
     assert not lets_in(prune(policy, [ARN]), but=[ARN])
 
@@ -585,7 +585,7 @@ def test_a_new_account_and_no_way_to_tell_which_conditions_it_should_have() -> N
     home = {"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}
     other = {**narrowed(home), "Condition": {**conditions(aud=STS, sub=subject("apps/more")), **home}}
     policy = {"Statement": [narrowed(OFFICE), other]}
-    with pytest.raises(IrsaError, match=r"apps/third would be let in, too.*198\.51\.100.*Say in conditions"):
+    with pytest.raises(IrsaError, match=r"apps/third would be let in, too.*198\.51\.100.*State in conditions"):
         merge(policy, [Trust.of(ARN, [STS], ["apps/more", "apps/reports", "apps/third"])])
 
 
