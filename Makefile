@@ -204,6 +204,10 @@ bench-injection: lab-build ## Admission with and without injection, and missed p
 	PYTHONPATH=.build python tests/benchmarks/injection.py
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: bench-site
+bench-site: lab-build ## How long onprem.irsa.site takes with nothing to do, and its tasks and calls by link (20 minutes)
+	python tests/benchmarks/quiet_site.py
+
 .PHONY: clean
 clean: ## Remove what was made inside of the checkout
 	rm -rf .build .cache .ansible .hypothesis
