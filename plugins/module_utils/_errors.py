@@ -41,6 +41,16 @@ class PublicAccessError(IrsaError):
     """Documents are not public although their bucket lets everybody read them."""
 
 
+class ApiError(IrsaError):
+    """The API server of a cluster refused, or could not be asked."""
+
+    def __init__(self, problem: str, *, fix: str, status: int = 0, said: str = "") -> None:
+        """Take the HTTP status, 0 without an answer, and the API server's own words."""
+        super().__init__(problem, fix=fix)
+        self.status = status
+        self.said = said or problem
+
+
 def nearest(value: str, known: t.Iterable[str]) -> str:
     """Return a question that names what was probably meant, all of it where several names are as near.
 

@@ -15,6 +15,9 @@ from contextlib import suppress
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
+SLICES_PATH: t.Final = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+SLICES_LABEL: t.Final = "kubernetes.io/service-name=kubernetes"
+
 _ADDRESS = "advertise-address"
 _RECONCILER = "endpoint-reconciler-type"
 
@@ -67,4 +70,4 @@ def _plain(address: str) -> str:
     return address
 
 
-__all__: t.Final = ("listed", "unlisted", "urls")
+__all__: t.Final = ("SLICES_LABEL", "SLICES_PATH", "listed", "unlisted", "urls")

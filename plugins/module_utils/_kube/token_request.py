@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, InputError
 
 try:
     from kubernetes.client import AuthenticationV1TokenRequest, CoreV1Api, V1TokenRequestSpec
@@ -20,10 +20,6 @@ except ImportError:
     pass  # AnsibleK8SModule refuses to start without the library
 
 SHORTEST: t.Final = 600  # seconds: ValidateTokenRequest in Kubernetes' pkg/apis/authentication/validation
-
-
-class ApiError(IrsaError):
-    """The API server refused, or could not be asked."""
 
 
 class TokenRequest(t.NamedTuple):

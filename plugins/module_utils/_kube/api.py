@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The API of a cluster, asked with plain paths. PRIVATE to the collection: it may change without notice.
+
+One client for all questions of a module. Paths and kinds are those of the Kubernetes API reference, so that no
+discovery of all that a cluster serves comes first.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from contextlib import suppress
+
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import at_server
+
+with suppress(ImportError):  # AnsibleK8SModule refuses to start without the libraries
+    from kubernetes.dynamic.exceptions import DynamicApiError
+    from urllib3.exceptions import HTTPError
+
+Json = dict[str, t.Any]
+
+_PAGE: t.Final = 500  # objects in an answer, as kubectl asks for them
+_TIMEOUT: t.Final = 35.0  # seconds: an API server ends a request for a pod after 34
+_CONNECT: t.Final = 3.0  # seconds
+_NOT_FOUND: t.Final = 404
+
+
+class Api:
+    """Asks one API server with the authentication options of a module of the collection."""
+
+    def __init__(self, module: t.Any, server: str = "") -> None:  # noqa: ANN401 -- AnsibleK8SModule has no types
+        """Take the module's own API server, or another SERVER of the same cluster; nothing is asked yet."""
+        self._module, self._server = module, server
+        self._client: t.Any = None
+
+    @property
+    def server(self) -> str:
+        """The URL of the API server; empty where a kubeconfig that is not given as a mapping names it."""
+        kubeconfig = self._module.params.get("kubeconfig")
+        known = isinstance(kubeconfig, dict) and not self._server
+        return str(kubeconfig["clusters"][0]["cluster"]["server"]) if known else self._server
+
+    def at(self, server: str) -> Api:
+        """Return what asks another API server of the same cluster; the kubeconfig must be given as a mapping."""
+        return Api(self._module, server)
+
+    def get(self, path: str) -> Json | None:
+        """Return the object at a path, None where there is none or the cluster does not serve its kind."""
+        try:
+            return self._ask("GET", path)
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    def items(self, path: str, *, labels: str = "", fields: str = "") -> list[Json]:
+        """Return the objects of a list, page by page; none where the cluster does not serve their kind.
+
+        LABELS and FIELDS are selectors as the API reference has them.
+        """
+        query = [("limit", str(_PAGE)), ("labelSelector", labels), ("fieldSelector", fields)]
+        found: list[Json] = []
+        following = ""
+        while True:
+            try:
+                answer = self._ask("GET", path, query=[*query, ("continue", following)])
+            except ApiError as error:
+                if error.status == _NOT_FOUND:
+                    return found
+                raise
+            found += answer.get("items") or []
+            following = (answer.get("metadata") or {}).get("continue") or ""
+            if not following:
+                return found
+
+    def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
+        """Create an object, or have the API server try it with all that admission does, and store nothing."""
+        return self._ask("POST", path, body=body, query=[("dryRun", "All" if dry_run else "")])
+
+    def merge(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
+        """Merge a body into an object (RFC 7386)."""
+        query = [("dryRun", "All" if dry_run else ""), ("fieldManager", "onprem.irsa")]
+        return self._ask("PATCH", path, body=body, query=query, content_type="application/merge-patch+json")
+
+    def _ask(
+        self, method: str, path: str, *, body: Json | None = None, query: t.Iterable[tuple[str, str]] = (), **more: str
+    ) -> Json:
+        try:
+            asked = [(name, value) for name, value in query if value]
+            answer = self._connected().request(
+                method, path, body, query_params=asked, serialize=False, _request_timeout=(_CONNECT, _TIMEOUT), **more
+            )
+            content: Json = json.loads(answer.data)
+        except DynamicApiError as error:
+            raise _refused(error, method, path) from error
+        except (CoreException, HTTPError, OSError, ValueError) as error:
+            raise ApiError(
+                f"The API server {self._server or 'of the kubeconfig'} cannot be asked: {error}.".replace("..", "."),
+                fix="Check that it answers at this address from the controller, with a certificate for the address.",
+            ) from error
+        return content
+
+    def _connected(self) -> t.Any:  # noqa: ANN401 -- kubernetes.core's client has no types
+        if self._client is None:
+            other = {"kubeconfig": at_server(self._module.params["kubeconfig"], self._server)} if self._server else {}
+            self._client = (get_api_client(**other) if other else get_api_client(module=self._module)).client
+        return self._client
+
+
+def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:
+    """Say what the API server means: its messages name the object, the user and the right that is missing."""
+    status = int(error.status or 0)
+    try:
+        message = str(json.loads(error.body or "")["message"])
+    except (ValueError, TypeError, KeyError):
+        message = str(error.reason)
+    fixes = {
+        401: "Give credentials that this API server takes: see the kubeconfig option.",
+        403: "Use a cluster administrator's kubeconfig, or grant its user that.",
+    }
+    return ApiError(
+        f"The API server answers {method} {path} with {status}: {message.rstrip('.')}.",
+        fix=fixes.get(status, "Correct what it names, then run again."),
+        status=status,
+        said=message,
+    )
+
+
+__all__: t.Final = ("Api",)
