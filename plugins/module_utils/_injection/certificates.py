@@ -378,14 +378,60 @@ def instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
 
 
+class State(t.NamedTuple):
+    """A certificate plan with texts and numbers in place of times, as it may leave the controller: without keys."""
+
+    new_authority: bool = False
+    new_certificate: bool = False
+    kept: t.Sequence[str] = ()
+    trusted: bool = True
+    problem: str = ""
+    """Why nothing can be planned; empty where it can."""
+    expires: str = ""
+    """In UTC, as ISO 8601; empty where there is no certificate. So is C(authority_expires)."""
+    authority_expires: str = ""
+    days_left: int = 0
+    timestamp: int = 0
+    """The end of the certificate in seconds since 1970."""
+    lifetime: int = 0
+    """Seconds."""
+
+
+def state(made: t.Callable[[], Plan], now: datetime) -> State:
+    """Return what a planning function says at NOW, or its problem."""
+    if IMPORT_ERROR is not None:
+        return State(problem="The controller's Python lacks cryptography. Install version 42 or newer.")
+    try:
+        planned = made()
+    except InputError as error:
+        return State(problem=str(error))
+    return State(
+        new_authority=planned.new_authority,
+        new_certificate=planned.new_certificate,
+        kept=planned.kept,
+        trusted=planned.trusted,
+        expires=_text(planned.expires),
+        authority_expires=_text(planned.authority_expires),
+        days_left=0 if planned.expires is None else (planned.expires - now).days,
+        timestamp=0 if planned.expires is None else int(planned.expires.timestamp()),
+        lifetime=0 if planned.lifetime is None else int(planned.lifetime.total_seconds()),
+    )
+
+
+def _text(when: datetime | None) -> str:
+    return "" if when is None else f"{when:%Y-%m-%dT%H:%M:%SZ}"
+
+
 __all__: t.Final = (
     "IMPORT_ERROR",
     "Plan",
     "Served",
+    "State",
     "given",
     "instant",
     "plan",
     "read_bundle",
     "read_pair",
     "served",
+    "state",
 )

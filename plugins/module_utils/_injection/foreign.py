@@ -24,30 +24,39 @@ def _is_injector(webhook: t.Mapping[str, t.Any]) -> bool:
     return webhook.get("name") in _HOOKS or name in (_SERVICE, _CHART) or name.endswith(f"-{_CHART}")
 
 
-def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> list[dict[str, t.Any]]:
-    """Find other pod-identity webhooks among the C(MutatingWebhookConfiguration) of a cluster.
+class ForeignWebhook(t.NamedTuple):
+    """A MutatingWebhookConfiguration of somebody else that injects pods."""
 
-    OWN are the names of the role's. Returns for each configuration C(name), C(namespace) and C(service) of what it
-    calls (empty for a URL), C(others), the webhooks of other kinds in it, and C(release), the Helm release that made
-    it, or empty.
-    """
-    found = []
-    for configuration in configurations:
-        metadata = configuration["metadata"]
-        hooks = [hook for hook in configuration.get("webhooks") or [] if _is_injector(hook)]
-        if hooks and metadata["name"] not in own:
-            service = (hooks[0].get("clientConfig") or {}).get("service") or {}
-            annotations = metadata.get("annotations") or {}
-            found.append(
-                {
-                    "name": metadata["name"],
-                    "namespace": service.get("namespace", ""),
-                    "service": service.get("name", ""),
-                    "others": [hook["name"] for hook in configuration["webhooks"] if not _is_injector(hook)],
-                    "release": annotations.get("meta.helm.sh/release-name", ""),
-                }
-            )
-    return found
+    name: str
+    namespace: str
+    """Of the service that it calls; empty for a URL, as the service's name is then."""
+    service: str
+    others: list[str]
+    """The webhooks of other kinds in it."""
+    release: str
+    """The Helm release that made it; empty for none."""
 
 
-__all__: t.Final = ("foreign",)
+def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> list[ForeignWebhook]:
+    """Find other pod-identity webhooks among the configurations of a cluster; OWN are the names of the role's."""
+    return [
+        _described(one)
+        for one in configurations
+        if one["metadata"]["name"] not in own and any(map(_is_injector, one.get("webhooks") or []))
+    ]
+
+
+def _described(configuration: Manifest) -> ForeignWebhook:
+    metadata, hooks = configuration["metadata"], configuration["webhooks"]
+    called = next(hook for hook in hooks if _is_injector(hook))
+    service = (called.get("clientConfig") or {}).get("service") or {}
+    return ForeignWebhook(
+        name=metadata["name"],
+        namespace=service.get("namespace", ""),
+        service=service.get("name", ""),
+        others=[hook["name"] for hook in hooks if not _is_injector(hook)],
+        release=(metadata.get("annotations") or {}).get("meta.helm.sh/release-name", ""),
+    )
+
+
+__all__: t.Final = ("ForeignWebhook", "foreign")

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import known_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     SKIP_LABEL,
     Account,
     Lack,
     Settings,
+    accounts,
     is_injected,
     service_account_of,
     without_role,
@@ -25,6 +28,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
 )
 
 if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Observation, Running
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import Tried
     from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import Manifest
 
 
@@ -38,72 +44,93 @@ def _is_concerned(pod: Manifest, excluded: t.Container[str]) -> bool:
     return metadata["namespace"] not in excluded and not (ended or mirror or skipped)
 
 
-def _unhelped(trial: t.Mapping[str, t.Any], audiences: t.Container[str]) -> str:
-    """Say why a restart would give no role, by what the module k8s returned for a pod; empty when it would."""
-    admitted = trial.get("result") or {}
-    if "spec" not in admitted:
-        said = refusal(str(trial.get("msg", "no reason is known")))
+class Trial(t.NamedTuple):
+    """A pod of a workload's template, as an API server would admit it now."""
+
+    workload: Manifest
+    tried: Tried
+
+
+def _unhelped(tried: Tried, audiences: t.Container[str]) -> str:
+    """Say why a restart would give no role, by a pod that was tried; empty when it would."""
+    if tried.pod is None:
+        said = refusal(tried.error)
         # What ends the old pod first needs no more than there is.
         return "" if "exceeded quota" in said else f"a pod that was tried is refused: {said}"
-    lack = without_role({"metadata": {}, **admitted}, audiences)
+    lack = without_role({"metadata": {}, **tried.pod}, audiences)
     if lack is not None and lack.reason:
         return f"{_NOT_EITHER}: {lack.reason}"
-    return "" if lack is None and is_injected(admitted) else _NOT_EITHER
+    return "" if lack is None and is_injected(tried.pod) else _NOT_EITHER
 
 
 _NOT_EITHER: t.Final = "a new pod would not be injected either"
 
 
-def _lack(
-    pod: Manifest,
-    with_role: t.Container[str],
-    owner: t.Mapping[str, str],
-    wanted: WantedRoles,
-    audiences: t.Collection[str],
-) -> Lack | None:
+def _lack(pod: Manifest, owner: t.Mapping[str, str], by: Search, wanted: WantedRoles) -> Lack | None:
     """Say why a pod lacks the role that its service account has, or that somebody plainly wanted it to have."""
-    key = f"{pod['metadata']['namespace']}/{service_account_of(pod['spec'])}"
-    if key in with_role:
-        known = with_role.get(key) if isinstance(with_role, t.Mapping) else None
-        own = [known.audience] if isinstance(known, Account) else []
-        return without_role(pod, [*audiences, *own] or [Settings().audience])
+    known = by.with_role.get(f"{pod['metadata']['namespace']}/{service_account_of(pod['spec'])}")
+    if known is not None:
+        return without_role(pod, [*by.audiences, known.audience])
     reason = wanted.reason(pod, owner)
     return Lack(reason, False) if reason and without_role(pod) is not None else None
 
 
-def missed(  # noqa: PLR0913 -- what there is of a cluster
-    pods: t.Iterable[Manifest],
-    with_role: t.Container[str],
-    excluded: t.Container[str] = (),
-    workloads: t.Iterable[Manifest] = (),
-    trials: t.Iterable[t.Mapping[str, t.Any]] = (),
-    *,
-    audiences: t.Collection[str] = (),
-    service_accounts: t.Iterable[Manifest] = (),
-    roles: t.Iterable[t.Mapping[str, t.Any]] = (),
-    namespaces: t.Iterable[Manifest] = (),
-) -> dict[str, list[t.Any]]:
-    """Find the pods that are to have a role but were admitted without.
+class Missed(t.NamedTuple):
+    """Pods that should have a role but were admitted without."""
 
-    WITH_ROLE are service accounts as C(namespace/name), or what they get by that; pods in the namespaces EXCLUDED are
-    left alone by intent. Those of the WORKLOADS that keep their pods are not restarted, nor those for which TRIALS,
-    results of the module k8s for C(workload_pod) by the C(item), show that it would not help. AUDIENCES are those that
-    a token may be for beside its account's; where neither is known, that is AWS's own default. By SERVICE_ACCOUNTS,
-    ROLES and NAMESPACES pods are found whose owner plainly wanted a role that nothing gives. Returns C(pods), each with
-    C(namespace), C(name), C(service_account), C(owner) and, where more is known than that nothing was injected,
-    C(reason); C(owners), manifests to merge that name what can be restarted, once each; and C(left), those of the pods
-    to which no restart gives their role, each with a C(reason).
+    pods: list[Manifest]
+    """C(namespace), C(name), C(service_account), C(owner) and, where more is known than that nothing was injected,
+    C(reason) of each."""
+    owners: list[Manifest]
+    """Manifests to merge that name what can be restarted, once each."""
+    left: list[Manifest]
+    """Those of the pods to which no restart gives their role, each with a C(reason)."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """By what it is known which pods should have a role."""
+
+    with_role: t.Mapping[str, Account]
+    """What service accounts get, by C(namespace/name)."""
+    excluded: t.Collection[str] = ()
+    """Namespaces whose pods are left alone by intent."""
+    audiences: t.Collection[str] = ()
+    """Those that a token may be for besides its account's; where neither is known, that is AWS's own default."""
+    roles: t.Sequence[t.Mapping[str, t.Any]] = ()
+    """Roles as iam_roles returns them, whose service accounts somebody plainly wanted to have one."""
+
+
+def search(options: Options, seen: Observation, policy_data: t.Mapping[str, str]) -> Search:
+    """Return how to find missed pods: by annotations, or where a policy injects by POLICY_DATA, too.
+
+    A webhook reads annotations alone: where a role has none, another start of the pod would not help either.
     """
-    workloads = list(workloads)
-    wanted = WantedRoles(service_accounts, roles, namespaces, workloads)
+    given = known_roles(policy_data) if options.mode == "policy" else []
+    named = [audience for role in options.roles for audience in role.get("audiences") or ()]
+    return Search(
+        with_role=accounts(seen.running.service_accounts, given, Settings(options.audience)),
+        excluded=(options.namespace, *options.excluded_namespaces),
+        audiences=tuple(dict.fromkeys([options.audience, *named])),
+        roles=(*given, *options.roles),
+    )
+
+
+def missed(running: Running, by: Search, trials: t.Iterable[Trial] = ()) -> Missed:
+    """Find the pods that should have a role but were admitted without.
+
+    Of what makes them, what keeps its pods is not restarted, nor that of which TRIALS show that it would not help. By
+    service accounts, roles and namespaces pods are found whose owner plainly wanted a role that nothing gives.
+    """
+    wanted = WantedRoles(running.service_accounts, by.roles, running.namespaces, running.workloads)
     reasons = {
-        **{workload_key(trial["item"]): _unhelped(trial, audiences) for trial in trials},
-        **{workload_key(one): "a restart keeps pods of what makes it" for one in workloads if keeps_pods(one)},
+        **{workload_key(trial.workload): _unhelped(trial.tried, by.audiences) for trial in trials},
+        **{workload_key(one): "a restart keeps pods of what makes it" for one in running.workloads if keeps_pods(one)},
     }
     rows, owners, left = [], {}, []
-    for pod in pods:
+    for pod in running.pods:
         owner = owner_of(pod)
-        lack = _lack(pod, with_role, owner, wanted, audiences) if _is_concerned(pod, excluded) else None
+        lack = _lack(pod, owner, by, wanted) if _is_concerned(pod, by.excluded) else None
         if lack is None:
             continue
         row = _row(pod, owner, lack.reason)
@@ -115,7 +142,7 @@ def missed(  # noqa: PLR0913 -- what there is of a cluster
             owners[key] = {"apiVersion": RESTARTABLE_VERSION, "kind": owner["kind"], "metadata": metadata}
         else:
             left.append({**row, "reason": reason})
-    return {"pods": rows, "owners": list(owners.values()), "left": left}
+    return Missed(rows, list(owners.values()), left)
 
 
 def _row(pod: Manifest, owner: t.Mapping[str, str], reason: str) -> dict[str, str]:
@@ -136,4 +163,4 @@ def _left_reason(owner: t.Mapping[str, str], lack: Lack) -> str:
     return "" if restartable else "nothing that can be restarted makes it"
 
 
-__all__: t.Final = ("missed",)
+__all__: t.Final = ("Missed", "Search", "Trial", "missed", "search")

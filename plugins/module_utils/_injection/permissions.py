@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import own_priority_class
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import own_kinds
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options, own_priority_class
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.parts import MADE, WEBHOOK, wanted
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import (
     RESTARTABLE_KINDS,
     RESTARTABLE_VERSION,
 )
 
-Apis = t.Mapping[str, t.Mapping[str, t.Any]]
-"""The kinds that a cluster serves, by group and version."""
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Observation
 
 
 _MAKE: t.Final = ("get", "create", "patch")  # a server-side apply, also one that is tried only
@@ -21,57 +23,57 @@ Right = tuple[str, str, tuple[str, ...]]
 """The version of an API, a kind in it and the verbs."""
 
 
-def _reads(given: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
+def _reads(options: Options) -> t.Iterator[Right]:
     """Say what the role looks at: its lookups for the check, and for missed pods and what makes them."""
-    yield "v1", "Namespace", ("list",)
-    yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("list",)
-    if given["mode"] != "none":
+    yield "v1", "Namespace", ("get", "list")
+    yield WEBHOOK.version, WEBHOOK.name, ("list",)
+    if options.mode != "none":
         yield "v1", "Pod", ("list",)
         # To make its ClusterRole, one must have what that grants: Kubernetes, "Using RBAC", privilege escalation.
-        yield "v1", "ServiceAccount", ("get", "list", "watch") if given["mode"] == "webhook" else ("list",)
-    if given["mode"] == "webhook":
-        yield "v1", "Secret", ("list",)
-    if given["mode"] == "webhook" and own_priority_class(given):
+        yield "v1", "ServiceAccount", ("get", "list", "watch") if options.mode == "webhook" else ("list",)
+    if options.mode == "webhook" and own_priority_class(options):
         yield "scheduling.k8s.io/v1", "PriorityClass", ("get",)
-    if given["mode"] in ("webhook", "policy"):
+    if options.injects:
         yield "discovery.k8s.io/v1", "EndpointSlice", ("list",)
-    if given["mode"] == "webhook" and given["host_network"]:
+    if options.mode == "webhook" and options.host_network:
         yield "v1", "Node", ("list",)
-    if given["mode"] != "none" and given["restart_missed"]:
+    if options.mode != "none" and options.restart_missed:
         for kind in RESTARTABLE_KINDS:
             yield RESTARTABLE_VERSION, kind, ("get", "list", "patch")
 
 
-def _changes(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[Right]:
+def _changes(options: Options, seen: Observation) -> t.Iterator[Right]:
     """Say what the role makes and removes; a mode that makes nothing is not refused where there is nothing."""
-    makes = given["mode"] in ("webhook", "policy")
-    there = seen["namespace_owner"] == "onprem.irsa"
-    for one in seen["makes"]:
-        yield one["apiVersion"], one["kind"], _MAKE
-    for one in seen["takes_away"]:
-        yield one["apiVersion"], one["kind"], ("get", "delete") if makes or there else ("get",)
-    if makes:
+    there = seen.is_own_namespace
+    made = {kind for part in wanted(options) for kind in MADE[part]}
+    for kind in own_kinds(seen, namespaced=there or options.injects):
+        yield kind.version, kind.name, ("list", "delete") if options.injects or there else ("list",)
+        if kind.name in made:
+            yield kind.version, kind.name, _MAKE
+    if options.injects:
+        yield "v1", "Namespace", _MAKE
         yield "v1", "Pod", _MAKE
     elif there:
+        yield "v1", "Namespace", ("delete",)
         yield "v1", "Pod", ("get", "list", "delete")
-    if given["mode"] != "none" and given["restart_missed"]:
+    if options.mode != "none" and options.restart_missed:
         yield "v1", "Pod", ("get", "create")  # tried only, in the namespaces of what will be restarted
-    if given["adopt"] and seen["foreign"]:
-        yield "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", ("delete",)
+    if options.adopt and seen.foreign:
+        yield WEBHOOK.version, WEBHOOK.name, ("delete",)
         yield "v1", "Service", ("get", "delete")
         yield "apps/v1", "Deployment", ("list", "delete")
 
 
-def _needed(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> dict[tuple[str, str], list[str]]:
+def _needed(options: Options, seen: Observation) -> dict[tuple[str, str], list[str]]:
     """Return the verbs of all that a run asks the API server for, by API group and resource.
 
     What the cluster does not serve is left out: where it is asked for, that is a problem of its own.
     """
     needed: dict[tuple[str, str], list[str]] = {}
-    for version, kind, verbs in [*_changes(given, seen), *_reads(given)]:
-        if kind in seen["apis"].get(version, {}):
-            group = version.rpartition("/")[0]
-            known = needed.setdefault((group, seen["apis"][version][kind]["name"]), [])
+    for version, kind, verbs in [*_changes(options, seen), *_reads(options)]:
+        resource = seen.apis.get(version, {}).get(kind)
+        if resource is not None:
+            known = needed.setdefault((version.rpartition("/")[0], resource), [])
             known += [verb for verb in verbs if verb not in known]
     return needed
 
@@ -83,17 +85,13 @@ def _allows(rule: t.Mapping[str, t.Any], verb: str, group: str, resource: str) -
     )
 
 
-def missing_permissions(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[str]:
-    """Say what the user of the kubeconfig may not do but has to, by the C(status) of a SelfSubjectRulesReview.
-
-    GIVEN and SEEN are as C(problems) takes them.
-    """
-    rules = seen["rules"]
-    if not rules or rules.get("incomplete"):
-        return []  # an authorizer that does not list its rules: the first task that is refused will say so
-    granted = rules.get("resourceRules") or []
+def missing_permissions(options: Options, seen: Observation) -> list[str]:
+    """Say what the user of the kubeconfig may not do but has to, by a SelfSubjectRulesReview."""
+    if not seen.rules or seen.rules.get("incomplete"):
+        return []  # an authorizer that does not list its rules: the first request that is refused will say so
+    granted = seen.rules.get("resourceRules") or []
     missing = []
-    for (group, resource), needed in _needed(given, seen).items():
+    for (group, resource), needed in _needed(options, seen).items():
         verbs = [verb for verb in needed if not any(_allows(rule, verb, group, resource) for rule in granted)]
         if verbs:
             missing.append(f"{', '.join(verbs)} {resource}{group and f' ({group})'}")
@@ -104,8 +102,4 @@ def missing_permissions(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any
     ]
 
 
-__all__: t.Final = (
-    "Apis",
-    "Right",
-    "missing_permissions",
-)
+__all__: t.Final = ("missing_permissions",)

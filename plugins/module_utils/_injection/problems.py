@@ -15,14 +15,14 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.image_refer
     mirror_problem,
     reference_problem,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import (
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.option_problems import (
     injection_problems,
-    own_priority_class,
     pod_problems,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.permissions import (
-    missing_permissions,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options, own_priority_class
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Observation
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SECRET = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -104,91 +104,96 @@ def _deployment_problems(given: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     yield from pod_problems(given)
 
 
-def _mode_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+def _mode_problems(options: Options, seen: Observation) -> t.Iterator[str]:
     """Say what keeps the cluster from the mode: what injects pods already, and its age."""
-    mode = given["mode"]
-    names = ", ".join(other["name"] for other in seen["foreign"] if not other["others"])
-    if mode in ("webhook", "policy") and names and not given["adopt"]:
+    mode = options.mode
+    names = ", ".join(other.name for other in seen.foreign if not other.others)
+    if mode in ("webhook", "policy") and names and not options.adopt:
         yield (
             f"The MutatingWebhookConfiguration {names} injects pods already. Set irsa_webhook_adopt: true to have this "
             "role take its place, or irsa_webhook_mode: foreign to leave it alone."
         )
-    for other in seen["foreign"]:
-        if mode in ("webhook", "policy") and other["others"]:
+    for other in seen.foreign:
+        if mode in ("webhook", "policy") and other.others:
             yield (
-                f"The MutatingWebhookConfiguration {other['name']} injects pods already, and has other webhooks, which "
-                f"would go with it: {', '.join(other['others'])}. Set irsa_webhook_mode: foreign to leave it alone, or "
+                f"The MutatingWebhookConfiguration {other.name} injects pods already, and has other webhooks, which "
+                f"would go with it: {', '.join(other.others)}. Set irsa_webhook_mode: foreign to leave it alone, or "
                 "take its pod-identity webhook out by hand: pods that are created before the next run are not injected."
             )
-    if mode == "webhook" and tuple(map(int, seen["minor"].split("."))) < _OLDEST_FOR_WEBHOOK:
+    if mode == "webhook" and tuple(map(int, seen.minor.split("."))) < _OLDEST_FOR_WEBHOOK:
         yield (
-            f"irsa_webhook_mode is webhook, but the cluster is Kubernetes {seen['minor']}. It takes 1.30 or newer, for "
+            f"irsa_webhook_mode is webhook, but the cluster is Kubernetes {seen.minor}. It takes 1.30 or newer, for "
             "matchConditions and the sleep before its pods end. Upgrade the cluster, or set irsa_webhook_mode to none, "
             "or to foreign with a webhook of your own."
         )
-    if mode == "foreign" and not seen["foreign"]:
+    if mode == "foreign" and not seen.foreign:
         yield (
             "irsa_webhook_mode is foreign, but no other MutatingWebhookConfiguration calls a pod-identity webhook. "
             "Install one, or set irsa_webhook_mode to webhook, policy or none."
         )
 
 
-def _cluster_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+def _cluster_problems(options: Options, seen: Observation) -> t.Iterator[str]:
     """Say what in the cluster stands in the way of the role's objects."""
-    mode = given["mode"]
-    if mode in ("webhook", "policy") and seen["namespace_owner"] not in (None, "onprem.irsa"):
+    mode = options.mode
+    if mode in ("webhook", "policy") and seen.namespace_owner not in (None, "onprem.irsa"):
         yield (
-            f"The namespace {given['namespace']} exists and was not made by this role, which would remove it with what "
+            f"The namespace {options.namespace} exists and was not made by this role, which would remove it with what "
             "injects pods. Choose another irsa_webhook_namespace."
         )
-    if seen["other_namespaces"] and (mode in ("webhook", "policy") or seen["namespace_owner"] != "onprem.irsa"):
-        before = seen["other_namespaces"][0]
+    if seen.other_namespaces and (mode in ("webhook", "policy") or seen.namespace_owner != "onprem.irsa"):
+        before = seen.other_namespaces[0]
         yield (
-            f"irsa_webhook_namespace is {given['namespace']}, but the namespace {before} has what this role made "
+            f"irsa_webhook_namespace is {options.namespace}, but the namespace {before} has what this role made "
             f"before, and API servers look there. Set irsa_webhook_namespace: {before}, or remove that first (pods "
             "that run stay as they are, pods that are created then are not injected): ansible-playbook -i inventory "
             f"onprem.irsa.site -e irsa_webhook_mode=none -e irsa_webhook_namespace={before}"
-        )
-    if mode == "webhook" and given["pull_secret"] and seen["pull_secret_type"] != _PULL_TYPE:
-        kind = f"is of the type {seen['pull_secret_type']}" if seen["pull_secret_type"] else "does not exist"
-        yield (
-            f"irsa_webhook_pull_secret is {given['pull_secret']}, which {kind}. Make it a Secret of the type "
-            f"{_PULL_TYPE}: kubectl create secret docker-registry"
-        )
-    if mode == "webhook" and own_priority_class(given) and not seen.get("priority_class_exists", True):
-        yield (
-            f"irsa_webhook_priority_class is {given['priority_class']}, but the cluster has no such PriorityClass, and "
-            "would make no pods. Make it, or name another; an empty text is for none."
-        )
-    if mode == "webhook" and given["host_network"] and given["replicas"] > seen["nodes"]:
-        nodes = "the one node" if seen["nodes"] == 1 else f"each of the {seen['nodes']} nodes"
-        yield (
-            f"irsa_webhook_replicas is {given['replicas']}, but in the network of their hosts only one fits on "
-            f"{nodes}. Set irsa_webhook_replicas to {max(1, seen['nodes'])}."
         )
     for option, group, kind in (
         ("tls", "cert-manager.io/v1", "Certificate"),
         ("service_monitor", "monitoring.coreos.com/v1", "ServiceMonitor"),
         ("prometheus_rule", "monitoring.coreos.com/v1", "PrometheusRule"),
     ):
-        asked = given[option] in (True, "cert-manager")
-        if mode == "webhook" and asked and kind not in seen["apis"].get(group, {}):
+        value = getattr(options, option)
+        asked = value in (True, "cert-manager")
+        if mode == "webhook" and asked and kind not in seen.apis.get(group, {}):
             yield (
-                f"irsa_webhook_{option} is {given[option]}, but the cluster does not serve {kind} ({group}). "
+                f"irsa_webhook_{option} is {value}, but the cluster does not serve {kind} ({group}). "
                 f"Install it first, or leave irsa_webhook_{option} at its default."
             )
 
 
-def _policy_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+def resource_problems(options: Options, seen: Observation) -> t.Iterator[str]:
+    """Say what the webhook is to use that the cluster lacks: credentials, a priority class, nodes."""
+    if options.mode == "webhook" and options.pull_secret and _pull_type(seen) != _PULL_TYPE:
+        kind = f"is of the type {_pull_type(seen)}" if _pull_type(seen) else "does not exist"
+        yield (
+            f"irsa_webhook_pull_secret is {options.pull_secret}, which {kind}. Make it a Secret of the type "
+            f"{_PULL_TYPE}: kubectl create secret docker-registry"
+        )
+    if options.mode == "webhook" and own_priority_class(options) and not seen.priority_class_exists:
+        yield (
+            f"irsa_webhook_priority_class is {options.priority_class}, but the cluster has no such PriorityClass, and "
+            "would make no pods. Make it, or name another; an empty text is for none."
+        )
+    if options.mode == "webhook" and options.host_network and options.replicas > seen.nodes:
+        nodes = "the one node" if seen.nodes == 1 else f"each of the {seen.nodes} nodes"
+        yield (
+            f"irsa_webhook_replicas is {options.replicas}, but in the network of their hosts only one fits on "
+            f"{nodes}. Set irsa_webhook_replicas to {max(1, seen.nodes)}."
+        )
+
+
+def _policy_problems(options: Options, seen: Observation) -> t.Iterator[str]:
     """Say what keeps API servers from evaluating the policy."""
-    if given["mode"] != "policy":
+    if options.mode != "policy":
         return
     try:
-        policy = api(seen["apis"], seen["minor"])
+        policy = api(seen.apis, seen.minor)
     except InputError as error:
         yield str(error)
         return
-    if not policy.served and not given["set_flags"]:
+    if not policy.served and not options.set_flags:
         flags = " and ".join(f"--{name}={value}" for name, value in policy.flags.items())
         yield (
             f"irsa_webhook_mode is policy, but the API servers do not serve MutatingAdmissionPolicy. It takes "
@@ -196,27 +201,20 @@ def _policy_problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) 
         )
 
 
-def problems(given: t.Mapping[str, t.Any], seen: t.Mapping[str, t.Any]) -> list[str]:
-    """Return a sentence for everything in a cluster that is in the way: the value, the rule and the fix.
+def problems(options: Options, seen: Observation) -> list[str]:
+    """Return a sentence for all that is in the way of the mode: the value, the rule and the fix.
 
-    GIVEN are the role's options, as C(input_problems) takes them. SEEN is C(foreign) as of that function,
-    C(namespace_owner) (None where the namespace is not there, else the value of its label
-    C(app.kubernetes.io/managed-by)), C(other_namespaces) that the role has made, C(nodes), how many nodes there are,
-    C(pull_secret_type) of the given Secret (empty where it is not there), C(priority_class_exists), whether the cluster
-    has the priority class that it was asked for (left out where it was not asked), C(apis) as the module
-    k8s_cluster_info returns it, C(minor), the release such as C(1.34), C(rules), the C(status) of a
-    SelfSubjectRulesReview, and C(makes) and C(takes_away), by their C(apiVersion) and C(kind) what the role would make
-    and look for to remove it.
+    It takes what begin() has seen; C(resource_problems) takes what complete() adds.
     """
     return [
-        *_mode_problems(given, seen),
-        *_cluster_problems(given, seen),
-        *_policy_problems(given, seen),
-        *missing_permissions(given, seen),
+        *_mode_problems(options, seen),
+        *_cluster_problems(options, seen),
+        *_policy_problems(options, seen),
     ]
 
 
-__all__: t.Final = (
-    "input_problems",
-    "problems",
-)
+def _pull_type(seen: Observation) -> str:
+    return str((seen.pull_secret or {}).get("type") or "")
+
+
+__all__: t.Final = ("input_problems", "problems", "resource_problems")

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import Manifest
 
@@ -100,12 +102,60 @@ def _template(pod: Manifest) -> str | None:
     return (pod["metadata"].get("labels") or {}).get("pod-template-hash")
 
 
+def waited_for(pods: t.Iterable[Manifest]) -> list[str]:
+    """Return what pods that are not ready wait for, in the words of kubelet and scheduler, each once."""
+    words = []
+    for pod in pods:
+        status = pod.get("status") or {}
+        states = [one.get("state") or {} for one in status.get("containerStatuses") or []]
+        reasons = [state[kind] for kind in ("waiting", "terminated") for state in states if kind in state]
+        conditions = [one for one in status.get("conditions") or [] if one.get("status") == "False"]
+        words += [one["message"] for one in (*reasons, *conditions) if one.get("message")]
+    return list(dict.fromkeys(words))
+
+
+def not_rolled_out(kind: str, namespace: str, name: str, *, causes: t.Collection[str], seconds: int) -> IrsaError:
+    """Say that the pods of a workload are not as they should be after SECONDS, and where to look."""
+    because = f": {'; '.join(causes)}" if causes else ""
+    kubectl = f"kubectl --namespace {namespace}"
+    error = IrsaError(
+        f"Not all pods of {kind}/{name} in {namespace} are new and available after {_minutes(seconds)}{because}.",
+        fix=f"`{kubectl} rollout status {kind.lower()}/{name}` says what is waited for, and `{kubectl} get events` "
+        "why; then run again.",
+    )
+    error.result = {"causes": list(causes)}
+    return error
+
+
+def not_ended(namespace: str, pods: t.Iterable[Manifest], *, seconds: int) -> IrsaError:
+    """Say which pods of the template before have not ended after SECONDS; PODS are all of the workload."""
+    known = list(pods)
+    names = superseded(known)
+    nodes = dict.fromkeys(
+        (pod["spec"].get("nodeName") or "no node") for pod in known if pod["metadata"]["name"] in names
+    )
+    return IrsaError(
+        f"The new pods are ready, but those from before have not ended after {_minutes(seconds)}: {', '.join(names)}. "
+        "As long as they answer, API servers may give pods the settings of before.",
+        fix=f"Check whether the kubelet runs on {', '.join(nodes)}. Where a host is off, remove its pods: `kubectl "
+        f"--namespace {namespace} delete pods --force {' '.join(names)}`. Then run again.",
+    )
+
+
+def _minutes(seconds: int) -> str:
+    minutes = seconds // 60
+    return f"{minutes} minutes" if minutes > 1 else f"{seconds} seconds"
+
+
 __all__: t.Final = (
     "RESTARTABLE_KINDS",
     "RESTARTABLE_VERSION",
     "is_rolled_out",
     "keeps_pods",
+    "not_ended",
+    "not_rolled_out",
     "owner_of",
     "superseded",
+    "waited_for",
     "workload_pod",
 )

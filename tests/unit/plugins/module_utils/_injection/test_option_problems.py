@@ -6,7 +6,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import injection_problems, pod_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.option_problems import (
+    injection_problems,
+    pod_problems,
+)
 
 Json = dict[str, t.Any]
 EXISTS = {"key": "dedicated", "operator": "Exists"}
