@@ -181,12 +181,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: A sentence for everything that is in the way, with the value, the rule and the fix.
-  returned: without O(diagnose)
+  description:
+    - A sentence for everything that is in the way, with the value, the rule and the fix. The module fails with them.
+  returned: when something is in the way
   type: list
   elements: str
 plan:
-  description: What the role's tasks and templates go by. Empty where there are RV(problems). It holds no private key.
+  description: What the role's tasks and templates go by. It holds no private key.
   returned: without O(diagnose)
   type: dict
 missed:
@@ -300,8 +301,12 @@ def main() -> None:
             module.exit_json(changed=False, findings=found)
         at = Moment(now, module.params["made"], module.check_mode, module.params["try_restarts"])
         seen = look(api, options, at)
+    if seen.problems:
+        module.fail_json(
+            msg="\n".join(["Pods cannot be injected as asked for.", *seen.problems]), problems=seen.problems
+        )
     missed = {} if seen.missed is None else seen.missed._asdict()
-    module.exit_json(changed=False, problems=seen.problems, plan=seen.plan, missed=missed, restarts=seen.restarts)
+    module.exit_json(changed=False, plan=seen.plan, missed=missed, restarts=seen.restarts)
 
 
 if __name__ == "__main__":

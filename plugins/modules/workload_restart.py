@@ -53,6 +53,10 @@ options:
     description: How many seconds to wait at most for each of them, and as many for the end of pods, but 120 at most.
     type: int
     default: 300
+  hint:
+    description: What to say besides, where pods do not come up.
+    type: str
+    default: ""
 attributes:
   check_mode:
     support: full
@@ -121,6 +125,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "restart": {"type": "bool", "default": True},
     "ended": {"type": "bool", "default": False},
     "timeout": {"type": "int", "default": 300},
+    "hint": {"type": "str", "default": ""},
 }
 Json = dict[str, t.Any]
 
@@ -139,7 +144,7 @@ def main() -> None:
                 api.merge(_path(one), _restart(), dry_run=module.check_mode)
         if not module.check_mode:
             for one in asked["workloads"]:
-                _wait(api, one, asked["timeout"])
+                _wait(api, one, asked["timeout"], asked["hint"])
                 if asked["ended"]:
                     _wait_for_end(api, one, min(asked["timeout"], _LONGEST_END))
     module.exit_json(changed=bool(restarted), restarted=restarted)
@@ -156,14 +161,16 @@ def _restart() -> Json:
     return {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}}}
 
 
-def _wait(api: Api, workload: Json, seconds: int) -> None:
+def _wait(api: Api, workload: Json, seconds: int, hint: str) -> None:
     """Wait until every pod of a workload is of its template, and available; raises IrsaError when it is not in time."""
     end = time.monotonic() + seconds
     while not is_rolled_out({**(api.get(_path(workload)) or _ABSENT), "kind": workload["kind"]}):
         if time.monotonic() > end:
             causes = waited_for(_pods(api, workload))
             kind, namespace, name = workload["kind"], workload["namespace"], workload["name"]
-            raise not_rolled_out(kind, namespace, name, causes=causes, seconds=seconds)
+            error = not_rolled_out(kind, namespace, name, causes=causes, seconds=seconds)
+            error.add(hint, error.result)
+            raise error
         time.sleep(_PAUSE)
 
 

@@ -114,6 +114,9 @@ def api_server(directory: Path, *flags: str) -> t.Iterator[ApiServer]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[ApiServer]:
     """An API server that serves the policy's API."""
-    flags = ["--feature-gates=MutatingAdmissionPolicy=true", "--runtime-config=admissionregistration.k8s.io/v1beta1=true"]
+    flags = [
+        "--feature-gates=MutatingAdmissionPolicy=true",
+        "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
+    ]
     with api_server(tmp_path_factory.mktemp("server"), *flags) as found:
         yield found

@@ -38,6 +38,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
 if t.TYPE_CHECKING:
     from datetime import datetime
 
+_SERVICE: t.Final = Kind("v1", "Service", "services")
+_DEPLOYMENT: t.Final = Kind("apps/v1", "Deployment", "deployments")
+_REQUEST: t.Final = Kind("cert-manager.io/v1", "CertificateRequest", "certificaterequests")
+
 Json = dict[str, t.Any]
 Apis = t.Mapping[str, t.Mapping[str, str]]
 """The plural names of the kinds that a cluster serves, by C(apiVersion) and C(kind)."""
@@ -91,6 +95,10 @@ class Observation:
     pull_secret: Json | None = None
     owned: t.Sequence[Json] = ()
     """What has the role's labels, and all Secrets of its own namespace, in the order of their removal."""
+    adopted: t.Sequence[Json] = ()
+    """Of others, what is removed when their place is taken: configurations, services and the Deployments behind."""
+    requests: t.Sequence[Json] = ()
+    """What cert-manager has made of what it was asked for."""
     unreadable: t.Sequence[str] = ()
     """Kinds of which a diagnosis could not see what is there."""
     running: Running = field(default_factory=Running)
@@ -143,6 +151,12 @@ class Observation:
     def issued(self) -> Json:
         """The Certificate for which cert-manager makes what pods serve; empty for none."""
         return self._named("Certificate", NAME)
+
+    @property
+    def asked(self) -> list[Json]:
+        """What cert-manager was asked for, and what it has made of it."""
+        own = [one for one in self.owned if one["kind"] in ("Issuer", "Certificate")]
+        return [*own, *self.requests]
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -226,8 +240,33 @@ def complete(read: Reader, options: Options, seen: Observation, *, all_of_it: bo
         given_secret=_secret(read, options.tls_secret) if runs_webhook and options.tls == "secret" else None,
         pull_secret=_secret(read, options.pull_secret) if runs_webhook else None,
         owned=found,
+        adopted=_adopted(read, seen) if all_of_it and options.adopt and options.injects else (),
+        requests=_requests(read, seen, options) if runs_webhook and options.tls == "cert-manager" else (),
         unreadable=unreadable,
     )
+
+
+def _adopted(read: Reader, seen: Observation) -> list[Json]:
+    """Return the configurations of others' webhooks, the service that each calls, and the Deployments behind that."""
+    names = [one.name for one in seen.foreign]
+    found = [one for one in seen.configurations if one["metadata"]["name"] in names]
+    for one in seen.foreign:
+        service = read.get(f"{_SERVICE.path(one.namespace)}/{one.service}") if one.service else None
+        if service is None:
+            continue
+        deployments = _kinded(read.items(_DEPLOYMENT.path(one.namespace)), _DEPLOYMENT)
+        selector = (service.get("spec") or {}).get("selector") or {}
+        behind = [each for each in deployments if selector and selector.items() <= _labels_of_pods(each).items()]
+        found += [*_kinded([service], _SERVICE), *behind]
+    return found
+
+
+def _labels_of_pods(deployment: Json) -> dict[str, str]:
+    return dict((deployment["spec"]["template"].get("metadata") or {}).get("labels") or {})
+
+
+def _requests(read: Reader, seen: Observation, options: Options) -> list[Json]:
+    return read.items(_REQUEST.path(options.namespace)) if seen.is_own_namespace else []
 
 
 def look_at_running(read: Reader, seen: Observation, *, workloads: bool) -> Observation:

@@ -40,6 +40,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificates import State
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.foreign import ForeignWebhook
     from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Observation
     from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
 
@@ -48,7 +49,6 @@ Json = dict[str, t.Any]
 _LEVEL: t.Final = "pod-security.kubernetes.io/enforce"
 _ALERT_RULES: t.Final = "onprem.irsa/alert-rules"
 _NAMESPACE_KEY: t.Final = "kubernetes.io/metadata.name"
-_CALLS: t.Final = ("configuration", "transition")
 
 
 @dataclass(frozen=True)
@@ -229,8 +229,29 @@ def removal(options: Options, seen: Observation, *, made: bool) -> Removal:
         return (made and one["kind"] != SECRET.name) if not part else part not in parts
 
     unwanted = [one for one in seen.owned if is_unwanted(one) and (options.injects or not _is_namespaced(one))]
-    called = [_stub(one) for one in unwanted if one["kind"] == WEBHOOK.name]
-    return Removal(called, [_stub(one) for one in unwanted if one["kind"] != WEBHOOK.name])
+    if seen.is_own_namespace and not options.injects:
+        unwanted.append(t.cast("Json", seen.namespace))  # with all that is in it
+    stubs = [_stub(one) for one in [*unwanted, *(seen.adopted if options.injects else ())]]
+    called = [one for one in stubs if one["kind"] == WEBHOOK.name]
+    return Removal(called, [one for one in stubs if one["kind"] != WEBHOOK.name])
+
+
+def adopted_left(options: Options, seen: Observation) -> list[str]:
+    """Say of each webhook whose place is taken what stays of it, and who removes that."""
+    return [_left_of(one) for one in seen.foreign] if options.adopt and options.injects else []
+
+
+def _left_of(webhook: ForeignWebhook) -> str:
+    if webhook.release:
+        return (
+            f"What else its Helm release {webhook.release} has made stays. Remove it with `helm uninstall "
+            f"{webhook.release}`."
+        )
+    where = webhook.namespace or "its namespace"
+    return (
+        f"What else was made for {webhook.name} stays, such as service accounts, roles and certificates in {where}. "
+        "Remove it with the manifests that made it."
+    )
 
 
 def _is_namespaced(manifest: Json) -> bool:
@@ -257,7 +278,7 @@ def plan(options: Options, seen: Observation, *, made: bool = False, checks: boo
     of_mode |= _policy(options, seen) if options.mode == "policy" else {}
     comparable = bool(of_mode.pop("is_comparable", False))
     would_make = of_mode.pop("would_make", [])
-    parts = [part for part in wanted(options) if part not in (*TEMPLATELESS, *_CALLS)]
+    parts = [part for part in wanted(options) if part not in TEMPLATELESS]
     return {
         "mode": options.mode,
         # In check mode nothing can be tried in a namespace that is not there yet.
@@ -272,6 +293,8 @@ def plan(options: Options, seen: Observation, *, made: bool = False, checks: boo
         "parts": parts,
         "removes_called": list(unwanted.called),
         "removes": list(unwanted.others),
+        "removes_namespace": seen.is_own_namespace and not options.injects,
+        "adopted_left": adopted_left(options, seen),
         "would_make": [*would_make, *(parts if seen.namespace is None else [])],
         "is_comparable": seen.is_own_namespace and comparable,
         **of_mode,
@@ -323,10 +346,34 @@ def _webhook(options: Options, seen: Observation) -> Json:
         "minutes": 3 + (2 * options.replicas if options.host_network else 0),
         "lookup_grace_ms": min(2000, 500 * options.timeout),
         "is_settled": _is_settled(options, seen),
+        "hint": _hint(seen, runs.reference),
+        "not_issued": "" if is_issued else _not_issued(options, seen),
         # Before there is what pods serve, the rest would be compared with what it will not be.
         "is_comparable": is_issued and not trusted.is_due and not trusted.copies,
         "would_make": [new] if trusted.is_due or not is_issued else [one["name"] for one in trusted.copies],
     }
+
+
+def _hint(seen: Observation, reference: str) -> str:
+    """Say what it means that the webhook's pods do not come up, and what may help."""
+    still = "still call the pods from before" if seen.live_webhooks else "do not call it yet"
+    return (
+        f"API servers {still}. Where nodes cannot pull the image {reference}, set irsa_webhook_image or "
+        "irsa_webhook_image_mirror."
+    )
+
+
+def _not_issued(options: Options, seen: Observation) -> str:
+    """Say why cert-manager has not issued what it was asked for."""
+    conditions = [one for asked in seen.asked for one in (asked.get("status") or {}).get("conditions") or []]
+    words = dict.fromkeys(one["message"] for one in conditions if one["status"] == "False" and one.get("message"))
+    why = "; ".join(words) or "it has not taken notice of what it was asked for, and so seems not to run"
+    still = "still call the webhook as it was" if seen.live_webhooks else "do not call the webhook yet"
+    return (
+        f"cert-manager has not issued the webhook's certificate within two minutes: {why}. API servers {still}. Look "
+        f"at the pods of cert-manager, and at `kubectl --namespace {options.namespace} describe "
+        "issuers,certificates,certificaterequests`; then run again. Or leave irsa_webhook_tls at its default."
+    )
 
 
 def _is_settled(options: Options, seen: Observation) -> bool:
@@ -344,6 +391,7 @@ __all__: t.Final = (
     "PolicyPlan",
     "Removal",
     "Trust",
+    "adopted_left",
     "certificate_state",
     "is_ready",
     "plan",
