@@ -147,8 +147,12 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 kubeadm: lab-build ## What the real kubeadm makes of configurations that we have changed (seconds)
 	KUBEADM=$(LAB)/bin/links/kubeadm pytest --quiet tests/kubeadm
 
+.PHONY: api-server
+api-server: lab-build ## What a real API server makes of the injection by policy (a minute)
+	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet tests/api_server
+
 .PHONY: molecule-one
-molecule-one: kubeadm ## Each role alone, on one node
+molecule-one: kubeadm api-server ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) fresh_check irsa_issuer irsa_iam irsa_iam_ownership irsa_apiserver irsa_apiserver_adopt irsa_webhook_none \

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real API server with its etcd and controllers, on loopback, without nodes: what the lab's binaries make of a request."""
+"""A real API server with its etcd on loopback, without nodes: the programs in the directory KUBERNETES_BIN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
-BIN: t.Final = Path(os.environ["KUBERNETES_BIN"])
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import private_pem, rsa_key
+
+_BIN: t.Final = Path(os.environ["KUBERNETES_BIN"])
 _TOKEN: t.Final = "administrator"  # noqa: S105 -- of a server on loopback that lives for seconds
 _SECONDS: t.Final = 60.0
 
@@ -52,7 +54,9 @@ def _port() -> int:
 @contextmanager
 def _running(name: str, directory: Path, *arguments: str) -> t.Iterator[None]:
     with (directory / f"{name}.log").open("w") as log:
-        process = subprocess.Popen([BIN / name, *arguments], stdout=log, stderr=subprocess.STDOUT, cwd=directory)
+        program = _BIN / name if (_BIN / name).exists() else _BIN.parent / name  # etcd is none of Kubernetes' programs
+        command = [str(program), *arguments]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=directory)  # noqa: S603 -- the lab's
         try:
             yield
         finally:
@@ -86,7 +90,7 @@ def api_server(directory: Path, *flags: str) -> t.Iterator[ApiServer]:
     """Run an API server with these flags besides those that it needs, until the body ends."""
     etcd, peer, port = _port(), _port(), _port()
     key, tokens = directory / "sa.key", directory / "tokens.csv"
-    subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+    key.write_text(private_pem(rsa_key()))
     tokens.write_text(f"{_TOKEN},administrator,1,system:masters\n")
     with ExitStack() as stack:
         clients = f"http://127.0.0.1:{etcd}"

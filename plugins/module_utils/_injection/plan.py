@@ -226,7 +226,9 @@ def removal(options: Options, seen: Observation, *, made: bool) -> Removal:
 
     def is_unwanted(one: Json) -> bool:
         part = part_of(one)
-        return (made and one["kind"] != SECRET.name) if not part else part not in parts
+        if not part and one["kind"] == SECRET.name:
+            return False  # somebody else's
+        return part not in parts if part else made or not options.injects
 
     unwanted = [one for one in seen.owned if is_unwanted(one) and (options.injects or not _is_namespaced(one))]
     if seen.is_own_namespace and not options.injects:
