@@ -58,7 +58,7 @@ class Reader(t.Protocol):
         """Return the object at a path, None for none."""
 
     def items(self, path: str, *, labels: str = "", fields: str = "") -> list[Json]:
-        """Return the objects of a list; none where their kind is not served."""
+        """Return the objects of a list, with version and kind; none where their kind is not served."""
 
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
         """Create an object."""
@@ -200,7 +200,7 @@ def begin(read: Reader, options: Options, now: datetime) -> Observation:
         rules=answer.get("status") or {},
         namespace=read.get(f"/api/v1/namespaces/{options.namespace}"),
         own_namespaces=[one["metadata"]["name"] for one in namespaces],
-        configurations=_kinded(read.items(WEBHOOK.path()), WEBHOOK),
+        configurations=read.items(WEBHOOK.path()),
     )
 
 
@@ -254,10 +254,10 @@ def _adopted(read: Reader, seen: Observation) -> list[Json]:
         service = read.get(f"{_SERVICE.path(one.namespace)}/{one.service}") if one.service else None
         if service is None:
             continue
-        deployments = _kinded(read.items(_DEPLOYMENT.path(one.namespace)), _DEPLOYMENT)
+        deployments = read.items(_DEPLOYMENT.path(one.namespace))
         selector = (service.get("spec") or {}).get("selector") or {}
         behind = [each for each in deployments if selector and selector.items() <= _labels_of_pods(each).items()]
-        found += [*_kinded([service], _SERVICE), *behind]
+        found += [service, *behind]
     return found
 
 
@@ -275,8 +275,8 @@ def look_at_running(read: Reader, seen: Observation, *, workloads: bool) -> Obse
     running = Running(
         service_accounts=read.items("/api/v1/serviceaccounts"),
         namespaces=read.items("/api/v1/namespaces"),
-        pods=_kinded(read.items("/api/v1/pods", fields=_RUNNING), Kind("v1", "Pod", "pods")),
-        workloads=[one for kind in kinds for one in _kinded(read.items(kind.path()), kind)],
+        pods=read.items("/api/v1/pods", fields=_RUNNING),
+        workloads=[one for kind in kinds for one in read.items(kind.path())],
     )
     return replace(seen, running=running)
 
@@ -293,7 +293,7 @@ def owned(read: Reader, seen: Observation, namespace: str, *, all_of_it: bool) -
             continue  # all of them are known
         labels = "" if kind.name == SECRET.name else SELECTOR
         try:
-            found += _kinded(read.items(kind.path(namespace if kind.namespaced else ""), labels=labels), kind)
+            found += read.items(kind.path(namespace if kind.namespaced else ""), labels=labels)
         except ApiError:
             if all_of_it:
                 raise
@@ -311,11 +311,6 @@ def own_kinds(seen: Observation, *, namespaced: bool) -> t.Iterator[Kind]:
         one = replace(kind, version=policies) if kind.name in POLICY_KINDS else kind
         if one.name in seen.apis.get(one.version, {}) and (not one.namespaced or namespaced):
             yield one
-
-
-def _kinded(items: t.Iterable[Json], kind: Kind) -> list[Json]:
-    """Return the items of a list with the kind that the API leaves out there."""
-    return [{**item, "apiVersion": kind.version, "kind": kind.name} for item in items]
 
 
 def _has_priority_class(read: Reader, options: Options) -> bool:

@@ -61,7 +61,8 @@ class Api:
     def items(self, path: str, *, labels: str = "", fields: str = "") -> list[Json]:
         """Return the objects of a list, page by page; none where the cluster does not serve their kind.
 
-        LABELS and FIELDS are selectors as the API reference has them.
+        LABELS and FIELDS are selectors as the API reference has them. Each object gets the version and the kind that
+        the API leaves out in lists.
         """
         query = [("limit", str(_PAGE)), ("labelSelector", labels), ("fieldSelector", fields)]
         found: list[Json] = []
@@ -73,7 +74,8 @@ class Api:
                 if error.status == _NOT_FOUND:
                     return found
                 raise
-            found += answer.get("items") or []
+            named = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
+            found += [{**named, **item} for item in answer.get("items") or []]
             following = (answer.get("metadata") or {}).get("continue") or ""
             if not following:
                 return found
