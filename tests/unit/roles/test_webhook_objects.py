@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import MOUNT_PATH, SKIP_LABEL, VOLUME
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import HOOK
 
 from .rendered import ROLES, Json, rendered_each
@@ -138,7 +139,7 @@ def everything() -> dict[str, dict[str, list[Json]]]:
     """Return what each template says, by set of options and template."""
     texts = {
         name: f"lookup('ansible.builtin.template', role_path ~ '/templates/{name}.yml.j2')"
-        for name in (*PARTS, "probe_pod", "alert_rules")
+        for name in (*PARTS, "alert_rules")
     }
     sets = [{"__irsa_webhook_plan": plan(), **options} for options in SETS.values()]
     results = rendered_each("irsa_webhook", [*texts.values()], sets)
@@ -166,7 +167,7 @@ def webhooks(part: str, given: str = "default") -> list[Json]:
 
 def test_each_template_is_known() -> None:
     names = {path.name for path in (ROLES / "irsa_webhook/templates").iterdir()}
-    assert names == {f"{name}.yml.j2" for name in (*PARTS, "probe_pod", "alert_rules", "webhook_call")}
+    assert names == {f"{name}.yml.j2" for name in (*PARTS, "alert_rules", "webhook_call")}
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -315,7 +316,8 @@ def test_the_configuration() -> None:
 
 
 def test_the_probe() -> None:
-    (pod,), (account,) = objects("probe_pod"), objects("probe")
+    (account,) = objects("probe")
+    pod = probe_pod(NAMESPACE, "image", is_marked=True)
     (probing,) = webhooks("probe_webhook")
     assert pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
     assert "eks.amazonaws.com/role-arn" in account["metadata"]["annotations"]
@@ -323,8 +325,6 @@ def test_the_probe() -> None:
     assert probing["clientConfig"] == webhooks("configuration")[0]["clientConfig"]
     assert probing["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": pod["metadata"]["namespace"]}
     assert probing["objectSelector"]["matchLabels"] == pod["metadata"]["labels"]
-    # A webhook that does not answer may still be called for those that have them.
-    assert "labels" not in objects("probe_pod", "policy")[0]["metadata"]
 
 
 def test_the_configuration_while_two_authorities_serve() -> None:
