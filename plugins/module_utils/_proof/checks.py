@@ -14,7 +14,6 @@ import re
 import typing as t
 from binascii import Error as Base64Error
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import (
     MAX_KEYS_OF_A_KIND,
@@ -444,16 +443,6 @@ def _known_fix(answer: Answer) -> str:
     return known or (_UNVERIFIED if unread else "")
 
 
-def untrusted_service_account(trusted: t.Iterable[str], namespaces: t.Iterable[str]) -> str:
-    """Return NAMESPACE/default of the first namespace where no entry of TRUSTED covers it, or an empty text.
-
-    Entries are namespace/name; C(*) and C(?) match as in IAM's StringLike, across the slash, too.
-    """
-    patterns = list(trusted)
-    service_accounts = (f"{namespace}/default" for namespace in namespaces)
-    return next((name for name in service_accounts if not any(fnmatchcase(name, pattern) for pattern in patterns)), "")
-
-
 def not_there_yet(answer: Answer) -> bool:
     """Tell whether an answer may come from IAM not having spread a new role, provider or audience yet.
 
@@ -510,6 +499,5 @@ __all__: t.Final = (
     "decode",
     "lifetime",
     "not_there_yet",
-    "untrusted_service_account",
     "with_foreign_key",
 )

@@ -405,19 +405,3 @@ def test_run_without_identity(finished: dict[str, t.Any], log: str, words: str) 
 )
 def test_lifetime(finished: dict[str, t.Any], seconds: float | None) -> None:
     assert checks.lifetime(finished) == seconds
-
-
-@pytest.mark.parametrize(
-    ("trusted", "expected"),
-    [
-        ([], "apps/default"),
-        (["apps/reports"], "apps/default"),
-        (["apps/default"], "kube-system/default"),
-        (["apps/*"], "kube-system/default"),
-        (["app?/d*"], "kube-system/default"),
-        (["*/default", "apps/reports"], ""),
-        (["*"], ""),
-    ],
-)
-def test_untrusted_service_account(trusted: list[str], expected: str) -> None:
-    assert checks.untrusted_service_account(trusted, ["apps", "kube-system"]) == expected

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import typing as t
+from unittest import mock
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.filter.proof_outcome import FilterModule
+from ansible_collections.onprem.irsa.plugins.action.proof_report import ActionModule
 
 ROLE = "arn:aws:iam::123456789012:role/prod-reports"
 REFUSALS = ["refusal: service account", "refusal: audience", "refusal: foreign key"]
@@ -14,10 +15,13 @@ ALL = ["API server cp1", "documents", "STS", *REFUSALS, "webhook", "pod"]
 
 
 def outcome(names: t.Sequence[str], **changed: object) -> dict[str, t.Any]:
-    options = {"role": ROLE, "image": "aws-caller:1", "checking": False, **changed}
     links = [{"link": name, "ok": name != "broken"} for name in names]
-    found: dict[str, t.Any] = FilterModule().filters()["proof_outcome"](links, **options)
-    return found
+    options = {"role_arn": ROLE, "image": "aws-caller:1", **changed}
+    checking = bool(options.pop("checking", False))
+    task = mock.Mock(args={"links": links, **options}, async_val=0, check_mode=checking)
+    found = ActionModule(task, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock()).run(task_vars={})
+    assert found["rows"][: len(links)] == links
+    return {"says": found["says"], "untried": found["rows"][len(links) :]}
 
 
 def test_everything_was_tried() -> None:
@@ -28,7 +32,7 @@ def test_everything_was_tried() -> None:
 @pytest.mark.parametrize(
     ("names", "options", "says"),
     [
-        (ALL[:2], {"role": ""}, "irsa_iam_roles has no service account: STS, refusal, webhook, pod"),
+        (ALL[:2], {"role_arn": ""}, "irsa_iam_roles has no service account: STS, refusal, webhook, pod"),
         (ALL[:-1], {"image": ""}, "irsa_verify_image is not set: pod"),
         (ALL[:-1], {"checking": True}, "check mode runs no pod: pod"),
         ([*ALL[:-2], "pod"], {"checking": True}, "what injects pods would be changed first: webhook"),
@@ -55,4 +59,4 @@ def test_a_trust_policy_that_cannot_be_read_is_said() -> None:
     found = outcome(ALL, trust_error="AccessDenied: iam:GetRole")
     assert "not tried, because it cannot be read: AccessDenied: iam:GetRole: trust policy" in found["says"]
     assert outcome([*ALL, "trust policy"], trust_error="")["untried"] == []
-    assert outcome(ALL[:2], role="", trust_error="none")["says"].count("trust policy") == 0
+    assert outcome(ALL[:2], role_arn="", trust_error="none")["says"].count("trust policy") == 0

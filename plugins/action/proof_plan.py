@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How to prove that a service account has its role; it asks nobody."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.plan import role_proof
+from ansible_collections.onprem.irsa.plugins.modules.proof_plan import ARGUMENT_SPEC
+
+Result = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """Plans by what is known of the role and was found of it."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return the plan, or why there is nothing to prove."""
+        result: Result = super().run(tmp, task_vars)
+        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        try:
+            return {**result, "changed": False, **asdict(role_proof(**arguments))}
+        except InputError as error:
+            return {**result, "failed": True, "msg": str(error)}

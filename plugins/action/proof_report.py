@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a proof has shown, and what it has not tried; it asks nobody."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import proof_result, untried
+from ansible_collections.onprem.irsa.plugins.modules.proof_report import ARGUMENT_SPEC
+
+Result = dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    """Reports on the links of the module verify."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return the report."""
+        result: Result = super().run(tmp, task_vars)
+        _validated, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        links = given["links"]
+        left = untried(
+            links,
+            role=given["role_arn"],
+            image=given["image"],
+            checking=self._task.check_mode,
+            trust_error=given["trust_error"],
+        )
+        rows = [{"link": name, "result": f"not tried, because {reason}"} for name, reason in left.items()]
+        return {**result, "changed": False, "says": proof_result(links, left), "rows": [*links, *rows]}
