@@ -17,7 +17,7 @@ options:
     type: str
   retired_kids:
     description:
-      - Key ids that should no longer be published. Tokens that such a key signed are worth nothing on AWS from then on.
+      - Key ids that should no longer be published. AWS rejects tokens that such a key signed from then on.
       - A key that is in O(jwks), too, is refused.
     type: list
     elements: str

@@ -25,7 +25,7 @@ description:
   - Of the ClusterConfiguration, only the entries of these flags under C(apiServer.extraArgs) change; every other byte
     stays.
   - A ClusterConfiguration of the version C(v1beta4) or C(v1) can hold a flag several times, and kubeadm from 1.32.13,
-    1.33.13, 1.34.4, 1.35.4 and 1.36 on keeps their order. Others need a patch beside it, which is used only when the
+    1.33.13, 1.34.4, 1.35.4 and 1.36 on keeps their order. Others also need a patch, which is used only when the
     option C(--patches) of kubeadm, or C(patches.directory) of its configuration, names its directory. One older API
     server, or one older C(kubeadm) on a host, is enough to need it.
   - Made for the roles of this collection, and may change with them in any release.

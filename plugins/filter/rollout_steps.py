@@ -105,13 +105,13 @@ _value:
       description:
         - What for.
         - V(accept), so that it accepts the issuers of the others and the new one; V(switch), so that it signs with the
-          new one; V(retire), so that it accepts a retired one no more; V(set), for other flags alone.
+          new one; V(retire), so that it no longer accepts a retired one; V(set), for other flags alone.
       type: str
       sample: accept
     says:
       description: The step in words.
       type: str
-      sample: "cp1: accepts https://new beside https://old; signs on with https://old"
+      sample: "cp1: accepts https://new in addition to https://old; still signs with https://old"
     kids:
       description: The ids of the keys that the server accepts after the step, in files that you write before it.
       type: list

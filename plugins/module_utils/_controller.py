@@ -10,7 +10,7 @@ from importlib import metadata
 
 from ansible_collections.onprem.irsa.plugins.module_utils._input.libraries import REQUIRED
 
-# amazon.aws takes these beside those of boto3 (its documentation fragment common.modules).
+# amazon.aws takes these in addition to those of boto3 (its documentation fragment common.modules).
 _OTHER_KEYS: t.Final = ("AWS_ACCESS_KEY", "AWS_SECRET_KEY")
 
 

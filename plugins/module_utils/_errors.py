@@ -25,10 +25,10 @@ class IrsaError(Exception):
         self.problem = problem
         self.fix = fix
         self.result: dict[str, t.Any] = {}
-        """What the module returns beside the message: what was done before, which nobody should have to look up."""
+        """What the module returns besides the message: what was done before, which nobody should have to look up."""
 
     def add(self, sentence: str, result: dict[str, t.Any]) -> None:
-        """Let the message end in a sentence more, unless that is empty, and the module return this beside it."""
+        """Let the message end in a sentence more, unless that is empty, and the module return this in addition."""
         self.args = (" ".join(filter(None, (str(self), sentence))),)
         self.result = result
 

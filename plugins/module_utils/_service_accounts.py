@@ -108,7 +108,7 @@ def annotation_changes(
     service_accounts: t.Iterable[Manifest],
     create: bool,
 ) -> dict[str, list[t.Any]]:
-    """Compare the service accounts of a cluster with the roles that they are to have.
+    """Compare the service accounts of a cluster with the roles that they should have.
 
     ROLES are results of the module iam_roles (C(arn), C(state), C(service_accounts), C(audiences)); patterns among the
     service accounts stand for none. AUDIENCE is the one that the webhook asks for by default. NAMESPACES and

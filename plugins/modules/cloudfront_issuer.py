@@ -20,13 +20,13 @@ description:
     way.
   - What others added to the distribution stays, such as further origins, behaviours and aliases, and so does what
     CloudFront adds by itself.
-  - When published documents change, CloudFront is told to forget its copies, and a key of O(retired_kids) is waited for
-    until it is not served any more.
+  - When published documents change, CloudFront's copies are cleared, and the module waits until a key of
+    O(retired_kids) is no longer served.
   - A bucket that everybody could read, as M(onprem.irsa.s3_issuer) makes it, stays open until the issuer's host leads
-    to the distribution and both documents are read through it. So an issuer on a domain of one's own can move here
+    to the distribution and both documents are read through it. So an issuer on your own domain can move here
     without a gap.
   - Without documents, only the distribution is made, and nothing is waited for. That is how to get the host that
-    CloudFront gives it, when the issuer should have no domain of one's own.
+    CloudFront gives it, when the issuer should not be on your own domain.
   - Bucket and distribution carry the tag C(onprem.irsa/cluster) with the name of O(cluster). Those of others are
     refused.
 extends_documentation_fragment:
@@ -54,7 +54,7 @@ options:
     required: true
   issuer:
     description:
-      - The issuer URL, on a domain of one's own with O(certificate_arn), or on the host that CloudFront gave.
+      - The issuer URL, on your own domain with O(certificate_arn), or on the host that CloudFront gave.
       - When not given, the host that CloudFront gives is the issuer.
     type: str
   certificate_arn:
@@ -80,11 +80,11 @@ options:
     default: 900
   render:
     description:
-      - A directory. Nothing is called then; instead the documents, the arguments of every call, and a script that makes
+      - A directory. No call is made then; instead the documents, the arguments of every call, and a script that makes
         the calls with the AWS CLI are written there, for people to review and run. What AWS assigns, such as the id of
         the distribution, the script takes from the answers.
-      - It shows how to begin from nothing, on a domain of one's own. Without O(certificate_arn), the certificate is
-        requested, too, and waits for a record in DNS. The script never writes over a document.
+      - It shows how to start from nothing, on your own domain. Without O(certificate_arn), the certificate is
+        requested, too, and waits for a record in DNS. The script never overwrites a document.
       - Needs O(issuer) and the documents.
     type: path
   state:
@@ -104,7 +104,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Publish on a domain of one's own
+- name: Publish on your own domain
   onprem.irsa.cloudfront_issuer:
     bucket: acme-prod-oidc
     region: eu-central-1

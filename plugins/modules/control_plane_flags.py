@@ -17,7 +17,7 @@ description:
     own address.
   - Where it exits again and again, or is not ready in time, the old manifest is put back, its process is waited for,
     and the module fails with the flags, the host and the reason from the log.
-  - The old manifest is written beside the new one before the change, so that going back takes no space on the disk.
+  - The old manifest is written next to the new one before the change, so that going back takes no space on the disk.
     Where there is too little for both, nothing is touched.
   - A change takes about 10 seconds. The old process of the API server is ended as soon as it has answered its last
     request and sent its audit events; where that can't be seen (C(--profiling=false)), or a command in a pod or a
@@ -48,7 +48,7 @@ options:
     description:
       - The flags to set, named without dashes in front; each with the list of its values, in their order.
       - An empty list removes a flag. Flags that are not named stay.
-      - The values are those that the component is to get. A C($) that the kubelet would change on the way, as in
+      - The values are those that the component should get. A C($) that the kubelet would change on the way, as in
         C($(NAME)), is written so that it does not.
       - Flags after whose change the kubelet's probes in the manifest would fail (C(secure-port), C(bind-address),
         C(anonymous-auth)) are refused.
@@ -57,9 +57,9 @@ options:
     required: true
   expected:
     description:
-      - The values of flags by which the change was thought out, as O(flags) has them. Where the manifest has other ones
+      - The flag values that the change was planned from, in the form of O(flags). Where the manifest has other ones
         by now, nothing is touched and the task fails, so that what another run has set in the meantime is not lost.
-      - A flag that has the value of O(flags) by now is no reason to fail.
+      - It is not an error if a flag already has the value of O(flags).
     type: dict
   restart_for:
     description:

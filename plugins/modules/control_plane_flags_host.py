@@ -18,7 +18,7 @@ description:
   - Puts the old manifest back when that process exits again and again, or is not ready in time, waits for that one, and
     fails with the reason from the component's log.
   - Runs to its end on the host even when the controller goes away. Where it was killed itself, as by a logind with
-    C(KillUserProcesses=yes) after the connection was lost, the next run with the same content takes up the wait, and
+    C(KillUserProcesses=yes) after the connection was lost, the next run with the same content continues the wait, and
     goes back to the old manifest if need be.
   - This is the part of M(onprem.irsa.control_plane_flags) that runs on the host. Use that module to change flags.
   - Needs the standard library on the host.

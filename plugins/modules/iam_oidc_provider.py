@@ -14,9 +14,9 @@ author:
 description:
   - Makes sure that IAM has an OpenID Connect identity provider for an issuer, so that roles of the account can trust
     its tokens.
-  - Thumbprints are left to IAM unless they are asked for. It trusts the public certificate authorities by itself; for
-    an issuer that is served with another one's certificate, IAM connects to its host and takes the thumbprint when the
-    provider is created.
+  - Thumbprints are left to IAM unless you ask for them. It trusts the public certificate authorities by itself; for
+    an issuer that is served with another authority's certificate, IAM connects to its host and takes the thumbprint
+    when the provider is created.
   - Waits until IAM shows a new provider, for up to 20 seconds.
   - The provider carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A provider of the same issuer
     without it is left alone and reported, unless it should be adopted.
@@ -60,7 +60,7 @@ options:
       - The SHA-1 thumbprints of the certificates by which IAM knows the issuer's host, 1 to 5, each of 40 hexadecimal
         digits. Others are removed.
       - When not given, they stay as they are, and IAM finds those of a new provider itself.
-      - To be given where IAM is not Amazon's and asks for one, or cannot connect to the issuer's host.
+      - Set it where IAM is not Amazon's and requires one, or cannot connect to the issuer's host.
     type: list
     elements: str
   compute_thumbprint:
@@ -115,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 arn:
-  description: ARN of the provider, also of one that is not there (yet, or any more).
+  description: ARN of the provider, also of one that is not there (yet, or any longer).
   returned: success
   type: str
   sample: arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com

@@ -56,7 +56,7 @@ options:
     required: true
   retired_provider_arns:
     description:
-      - ARNs of the identity providers of former issuers of the cluster, whose tokens should open the roles no more.
+      - ARNs of the identity providers of former issuers of the cluster, whose tokens should no longer open the roles.
       - The statements for them are removed from O(roles), and named. A role that should be removed counts them as the
         cluster's own.
     type: list
@@ -83,8 +83,9 @@ options:
         description:
           - V(absent) deletes the role with its inline policies. When others can assume it, too, then it stays, without
             our statements and without the ownership tag. Providers with the ownership tag of O(cluster), of former
-            issuers, and providers that are gone are no others.
-          - A role in an instance profile is refused before anything is removed from it, for IAM deletes no such role.
+            issuers, and deleted providers do not count as others.
+          - A role in an instance profile is refused before anything is removed from it, because IAM does not delete
+            such a role.
         type: str
         choices: [present, absent]
         default: present
@@ -109,7 +110,7 @@ options:
         elements: str
       conditions:
         description:
-          - What must hold beside the audience and the service account, as in a policy. By operator (such as
+          - What must hold in addition to the audience and the service account, as in a policy. By operator (such as
             C(IpAddress)) and by condition key (such as C(aws:SourceIp)), one value or a list.
           - When not given, conditions that somebody added to the statements stay as they are. When given, these are the
             only ones; an empty dictionary removes all others.
@@ -172,7 +173,7 @@ options:
         among O(roles).
       - A role that carries the tag and trusts other providers alone may be of another cluster of the same name; it is
         left as it is, and named.
-      - Needs the permission C(iam:GetAccountAuthorizationDetails), for it looks at all roles of the account.
+      - Needs the permission C(iam:GetAccountAuthorizationDetails), because it reads all roles of the account.
     type: bool
     default: false
   purge_tags:
@@ -203,7 +204,7 @@ notes:
     the second, it reads each role by itself with C(iam:GetRole), C(iam:ListAttachedRolePolicies),
     C(iam:ListRolePolicies), C(iam:GetRolePolicy) and C(iam:ListInstanceProfilesForRole).
   - To remove roles it needs C(iam:GetOpenIDConnectProvider) for the other providers that they trust.
-  - The name of a cluster must be unique in an account, for by its tag the module knows what is whose.
+  - The name of a cluster must be unique in an account, because the module recognises by its tag what is whose.
 """
 
 EXAMPLES = r"""
@@ -266,7 +267,7 @@ roles:
       returned: always
       sample: prod-reports
     arn:
-      description: ARN of the role, also of one that is not there (yet, or any more).
+      description: ARN of the role, also of one that is not there (yet, or any longer).
       type: str
       returned: always
       sample: arn:aws:iam::123456789012:role/prod-reports

@@ -18,7 +18,7 @@ description:
   - Another content type than the standard one is a warning, because AWS takes it.
   - Nothing counts as published only where the host does not exist, or answers 404 or 403. Other faults are tried
     again until O(timeout) and then a failure, because what is there may hold keys that must not be written over.
-  - Trusts the system's certificate authorities, or those that E(SSL_CERT_FILE) names, and beside them those of
+  - Trusts the system's certificate authorities, or those that E(SSL_CERT_FILE) names, and also those of
     O(ca_path).
 extends_documentation_fragment:
   - onprem.irsa._attributes

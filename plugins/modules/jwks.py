@@ -51,7 +51,7 @@ options:
         type: str
   published_jwks:
     description:
-      - Texts of key sets that are published. Their keys are kept beside those of the cluster, except for
+      - Texts of key sets that are published. Their keys are kept in addition to those of the cluster, except for
         O(retired_kids). One that is not empty and cannot be read is refused, because its keys would be lost.
     type: list
     elements: str

@@ -16,7 +16,7 @@ description:
     identity provider and roles of one cluster alone.
   - It is generated from those calls, of the publication, of the identity provider and roles, and of the teardown. That
     removes the identity providers of former issuers, too, by their ownership tag.
-  - Asks nobody; needs no credentials.
+  - Makes no API calls; needs no credentials.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module

@@ -15,10 +15,10 @@ description:
   - Makes sure that a bucket exists, that everybody may read its two documents and nothing else of it, and that the
     documents are there; then reads them back over their public URLs as AWS does.
   - Reads first and writes only what differs; policies are compared by meaning, and statements of others in the bucket
-    policy are kept. A second run makes no write.
+    policy are kept. A second run writes nothing.
   - What the bucket gets, in this order, are its tags, versioning where asked for, a public-access block that lets
     policies make objects public, a statement for the two objects in its policy, the key set, and the discovery
-    document. At last ACLs are shut off, by object ownership V(BucketOwnerEnforced) and by the public-access block; so
+    document. Finally ACLs are turned off, by object ownership V(BucketOwnerEnforced) and by the public-access block; so
     documents that others published by ACLs stay readable throughout.
   - Each document is written on condition that nobody else wrote it in between. A run that meets another starts again
     from what that one wrote, so that of runs at the same time each adds its keys.
@@ -31,9 +31,9 @@ description:
     discovery document has it, for example at C(keys.json).
   - The bucket carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A bucket without the tag is taken
     when it is empty, or when it holds nothing but the documents of this very issuer with a key of the cluster. Any
-    other one is refused, unless O(adopt) says otherwise.
+    other bucket is refused, unless O(adopt) says otherwise.
   - The documents are read back over their public URLs, with the system's certificate authorities, or those that
-    E(SSL_CERT_FILE) names, and beside them those of O(ca_path).
+    E(SSL_CERT_FILE) names, and also those of O(ca_path).
   - With O(endpoint_url), the documents go to another store that speaks S3, such as Ceph RGW or MinIO. Its buckets are
     addressed as C(https://HOST/BUCKET). Object ownership and encryption are left out, and so are checksums that S3
     does not ask for and a public-access block that it does not know. The authorities of its certificate are those of
@@ -61,7 +61,7 @@ options:
   bucket:
     description:
       - The name of the bucket. It is made when it does not exist.
-      - Lower-case letters, digits and hyphens. Dots do only where the bucket's name is no part of the issuer's host,
+      - Lower-case letters, digits and hyphens. Dots work only where the bucket's name is not part of the issuer's host,
         because the certificate of S3 does not cover them.
     type: str
     required: true
@@ -77,7 +77,7 @@ options:
       - Whether to publish in a bucket that holds something else, or that belongs to another cluster.
       - A bucket of no cluster becomes O(cluster)'s, with all the settings above. Objects in it that others made public
         by ACLs are private from then on.
-      - In the bucket of another cluster, O(cluster) gets a place beside it, which the tag
+      - In the bucket of another cluster, O(cluster) gets a place of its own, which the tag
         C(onprem.irsa/cluster/CLUSTER) shows from then on. The issuer needs a path of its own; the documents of another
         cluster are not taken, and its bucket keeps all of its tags.
     type: bool
@@ -89,15 +89,15 @@ options:
     default: 300
   render:
     description:
-      - A directory. Nothing is called then; instead the documents, the arguments of every call, and a script that makes
+      - A directory. No call is made then; instead the documents, the arguments of every call, and a script that makes
         the calls with the AWS CLI are written there, for people to review and run.
-      - It shows how to begin from nothing. The script never writes over a document.
+      - It shows how to start from nothing. The script never overwrites a document.
     type: path
   state:
     description:
       - V(present) publishes the documents.
       - V(absent) removes the two documents and the collection's statement of the bucket policy, and the bucket, too,
-        when nothing else is in it. Tokens of the issuer are worth nothing on AWS from then on.
+        when nothing else is in it. AWS rejects the issuer's tokens from then on.
       - A warning says what stays in a bucket that stays, such as documents that the cluster published at another path.
       - It refuses while the account has an identity provider for the issuer, because roles may trust its tokens. Those
         of other accounts cannot be seen. Delete them first, because whoever makes a bucket of the same name next could
@@ -135,7 +135,7 @@ EXAMPLES = r"""
     jwks: "{{ documents.jwks }}"
   delegate_to: localhost
 
-- name: Publish in a Ceph object store, whose certificate is of an authority of one's own
+- name: Publish in a Ceph object store, whose certificate is of a private authority
   onprem.irsa.s3_issuer:
     bucket: oidc
     region: default

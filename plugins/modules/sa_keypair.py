@@ -17,7 +17,7 @@ description:
   - The private key has mode V(0600) from its first byte, and never leaves the host. The key id and the public half
     alone are returned.
   - An existing file is never overwritten, whatever kind of key it holds. Where the private key stands alone, as a run
-    that was killed leaves it, the public key file is made from it. Two files that are no pair are refused.
+    that was killed leaves it, the public key file is made from it. Two files that are not a pair are refused.
   - Works with the standard library and the C(openssl) command of the host.
 extends_documentation_fragment:
   - onprem.irsa._attributes

@@ -76,7 +76,7 @@ options:
         type: float
   role_arn:
     description:
-      - The ARN of the IAM role that the service account is to have.
+      - The ARN of the IAM role that the service account should have.
     type: str
   region:
     description:
@@ -101,7 +101,7 @@ options:
   trust:
     description:
       - The trust policy of O(role_arn). It must name the audience, and let in no other service accounts than the role
-        should have. What others have in it beside that is named.
+        should have. What others have in it in addition is named.
     type: dict
     suboptions:
       policy:
@@ -161,7 +161,7 @@ requirements:
   - jwcrypto >= 1.5.6
 notes:
   - The documents are fetched with the certificate authorities of the system, or those that E(SSL_CERT_FILE) names, and
-    beside them those of O(ca_path).
+    also those of O(ca_path).
   - boto3's environment variables such as E(AWS_CA_BUNDLE) and E(AWS_ENDPOINT_URL_STS) apply to STS.
 seealso:
   - module: onprem.irsa.service_account_token

@@ -43,7 +43,7 @@ class Kept:
     configuration: str
     """The text of the ClusterConfiguration as it should be."""
     patch: tuple[Operation, ...]
-    """The JSON patch of the manifest that every node needs beside it; mostly none."""
+    """The JSON patch of the manifest that every node needs in addition; mostly none."""
     avoid: str = ""
     """The first releases of the next minor one, which would write the values in another order; mostly none."""
 

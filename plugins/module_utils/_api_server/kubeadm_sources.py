@@ -3,7 +3,7 @@
 """What will write the manifests of the API servers at the next upgrade. PRIVATE to the collection.
 
 Pure, and for the controller alone. Flags are kept by planning against what writes them: kubeadm with the configuration
-in the cluster, or kubespray with its own; and nothing else on a host may give the same flags beside it.
+in the cluster, or kubespray with its own; and nothing else on a host may give the same flags.
 """
 
 from __future__ import annotations

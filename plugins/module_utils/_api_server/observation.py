@@ -105,7 +105,7 @@ class FlagsPlan:
     """Where the new process answers, to what, and with which client certificate."""
     before: Flags
     after: Flags
-    """Of the flags that were asked for, what the manifest says and is to say."""
+    """Of the flags that were asked for, what the manifest says and should say."""
     restart_for: tuple[str, ...]
     """The files whose content is read again by the change."""
     forerunner: str
@@ -126,9 +126,9 @@ def planned(
 ) -> FlagsPlan:
     """Return the change that gives a host these flags; manifests are the texts that were read with the observation.
 
-    expected: the values of flags by which the change was thought out; another one is refused, but the wanted one.
+    expected: the flag values that the change was planned from; any value other than this or the new one is refused.
     move_duplicates: whether to move other files with the same pod away, where the right one of them runs.
-    Where the observation has digests of files, the process is to have read these contents.
+    Where the observation has digests of files, the process must have read these contents.
 
     Raises InputError where there is no manifest to change, or no telling which one the kubelet runs.
     """

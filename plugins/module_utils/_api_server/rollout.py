@@ -80,7 +80,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Goal:
-    """What every server is to run with in the end; others stay accepted behind the issuer and the key that sign."""
+    """What every server should run with in the end; others stay accepted behind the issuer and the key that sign."""
 
     issuer: str
     jwks_uri: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Step:
     signing_kid: str = ""
     """The key that signs after the step."""
     published: tuple[str, ...] = ()
-    """The keys that the documents are to hold, no more and no fewer, before the step is taken."""
+    """The keys that the documents should hold, no more and no fewer, before the step is taken."""
     before: Flags = field(default_factory=dict)
     """What the flags to change are as the step is planned; an empty list for one that is not given."""
 

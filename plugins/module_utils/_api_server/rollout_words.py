@@ -58,7 +58,7 @@ def _moves(
 
 
 def _audiences(before: Server, after: Server) -> t.Iterator[str]:
-    """Yield what retiring means for tokens in use, beside what the issuers and the flags say."""
+    """Yield what retiring means for tokens in use, in addition to what the issuers and the flags say."""
     issuers = [issuer for issuer in before.issuers if issuer not in after.issuers]
     if issuers:
         yield (

@@ -22,7 +22,7 @@ class Call:
     def make(self, client: object) -> None:
         """Make the call, or raise AwsError.
 
-        To remove from IAM what is not there any more is no error: somebody else was faster, or the answer to an
+        Removing from IAM what no longer exists is not an error: somebody else was faster, or the answer to an
         earlier attempt of this call was lost.
         """
         try:

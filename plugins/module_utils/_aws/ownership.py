@@ -43,7 +43,7 @@ def wanted_tags(
     purge: bool,
     ignore_case: bool = False,
 ) -> dict[str, str]:
-    """Return the tags that a thing is to have: those given, ours, and of the current ones what is not to be purged.
+    """Return the tags that a thing should have: those given, ours, and the current ones that stay.
 
     Without given tags (None) the current ones stay. AWS's own (C(aws:)) always stay: nobody else can remove them.
     IGNORE_CASE is IAM's rule for roles, whose keys differ by more than case: a key stays as it is spelt now.

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 def bring(directory: str, steps: Iterable[ScriptStep], *, check_mode: bool) -> bool:
     """Write the files for these steps into a directory; return whether any was not there as it should be.
 
-    Arguments of calls that an earlier run wrote and that are none any more are removed: nobody should review them.
+    Arguments of calls that an earlier run wrote and that no longer exist are removed: nobody should review them.
     """
     files = rendered(list(steps))
     todo = {name: text for name, text in files.items() if not _is(Path(directory) / name, text)}

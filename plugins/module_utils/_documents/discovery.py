@@ -81,7 +81,7 @@ def beside_published(
     retired: t.Collection[str] = (),
     jwks_uri: str | None = None,
 ) -> Documents:
-    """Return the documents with the keys of published key sets kept beside their own, and with the key set at jwks_uri.
+    """Return the documents with their own keys and those of published key sets, and with the key set at jwks_uri.
 
     PUBLISHED are the texts of key sets by where they are. A key stays unless it is retired by its id. Raises
     InputError for a key set that cannot be read, for one that grows beyond what AWS takes, and for the id of a key

@@ -297,7 +297,7 @@ def s3_issuer_url(bucket: str, region: str) -> str:
 def issuer_problems(url: str, *, bucket: str = "", region: str = "") -> list[str]:
     """Say what is wrong with an issuer and, where they are given, with the bucket and the region of its documents.
 
-    A URL that is made of a wrong bucket or region is not named beside them.
+    A URL that is made of a wrong bucket or region is not named in addition.
     """
     as_host = _host(url).startswith(f"{bucket}.")
     found = broken(lambda: check_bucket_name(bucket, as_host=as_host)) if bucket else []

@@ -209,7 +209,7 @@ def _unreadable(source: str, why: str) -> InputError:
 
 
 def kept_keys(wanted: str, published: str, retired: t.Collection[str]) -> list[Jwk]:
-    """Return the keys of a published JWKS document that stay beside those of the wanted one, in their order.
+    """Return the keys of a published JWKS document that stay in addition to those of the wanted one, in their order.
 
     All do that are not retired by their key ids. Some guides publish a key twice, once without its id: it is the same.
     """

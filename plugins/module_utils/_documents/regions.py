@@ -19,7 +19,7 @@ else:
 def known_regions() -> frozenset[str]:
     """Return the codes of all regions, by botocore's C(partitions.json); none where every name may be one.
 
-    That is so with an endpoint of one's own in boto3's environment, such as C(AWS_ENDPOINT_URL), and without botocore,
+    That is so with another endpoint in boto3's environment, such as C(AWS_ENDPOINT_URL), and without botocore,
     which the modules that need it miss by its name.
     """
     own_endpoint = any(name.startswith("AWS_ENDPOINT_URL") for name in environ)

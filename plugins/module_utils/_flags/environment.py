@@ -32,7 +32,7 @@ class Environment:
     values: t.Mapping[str, str] = field(default_factory=dict)
     """Those that are defined, in which C($(NAME)) stands for the value of one that the kubelet alone knows."""
     hidden: frozenset[str] = frozenset()
-    """Those whose value the kubelet alone knows: the node's address and name (fieldRef), for one."""
+    """Those whose value the kubelet alone knows: the node's address and name (fieldRef), for example."""
     prefixes: tuple[str, ...] = ()
     """With which names begin that come from elsewhere (envFrom)."""
     within: t.Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -4,7 +4,7 @@
 
 The kubelet (pkg/kubelet/config/common.go, tryDecodeSinglePod) turns a file into JSON with sigs.k8s.io/yaml: the first
 document counts, whatever stands behind it, and the last of equal keys. Of PyYAML's two parsers, its own one tells
-places exactly; that of libyaml, which Go's is a translation of, takes what Go's takes: tabs, for one. Pure; for the
+places exactly; that of libyaml, which Go's is a translation of, accepts what Go's accepts, such as tabs. Pure; for the
 controller, and for hosts that have a YAML library.
 """
 

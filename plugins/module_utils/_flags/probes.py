@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The kubelet's probes of a static pod's container. PRIVATE to the collection: it may change without notice.
 
-They stand in the manifest beside the flags, and fail after some of those have changed: the component is ready, and
+They stand in the manifest next to the flags, and fail after some of those have changed: the component is ready, and
 the kubelet restarts it minutes later, again and again (Kubernetes, "Liveness, Readiness, and Startup Probes"; kubeadm
 gives a start 240 seconds). Pure.
 """

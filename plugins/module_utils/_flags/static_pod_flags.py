@@ -88,7 +88,7 @@ class StaticPod:
     def with_flags(self, flags: t.Mapping[str, object]) -> str:
         """Return the manifest's text with each of these flags set to its values in their order; [] removes a flag.
 
-        The values are those that the program is to get: a dollar sign that the kubelet would change is written twice.
+        The values are those that the program should get: a dollar sign that the kubelet would change is written twice.
         Flags that are not named stay. A flag that was not there comes right behind the program's name.
         Raises InputError when the text can't be changed so without changing anything else.
         """

@@ -3,7 +3,7 @@
 """Manifests that were replaced, kept on the host. PRIVATE to the collection: it may change without notice.
 
 While a new manifest has not been seen running, the old one is kept under a name with the new one's digest: a run that
-was cut off leaves behind what to go back to, and for which content; and in a file beside it, which process is to end.
+was cut off leaves behind what to go back to, and for which content; and in a file next to it, which process has to end.
 Runs on managed hosts with the standard library alone.
 """
 
@@ -186,7 +186,7 @@ def read_text(path: Path) -> str:
 def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | None = None) -> None:
     """Put a text in a file's place by rename, so that it is there whole or not at all, also after a power cut.
 
-    The draft beside it begins with a dot: the kubelet passes over such names alone (Kubernetes, "Create static Pods").
+    The draft next to it begins with a dot: the kubelet passes over such names alone (Kubernetes, "Create static Pods").
     """
     draft = path.with_name(f".{path.name}.onprem-irsa")
     draft.unlink(missing_ok=True)

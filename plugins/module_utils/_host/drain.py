@@ -80,7 +80,7 @@ class Drain:
 
     @classmethod
     def begin(cls, process: Process, api: Api, proc: Path = PROC) -> Drain | None:
-        """Return what ends the process once it has been told to end; None where the kubelet alone is to end it.
+        """Return what ends the process once it has been told to end; None where only the kubelet should end it.
 
         That is so where its flags give clients more time, and where it serves us no profile: with
         C(--profiling=false), without a permission of the client certificate, and of kube-controller-manager, which has

@@ -132,7 +132,7 @@ def _draft(path: Path) -> Path:
 
 @contextmanager
 def locked(paths: Paths) -> t.Iterator[None]:
-    """Keep other runs away from a pair for as long as the body lasts, and remove what a killed one left beside it.
+    """Keep other runs away from a pair for as long as the body lasts, and remove what a killed one left next to it.
 
     Directories are made when they are missing.
     """

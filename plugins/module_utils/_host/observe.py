@@ -102,7 +102,7 @@ def _others(root: Path) -> list[str]:
 
 
 def _files(host: Host) -> dict[str, str]:
-    """Return the texts of all files from which the kubelet runs static pods: the manifest and those beside it."""
+    """Return the texts of all files from which the kubelet runs static pods: the manifest and those next to it."""
     directory = host.manifest.parent
     if not directory.is_dir():
         return {}

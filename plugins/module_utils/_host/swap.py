@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another manifest for a static pod, or the old one again. PRIVATE to the collection: it may change without notice.
+"""Swaps a static pod's manifest, and rolls back if it does not come up. PRIVATE to the collection: it may change
+without notice.
 
 Runs on managed hosts with the standard library alone, to its end even when the controller is gone: so a host is never
 left with a component that does not start.
@@ -164,7 +165,7 @@ def _require_what_it_takes(change: Change, good: str) -> None:
 
 
 def _prepare_way_back(change: Change, good: str, *, changed: bool) -> None:
-    """Keep what to go back to beside the manifest; where a run was cut off, that one may have done it."""
+    """Keep what to go back to next to the manifest; where a run was cut off, that one may have done it."""
     if good == change.content:
         return
     with nullcontext() if changed else suppress(OSError):

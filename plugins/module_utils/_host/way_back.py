@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way back from a change, made before it. PRIVATE to the collection: it may change without notice.
 
-A disk may fill up, or turn read-only for writers, while a new manifest is tried. So the old one is written beside it
+A disk may fill up, or turn read-only for writers, while a new manifest is tried. So the old one is written next to it
 first, and to go back is a rename, which needs no space. Runs on managed hosts with the standard library alone.
 """
 
@@ -23,7 +23,7 @@ _MARGIN = 2  # times what is written: the file system keeps notes of its own
 
 @dataclass(frozen=True)
 class WayBack:
-    """A manifest to go back to, beside the one that stands there, by a name that the kubelet passes over."""
+    """A manifest to go back to, next to the one in use, under a name that the kubelet ignores."""
 
     manifest: Path
 

@@ -23,7 +23,7 @@ _RENAMED: t.Final = {
     "s3control:GetPublicAccessBlock": "s3:GetAccountPublicAccessBlock",
     "cloudfront:CreateDistributionWithTags": "cloudfront:CreateDistribution",
 }
-# Calls that need an action beside their own.
+# Calls that need an action besides their own.
 _BESIDE: t.Final = {
     "iam:CreateOpenIDConnectProvider": ["iam:TagOpenIDConnectProvider"],
     "iam:CreateRole": ["iam:TagRole"],

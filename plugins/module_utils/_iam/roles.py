@@ -60,7 +60,7 @@ class RoleSettings:
     purge_tags: bool = True
     managed_policies_limit: int = MANAGED_POLICIES_LIMIT
     retired_provider_arns: tuple[str, ...] = ()
-    """Providers of former issuers of the cluster, which its roles are to trust no more."""
+    """Providers of former issuers of the cluster, which its roles should no longer trust."""
     owners: t.Mapping[str, str | None] = field(default_factory=dict)
     """The cluster by whose tag each other provider that roles trust belongs to it; a provider that is not in IAM (any
     more), and so lets nobody in, has an empty name."""
@@ -186,7 +186,7 @@ def dropped(items: t.Iterable[Item], observed: t.Mapping[str, Role], settings: R
 
 
 def other_providers(observed: t.Iterable[Role], settings: RoleSettings) -> list[str]:
-    """Return the ARNs of the providers in the account beside SETTINGS' own that the cluster's roles trust, in order."""
+    """Return the ARNs, in order, of the account's other providers than SETTINGS' that the cluster's roles trust."""
     home = f"arn:{settings.partition}:iam::{settings.account_id}:oidc-provider/"
     found = {arn for role in observed if _is_ours(role, settings) for arn in trusted_providers(role.trust_policy)}
     return sorted(arn for arn in found - set(settings.own_provider_arns) if arn.startswith(home))
@@ -369,7 +369,7 @@ def _creation(role: Role, settings: RoleSettings) -> t.Iterator[Call]:
 def _changes(before: Role, after: Role, settings: RoleSettings) -> t.Iterator[Call]:
     """Yield the calls that make BEFORE into AFTER: what is ours is marked first, what is granted is removed last.
 
-    Policies are removed first where the quotas leave no room for the new ones beside them.
+    Policies are removed first where the quotas leave no room for the new ones as well.
     """
     name = {"RoleName": before.name}
     to_set, to_remove = tag_changes(before.tags, after.tags, ignore_case=True)

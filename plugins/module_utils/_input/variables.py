@@ -59,7 +59,7 @@ def unknown(names: t.Iterable[str], roles: t.Mapping[str, t.Collection[str]]) ->
 
     ROLES has the names of the roles, with the variables that they take. What begins as a role's variables do has to be
     one; any other name with C(irsa_), or with that written wrongly, may be the user's own, unless it is near to a known
-    one and no extension of it, such as C(irsa_clusters) beside C(irsa_cluster).
+    one and no extension of it, such as C(irsa_clusters) next to C(irsa_cluster).
     """
     given, known = set(names), FACTS.union(SHARED, *roles.values())
     found = []
@@ -131,7 +131,7 @@ def _shown(value: object) -> str:
 
 
 def _in_order(value: object) -> object:
-    """Return a value whose dictionaries have one order; YAML may give keys of several types, as C(on) beside C(a)."""
+    """Return a value whose dictionaries have one order; YAML may give keys of several types, as C(on) next to C(a)."""
     if isinstance(value, t.Mapping):
         return {str(key): _in_order(item) for key, item in sorted(value.items(), key=lambda pair: str(pair[0]))}
     return [_in_order(item) for item in value] if isinstance(value, (list, tuple)) else value

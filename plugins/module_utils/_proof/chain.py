@@ -54,7 +54,7 @@ _REASONS = ("no openidconnect provider", "retrieve verification key", "thumbprin
 
 
 def judged(link: str, checked: str, prove: t.Callable[[], str], seconds: float | None) -> Row:
-    """Return the row of a proof whose work was done elsewhere, in so many seconds; None where nobody measured it."""
+    """Return the row of a proof whose work was done elsewhere, within SECONDS; None where nobody measured it."""
     proved: Row = {"link": link, "checked": checked}
     try:
         detail = prove()
@@ -95,7 +95,8 @@ def documents(
 ) -> t.Iterator[Row]:
     """Prove that a relying party finds the documents, and that the published keys verify the tokens.
 
-    The certificate authorities of CA_FILE are trusted beside the system's. PUBLIC_KEYS are those of the API servers, in
+    The certificate authorities of CA_FILE are trusted in addition to the system's. PUBLIC_KEYS are those of the API
+    servers, in
     PEM: what is published under their ids must be these keys. The row has C(notes) where AWS takes what other relying
     parties may not.
     """
@@ -234,8 +235,8 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
 def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool, trust_error: str = "") -> dict[str, str]:
     """Say why links that a proof can have are not among those that were tried, by their names, in their order.
 
-    ROLE is the role that the service account has, or empty; IMAGE what a pod was to run, or empty; CHECKING whether it
-    was check mode; TRUST_ERROR why the role's trust policy could not be read, or empty.
+    ROLE is the role that the service account has, or empty; IMAGE what a pod should have run, or empty; CHECKING
+    whether it was check mode; TRUST_ERROR why the role's trust policy could not be read, or empty.
     """
     names = {row["link"] for row in links}
     no_exchange = "no API server gave a token"

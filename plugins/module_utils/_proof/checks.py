@@ -316,7 +316,7 @@ def check_injection(pod: Json, role_arn: str, audience: str) -> str:
 
 
 def check_run(pod: Json, log: str, role_arn: str) -> str:
-    """Judge a pod that is to have ended after printing its AWS identity: find the ARN in its log."""
+    """Judge a pod that should have ended after printing its AWS identity: find the ARN in its log."""
     status = pod.get("status") or {}
     if status.get("phase") != "Succeeded":
         said = _container_message(status) or log.strip() or status.get("message") or "nobody says why"

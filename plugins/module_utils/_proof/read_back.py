@@ -98,7 +98,7 @@ def read_back(  # noqa: PLR0913 -- what was published, and how to read it
 ) -> list[Document]:
     """Fetch both documents over their public URLs, and judge them as a relying party does; the key set comes first.
 
-    KIDS, KEPT, JWKS_URI and JWKS are what C(Expected) says. Keeps trying for so many seconds. Raises the last error,
+    KIDS, KEPT, JWKS_URI and JWKS are what C(Expected) says. Keeps trying for SECONDS. Raises the last error,
     which says what was wrong at the end: LinkError, or PublicAccessError when everybody is refused.
     """
     expected = Expected(kids, kept, jwks_uri, jwks)
@@ -121,7 +121,7 @@ def look(issuer: str, *, ca_file: str | None = None, seconds: float = FAULT_SECO
 
     That is so only where the host does not exist, or answers 404, 410 or 403 (S3 without the permission to list says
     403 of what is not there), and where the discovery document names a key set that AWS could not fetch. Whatever else
-    goes wrong is tried again for so many seconds and then raised: who publishes next would write over keys unseen.
+    goes wrong is tried again for SECONDS and then raised: whoever publishes next would overwrite keys unseen.
     Raises LinkError for a host that does not serve what it has, and InputError for what is there and cannot be read,
     and for the discovery document of another issuer.
     """

@@ -64,7 +64,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def fetch(url: str, ca_file: str | None = None) -> Document:
     """Get a document over HTTPS, trusting the system's certificate authorities; every HTTP status is an answer.
 
-    The authorities of ca_file are trusted beside them.
+    The authorities of ca_file are trusted in addition.
 
     What was stored compressed is unpacked. Raises NoSuchHostError for a name that DNS does not know, and LinkError
     when there is no answer: no trusted certificate, nobody listening, or no sign of life for FETCH_SECONDS; IrsaError
@@ -108,7 +108,7 @@ def _trusting(ca_file: str | None) -> ssl.SSLContext:
 
 
 def _whole(document: Document, answer: t.Any) -> Document:  # noqa: ANN401 -- a response
-    """Return a document that has come to its end; a read of at most so many bytes does not tell when there was less."""
+    """Return a document that has come to its end; a read with a limit does not tell when there was less."""
     missing = answer.length or 0
     if missing and len(document.body) < _MAX_BYTES:
         raise http.client.IncompleteRead(b"", missing)

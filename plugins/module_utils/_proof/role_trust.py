@@ -49,7 +49,7 @@ def check_trust(policy: Policy, asked: Asked) -> str:
     """Judge a trust policy: only tokens for the audience, of service accounts that should have the role, are let in.
 
     What narrows a statement further is left out: it may hold at any time. Raises LinkError for a policy that lets in
-    more, and returns whom it names beside the issuer: statements of others stay in a role.
+    more, and returns whom it names besides the issuer: statements of others stay in a role.
     """
     widest = {**policy, "Statement": [_widest(each, asked) for each in _statements(policy)]}
 

@@ -324,7 +324,7 @@ def _certificate(current: Config, arn: str | None) -> Config:
 
 
 def invalidation(distribution: Distribution, urls: t.Iterable[str], reference: str) -> Call:
-    """Return the call that lets the edges forget what they keep of these URLs.
+    """Return the call that clears these URLs from the caches of the edges.
 
     The REFERENCE must be another one for each call (CloudFront API reference, InvalidationBatch).
     """
@@ -355,7 +355,7 @@ def alias_changes(host: str, domain_name: str, found: t.Iterable[Config], *, zon
     """Return the changes that lead a host to the distribution in a zone of Route 53 with these records.
 
     An alias may stand at a zone's apex. A CNAME that leads to the distribution is as good, and Route 53 takes no other
-    record beside it. Raises InputError for a record that leads elsewhere.
+    record in addition. Raises InputError for a record that leads elsewhere.
     """
     there = {(record["Name"].rstrip(".").lower(), record["Type"]): record for record in found}
     target = {"HostedZoneId": ALIAS_ZONE_ID, "DNSName": domain_name, "EvaluateTargetHealth": False}

@@ -72,7 +72,7 @@ def steps(wanted: WantedDistribution, documents: Target) -> list[ScriptStep]:
 
 
 def _certificate(wanted: WantedDistribution) -> list[ScriptStep]:
-    """ACM user guide, "DNS validation": it is issued once a record shows that the domain is one's own."""
+    """ACM user guide, "DNS validation": it is issued once a record shows who owns the domain."""
     tags = [{"Key": CLUSTER_TAG, "Value": wanted.cluster}]
     asked = Call("request_certificate", {"DomainName": wanted.host, "ValidationMethod": "DNS", "Tags": tags})
     arn = {"CertificateArn": "${certificate_arn}"}
@@ -102,7 +102,7 @@ def _record_to_make(wanted: WantedDistribution) -> str:
 
 def _aliases(wanted: WantedDistribution) -> list[ScriptStep]:
     changes = alias_changes(wanted.host, "${domain_name}", [], zone_id=wanted.hosted_zone_id)
-    # Nobody has looked for a record that leads elsewhere: it is not to be replaced.
+    # Nobody has looked for a record that leads elsewhere: it must not be replaced.
     return _zone(wanted, [{**change, "Action": "CREATE"} for change in changes])
 
 

@@ -17,7 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import D
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back import look
 
 Read = t.Callable[[float], list[Document]]
-"""Reads both documents back, the key set first, and keeps trying for so many seconds."""
+"""Reads both documents back, the key set first, and keeps trying for the given seconds."""
 
 _PAUSE = 2.0
 
@@ -45,7 +45,7 @@ def _retired(document: Document, retired: t.Collection[str]) -> list[str]:
 
 
 def without_retired(read: Read, retired: t.Collection[str], seconds: float) -> list[Document]:
-    """Read both documents back until no retired key is served any more; raise LinkError when one still is."""
+    """Read both documents back until no retired key is served; raise LinkError when one still is."""
     deadline = time.monotonic() + seconds
     while True:
         documents = read(max(deadline - time.monotonic(), 0))
@@ -62,7 +62,7 @@ def without_retired(read: Read, retired: t.Collection[str], seconds: float) -> l
 
 
 def wait_for_distribution(read: Read, seconds: float) -> None:
-    """Wait until the issuer's host leads to the distribution; raise LinkError when it does not in so many seconds."""
+    """Wait until the issuer's host leads to the distribution; raise LinkError when it does not within SECONDS."""
     deadline = time.monotonic() + seconds
     while through_cloudfront(documents := read(max(deadline - time.monotonic(), 0))) is False:
         if time.monotonic() > deadline:

@@ -50,8 +50,8 @@ def publish(
 ) -> dict[str, t.Any]:
     """Write the documents and read them back; return what the module says of them.
 
-    Until a change, in the bucket or by the module before, is there for everybody takes up to so many seconds. FORGET
-    lets caches in front of the bucket forget some URLs. Whoever read the documents by another publisher still does
+    A change, of the bucket or made before by the module, may take SPREADING_SECONDS to be visible everywhere. FORGET
+    clears some URLs from caches in front of the bucket. Whoever read the documents by another publisher still does
     until they are read by this one.
     """
     allowed = functools.cache(lambda: s3_calls.refuse_blocked_account(module, wanted))
@@ -98,7 +98,7 @@ def _read(
 
 
 def _stale(module: AnsibleAWSModule, change: s3_calls.BucketChange) -> list[str]:
-    """Return the URLs of which caches may keep what is published no more: another text, or a retired key."""
+    """Return the URLs of which caches may keep what is no longer published: another text, or a retired key."""
     target = change.target
     before = change.before.objects if change.before else {}
     after = t.cast("bucket_plan.Bucket", change.after).objects

@@ -66,7 +66,7 @@ _MAX_TAGS = 50
 _UNIQUE_ID = re.compile(r"A[A-Z]{2}A[A-Z0-9]{12,}")
 _KINDS_OF_IDS = {"AIDA": "an IAM user", "AROA": "an IAM role", "AGPA": "an IAM group"}
 
-# What every module that publishes in a bucket takes, beside options of its own.
+# What every module that publishes in a bucket takes, in addition to options of its own.
 OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "bucket": {"type": "str", "required": True},
     "cluster": {"type": "str", "required": True},
@@ -96,7 +96,7 @@ class Target:
     jwks: str = ""
     cache_control: str = ""
     retired: tuple[str, ...] = ()
-    """Key ids that are published no more."""
+    """Key ids that are no longer published."""
     endpoint: str = ""
     """The host of an S3-compatible store; none for AWS."""
     tags: t.Mapping[str, t.Any] | None = None
@@ -291,7 +291,7 @@ def while_moving(before: Bucket | None, wanted: Target) -> Bucket:
     """Return the bucket as after_publishing does, but still open to those who read it by another publisher.
 
     So nobody meets a closed door while the issuer's host does not lead to the new way in yet: a public bucket stays
-    public beside the distribution, and the other way round.
+    public in addition to the distribution, and the other way round.
     """
     after = after_publishing(before, wanted)
     former = former_readers(before, wanted)
@@ -361,7 +361,7 @@ def _tag_value(issuer: str) -> str:
 
 
 def _checked_tags(tags: dict[str, str], wanted: Target) -> dict[str, str]:
-    """S3 user guide, "Using cost allocation S3 bucket tags": keys of 128 characters, 50 tags beside AWS's own."""
+    """S3 user guide, "Using cost allocation S3 bucket tags": keys of 128 characters, 50 tags besides AWS's own."""
     if len(wanted.place_tag) > _MAX_TAG_KEY and wanted.place_tag in tags:
         raise InputError(
             f"The cluster's name {wanted.cluster!r} makes the tag key {wanted.place_tag!r} of {len(wanted.place_tag)} "
@@ -489,7 +489,7 @@ def _refuse_dead_principals(before: Policy | None, after: Policy | None, bucket:
 
 
 def has_place(bucket: Bucket, wanted: Target) -> bool:
-    """Whether the bucket's tags say that the cluster publishes in it, as its owner or beside it."""
+    """Whether the bucket's tags say that the cluster publishes in it, as its owner or as a guest."""
     return owner(bucket.tags) == wanted.cluster or wanted.place_tag in bucket.tags
 
 

@@ -18,7 +18,7 @@ _TASK_FILES: t.Final = ("irsa_apiserver_before_host_tasks", "irsa_apiserver_afte
 
 def problems(values: Values, look: Look) -> list[str]:
     """Say why the API servers cannot be given the issuer and the flags as asked for."""
-    # A store of one's own names its regions as it likes.
+    # Another store names its regions as it likes.
     region = "" if text(values, "irsa_issuer_endpoint_url") else text(values, "irsa_region")
     issuer = text(values, "irsa_apiserver_issuer_url")
     return [

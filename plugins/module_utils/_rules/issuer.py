@@ -52,7 +52,7 @@ def publication_problems(values: Values) -> list[str]:
     certificate = text(values, "irsa_issuer_certificate_arn")
     if publisher == "cloudfront" and certificate:
         problems += broken(lambda: check_certificate(certificate))
-    # A store of one's own names its regions as it likes.
+    # Another store names its regions as it likes.
     region = "" if text(values, "irsa_issuer_endpoint_url") else text(values, "irsa_region")
     of_url = issuer_problems(url, bucket=bucket, region=region)
     return problems + (of_url or list(_key_set_problems(publisher, url, text(values, "irsa_issuer_jwks_uri"))))

@@ -43,7 +43,7 @@ class Trust:
     service_accounts: tuple[str, ...]
     """As namespace/name, sorted, without duplicates; at least one. A C(*) or C(?) makes it a pattern."""
     conditions: Conditions | None = field(default=None, hash=False)
-    """What has to hold beside them; None for whatever the statement has."""
+    """What else has to hold; None for whatever the statement has."""
     session_tags: bool = False
     """Whether the session may be given tags (sts:TagSession)."""
 
@@ -126,7 +126,7 @@ def parse(statement: Statement) -> Trust | None:
 def merge(policy: Policy | None, wanted: t.Sequence[Trust]) -> Policy:
     """Return the policy with our statements granting WANTED and nothing else, and all others as they are.
 
-    What narrows one of our statements further stays in it, unless WANTED says which conditions it is to have. Returns
+    What narrows one of our statements further stays in it, unless WANTED says which conditions it should have. Returns
     the policy itself when our statements already mean that. Ours are those of the providers in WANTED. Raises IrsaError
     when a service account is in none of our statements and these are narrowed in different ways.
     """
@@ -367,7 +367,7 @@ def _lists_token(name: str, key: str, value: object) -> bool:
 
 
 def _narrowing(statement: Statement) -> dict[str, dict[str, t.Any]]:
-    """Return the conditions that a statement has beside its audiences and service accounts."""
+    """Return the conditions that a statement has besides its audiences and service accounts."""
     found: dict[str, dict[str, t.Any]] = {}
     for name, key, value in _conditions(statement):
         if not _lists_token(name, key, value):
