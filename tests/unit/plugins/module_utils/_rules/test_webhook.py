@@ -7,10 +7,13 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import File
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.given import controller, with_defaults
 
 RULES_FILE = "irsa_webhook_alert_rules_file"
-LOOK = controller(directory=None, mine="groups: [{name: mine}]", ours="- name: onprem-irsa-webhook", empty=" \n")
+LOOK = controller(
+    directory=None, mine="groups: [{name: mine}]", ours="- name: onprem-irsa-webhook", empty="", blank=" \n"
+)
 POLICY = {"irsa_webhook_mode": "policy", "irsa_webhook_set_flags": "yes"}
 CONTESTED = {"irsa_apiserver_extra_flags": {"feature-gates": ["A=true"], "runtime-config": ["b=true"], "v": ["2"]}}
 
@@ -27,6 +30,7 @@ def problems(**given: object) -> list[str]:
         {"irsa_webhook_region": ""},
         {RULES_FILE: "/d/ours"},
         {RULES_FILE: "/d/empty"},
+        {RULES_FILE: "/d/blank"},
         {RULES_FILE: "/d/new"},
         {RULES_FILE: "/none/rules", "irsa_webhook_mode": "policy"},
         {"irsa_webhook_timeout": "12", "irsa_webhook_strict": "no"},  # with -e, all is text
@@ -60,3 +64,13 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
 def test_what_is_wrong_is_told(given: dict[str, t.Any], says: str) -> None:
     (line,) = problems(**given)
     assert says in line
+
+
+def test_a_file_that_cannot_be_read_may_have_rules_of_others() -> None:
+    values = with_defaults("irsa_webhook", irsa_webhook_region="", irsa_webhook_audience="a", **{RULES_FILE: "/d/x"})
+
+    def look(path: str) -> File:
+        return File(path=path, is_file=path != "/d", is_directory=path == "/d")
+
+    (line,) = RULES["irsa_webhook"](values, look)
+    assert "which has other rules than this role's" in line
