@@ -10,7 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observatio
 
 DOCUMENTATION = r"""
 name: control_plane_problems
-short_description: Why the API servers of a cluster must not be changed as they are
+short_description: Say why the API servers of a cluster must not be changed yet
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:

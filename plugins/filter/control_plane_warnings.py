@@ -10,7 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observatio
 
 DOCUMENTATION = r"""
 name: control_plane_warnings
-short_description: What is odd about the API servers of a cluster, and is left as it is
+short_description: Say what is odd about the API servers of a cluster, without changing it
 version_added: 1.0.0
 author: The onprem.irsa authors (@onprem)
 description:

@@ -111,7 +111,7 @@ def _filter(  # noqa: PLR0913 -- its options
     if isinstance(manifests, (str, t.Mapping)):
         raise AnsibleFilterError("inject_role takes a list of manifests. Read a file with from_yaml_all.")
     documents = [manifest for manifest in manifests if manifest]  # a YAML file may begin with an empty document
-    others = [one for one in documents if not isinstance(one, t.Mapping)]
+    others = [document for document in documents if not isinstance(document, t.Mapping)]
     if others:
         raise AnsibleFilterError(f"inject_role takes manifests, but is given {others[0]!r}. Remove it.")
     if not is_namespace(namespace):

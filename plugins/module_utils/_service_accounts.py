@@ -36,7 +36,7 @@ def is_namespace(name: object) -> bool:
 
 def is_audience(value: object) -> bool:
     """Tell whether tokens can be for this audience, and an identity provider of IAM take it: a text without blanks."""
-    return isinstance(value, str) and bool(value) and all(one.isprintable() and not one.isspace() for one in value)
+    return isinstance(value, str) and bool(value) and all(char.isprintable() and not char.isspace() for char in value)
 
 
 def service_account_problem(service_account: str, *, allow_wildcards: bool = False) -> str | None:

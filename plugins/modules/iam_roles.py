@@ -23,7 +23,7 @@ description:
     one role, the other roles are still done, and the task fails in the end with all reasons.
   - IAM needs a moment until a change is known everywhere. What it does not know yet, such as an identity provider just
     made, is tried again for 20 seconds.
-  - A run that takes longer says every ten seconds how far it is, when the task runs on the controller itself
+  - A longer run reports its progress every ten seconds, when the task runs on the controller itself
     (C(connection=local), or delegated to C(localhost)).
   - Every role carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A role of the same name without it is
     left alone and reported, unless it should be adopted.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kubeadm_info
-short_description: Show what kubeadm on a control-plane host will write manifests from
+short_description: Show the configuration from which kubeadm writes manifests on a control-plane host
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: operator_policy
-short_description: Write the IAM policy of whoever runs the collection
+short_description: Write the IAM policy that the operator of the collection needs
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)

@@ -23,8 +23,8 @@ description:
   - Each document is written on condition that nobody else wrote it in between. A run that meets another starts again
     from what that one wrote, so that of runs at the same time each adds its keys.
   - A published key is never dropped unless O(retired_kids) names it. Keys that are published and not in O(jwks) stay.
-    A document that is there and cannot be read is refused, because its keys would be lost; what is stored packed, or
-    with a byte-order mark, is read.
+    A document that cannot be read is refused, because its keys would be lost; compressed documents and byte-order marks
+    are read.
   - The documents are written with S3's own encryption key (SSE-S3), whatever the bucket's default is, because nobody
     reads without a signature what a KMS key encrypts.
   - An issuer that was published otherwise is taken over with its URL, and with its key set where the published

@@ -225,12 +225,12 @@ def _refuse_retiring_what_signs(servers: t.Iterable[Server], goal: Goal) -> None
 
 def _refuse_retiring_all_audiences(servers: t.Sequence[Server], goal: Goal) -> None:
     """Refuse to retire the only audiences by which a server accepts what another one, or itself, gives by default."""
-    for one, other in itertools.product(servers, repeat=2):
-        shared = [audience for audience in one.audiences if audience in other.audiences]
+    for server, other in itertools.product(servers, repeat=2):
+        shared = [audience for audience in server.audiences if audience in other.audiences]
         if shared and goal.retired_audiences.issuperset(shared):
             raise InputError(
                 f"The audience {' and '.join(shared)} can't be retired yet: {other.host} accepts the tokens of "
-                f"{one.host} by no other one, and those in use would be refused at once.",
+                f"{server.host} by no other one, and those in use would be refused at once.",
                 fix=f"Run without retiring it, together with another one in --{AUDIENCES}; retire it a day later, "
                 "when pods have new tokens.",
             )
@@ -249,11 +249,11 @@ def _refuse_lost_audiences(before: t.Sequence[Server], after: t.Sequence[Server]
             "tokens in use would be refused at once.",
             fix="Add it; or name it in irsa_apiserver_retired_audiences, once no token in use needs it.",
         )
-    for one, other in itertools.product(after, repeat=2):
-        if one.audiences and other.audiences and not {*one.audiences} & {*other.audiences}:
+    for server, other in itertools.product(after, repeat=2):
+        if server.audiences and other.audiences and not {*server.audiences} & {*other.audiences}:
             raise InputError(
-                f"The API servers have different audiences, so that {other.host} refuses the tokens of {one.host}: "
-                f"{one.host} has {', '.join(one.audiences)}; {other.host} has {', '.join(other.audiences)}.",
+                f"The API servers have different audiences, so that {other.host} refuses the tokens of {server.host}: "
+                f"{server.host} has {', '.join(server.audiences)}; {other.host} has {', '.join(other.audiences)}.",
                 fix=f"Set the flag {AUDIENCES} to all of them, among the further flags.",
             )
 
@@ -339,9 +339,9 @@ def _live_kids(servers: t.Collection[Server], goal: Goal) -> list[str]:
 def _live(
     accepted: t.Iterable[t.Iterable[str]], signing: t.Collection[str], wanted: str, retired: frozenset[str]
 ) -> list[str]:
-    """Return what every server has to accept: what any accepts, and what is to sign; not what is being retired."""
-    known = dict.fromkeys([*(one for own in accepted for one in own), *sorted(signing), wanted])
-    return [one for one in known if one and (one not in retired or one in signing)]
+    """Return what every server has to accept: what any accepts, and what should sign; not what is being retired."""
+    known = dict.fromkeys([*(name for own in accepted for name in own), *sorted(signing), wanted])
+    return [name for name in known if name and (name not in retired or name in signing)]
 
 
 def _without(values: t.Iterable[str], gone: t.Collection[str]) -> list[str]:

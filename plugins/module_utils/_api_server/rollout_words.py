@@ -42,10 +42,10 @@ def _moves(
     before: t.Sequence[str], after: t.Sequence[str], signing: tuple[t.Sequence[str], t.Sequence[str]], what: str
 ) -> t.Iterator[str]:
     """Yield what happens to issuers, or to keys: which are accepted, which signs."""
-    come = [f"{what}{one}" for one in after if one not in before]
-    stay = [f"{what}{one}" for one in after if one in before]
-    gone = [f"{what}{one}" for one in before if one not in after]
-    signs = "".join(f"{what}{one}" for one in signing[1])
+    come = [f"{what}{name}" for name in after if name not in before]
+    stay = [f"{what}{name}" for name in after if name in before]
+    gone = [f"{what}{name}" for name in before if name not in after]
+    signs = "".join(f"{what}{name}" for name in signing[1])
     if come:
         yield f"accepts {_joined(come)}{f' in addition to {_joined(stay)}' if stay else ''}"
     if gone:
@@ -53,7 +53,7 @@ def _moves(
     if signing[0] == signing[1]:
         yield f"still signs with {signs}"
     else:
-        kept = [one for one in stay if one != signs]
+        kept = [name for name in stay if name != signs]
         yield f"signs with {signs}{f', and still accepts {_joined(kept)}' if kept and not come else ''}"
 
 

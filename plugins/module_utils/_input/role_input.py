@@ -176,10 +176,10 @@ def told_once(problems: t.Sequence[str], *, given: t.Collection[str] | None = No
         match = _NOT_SET.match(problem)
         of_others = match is not None and match[1] in said
         of_parts = problem == NO_ISSUER and bool((said | unset) & _OF_ISSUER)
-        if not (of_others or of_parts or any(problem in one or one in problem for one in told)):
+        if not (of_others or of_parts or any(problem in other or other in problem for other in told)):
             told.append(problem)
         said |= {match[1]} if match else set()
-    others = [] if given is None else [one for one in told if _is_of_default(one, told, given)]
+    others = [] if given is None else [problem for problem in told if _is_of_default(problem, told, given)]
     return [problem for problem in told if problem not in others]
 
 
@@ -190,8 +190,10 @@ def _is_of_default(problem: str, told: t.Iterable[str], given: t.Collection[str]
         return False
     value = _QUOTED.match(problem)
     parts = [sentence, value[1]] if value else [sentence]
-    sources = [one for one in told if one is not problem and (not one.startswith("irsa_") or one.split()[0] in given)]
-    return any(part in one for part in parts for one in sources)
+    sources = [
+        other for other in told if other is not problem and (not other.startswith("irsa_") or other.split()[0] in given)
+    ]
+    return any(part in source for part in parts for source in sources)
 
 
 __all__: t.Final = ("STAND_INS", "argument_problems", "as_yaml", "missing", "told_once")

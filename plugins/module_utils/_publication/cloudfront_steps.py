@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Publishing behind CloudFront from nothing, as calls. PRIVATE to the collection: it may change without notice.
 
-Pure: for people to review and run, so what AWS assigns stands as C(${NAME}) in the arguments.
+Pure: for people to review and run, so what AWS assigns appears as C(${NAME}) in the arguments.
 """
 
 from __future__ import annotations
