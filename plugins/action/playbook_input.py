@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The control plane that a run is for, and all that is wrong with the variables of several roles; it asks no host."""
+"""The control plane that a run is for, and all that is wrong with the variables of several roles; no host is
+contacted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a proof has shown, and what it has not tried; it asks nobody."""
+"""What a proof has shown, and what it has not tried; it makes no calls."""
 
 from __future__ import annotations
 

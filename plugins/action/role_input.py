@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that is wrong with the variables of a role, as the role has them; it asks no host."""
+"""All that is wrong with the variables of a role, as the role has them; no host is contacted."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ options:
   ca_path:
     description:
       - A file with certificate authorities to trust, too, in PEM, when the documents are read back over their public
-        URLs. Calls to AWS go by O(aws_ca_bundle) instead.
+        URLs. Calls to AWS use O(aws_ca_bundle) instead.
     type: path
 requirements:
   - boto3 >= 1.35.69

@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   roles:
     description:
-      - The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned. They stand above annotations.
+      - The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned. They take precedence over
+        annotations.
     type: list
     elements: dict
     default: []

@@ -33,7 +33,7 @@ options:
     type: bool
     default: false
   links_allowed:
-    description: Whether a manifest may be a symbolic link, which is no trouble for whoever changes nothing.
+    description: Whether a manifest may be a symbolic link, which does not matter to those who change nothing.
     type: bool
     default: false
 seealso:

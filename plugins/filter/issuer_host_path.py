@@ -19,9 +19,9 @@ author: The onprem.irsa authors (@onprem)
 description:
   - Returns what follows V(https://) in an issuer URL. IAM names an identity provider so in its ARN, and trust policies
     name their condition keys by it.
-  - Fails for a URL that is no usable issuer, naming the value, the rule and the fix. An issuer begins with V(https://),
-    names a fully qualified host in lower case, has no user, port, query, fragment or slash at its end, a path of
-    unreserved characters if any, and at most 255 characters.
+  - Fails for a URL that is not a usable issuer, naming the value, the rule and the fix. An issuer begins with
+    V(https://), names a fully qualified host in lower case, has no user, port, query, fragment or slash at its end, a
+    path of unreserved characters if any, and at most 255 characters.
 options:
   _input:
     description: The issuer URL.

@@ -22,7 +22,7 @@ description:
     CloudFront adds by itself.
   - When published documents change, CloudFront's copies are cleared, and the module waits until a key of
     O(retired_kids) is no longer served.
-  - A bucket that everybody could read, as M(onprem.irsa.s3_issuer) makes it, stays open until the issuer's host leads
+  - A bucket that everybody could read, as M(onprem.irsa.s3_issuer) makes it, stays open until the issuer's host points
     to the distribution and both documents are read through it. So an issuer on your own domain can move here
     without a gap.
   - Without documents, only the distribution is made, and nothing is waited for. That is how to get the host that
@@ -64,7 +64,7 @@ options:
     type: str
   hosted_zone_id:
     description:
-      - The Route 53 zone of the issuer's host. Its records are made there then; records that lead elsewhere are
+      - The Route 53 zone of the issuer's host. Its records are made there then; records that point elsewhere are
         refused.
       - When not given, make the records RV(dns_records) at your DNS provider.
     type: str
@@ -142,7 +142,7 @@ issuer:
   sample: https://oidc.example.com
 dns_records:
   description:
-    - The records that lead the issuer's host to the distribution; none for the host that CloudFront gives, and none
+    - The records that point the issuer's host to the distribution; none for the host that CloudFront gives, and none
       where there is no distribution yet, in check mode.
     - A failure after the distribution was made returns them, too, as well as RV(distribution_id), RV(domain_name) and
       RV(issuer).

@@ -48,7 +48,7 @@ options:
     description:
       - The flags to set, named without dashes in front; each with the list of its values, in their order.
       - An empty list removes a flag. Flags that are not named stay.
-      - The values are those that the component should get. A C($) that the kubelet would change on the way, as in
+      - The values are those that the component should get. A C($) that the kubelet would change, as in
         C($(NAME)), is written so that it does not.
       - Flags after whose change the kubelet's probes in the manifest would fail (C(secure-port), C(bind-address),
         C(anonymous-auth)) are refused.

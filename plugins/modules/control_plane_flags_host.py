@@ -34,7 +34,7 @@ attributes:
   idempotent:
     support: full
     details:
-      - Waits, and changes nothing, when the content stands there already and does not run yet.
+      - Waits, and changes nothing, when the content is there already and does not run yet.
 options:
   path:
     description: The manifest, which must exist, and be no symbolic link.
@@ -53,7 +53,7 @@ options:
     default: ""
   forerunner:
     description:
-      - A manifest that means the same as O(content) and differs from it, in an annotation. It stands there until the
+      - A manifest that means the same as O(content) and differs from it, in an annotation. It is there until the
         old process is gone, because the kubelet tries a pod that it sees for the first time at once, and one that has
         to wait for another only every 10 to 15 seconds. Where the old process takes longer than that, it stays.
       - Without it, a change takes these seconds longer.

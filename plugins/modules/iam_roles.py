@@ -99,7 +99,7 @@ options:
       allow_wildcards:
         description:
           - Whether O(roles[].service_accounts) may have C(*) (any characters) and C(?) (one character).
-          - The subject is then compared by C(StringLike), the audience by C(StringEquals) as ever.
+          - The subject is then compared by C(StringLike), the audience by C(StringEquals) as always.
         type: bool
         default: false
       audiences:
@@ -184,13 +184,13 @@ options:
     default: true
   trust_policy_limit:
     description:
-      - How many characters a trust policy may have, without white space. IAM takes 2048 unless AWS has raised the quota
-        of the account, to 4096 at most.
+      - How many characters a trust policy may have, without white space. IAM allows 2048 unless AWS has raised the
+        quota of the account, to 4096 at most.
     type: int
     default: 2048
   managed_policies_limit:
     description:
-      - How many managed policies a role may have. IAM takes 10 unless AWS has raised the quota of the account.
+      - How many managed policies a role may have. IAM allows 10 unless AWS has raised the quota of the account.
     type: int
     default: 10
 seealso:

@@ -46,7 +46,7 @@ options:
     elements: str
     default: ["*"]
   cloudfront:
-    description: Whether CloudFront stands in front of the bucket.
+    description: Whether CloudFront is in front of the bucket.
     type: bool
     default: false
   hosted_zone_id:

@@ -16,7 +16,7 @@ description:
     of one in the play.
   - Looks at the variables of several roles of this collection together, by their names, their argument specs and the
     rules that they keep, and fails with a line for everything that is wrong, each with the value, the rule and the fix.
-  - Looks at variables alone, and on the controller at the files that they name. No host and no AWS is asked.
+  - Looks at variables alone, and on the controller at the files that they name. Neither hosts nor AWS are contacted.
   - Made for the playbooks of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - onprem.irsa._attributes

@@ -14,7 +14,7 @@ author:
 description:
   - Looks at the variables that a role of this collection has, its defaults and what the caller has passed among them,
     and fails with a line for everything that is wrong, each with the value, the rule and the fix.
-  - Looks at variables alone, and on the controller at the files that they name. No host and no AWS is asked.
+  - Looks at variables alone, and on the controller at the files that they name. Neither hosts nor AWS are contacted.
   - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - onprem.irsa._attributes

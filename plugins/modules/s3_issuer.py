@@ -112,7 +112,7 @@ seealso:
   - module: onprem.irsa.jwks
   - module: onprem.irsa.iam_oidc_provider
   - name: Blocking public access to your Amazon S3 storage
-    description: What stands above the settings of a bucket.
+    description: What overrides the settings of a bucket.
     link: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 """
 

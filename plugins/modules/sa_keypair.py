@@ -12,8 +12,8 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Makes the key pair with which a Kubernetes cluster that is yet to be made will sign its service-account tokens, on a
-    control-plane host, where C(kubeadm init) finds it and uses it.
+  - Makes the key pair with which a Kubernetes cluster that does not exist yet will sign its service-account tokens, on
+    a control-plane host, where C(kubeadm init) finds it and uses it.
   - The private key has mode V(0600) from its first byte, and never leaves the host. The key id and the public half
     alone are returned.
   - An existing file is never overwritten, whatever kind of key it holds. Where the private key stands alone, as a run

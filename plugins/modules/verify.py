@@ -16,8 +16,8 @@ description:
     that does not hold. It fails when a link does not hold, after it has tried them all.
   - It proves what the given options allow for. With O(tokens), that every API server signs as wanted. With O(issuer),
     that a relying party finds the documents, and in them the keys O(kids) as O(public_keys) has them. With O(tokens)
-    and O(role_arn), that AWS STS takes the token and refuses one of a wrong service account, one for a wrong audience,
-    and one signed by a foreign key. With O(trust), that the role's trust policy lets in no others. With
+    and O(role_arn), that AWS STS accepts the token and refuses one of a wrong service account, one for a wrong
+    audience, and one signed by a foreign key. With O(trust), that the role's trust policy lets in no others. With
     O(admitted_pod) and O(finished_pod), that a pod gets the token and uses it.
   - STS is asked without AWS credentials, as a pod asks it, and the credentials that it returns are dropped.
   - A refusal for another reason than the expected one counts as a failure.

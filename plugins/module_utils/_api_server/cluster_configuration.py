@@ -283,7 +283,7 @@ def _first(content: Content) -> Changes:
 def _rest(text: str, names: t.Container[str]) -> _Tree:
     """Return all without the entries of these flags, and without what would be empty but for them.
 
-    What stands behind the first document is no YAML to kubeadm, and is a text here.
+    What stands behind the first document is not YAML to kubeadm, and is a text here.
     """
     document = _first_document(text)
     server = _pair(document, "apiServer")

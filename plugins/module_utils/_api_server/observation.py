@@ -109,7 +109,7 @@ class FlagsPlan:
     restart_for: tuple[str, ...]
     """The files whose content is read again by the change."""
     forerunner: str
-    """The same with another annotation, to stand there while the old process ends; empty where there is none."""
+    """The same with another annotation, that is there while the old process ends; empty where there is none."""
     move_away: tuple[str, ...]
     """Other files with the same pod, to be moved out of the manifests directory."""
     reached: bool

@@ -237,7 +237,7 @@ def check_bucket_name(name: str, *, as_host: bool = True) -> str:
 
 
 def partition(region: str) -> Partition:
-    """Return the partition of a region, or raise InputError for what is no region's code."""
+    """Return the partition of a region, or raise InputError for what is not the code of a region."""
     known = known_regions()
     zone = _ZONE.fullmatch(region)
     if zone:

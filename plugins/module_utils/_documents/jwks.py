@@ -120,7 +120,8 @@ def jwks_document(keys: t.Sequence[Jwk]) -> str:
 
 
 def kids_of_document(text: str) -> list[str]:
-    """Return the key ids that a JWKS document holds, in order; none for a text that is no JWKS, as a reader sees it."""
+    """Return the key ids that a JWKS document holds, in order; none for a text that is not a JWKS, as a reader sees
+    it."""
     try:
         keys = json.loads(text.removeprefix("\ufeff"))["keys"]
         return [key["kid"] for key in keys if isinstance(key.get("kid"), str)]
@@ -129,7 +130,7 @@ def kids_of_document(text: str) -> list[str]:
 
 
 def keys_of_document(text: str) -> list[Jwk]:
-    """Return the public keys that a JWKS document holds, as they are; none for a text that is no JWKS.
+    """Return the public keys that a JWKS document holds, as they are; none for a text that is not a JWKS.
 
     What a relying party cannot verify with is left out, and so are the private parts of a key (RFC 7518 section 6).
     """
@@ -177,7 +178,7 @@ def check_published(text: str, *, source: str, retired: t.Collection[str] = ()) 
 def published_object(text: str, *, source: str) -> dict[str, t.Any]:
     """Return the JSON object of a published document, which SOURCE names; an empty one for an empty text.
 
-    A byte-order mark in front is passed over (RFC 8259 section 8.1). Raises InputError for what cannot be read: AWS
+    A byte-order mark in front is ignored (RFC 8259 section 8.1). Raises InputError for what cannot be read: AWS
     may read it, or somebody is just writing it.
     """
     if not text.strip("\ufeff \t\r\n"):

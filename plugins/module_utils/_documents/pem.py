@@ -45,7 +45,7 @@ class PemBlock:
 
 
 def pem_blocks(text: str) -> list[PemBlock]:
-    """Return the PEM blocks of a text in their order; what stands between them is no part of them (RFC 7468)."""
+    """Return the PEM blocks of a text in their order; what stands between them is not part of them (RFC 7468)."""
     return [PemBlock(label=found[1], text=found[0] + "\n") for found in _BLOCK.finditer(text)]
 
 
@@ -64,7 +64,7 @@ def der_of(block: PemBlock, *, source: str) -> bytes:
 def public_blocks(text: str, *, source: str) -> list[PemBlock]:
     """Return the public keys and certificates of a text, in order; source names the text in messages.
 
-    Raises InputError when there is none, or when one of them is broken: kube-apiserver passes over a broken block
+    Raises InputError when there is none, or when one of them is broken: kube-apiserver ignores a broken block
     without a word, and tokens signed by its key would be refused.
     """
     every = pem_blocks(text)

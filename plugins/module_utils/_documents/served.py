@@ -26,7 +26,7 @@ def media_type(content_type: str) -> str:
 def type_warning(url: str, content_type: str, standard: str) -> str:
     """Say that a document has another content type than the standard one; an empty text when it has that.
 
-    It is no reason to stop: STS reads the JSON. Many static hosts let nobody choose the type.
+    It is not a reason to stop: STS reads the JSON. Many static hosts let nobody choose the type.
     """
     kind = media_type(content_type)
     if kind == standard:

@@ -76,7 +76,7 @@ def values_by_name(flags: t.Iterable[Flag]) -> Flags:
 
 
 def flags_of(arguments: t.Sequence[str]) -> Flags:
-    """Return the values of each flag among arguments; what stands before the first flag (the program) is no flag."""
+    """Return the values of each flag among arguments; what stands before the first flag (the program) is not a flag."""
     return values_by_name(occurrences(arguments))
 
 

@@ -38,7 +38,7 @@ def digest(text: str) -> str:
 def pod_of(text: str, *, source: str) -> yaml.MappingNode:
     """Return the pod in a text, with the places of its parts; source names the text in messages.
 
-    Raises InputError when the first document can't be read, or is no pod.
+    Raises InputError when the first document can't be read, or is not a pod.
     """
     try:
         return _pod(first_node(text), source)
@@ -53,7 +53,7 @@ def pod_key(text: str, *, source: str = "") -> tuple[str, str] | None:
         pod = _pod(next(yaml.compose_all(text, Loader=_go_like()), None), source)
     except (InputError, yaml.YAMLError):
         return None
-    if scalar(pod, "apiVersion") not in ("", "v1"):  # the kubelet passes over it
+    if scalar(pod, "apiVersion") not in ("", "v1"):  # the kubelet ignores it
         return None
     metadata = child(pod, "metadata")
     return scalar(metadata, "namespace") or "default", scalar(metadata)

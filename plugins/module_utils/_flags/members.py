@@ -71,7 +71,7 @@ def changed(text: str, node: yaml.CollectionNode, changes: Changes) -> list[Edit
 
 
 def filled(text: str, key: yaml.Node, value: yaml.Node, content: Content, *, flow: bool) -> list[Edit]:
-    """Return the edits that put content in the place of an empty value of a key; flow: the mapping is C({a: b})."""
+    """Return the edits that replace the empty value of a key with content; flow: the mapping is C({a: b})."""
     start, end = value.start_mark.index, value.end_mark.index
     if flow:
         return [Edit(start, end, f"{'' if start < end else ' '}{_json(content)}")]

@@ -94,7 +94,7 @@ class Backups:
         return self.directory / f"{file.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
 
     def forget(self) -> None:
-        """Remove what was kept for contents that are not there any more."""
+        """Remove what was kept for contents that no longer exist."""
         for kept in self.directory.glob(f"{self.manifest.name}.before-*"):
             kept.unlink()
 
@@ -118,7 +118,7 @@ class Backups:
 
     @contextmanager
     def still(self, patience: float) -> t.Iterator[None]:
-        """Let no run change the manifest for as long as the body lasts: what stands there in a change may not stay.
+        """Let no run change the manifest for as long as the body lasts: what is there during a change may not stay.
 
         Waits for one that does, as C(locked) does, and writes nothing.
         """
@@ -186,7 +186,7 @@ def read_text(path: Path) -> str:
 def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | None = None) -> None:
     """Put a text in a file's place by rename, so that it is there whole or not at all, also after a power cut.
 
-    The draft next to it begins with a dot: the kubelet passes over such names alone (Kubernetes, "Create static Pods").
+    The draft next to it begins with a dot: the kubelet ignores only such names (Kubernetes, "Create static Pods").
     """
     draft = path.with_name(f".{path.name}.onprem-irsa")
     draft.unlink(missing_ok=True)

@@ -60,7 +60,7 @@ class Container:
         return cls(process, proc=proc)
 
     def file(self, name: str) -> File:
-        """Return the file that a flag names so; links on the way to it are followed as the container sees them."""
+        """Return the file that a flag names so; links to it are followed as the container sees them."""
         path = posixpath.join("/", self.working_directory, name)
         return File(self._file(path).name, self._file(self._without_links(path)).path)
 

@@ -4,9 +4,9 @@
 
 The kubelet tries to start a static pod when it sees its manifest. While a pod of that name still ends, it tries again
 after 10 to 15 seconds, however early the old one is gone (kubelet, pod_workers.go, allowPodStart). A manifest that
-differs in an annotation is another pod to it, which it tries at once. So one that differs stands there while the old
+differs in an annotation is another pod to it, which it tries at once. So one that differs is there while the old
 pod ends, and the wanted one comes after that. Where the old pod takes longer than the kubelet's first pause, the one
-that stands there stays: it means the same, and the kubelet may be about to start it. Runs on managed hosts with the
+that is there stays: it means the same, and the kubelet may be about to start it. Runs on managed hosts with the
 standard library alone.
 """
 
@@ -27,7 +27,7 @@ _FIRST_RETRY = 10.0  # seconds after which the kubelet tries the forerunner agai
 
 @dataclass
 class Handover:
-    """Puts the wanted manifest in the place of its forerunner, once, when the old process is gone in time."""
+    """Replaces the forerunner with the wanted manifest, once, when the old process is gone in time."""
 
     component: str
     replaced: Process

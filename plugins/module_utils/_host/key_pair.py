@@ -94,7 +94,7 @@ def observe(run: Run, openssl: str, paths: Paths) -> Files:
 
 
 def missing(files: Files, paths: Paths) -> list[Path]:
-    """Return the files to write: both, none, or the public key file alone; never one that stands there.
+    """Return the files to write: both, none, or the public key file alone; never one that exists.
 
     Raises InputError for a pair that does not belong together, and for a public key file without its private key:
     both would end in tokens that nobody accepts.

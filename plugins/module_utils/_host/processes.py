@@ -60,7 +60,7 @@ class Process:
 def find(component: str, proc: Path = PROC) -> Process | None:
     """Return the newest process of this host's own component; None when none runs.
 
-    Components of other clusters, which run in pods on this host, have a network of their own: they are passed over. So
+    Components of other clusters, which run in pods on this host, have a network of their own: they are ignored. So
     is what another user has started: anybody may give a process that name, and flags that name a key file.
     """
     found = [

@@ -49,7 +49,7 @@ class Change:
     sandboxes: Sandboxes | None = None
     """What removes a stale pod of a kubelet that is stuck; None: nothing."""
     forerunner: str = ""
-    """A manifest that means the same, and stands there while the old process ends; empty: none."""
+    """A manifest that means the same, and is there while the old process ends; empty: none."""
     move_away: tuple[Path, ...] = ()
     """Other files with the same pod, of which the kubelet runs any one."""
     variables: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Outcome:
     failure: Failure | None = None
     """Why the new manifest did not come up."""
     put_back: bool = False
-    """Whether the old manifest stands there again."""
+    """Whether the old manifest is there again."""
     moved_away: tuple[Path, ...] = ()
     """Where the other files with the same pod are now."""
     put_back_failure: Failure | None = None
@@ -107,7 +107,7 @@ def longest(timeout: float) -> float:
 def apply(change: Change, watch: Watch) -> Outcome:
     """Move the new manifest in, wait until it runs and is ready, and put the old one back if it does not.
 
-    A content that stands there already, as a run that was cut off leaves it, is waited for in the same way.
+    A content that is there already, as a run that was cut off leaves it, is waited for in the same way.
     Raises IrsaError where the host's file systems refuse what that takes.
     """
     try:
@@ -194,7 +194,7 @@ def _written(change: Change, good: str, replaced: Process | None, watch: Watch) 
 
 
 def _stands(path: Path, *texts: str) -> bool:
-    """Return whether one of these manifests stands there, and not that of somebody else, who may remove it, too."""
+    """Return whether one of these manifests is there, and not that of somebody else, who may remove it, too."""
     return path.exists() and current(path) in texts
 
 
@@ -281,7 +281,7 @@ def _replace(path: Path, content: str) -> None:
 
 
 def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaError:
-    """Return what to tell when a file can't be written, moved or read: the cause, what stands there, and what to do."""
+    """Return what to tell when a file can't be written, moved or read: the cause, what is there, and what to do."""
     way_back, here = WayBack(change.path), os.uname().nodename
     cause = f"{here}: {error.filename or change.path}: {error.strerror or error}"
     state = f"{watch.component} {'is ready' if watch.api.ready() else 'gives no answer'}"
@@ -291,7 +291,7 @@ def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaEr
         new = _stands(change.path, change.content, change.forerunner) and way_back.file.exists()
     if new:
         return IrsaError(
-            f"{cause}. The new {change.path} stands there, and {state}.",
+            f"{cause}. The new {change.path} is there, and {state}.",
             fix=f"To go back, run `mv {way_back.file} {change.path}` there. Otherwise check with {look} what the file "
             "system lacks, and run the play again: it ends the change, or puts the old manifest back.",
         )

@@ -33,7 +33,7 @@ class WayBack:
         return self.manifest.with_name(f".{self.manifest.name}.onprem-irsa-back")
 
     def prepare(self, text: str) -> None:
-        """Write the manifest to go back to, with owner and mode of the one that stands there."""
+        """Write the manifest to go back to, with owner and mode of the one that is there."""
         if not (self.file.exists() and read_text(self.file) == text):
             there = self.manifest.stat()
             write_text(self.file, text, mode=there.st_mode & 0o7777, owner=(there.st_uid, there.st_gid))
@@ -44,7 +44,7 @@ class WayBack:
         renamed(self.file, self.manifest)
 
     def remove(self) -> None:
-        """Remove it where there is nothing to go back from any more."""
+        """Remove it where there is no longer anything to go back from."""
         self.file.unlink(missing_ok=True)
 
 

@@ -54,7 +54,7 @@ MODULES: t.Final[t.Mapping[str, Limit]] = {
 
 
 def number_problems(values: t.Mapping[str, object]) -> list[str]:
-    """Say which numbers are out of their limits; VALUES are variables by their names, and others are passed over."""
+    """Say which numbers are out of their limits; VALUES are variables by their names, and others are ignored."""
     errors = [_error(name, values.get(name), limit) for name, limit in ROLES.items()]
     return [str(error) for error in errors if error is not None]
 

@@ -357,7 +357,7 @@ def _container_message(status: Json) -> str:
 def _json_of(document: Document) -> Json:
     """Return the JSON object that a document holds, when it was served as AWS needs it.
 
-    The content type is no part of that: see C(type_warning).
+    The content type is not part of that: see C(type_warning).
     """
     publish = "Publish the documents: run the role onprem.irsa.irsa_issuer."
     if document.status != 200:  # noqa: PLR2004 -- the one status that has the document

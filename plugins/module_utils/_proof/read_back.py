@@ -186,7 +186,7 @@ def warnings(documents: t.Sequence[Document], kids: t.Collection[str]) -> list[s
 
 
 def _all_keys(document: Document) -> list[dict[str, t.Any]]:
-    """Return the keys of a key set as they are served: private parts, too, for everybody has them."""
+    """Return the keys of a key set as they are served: private parts, too, because everybody has them."""
     try:
         found = json.loads(document.body.removeprefix("\ufeff"))["keys"]
         return [key for key in found if isinstance(key, dict)]

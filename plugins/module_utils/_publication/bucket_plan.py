@@ -18,7 +18,7 @@ Policy = dict[str, t.Any]
 Diff = dict[str, str]
 
 ENFORCED: t.Final = "BucketOwnerEnforced"
-# S3 user guide, "Using server-side encryption with Amazon S3 managed keys": named at an object it stands above the
+# S3 user guide, "Using server-side encryption with Amazon S3 managed keys": named at an object it overrides the
 # bucket's default. What a KMS key encrypts, nobody reads without a signature.
 SSE_S3: t.Final = "AES256"
 BLOCKS: t.Final = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -64,7 +64,7 @@ def calls(bucket: str, region: str, before: Bucket | None, after: Bucket | None)
     """Return the writes that lead from one state to the other; None stands for no bucket.
 
     Readers never meet half of a change: access comes before documents, and what is named before what names it. ACLs,
-    by which some guides publish, are shut off last, when the policy lets everybody read.
+    by which some guides publish, are turned off last, when the policy lets everybody read.
     """
 
     def call(operation: str, **arguments: t.Any) -> Call:  # noqa: ANN401 -- as boto3 takes them

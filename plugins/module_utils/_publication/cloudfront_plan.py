@@ -59,7 +59,7 @@ def origin_domain(bucket: str, region: str) -> str:
 
 @dataclass(frozen=True)
 class Distribution:
-    """What is there of a distribution; the defaults are those of one that is yet to be made."""
+    """What is there of a distribution; the defaults are those of one that does not exist yet."""
 
     id: str = NEW
     arn: str = f"arn:aws:cloudfront:::distribution/{NEW}"
@@ -336,7 +336,7 @@ def invalidation(distribution: Distribution, urls: t.Iterable[str], reference: s
 def dns_records(host: str, domain_name: str) -> list[dict[str, str]]:
     """Return the records that lead the issuer's host to the distribution, for any DNS provider.
 
-    None for a distribution that is yet to be made: nobody knows its name.
+    None for a distribution that does not exist yet: nobody knows its name.
     """
     if not host or is_own(host) or NEW in domain_name:
         return []
@@ -354,8 +354,8 @@ def records_to_make(host: str, domain_name: str) -> str:
 def alias_changes(host: str, domain_name: str, found: t.Iterable[Config], *, zone_id: str) -> list[Config]:
     """Return the changes that lead a host to the distribution in a zone of Route 53 with these records.
 
-    An alias may stand at a zone's apex. A CNAME that leads to the distribution is as good, and Route 53 takes no other
-    record in addition. Raises InputError for a record that leads elsewhere.
+    An alias may stand at a zone's apex. A CNAME that points to the distribution is as good, and Route 53 takes no other
+    record in addition. Raises InputError for a record that points elsewhere.
     """
     there = {(record["Name"].rstrip(".").lower(), record["Type"]): record for record in found}
     target = {"HostedZoneId": ALIAS_ZONE_ID, "DNSName": domain_name, "EvaluateTargetHealth": False}

@@ -102,7 +102,7 @@ def _record_to_make(wanted: WantedDistribution) -> str:
 
 def _aliases(wanted: WantedDistribution) -> list[ScriptStep]:
     changes = alias_changes(wanted.host, "${domain_name}", [], zone_id=wanted.hosted_zone_id)
-    # Nobody has looked for a record that leads elsewhere: it must not be replaced.
+    # Nobody has looked for a record that points elsewhere: it must not be replaced.
     return _zone(wanted, [{**change, "Action": "CREATE"} for change in changes])
 
 

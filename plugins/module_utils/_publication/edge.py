@@ -62,7 +62,7 @@ def without_retired(read: Read, retired: t.Collection[str], seconds: float) -> l
 
 
 def wait_for_distribution(read: Read, seconds: float) -> None:
-    """Wait until the issuer's host leads to the distribution; raise LinkError when it does not within SECONDS."""
+    """Wait until the issuer's host points to the distribution; raise LinkError when it does not within SECONDS."""
     deadline = time.monotonic() + seconds
     while through_cloudfront(documents := read(max(deadline - time.monotonic(), 0))) is False:
         if time.monotonic() > deadline:

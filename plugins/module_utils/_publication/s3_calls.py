@@ -108,7 +108,7 @@ def _unhidden(error: HiddenBucketError, module: AnsibleAWSModule) -> IrsaError:
 
 
 def explained(error: PublicAccessError, module: AnsibleAWSModule) -> IrsaError:
-    """Return the error with what stands above the bucket, as far as the identity that runs the play may see it."""
+    """Return the error with what overrides the bucket, as far as the identity that runs the play may see it."""
     if module.params["endpoint_url"]:
         return error
     if _readers_pay(module):

@@ -124,7 +124,7 @@ def test_where_no_way_leads_back_the_next_command_is_named(
     back = WayBack(kubelet.manifest).file
     words = [
         "Read-only file system",
-        f"The new {kubelet.manifest} stands there",
+        f"The new {kubelet.manifest} is there",
         f"{kubelet.component} gives no answer",
         f"`mv {back} {kubelet.manifest}`",
     ]
