@@ -30,7 +30,7 @@ class ActionModule(ControlPlaneAction):
         """Return what was changed, or why it was put back."""
         super().run(tmp, task_vars)
         arguments = self.arguments(ARGUMENT_SPEC)
-        host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", ""))
+        host = self.host(task_vars or {})
         try:
             require_numbers(arguments)
             look = {

@@ -30,13 +30,3 @@ options:
     type: path
     default: /var/lib/onprem-irsa/backup
 """
-
-    OBSERVED = r"""
-options:
-  _input:
-    description:
-      - The results of a task that runs M(onprem.irsa.control_plane_info) in a loop over the names of hosts.
-    type: list
-    elements: dict
-    required: true
-"""

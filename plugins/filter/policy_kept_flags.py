@@ -25,8 +25,7 @@ options:
 seealso:
   - plugin: onprem.irsa.policy_flags
     plugin_type: filter
-  - plugin: onprem.irsa.kubeadm_kept_flags
-    plugin_type: filter
+  - module: onprem.irsa.control_plane_plan
 """
 
 EXAMPLES = r"""

@@ -90,8 +90,7 @@ options:
     default: /etc/kubernetes/manifests
 seealso:
   - module: onprem.irsa.control_plane_info
-  - plugin: onprem.irsa.rollout_steps
-    plugin_type: filter
+  - module: onprem.irsa.control_plane_plan
   - name: kube-apiserver
     description: The flags and their values.
     link: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/

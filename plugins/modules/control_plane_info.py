@@ -77,6 +77,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+host:
+  description: The host that was looked at, by its name in the inventory.
+  returned: success
+  type: str
+  sample: cp1
+seen_at:
+  description: When it was looked at, in seconds since the epoch by the controller's clock.
+  returned: success
+  type: float
+  sample: 1767225600.5
 component:
   description: The component looked at.
   returned: success

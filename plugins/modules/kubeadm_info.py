@@ -21,6 +21,10 @@ description:
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
+attributes:
+  action:
+    description: Has an action plugin, which runs on the controller, of the same name.
+    support: full
 options:
   configuration_directory:
     description: The directory in which to look for files with configuration of kubeadm, whatever their names are.
@@ -44,6 +48,16 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+host:
+  description: The host that was looked at, by its name in the inventory.
+  returned: success
+  type: str
+  sample: cp1
+seen_at:
+  description: When it was looked at, in seconds since the epoch by the controller's clock.
+  returned: success
+  type: float
+  sample: 1767225600.5
 version:
   description: The version of the C(kubeadm) that is installed.
   returned: success; V(null) where none is

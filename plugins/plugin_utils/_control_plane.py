@@ -35,6 +35,10 @@ class ControlPlaneAction(ActionBase):
         _validation, arguments = ActionBase.validate_argument_spec(self, spec)
         return t.cast("Result", arguments)
 
+    def host(self, task_vars: Result) -> str:
+        """Return the name of the host that the task is for, as the inventory has it."""
+        return str(self._task.delegate_to or task_vars.get("inventory_hostname", ""))
+
     def execute(self, module: str, arguments: Result, task_vars: Result) -> Result:
         """Return what a module returned on the host, or raise HostModuleFailed."""
         result: Result = self._execute_module(f"onprem.irsa.{module}", module_args=arguments, task_vars=task_vars)
@@ -59,4 +63,6 @@ class ControlPlaneAction(ActionBase):
         """Return an observation as C(control_plane_info) documents it, and the texts of the manifests."""
         began = time.time()
         result = self.execute("control_plane_info", arguments, task_vars)
-        return described(result, now=(began + time.time()) / 2), result["manifests"]
+        now = (began + time.time()) / 2
+        seen = {**described(result, now=now), "host": self.host(task_vars), "seen_at": now}
+        return seen, result["manifests"]

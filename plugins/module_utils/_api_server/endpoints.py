@@ -37,31 +37,26 @@ def unlisted(running: t.Iterable[Flags], slices: t.Iterable[t.Mapping[str, t.Any
     return sorted({_plain(address) for endpoint in endpoints for address in endpoint["addresses"]} - own)
 
 
-def listed(running: t.Mapping[str, Flags], slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    """Return the hosts whose API server, with these flags, stands in EndpointSlices and is ready; in their order."""
-    addresses = {
-        _plain(address)
-        for one in slices
-        for endpoint in one.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-        for address in endpoint["addresses"]
-    }
-    return [
-        host for host, flags in running.items() if {_plain(own) for own in flags.get(_ADDRESS, [])[-1:]} & addresses
-    ]
+def listed(running: t.Mapping[str, Flags], slices: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """Return the URL of each host's API server, with these flags, that stands in EndpointSlices and is ready."""
+    by_address = dict(_ready(slices))
+    own = {host: {_plain(address) for address in flags.get(_ADDRESS, [])[-1:]} for host, flags in running.items()}
+    return {host: by_address[address] for host, addresses in own.items() for address in addresses & {*by_address}}
 
 
 def urls(slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
     """Return the URL of each API server that has written itself into EndpointSlices and is ready; sorted."""
-    return sorted(
-        f"https://{f'[{address}]' if ':' in address else address}:{port['port']}"
-        for one in slices
-        for port in one.get("ports") or []
-        if port.get("name") == "https"
-        for endpoint in one.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-        for address in endpoint["addresses"]
-    )
+    return sorted({url for _address, url in _ready(slices)})
+
+
+def _ready(slices: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[tuple[str, str]]:
+    """Yield the address and the URL of each API server that is ready."""
+    for one in slices:
+        for port in one.get("ports") or []:
+            for endpoint in one.get("endpoints") or [] if port.get("name") == "https" else []:
+                if (endpoint.get("conditions") or {}).get("ready") is not False:
+                    for address in endpoint["addresses"]:
+                        yield _plain(address), f"https://{f'[{address}]' if ':' in address else address}:{port['port']}"
 
 
 def _plain(address: str) -> str:

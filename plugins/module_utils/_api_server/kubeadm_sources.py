@@ -23,7 +23,7 @@ with suppress(ImportError):  # ansible-core brings PyYAML to the controller, whe
     import yaml
 
 if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm import Kept
+    from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm import Kept, Operation
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
 Found = t.Mapping[str, t.Any]
@@ -54,6 +54,11 @@ class Sources:
     """Where the patch of this collection belongs, on every host."""
     extra_args: t.Mapping[str, object] | None = None
     """kubespray's C(kube_kubeadm_apiserver_extra_args); None where it is not known."""
+
+    @property
+    def patches_directory(self) -> str:
+        """The directory in which the patch of this collection belongs."""
+        return str(PurePosixPath(self.patch_file).parent)
 
     @property
     def kubespray_extra_args(self) -> Flags | None:
@@ -105,6 +110,15 @@ def outdated(sources: Sources, *, keeps_patch: bool) -> list[tuple[str, str]]:
     return [(host, path) for host, path in own if not (keeps_patch and path == sources.patch_file)]
 
 
+def unpatched(sources: Sources, patch: t.Sequence[Operation]) -> list[str]:
+    """Return the hosts on which the patch of this collection does not stand where it belongs, as it should be."""
+    return [
+        host
+        for host, found in sources.hosts.items()
+        if _operations(found["patches"].get(sources.patch_file, "")) != [*patch]
+    ]
+
+
 def problems(
     sources: Sources, flags: Flags, versions: t.Iterable[str | None], keeper: Keeper, *, told: str = ""
 ) -> list[str]:
@@ -134,7 +148,7 @@ def problems(
     for host, seen in sources.hosts.items():
         found += _foreign_patches(host, seen, sources, names, spare=keeper == "kubespray" and told != "")
         if keeper == "kubeadm" and plan.patch:
-            found += _unread(host, seen, str(PurePosixPath(sources.patch_file).parent))
+            found += _unread(host, seen, sources.patches_directory)
         adds_patch = plan.patch and sources.patch_file not in seen["patches"]
         if keeper == "kubeadm" and (adds_patch or plan.configuration != sources.configuration):
             found += _counting(host, seen)
@@ -219,4 +233,4 @@ def _flags_in(patch: str, names: list[str]) -> list[str]:
     return [name for name in names if name in given]
 
 
-__all__: t.Final = ("Keeper", "Sources", "keeping", "outdated", "problems")
+__all__: t.Final = ("Keeper", "Sources", "keeping", "outdated", "problems", "unpatched")

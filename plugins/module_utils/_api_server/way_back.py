@@ -24,11 +24,9 @@ class WayBack:
     """What a teardown makes the API servers run with."""
 
     issuer: str
-    """The issuer from before; empty where there is none, or more than one."""
+    """The issuer from before; empty where there is none."""
     jwks_uri: str = ""
     """The C(--service-account-jwks-uri) that they had with it; empty for none."""
-    problem: str = ""
-    """Why no issuer can be taken; mostly empty."""
     notes: tuple[str, ...] = ()
     """What the user has to know before."""
 
@@ -40,7 +38,7 @@ def way_back(
     retired: t.Collection[str] = (),
     kept: t.Mapping[str, t.Mapping[str, str]] | None = None,
 ) -> WayBack:
-    """Return to what servers go back from an issuer.
+    """Return to what servers go back from an issuer, or raise InputError where they had different ones before it.
 
     retired: issuers that none goes back to.
     kept: the manifests that each host has kept, by their paths, which sort by the time at which they were replaced.
@@ -51,10 +49,10 @@ def way_back(
             by_issuer.setdefault(former, []).append(server.host)
     if len(by_issuer) > 1:
         sides = "; ".join(f"{former} on {', '.join(hosts)}" for former, hosts in by_issuer.items())
-        return WayBack(
-            "",
-            problem=f"The API servers had different issuers before {issuer}: {sides}. Run the role irsa_apiserver with "
-            "irsa_apiserver_issuer_url set to the one that should sign, and remove the other one then.",
+        raise InputError(
+            f"The API servers had different issuers before {issuer}: {sides}.",
+            fix="Run the role irsa_apiserver with irsa_apiserver_issuer_url set to the one that should sign, and "
+            "remove the other one then.",
         )
     former = next(iter(by_issuer), "")
     found: dict[str, list[str]] = {}

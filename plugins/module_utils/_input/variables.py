@@ -17,6 +17,7 @@ Json = t.Mapping[str, t.Any]
 FACTS: t.Final = frozenset(
     {
         "irsa_apiserver_kept_report",
+        "irsa_apiserver_observed",
         "irsa_apiserver_report",
         "irsa_iam_made_roles",
         "irsa_iam_report",

@@ -25,8 +25,10 @@ def main():
     import json, os, time
     from pathlib import Path
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    state = json.loads(Path(os.environ["HOST"]).read_text())
-    module.exit_json(changed=False, **{**state, "clock": time.time()})
+    file = Path(os.environ["HOST"])
+    with file.with_name("looks").open("a") as looks:
+        looks.write(f"{file.name}\\n")
+    module.exit_json(changed=False, **{**json.loads(file.read_text()), "clock": time.time()})
 """,
     "control_plane_flags_host": """
 def main():
@@ -193,7 +195,8 @@ class Cluster:
     def serve(self, *addresses: str) -> None:
         """Let the cluster name these as the addresses of its API servers."""
         endpoints = [{"addresses": [address]} for address in addresses]
-        (self.directory / "slices").write_text(json.dumps([{"endpoints": endpoints}]))
+        ports = [{"name": "https", "port": 6443}]
+        (self.directory / "slices").write_text(json.dumps([{"endpoints": endpoints, "ports": ports}]))
 
     def store(self, configuration: str | None) -> None:
         """Let the cluster have this ClusterConfiguration in its ConfigMap; None for no such ConfigMap."""
@@ -256,6 +259,11 @@ class Cluster:
         file = self.directory / "log"
         lines = file.read_text().splitlines() if file.exists() else []
         return [(what, host) for what, _space, host in (line.partition(" ") for line in lines)]
+
+    def looks(self) -> list[str]:
+        """Return the hosts in the order in which their API servers were looked at."""
+        file = self.directory / "looks"
+        return file.read_text().split() if file.exists() else []
 
     def issuers(self) -> dict[str, list[str]]:
         """Return the issuers of each host's API server."""

@@ -16,7 +16,8 @@ SET_UP: Json = {
     "irsa_verify_service_account": "apps/reports",
     "irsa_verify_role_arn": ARN,
     "__irsa_verify_found": {"resources": [{"metadata": {"name": "reports"}}]},
-    "__irsa_verify_observed": {"results": [{"running_flags": {"service-account-issuer": [URL, "https://old"]}}]},
+    "irsa_verify_hosts": ["cp1"],
+    "irsa_apiserver_observed": {"cp1": {"running_flags": {"service-account-issuer": [URL, "https://old"]}}},
 }
 
 
@@ -49,5 +50,19 @@ def test_nothing_is_proved_of_what_would_be_changed_before(role: str) -> None:
 
 
 def test_nothing_is_proved_of_a_cluster_that_has_another_issuer() -> None:
-    observed = {"results": [{"running_flags": {"service-account-issuer": ["https://old"]}}]}
-    assert tried(__irsa_verify_observed=observed)[0] is False
+    observed = {"cp1": {"running_flags": {"service-account-issuer": ["https://old"]}}}
+    assert tried(irsa_apiserver_observed=observed)[0] is False
+
+
+@pytest.mark.parametrize(
+    ("facts", "again"),
+    [
+        ({"irsa_webhook_report": report(False)}, False),
+        ({"irsa_webhook_report": report(False, True)}, True),
+        ({"irsa_apiserver_report": report(True)}, True),
+        ({"irsa_verify_hosts": ["cp1", "cp2"]}, True),
+    ],
+)
+def test_the_control_plane_is_looked_at_again_after_a_change_and_for_another_host(facts: Json, *, again: bool) -> None:
+    name = "__irsa_verify_looks_again"
+    assert rendered("irsa_verify", [name], {**SET_UP, **facts}) == {name: again}

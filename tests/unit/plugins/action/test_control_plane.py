@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
+from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info, kubeadm_info
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import digest
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import (
     FLAGS,
@@ -59,6 +59,7 @@ def test_info_adds_what_the_manifest_says() -> None:
     assert (result["flags"], result["settled"], result["changed"]) == (FLAGS, True, False)
     assert abs(result["clock_offset"]) < 10
     assert "manifests" not in result
+    assert (result["host"], time.time() - result["seen_at"] < 10) == ("cp2", True)
     [(module, arguments)] = host.told
     assert module == "onprem.irsa.control_plane_info"
     assert arguments["manifests_directory"] == "/etc/kubernetes/manifests"
@@ -83,6 +84,15 @@ def test_info_returns_the_last_observation_after_the_wait() -> None:
 def test_info_passes_a_failure_of_the_host_on() -> None:
     result = Host({"failed": True, "msg": "no openssl"}).run(control_plane_info.ActionModule)
     assert result == {"failed": True, "msg": "no openssl"}
+
+
+def test_what_kubeadm_writes_from_is_that_of_a_host_at_a_time() -> None:
+    host = Host({"version": "v1.34.4", "changed": False})
+    result = host.run(kubeadm_info.ActionModule, patches_directory="/patches")
+    assert (result["version"], result["host"], time.time() - result["seen_at"] < 10) == ("v1.34.4", "cp2", True)
+    [(module, arguments)] = host.told
+    assert (module, arguments["patches_directory"]) == ("onprem.irsa.kubeadm_info", "/patches")
+    assert Host({"failed": True, "msg": "no root"}).run(kubeadm_info.ActionModule) == {"failed": True, "msg": "no root"}
 
 
 def test_info_fails_for_a_manifest_that_it_cannot_read() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI, Server
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.way_back import WayBack, way_back
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import (
     KUBEADM,
     NEW,
@@ -45,9 +46,8 @@ def test_the_issuer_that_stands_next(issuers: list[list[str]], retired: list[str
 
 @pytest.mark.parametrize("issuers", [[[NEW, OLD, THIRD], [NEW, THIRD, OLD]], [[NEW, OLD], [OLD, NEW], [THIRD, NEW]]])
 def test_servers_that_had_different_issuers(issuers: list[list[str]]) -> None:
-    way = way_back(servers(*issuers), NEW)
-    assert way.issuer == ""
-    assert f"had different issuers before {NEW}: {OLD} on cp1" in way.problem
+    with pytest.raises(InputError, match=f"had different issuers before {NEW}: {OLD} on cp1"):
+        way_back(servers(*issuers), NEW)
 
 
 @pytest.mark.parametrize(

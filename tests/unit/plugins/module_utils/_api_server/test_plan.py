@@ -1,0 +1,234 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm_sources import Sources
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.plan import (
+    Plan,
+    Seen,
+    Towards,
+    Wanted,
+    Writer,
+    plan,
+    report,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_kubeadm_sources import host
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import (
+    FLAGS,
+    PATH,
+    seen,
+)
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_way_back import OWN, manifest
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import (
+    KUBEADM,
+    NEW,
+    OLD,
+)
+
+CONFIGURATION = "apiServer: {}\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
+LAST = "https://z.example.com"  # sorted by value, another one would sign
+PATCH = "/etc/kubernetes/patches/kube-apiserver50onprem-irsa+json.yaml"
+SLICES: list[dict[str, t.Any]] = [
+    {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "https", "port": 6443}]}
+]
+
+
+def observed(*issuers: str, **changes: object) -> dict[str, t.Any]:
+    """Return what is observed of a healthy host with these issuers."""
+    lines = "\n".join(f"    - --{ISSUER}={issuer}" for issuer in issuers)
+    text = KUBEADM.replace(f"    - --{ISSUER}={OLD}", lines)
+    return seen(**{"running_flags": {**FLAGS, ISSUER: [*issuers]}, "manifests": {PATH: text}, **changes})
+
+
+def cluster(*issuers: str, slices: list[dict[str, t.Any]] | None = None, writer: Writer | None = None) -> Seen:
+    return Seen({name: observed(*issuers) for name in ("cp1", "cp2")}, slices, writer)
+
+
+def writer(stored: str = CONFIGURATION, **found: object) -> Writer:
+    hosts = {name: host(**found) for name in ("cp1", "cp2")}
+    return Writer("kubeadm", Sources(stored, hosts, PATCH))
+
+
+def test_without_a_wish_the_hosts_alone_are_judged() -> None:
+    assert plan(cluster(OLD)) == Plan(())
+    (problem,) = plan(Seen({"cp1": observed(OLD), "cp2": observed(OLD, clock=2000.0)})).problems
+    assert problem.startswith("cp2: its clock is +1000 s off")
+    (warning,) = plan(Seen({"cp2": observed(OLD, stale_key_files=["/sa.pub"])})).warnings
+    assert warning.startswith("cp2: /sa.pub was written, or got another owner or mode")
+
+
+def test_hosts_with_more_to_do_than_flags() -> None:
+    twice = {"manifests": {PATH: KUBEADM, f"{PATH}.bak": KUBEADM}}
+    hosts = {"cp1": observed(OLD), "cp2": observed(OLD, unconfirmed=True), "cp3": observed(OLD, **twice)}
+    after = plan(Seen(hosts), duplicates_allowed=True)
+    assert (after.problems, after.unconfirmed, after.untidy) == ((), ("cp2",), ("cp2", "cp3"))
+    assert "hold the same pod" in plan(Seen(hosts)).problems[0]
+
+
+def test_links_are_allowed_to_whoever_changes_nothing() -> None:
+    hosts = {"cp1": observed(OLD, manifest_link="/elsewhere")}
+    assert len(plan(Seen(hosts)).problems) == 1
+    assert plan(Seen(hosts), links_allowed=True).problems == ()
+
+
+def test_to_an_issuer() -> None:
+    after = plan(cluster(OLD), Wanted(NEW, jwks_uri=f"{NEW}/jwks", flags={"v": [2]}))
+    assert [(step.phase, step.host) for step in after.steps] == [
+        ("accept", "cp1"),
+        ("accept", "cp2"),
+        ("switch", "cp1"),
+        ("switch", "cp2"),
+    ]
+    assert after.steps[0].flags == {ISSUER: [OLD, NEW], "v": ["2"]}
+    assert after.steps[2].flags[JWKS_URI] == [f"{NEW}/jwks"]
+    assert after.says[0].startswith(f"cp1: accepts {NEW} in addition to {OLD}; still signs with {OLD}")
+    assert (after.issuer, after.applies, after.upkeep) == (NEW, True, None)
+    assert plan(cluster(OLD), Wanted(OLD)).steps == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        (Wanted(NEW, flags={"--v": ["2"]}), "--v"),
+        (Wanted(NEW, retired=[NEW]), "can't sign and be retired"),
+        (Wanted(NEW, retired=[OLD]), "as it does on cp1, cp2: the tokens"),
+        (Wanted(NEW, flags={"api-audiences": [NEW]}), f"lacks {OLD}, in force on cp1, cp2"),
+        (Wanted(NEW, retired_audiences=[OLD]), "can't be retired yet"),
+        (Wanted(OLD, "back"), f"{OLD} is the one issuer of cp1, cp2, so there is none to go back to. Run the role"),
+    ],
+)
+def test_a_wish_that_is_refused(wanted: Wanted, says: str) -> None:
+    after = plan(cluster(OLD), wanted)
+    (problem,) = after.problems
+    assert says in problem
+    assert (after.steps, after.applies) == ((), False)
+
+
+def test_what_the_hosts_show_hides_what_would_be_judged_by_it() -> None:
+    broken = Seen({"cp1": observed(OLD, clock=2000.0)}, writer=writer(""))
+    (problem,) = plan(broken, Wanted(NEW, retired=[NEW])).problems
+    assert "its clock" in problem
+
+
+def test_back_to_the_issuer_from_before() -> None:
+    kept = {name: {"a": manifest(OLD, uri=OWN)} for name in ("cp1", "cp2")}
+    after = plan(cluster(NEW, OLD), Wanted(NEW, "back", flags={"v": ["2"]}, kept_manifests=kept))
+    assert (after.issuer, after.applies, after.notes) == (OLD, True, ())
+    assert after.steps[-1].flags == {ISSUER: [OLD, NEW], JWKS_URI: [OWN]}
+    mixed = {**kept, "cp2": {"a": manifest(OLD)}}
+    (note,) = plan(cluster(NEW, OLD), Wanted(NEW, "back", kept_manifests=mixed)).notes
+    assert OWN in note
+
+
+def test_back_from_what_no_server_knows_is_nothing_to_do() -> None:
+    after = plan(cluster(OLD, writer=writer("")), Wanted(NEW, "back"))
+    assert (after.problems, after.applies, after.steps, after.upkeep) == ((), False, (), None)
+
+
+def test_a_second_way_back_drops_the_issuer_and_its_audience() -> None:
+    after = plan(cluster(OLD, NEW), Wanted(NEW, "back", retired=[NEW]))
+    assert [step.flags for step in after.steps] == [{ISSUER: [OLD]}] * 2
+
+
+def test_servers_with_different_issuers_have_no_way_back() -> None:
+    third = "https://third.example.com"
+    hosts = {"cp1": observed(NEW, OLD, third), "cp2": observed(NEW, third, OLD)}
+    (problem,) = plan(Seen(hosts), Wanted(NEW, "back")).problems
+    assert f"had different issuers before {NEW}: {OLD} on cp1; {third} on cp2." in problem
+
+
+def test_what_runs_is_kept_with_further_flags() -> None:
+    after = plan(cluster(NEW, OLD, writer=writer()), Wanted("", "running", flags={"v": ["4"]}))
+    assert after.upkeep is not None
+    told = yaml.safe_load(after.upkeep.configuration)["apiServer"]["extraArgs"]
+    assert [(entry["name"], entry["value"]) for entry in told] == [(ISSUER, NEW), (ISSUER, OLD), ("v", "4")]
+    mixed = Seen({"cp1": observed(NEW, OLD), "cp2": observed(OLD, NEW)})
+    (problem,) = plan(mixed, Wanted("", "running")).problems
+    assert f"sign with {NEW}, {OLD}, as in the middle of a rollout" in problem
+
+
+def test_an_api_server_that_is_on_no_host_is_refused() -> None:
+    assert plan(cluster(OLD, slices=SLICES), Wanted(NEW)).listed["cp1"] == "https://10.0.0.1:6443"
+    strange = [*SLICES, {"endpoints": [{"addresses": ["10.0.0.4"]}]}]
+    (problem,) = plan(cluster(OLD, slices=strange), Wanted(NEW)).problems
+    assert problem.startswith("The cluster has an API server at 10.0.0.4 (EndpointSlices of default/kubernetes)")
+
+
+def test_the_configuration_is_that_of_the_end() -> None:
+    before = plan(cluster(OLD, writer=writer()), Wanted(LAST)).upkeep
+    after = plan(cluster(LAST, OLD, writer=writer()), Wanted(LAST)).upkeep
+    assert before == after
+    assert before is not None
+    assert (before.changed, before.changes_configuration, before.unpatched) == (True, True, ())
+    assert before.report == "kept in kubeadm-config; pass over 1.35.0 to 1.35.3, by which another issuer would sign"
+    told = plan(cluster(OLD, writer=writer(before.configuration)), Wanted(LAST)).upkeep
+    assert told == replace(before, changes_configuration=False)
+    assert not told.changed
+
+
+def test_hosts_get_a_patch_where_the_configuration_is_not_enough() -> None:
+    first = plan(cluster(OLD, writer=writer(version="v1.34.3")), Wanted(NEW)).upkeep
+    assert first is not None
+    assert first.unpatched == ("cp1", "cp2")
+    assert first.report == "kept in kubeadm-config and in /etc/kubernetes/patches"
+    written = {PATCH: yaml.safe_dump([*first.patch])}
+    again = plan(cluster(OLD, writer=writer(first.configuration, version="v1.34.3", patches=written)), Wanted(NEW))
+    assert again.upkeep is not None
+    assert (again.upkeep.unpatched, again.upkeep.changed) == ((), False)
+    newer = plan(cluster(OLD, writer=writer(patches=written)), Wanted(NEW)).upkeep
+    assert newer is not None
+    assert newer.outdated == (("cp1", PATCH), ("cp2", PATCH))
+
+
+def test_for_kubespray_a_patch_does_it_all() -> None:
+    by_kubespray = Writer("kubespray", writer().sources, file="/k.yml")
+    after = plan(cluster(OLD, writer=by_kubespray), Wanted(NEW)).upkeep
+    assert after is not None
+    assert (after.configuration, after.changed) == (CONFIGURATION, False)
+    assert [operation["value"] for operation in after.patch] == [f"--{ISSUER}={NEW}"]
+    assert after.report == "kept by kubespray once it has the variables in /k.yml"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (writer(""), "no ConfigMap kube-system/kubeadm-config"),
+        (writer("kind: ClusterConfiguration\n"), "kubeadm config migrate"),
+        (writer(configuration=CONFIGURATION), "kubespray writes the manifests of this cluster"),
+    ],
+)
+def test_what_cannot_keep_the_flags(given: Writer, says: str) -> None:
+    after = plan(cluster(OLD, writer=given), Wanted(NEW))
+    assert says in after.problems[0]
+    assert after.upkeep is None
+
+
+@pytest.mark.parametrize(
+    ("seen_now", "towards", "restarted", "checking", "says"),
+    [
+        (cluster(NEW, OLD), "issuer", [], False, f"{NEW} signs on cp1, cp2, as before"),
+        (cluster(NEW, OLD), "issuer", [], True, f"{NEW} signs on cp1, cp2, as before"),
+        (cluster(OLD), "issuer", [], True, f"{NEW} would sign on cp1, cp2; restarts: 4"),
+        (
+            cluster(NEW, OLD),
+            "issuer",
+            [3.5, 9.5],
+            False,
+            f"{NEW} signs on cp1, cp2; restarts: 2; longest time without an answer: 9.5 s",
+        ),
+        (cluster(OLD), "back", [], False, f"no API server knows {NEW}"),
+    ],
+)
+def test_what_was_done_in_words(
+    seen_now: Seen, towards: Towards, restarted: list[float], says: str, *, checking: bool
+) -> None:
+    wanted = Wanted(NEW, towards)
+    after = plan(seen_now, wanted)
+    assert report(after, wanted, seen_now.hosts, restarted=restarted, checking=checking) == says
