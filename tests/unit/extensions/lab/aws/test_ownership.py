@@ -149,7 +149,7 @@ def test_a_role_that_trusts_a_former_issuer_alone_is_named_and_goes_when_that_is
 
 def test_a_role_off_the_list_is_named(play: Play) -> None:
     play("main", FIRST, REPORTS, role("prod-old"))
-    assert "not in the list any more, and still there: prod-old" in play("main", FIRST, REPORTS)
+    assert "no longer in the list, and still there: prod-old" in play("main", FIRST, REPORTS)
 
 
 def test_a_role_that_others_assume_is_released_without_a_word_for_the_cluster(lab: Lab, play: Play) -> None:
