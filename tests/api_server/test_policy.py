@@ -80,7 +80,7 @@ def make_account(server: ApiServer) -> None:
 
 
 def variables_of(made: Json) -> dict[str, str]:
-    return {one["name"]: one.get("value", "") for one in made["spec"]["containers"][0].get("env", [])}
+    return {item["name"]: item.get("value", "") for item in made["spec"]["containers"][0].get("env", [])}
 
 
 def test_the_policy_from_nothing_to_nothing(server: ApiServer, tmp_path: Path) -> None:
@@ -94,19 +94,19 @@ def test_the_policy_from_nothing_to_nothing(server: ApiServer, tmp_path: Path) -
     assert "AWS_ROLE_ARN" not in variables_of(pod(server, labels={"eks.amazonaws.com/skip-pod-identity-webhook": ""}))
 
     assert run(server, tmp_path) == (0, {**result, "report": [{**result["report"][0], "changed": False}]})
-    assert [one["metadata"]["generation"] for one in ask(server, "GET", POLICIES)["items"]] == [1, 1]
+    assert [item["metadata"]["generation"] for item in ask(server, "GET", POLICIES)["items"]] == [1, 1]
 
     # A setting that changes is in force when the run ends.
     assert run(server, tmp_path, irsa_webhook_audience="other")[0] > 0
     assert pod(server)["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"]["audience"] == "other"
 
     # Releases before the label made the same objects without it.
-    for one in ask(server, "GET", POLICIES)["items"]:
-        name = one["metadata"]["name"]
+    for item in ask(server, "GET", POLICIES)["items"]:
+        name = item["metadata"]["name"]
         merge = "application/merge-patch+json"
         ask(server, "PATCH", f"{POLICIES}/{name}", {"metadata": {"labels": {"onprem.irsa/part": None}}}, merge)
     assert run(server, tmp_path, irsa_webhook_audience="other")[0] > 0
-    labels = [one["metadata"]["labels"].get("onprem.irsa/part") for one in ask(server, "GET", POLICIES)["items"]]
+    labels = [item["metadata"]["labels"].get("onprem.irsa/part") for item in ask(server, "GET", POLICIES)["items"]]
     assert labels == ["policy", "policy"]
 
 
@@ -117,4 +117,4 @@ def test_pods_that_were_missed_are_named(server: ApiServer, tmp_path: Path) -> N
     assert run(server, tmp_path)[1]["missed"]["pods"] == []  # left out by intent
     merge = "application/merge-patch+json"
     ask(server, "PATCH", f"{SPACE}/apps/pods/old", {"metadata": {"labels": {next(iter(skipped)): None}}}, merge)
-    assert [one["name"] for one in run(server, tmp_path)[1]["missed"]["pods"]] == ["old"]
+    assert [item["name"] for item in run(server, tmp_path)[1]["missed"]["pods"]] == ["old"]

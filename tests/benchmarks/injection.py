@@ -234,7 +234,7 @@ def counted(load: Load) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     for during, result in load.results:
         counts.setdefault(during, Counter()).update(outcomes(result))
-    found = sum(one["created"] + one["refused"] + one["failed"] for one in counts.values())
+    found = sum(item["created"] + item["refused"] + item["failed"] for item in counts.values())
     if found != load.submitted:
         sys.exit(f"{load.submitted} pods were submitted, and {found} of them created, refused or failed.")
     return counts
@@ -290,7 +290,7 @@ def pods_of(webhook: Webhook) -> list[dict[str, t.Any]]:
 def settled(webhook: Webhook) -> None:
     """Wait until every pod of the Deployment is there, and those from before are gone: they still serve."""
     kubectl("rollout", "status", "deployment/pod-identity-webhook", "-n", webhook.namespace, "--timeout=180s")
-    while any("deletionTimestamp" in one["metadata"] for one in pods_of(webhook)):
+    while any("deletionTimestamp" in item["metadata"] for item in pods_of(webhook)):
         time.sleep(1)
     time.sleep(SETTLED)
 
@@ -334,7 +334,7 @@ def missed(webhook: Webhook, title: str) -> dict[str, int]:
     print(f"  {load.submitted} submitted; errors: {dict(errors)}", flush=True)
     print(f"  {machine_says(load)}", flush=True)
     in_crash = counts.pop(CRASH, Counter())
-    figures = {f"{title}_{column}": sum(one[column] for one in counts.values()) for column in columns[:2]}
+    figures = {f"{title}_{column}": sum(item[column] for item in counts.values()) for column in columns[:2]}
     return figures | {f"{title}_{column}_in_crash": in_crash[column] for column in columns[:2]}
 
 
@@ -369,14 +369,14 @@ def upstream() -> list[dict[str, t.Any]]:
     module = f"github.com/aws/amazon-eks-pod-identity-webhook@{VERSION}/deploy"
     folder = Path(run(["go", "env", "GOMODCACHE"]).strip()) / module
     texts = [path.read_text().replace("IMAGE", IMAGE) for path in sorted(folder.glob("*.yaml"))]
-    objects = [one for text in texts for one in yaml.safe_load_all(text) if one]
-    objects = [one for one in objects if not one["apiVersion"].startswith("cert-manager.io/")]
+    objects = [item for text in texts for item in yaml.safe_load_all(text) if item]
+    objects = [item for item in objects if not item["apiVersion"].startswith("cert-manager.io/")]
     data = self_signed()
-    for one in objects:
-        if one["kind"] == "Deployment":
-            one["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
-        if one["kind"] == "MutatingWebhookConfiguration":
-            one["webhooks"][0]["clientConfig"]["caBundle"] = data["tls.crt"]
+    for item in objects:
+        if item["kind"] == "Deployment":
+            item["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+        if item["kind"] == "MutatingWebhookConfiguration":
+            item["webhooks"][0]["clientConfig"]["caBundle"] = data["tls.crt"]
     metadata = {"name": "pod-identity-webhook-cert", "namespace": "default"}
     secret = {
         "apiVersion": "v1",
@@ -390,7 +390,7 @@ def upstream() -> list[dict[str, t.Any]]:
 
 def configure_upstream() -> None:
     """Apply the upstream Deployment with another region."""
-    (deployment,) = (one for one in upstream() if one["kind"] == "Deployment")
+    (deployment,) = (item for item in upstream() if item["kind"] == "Deployment")
     command = deployment["spec"]["template"]["spec"]["containers"][0]["command"]
     command.append(f"--aws-default-region={OTHER_REGION}")
     kubectl("apply", "-f", "-", objects=[deployment])
@@ -399,7 +399,7 @@ def configure_upstream() -> None:
 def rotate_upstream() -> None:
     """Renew the upstream certificate as cert-manager and its injector do."""
     wanted = ("Secret", "MutatingWebhookConfiguration")
-    kubectl("apply", "-f", "-", objects=[one for one in upstream() if one["kind"] in wanted])
+    kubectl("apply", "-f", "-", objects=[item for item in upstream() if item["kind"] in wanted])
     time.sleep(90)  # until the kubelet has given the Secret to the pod
 
 

@@ -162,7 +162,7 @@ def test_an_older_kubeadm_on_one_host_gets_the_patch_on_all(tmp_path: Path) -> N
     code, output = hosts.play("main", variables)
     assert code == 0, output
     (written,) = directory.iterdir()
-    assert [one["value"] for one in yaml.safe_load(written.read_text())] == [f"--service-account-issuer={NEW}"]
+    assert [item["value"] for item in yaml.safe_load(written.read_text())] == [f"--service-account-issuer={NEW}"]
     assert "service-account-issuer" not in hosts.stored()
     assert {*NAMES} == {*hosts.hosts}
 

@@ -77,7 +77,7 @@ class Bindings:
 
     def names(self) -> list[str]:
         """Return the names of those that are there."""
-        return [one["metadata"]["name"] for one in json.loads(self.file.read_text())]
+        return [item["metadata"]["name"] for item in json.loads(self.file.read_text())]
 
 
 @pytest.mark.slow

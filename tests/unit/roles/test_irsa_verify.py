@@ -28,7 +28,7 @@ def tried(**changed: object) -> tuple[bool, bool]:
 
 
 def report(*changed: bool) -> list[Json]:
-    return [{"link": "any", "done": "something", "changed": one} for one in changed]
+    return [{"link": "any", "done": "something", "changed": item} for item in changed]
 
 
 def test_everything_where_nothing_is_to_be_changed() -> None:

@@ -22,5 +22,5 @@ def test_a_plan_is_returned_and_nothing_is_done(check_mode: bool) -> None:
     task = mock.Mock(args={**arguments, "create": "yes"}, async_val=0, check_mode=check_mode)
     result = ActionModule(task, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock()).run(task_vars={})
     assert (result["changed"], result["report"]["changed"]) == (False, True)
-    assert [one["metadata"]["name"] for one in result["namespaces"]] == ["apps"]
-    assert [one["metadata"]["name"] for one in result["service_accounts"]] == ([] if check_mode else ["reports"])
+    assert [item["metadata"]["name"] for item in result["namespaces"]] == ["apps"]
+    assert [item["metadata"]["name"] for item in result["service_accounts"]] == ([] if check_mode else ["reports"])

@@ -149,7 +149,7 @@ def test_roles_that_are_no_results_are_refused(roles: object, says: str) -> None
 
 
 def test_roles_that_a_template_selects() -> None:
-    assert inject_role([POD], (one for one in [MADE, {**MADE, "state": "absent"}]), namespace="apps") != [POD]
+    assert inject_role([POD], (item for item in [MADE, {**MADE, "state": "absent"}]), namespace="apps") != [POD]
 
 
 def test_the_arn_of_a_result_is_checked() -> None:

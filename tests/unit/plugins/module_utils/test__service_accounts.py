@@ -129,8 +129,8 @@ def test_what_check_mode_cannot_try_is_not_sent_and_counts_all_the_same(checking
         create=True,
         checking=checking,
     )
-    assert [one["metadata"]["namespace"] + "/" + one["metadata"]["name"] for one in plan["service_accounts"]] == sent
-    assert [one["metadata"]["name"] for one in plan["namespaces"]] == ["new"]
+    assert [item["metadata"]["namespace"] + "/" + item["metadata"]["name"] for item in plan["service_accounts"]] == sent
+    assert [item["metadata"]["name"] for item in plan["namespaces"]] == ["new"]
     assert plan["report"] == {"link": "service accounts", "done": "annotations changed: 2", "changed": True}
 
 

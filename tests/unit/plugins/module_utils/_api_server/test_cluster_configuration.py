@@ -77,7 +77,7 @@ def rest(text: str) -> list[t.Any]:
     if isinstance(arguments, dict):
         others: t.Any = {name: value for name, value in arguments.items() if name not in LIST}
     else:
-        others = [one for one in arguments if one["name"] not in LIST]
+        others = [item for item in arguments if item["name"] not in LIST]
     remaining = {**server, "extraArgs": others} if others else {**server}
     if not others:
         remaining.pop("extraArgs", None)
@@ -191,7 +191,7 @@ def test_entries_of_the_flag_in_other_forms(entry: str) -> None:
     text = f"{HEAD}apiServer:\n  extraArgs:\n  {entry}\n  - name: a\n    value: b\n"
     after = parse(text).with_extra_args({ISSUER: [NEW]})
     assert parse(after).extra_args == {ISSUER: [NEW], "a": ["b"]}
-    assert [one["name"] for one in YAML(typ="safe").load(after)["apiServer"]["extraArgs"]] in (
+    assert [item["name"] for item in YAML(typ="safe").load(after)["apiServer"]["extraArgs"]] in (
         ["a", ISSUER],
         [ISSUER, "a"],
     )
@@ -207,7 +207,7 @@ def test_entries_of_the_flag_in_other_forms(entry: str) -> None:
 def test_a_new_value_is_a_string_by_the_rules_of_every_reader(value: str) -> None:
     for text in (f"{HEAD}", f"{HEAD}apiServer: {{extraArgs: [{{name: a, value: b}}]}}\n"):
         after = parse(text).with_extra_args({"event-ttl": [value]})
-        (written,) = (one for one in YAML(typ="safe").load(after)["apiServer"]["extraArgs"] if one["name"] != "a")
+        (written,) = (item for item in YAML(typ="safe").load(after)["apiServer"]["extraArgs"] if item["name"] != "a")
         assert written == {"name": "event-ttl", "value": value}
 
 
@@ -323,7 +323,7 @@ def test_lines_of_others_stay_whatever_stands_between_them(
     found = parse(after).extra_args
     assert {name: found.get(name, []) for name in wanted} == wanted
     theirs_before = [
-        line for line in text.split("\n") if line.strip() and line.strip() not in {one.strip() for one in mine}
+        line for line in text.split("\n") if line.strip() and line.strip() not in {item.strip() for item in mine}
     ]
     assert [line for line in after.split("\n") if line in theirs_before] == theirs_before
     assert rest(after) == rest(text)

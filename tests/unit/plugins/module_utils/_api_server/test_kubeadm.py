@@ -104,7 +104,7 @@ def test_what_the_kubelet_would_replace_is_escaped_once(value: str, written: str
         assert parse(outcome.configuration).extra_args["oidc-groups-prefix"] == [written]
         assert kept(parse(outcome.configuration), flags, [version]) == outcome
     added = patched(configuration(V1BETA4), flags, {"oidc-groups-prefix": [value]}).patch
-    assert [one["value"] for one in added if "oidc" in one["value"]] == (
+    assert [item["value"] for item in added if "oidc" in item["value"]] == (
         [f"--oidc-groups-prefix={written}"] if written != value else []
     )
     assert len(patched(configuration(V1BETA4), flags, {"oidc-groups-prefix": [written]}).patch) == 1

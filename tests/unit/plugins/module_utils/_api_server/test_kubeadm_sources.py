@@ -83,7 +83,7 @@ def test_what_kubespray_will_write_is_what_the_patch_is_planned_on(
     stored = keeping(sources(), FLAGS, RELEASES, "kubeadm").configuration
     plan = keeping(sources(stored, extra, configuration=on_host), FLAGS, RELEASES, "kubespray")
     values = [operation["value"] for operation in plan.patch]
-    assert [value for value in values if "issuer" in value] == [f"--service-account-issuer={one}" for one in issuers]
+    assert [value for value in values if "issuer" in value] == [f"--service-account-issuer={item}" for item in issuers]
     kept = parse(plan.configuration).extra_args
     assert kept.get("service-account-issuer", []) == ([NEW] if issuers == [OLD] else [])
 

@@ -40,8 +40,8 @@ def text(content: bytes) -> str:
 
 def test_what_the_api_server_serves_breaks_no_rule() -> None:
     served = json.loads((VECTORS / "jwks.json").read_text())["keys"]
-    assert [jwk_problem(one) for one in served] == [""] * len(served)
-    assert {one["crv"] for one in served if one["kty"] == "EC"} == {"P-256", "P-384", "P-521"}
+    assert [jwk_problem(item) for item in served] == [""] * len(served)
+    assert {item["crv"] for item in served if item["kty"] == "EC"} == {"P-256", "P-384", "P-521"}
 
 
 @pytest.mark.parametrize("change", [{"key_ops": ["verify"]}, {"kid": "by-hand"}, {"x5c": ["MII"]}, {"alg": "RS512"}])
