@@ -9,11 +9,39 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import has_wildcard
 
 Json = t.Mapping[str, t.Any]
 
 NOBODY: t.Final = "default/default"
 """The service account whose tokens prove API servers and documents where no role is proved."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose identity is proved."""
+
+    service_account: str
+    """As C(namespace/name); empty where no role is proved."""
+    namespace: str
+    name: str
+    """Of the service account whose tokens are looked at: C(NOBODY) where no role is proved."""
+    role: str
+    """The name of its role in C(irsa_iam_roles); empty for none."""
+
+
+def proof_subject(service_account: str, roles: t.Sequence[Json]) -> Subject:
+    """Return whose identity to prove.
+
+    That is SERVICE_ACCOUNT or, where it is empty, the first service account of ROLES that is not a pattern. ROLES are
+    C(irsa_iam_roles); those that should be absent are passed over.
+    """
+    present = [role for role in roles if role.get("state") != "absent"]
+    known = [name for role in present for name in role.get("service_accounts") or [] if not has_wildcard(name)]
+    chosen = service_account or next(iter(known), "")
+    own = [str(role["name"]) for role in roles if chosen and chosen in (role.get("service_accounts") or [])]
+    namespace, _slash, name = (chosen or NOBODY).partition("/")
+    return Subject(chosen, namespace, name, next(iter(own), ""))
 
 
 @dataclass(frozen=True)
@@ -84,4 +112,4 @@ def untrusted_service_account(trusted: t.Iterable[str], namespaces: t.Iterable[s
     return next((name for name in accounts if not any(fnmatchcase(name, pattern) for pattern in patterns)), "")
 
 
-__all__: t.Final = ("NOBODY", "RoleProof", "role_proof", "untrusted_service_account")
+__all__: t.Final = ("NOBODY", "RoleProof", "Subject", "proof_subject", "role_proof", "untrusted_service_account")

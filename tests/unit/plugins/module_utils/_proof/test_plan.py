@@ -9,6 +9,8 @@ import pytest
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.plan import (
     RoleProof,
+    Subject,
+    proof_subject,
     role_proof,
     untrusted_service_account,
 )
@@ -87,3 +89,25 @@ def test_a_service_account_that_is_named_has_a_role() -> None:
 )
 def test_untrusted_service_account(trusted: list[str], expected: str) -> None:
     assert untrusted_service_account(trusted, ["apps", "kube-system"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("roles", "chosen"),
+    [
+        ([], ""),
+        ([{"name": "a", "service_accounts": ["apps/*", "apps/rep?rts"]}], ""),
+        ([{"name": "a", "service_accounts": ["apps/*", "apps/a", "apps/b"]}], "apps/a"),
+        ([{"name": "a", "service_accounts": ["apps/a"], "state": "absent"}, *ROLES], "apps/reports"),
+        ([{"name": "a", "service_accounts": ["apps/a"], "state": "present"}, *ROLES], "apps/a"),
+        ([{"name": "a", "state": "absent"}, {"name": "b", "service_accounts": None}], ""),
+    ],
+)
+def test_the_first_service_account_of_a_role_is_chosen(roles: list[dict[str, t.Any]], chosen: str) -> None:
+    assert proof_subject("", roles).service_account == chosen
+    assert proof_subject("mine/own", roles).service_account == "mine/own"
+
+
+def test_a_service_account_has_a_name_and_may_have_a_role() -> None:
+    assert proof_subject("apps/mail", ROLES) == Subject("apps/mail", "apps", "mail", "prod-mail")
+    assert proof_subject("apps/own", ROLES) == Subject("apps/own", "apps", "own", "")
+    assert proof_subject("", []) == Subject("", "default", "default", "")
