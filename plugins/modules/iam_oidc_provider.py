@@ -133,6 +133,11 @@ thumbprints:
   type: list
   elements: str
   sample: [990f4193972f2becf12ddeda5237f9c952f20d9e]
+reached:
+  description: Whether it was as asked for already, so that nothing was written, or would be in check mode.
+  returned: success
+  type: bool
+  sample: true
 """
 
 import typing as t
@@ -183,7 +188,7 @@ def main() -> t.NoReturn:
         plan = reach_provider(iam_client(module), wanted, arn, present=present, check_mode=module.check_mode)
     after = shown(plan.after or Provider(arn, ()))
     result = {key: after[key] for key in ("arn", "audiences", "thumbprints")}
-    module.exit_json(changed=bool(plan.calls), diff=plan.diff(), **result)
+    module.exit_json(changed=bool(plan.calls), reached=not plan.calls, diff=plan.diff(), **result)
 
 
 if __name__ == "__main__":

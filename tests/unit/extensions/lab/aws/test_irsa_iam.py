@@ -66,6 +66,21 @@ def test_the_check_before_is_no_change(lab: Lab, play: Play) -> None:
     assert lab.admin("/calls")["writes"] == 0
 
 
+def test_what_is_there_is_looked_at_once_in_a_run(lab: Lab, play: Play) -> None:
+    assert play("main")[0] == 0
+    calls = []
+    for entry_point in ("preflight", "main"):
+        lab.admin("/calls/reset", {})
+        code, output = play(entry_point)
+        assert (code, "changed=0" in output) == (0, True), output
+        calls.append(lab.admin("/calls"))
+    assert calls[0] == calls[1]
+
+    lab.client("iam").delete_role(RoleName="prod-busy")
+    code, output = play("main")
+    assert (code, "changed=1" in output) == (0, True), output
+
+
 def test_teardown_names_what_it_leaves_behind(lab: Lab, play: Play) -> None:
     assert play("main")[0] == 0
     assert "changed=0" in play("main")[1]
