@@ -37,8 +37,6 @@ options:
     type: str
     required: true
 seealso:
-  - plugin: onprem.irsa.irsa_kubeconfig
-    plugin_type: role
   - name: Organizing Cluster Access Using kubeconfig Files
     description: What a kubeconfig holds, and how file names in it are read.
     link: https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
