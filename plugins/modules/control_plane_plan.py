@@ -25,7 +25,7 @@ description:
     depend on that change alone.
   - With O(keeper), plans also what makes C(kubeadm upgrade) and C(kubeadm join), which write the manifest again, give
     it the flags that the API servers have in the end.
-  - Plans by what it is given. No host, no cluster and no AWS is asked.
+  - Plans by what it is given. Contacts no host, no cluster and no AWS.
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module

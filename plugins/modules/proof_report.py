@@ -33,7 +33,7 @@ options:
     type: str
     required: true
   image:
-    description: The image that a pod was to run, or an empty text.
+    description: The image that a pod should have run, or an empty text.
     type: str
     required: true
   trust_error:

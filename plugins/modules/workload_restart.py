@@ -45,8 +45,8 @@ options:
     default: true
   ended:
     description:
-      - Whether to wait also until no pod of a template before answers any more. A pod that ends may answer until then,
-        and who has called it keeps the connection.
+      - Whether to wait also until no pod of a former template answers any longer. A pod that ends may answer until
+        then, and who has called it keeps the connection.
     type: bool
     default: false
   timeout:

@@ -329,7 +329,7 @@ def _linked(host: str, observed: Observation) -> str:
 
 
 def _unsupported(observed: Observation) -> str:
-    """Return why the host's Kubernetes is none that kubeadm made, and what to do."""
+    """Return why the host's Kubernetes was not made by kubeadm, and what to do."""
     manifest, others = observed["manifest"], observed.get("other_distributions", [])
     unsupported = "its Kubernetes distribution is not supported"
     if others:

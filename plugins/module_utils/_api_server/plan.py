@@ -191,7 +191,7 @@ def _back(servers: list[Server], wanted: Wanted) -> tuple[Goal, tuple[str, ...]]
     if not way.issuer and any(wanted.issuer in server.issuers for server in servers):
         raise InputError(
             f"{wanted.issuer} is the one issuer of {_names(servers)}, so there is none to go back to.",
-            fix="Run the role irsa_apiserver with irsa_apiserver_issuer_url set to the issuer that is to sign.",
+            fix="Run the role irsa_apiserver with irsa_apiserver_issuer_url set to the issuer that should sign.",
         )
     # With the published issuer goes the audience that it brought.
     brought = [wanted.issuer] if wanted.issuer in wanted.retired else []
@@ -259,7 +259,7 @@ def _told(writer: Writer, avoid: str, *, on_hosts: bool) -> str:
     if writer.keeper == "kubespray":
         return f"kept by kubespray once it has the variables in {writer.file}"
     patches = f" and in {writer.sources.patches_directory}" if on_hosts else ""
-    warning = f"; pass over {avoid}, by which another issuer would sign" if avoid else ""
+    warning = f"; skip {avoid}, with which another issuer would sign" if avoid else ""
     return f"kept in kubeadm-config{patches}{warning}"
 
 

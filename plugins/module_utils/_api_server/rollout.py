@@ -90,7 +90,7 @@ class Goal:
     retired: frozenset[str] = frozenset()
     """Issuers that should no longer be accepted; none that a server still signs with."""
     signing_kid: str = ""
-    """The key that is to sign; empty: keys stay as they are."""
+    """The key that should sign; empty: keys stay as they are."""
     retired_kids: frozenset[str] = frozenset()
     """Keys that should no longer be accepted and published, once no server signs with them."""
     retired_audiences: frozenset[str] = frozenset()

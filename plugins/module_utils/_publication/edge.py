@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What readers get between two writes to AWS. PRIVATE to the collection: it may change without notice.
 
-A copy of a document may be kept for its C(Cache-Control), and the issuer's host may lead elsewhere for the TTL of its
+A copy of a document may be kept for its C(Cache-Control), and the issuer's host may point elsewhere for the TTL of its
 record in DNS: both outlive a change of the bucket.
 """
 

@@ -63,7 +63,7 @@ def _alert_rules_problems(values: Values, look: Look) -> t.Iterator[str]:
     elif not look(directory).is_directory:
         yield f"{named}, but the controller has no directory {directory}. Make it, or name a file in one that is there."
     elif found.is_file and (found.text is None or not _OWN_RULES.search(found.text)):
-        yield f"{named}, which has other rules than this role's: a run would write over them. Name a file of its own."
+        yield f"{named}, which has other rules than this role's: a run would overwrite them. Name a file of its own."
 
 
 __all__: t.Final = ("problems",)

@@ -255,7 +255,7 @@ def test_one_of_several_clusters_is_chosen(
     run = play(*options, playbook=str(playbook), inventory=TWO_CLUSTERS)
     assert run.asked, run.output
     assert "b1" in run.output
-    assert "a1" not in run.output.partition("Look before anything is changed")[2].replace("[a1]", "")
+    assert "a1" not in run.output.partition("Check before anything is changed")[2].replace("[a1]", "")
 
 
 def test_an_importer_names_the_group_where_no_host_does(play: Play, tmp_path: Path) -> None:

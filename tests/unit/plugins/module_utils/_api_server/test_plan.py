@@ -167,7 +167,7 @@ def test_the_configuration_is_that_of_the_end() -> None:
     assert before == after
     assert before is not None
     assert (before.changed, before.changes_configuration, before.unpatched) == (True, True, ())
-    assert before.report == "kept in kubeadm-config; pass over 1.35.0 to 1.35.3, by which another issuer would sign"
+    assert before.report == "kept in kubeadm-config; skip 1.35.0 to 1.35.3, with which another issuer would sign"
     told = plan(cluster(OLD, writer=writer(before.configuration)), Wanted(LAST)).upkeep
     assert told == replace(before, changes_configuration=False)
     assert not told.changed

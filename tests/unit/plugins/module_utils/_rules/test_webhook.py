@@ -54,7 +54,7 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
             f"{RULES_FILE} is /d/directory, which is a directory. Name a file in it, as in /",
         ),
         ({RULES_FILE: "/none/rules"}, f"{RULES_FILE} is /none/rules, but the controller has no directory /none. Make"),
-        ({RULES_FILE: "/d/mine"}, "which has other rules than this role's: a run would write over them."),
+        ({RULES_FILE: "/d/mine"}, "which has other rules than this role's: a run would overwrite them."),
         (
             {**POLICY, **CONTESTED},
             "irsa_apiserver_extra_flags has feature-gates and runtime-config, which irsa_webhook",
