@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_failure
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import Tried, failure
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import advice, is_unreached
 
 HOST = "pod-identity-webhook.pod-identity-webhook.svc"
@@ -72,7 +72,7 @@ def test_what_helps_follows_from_the_words_of_the_api_server(words: str, fix: st
     given = advice(error, port=8443, namespace="pod-identity-webhook")
     assert fix in given
     assert ("NO_PROXY" in given) == (fix == "NO_PROXY" or "lookup" in words)
-    assert probe_failure({"failed": True, "msg": error})["fix"] == given
+    assert failure([Tried("", error=error)], port=8443, namespace="pod-identity-webhook").fix == given
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,13 @@ def test_what_the_api_server_says_of_an_answer(words: str, fix: str) -> None:
 
 
 def test_what_is_refused_by_others_has_no_advice_of_the_webhook() -> None:
-    failure = probe_failure({"failed": True, "msg": 'pods "probe" is forbidden: Forbidden'})
-    assert (failure["cause"], failure["fix"]) == ("refused", "")
+    refused = failure([Tried("", error='pods "probe" is forbidden: Forbidden')], port=8443, namespace="irsa")
+    assert (refused.cause, refused.fix) == ("refused", "")
 
 
 def test_each_cause_is_told_once() -> None:
-    results = [{"item": name, "failed": True, "msg": status("Forbidden")} for name in "ab"]
-    results.append({"item": "c", "failed": True, "msg": status("EOF")})
-    fix = probe_failure({"results": results}, 9443, "own")["fix"]
+    tried = [Tried(name, error=status(words)) for name, words in (("a", "Forbidden"), ("b", "Forbidden"), ("c", "EOF"))]
+    fix = failure(tried, port=9443, namespace="own").fix
     assert fix.count("NO_PROXY (") == 1
     assert "TCP port 9443" in fix
     assert "namespace own" in fix
