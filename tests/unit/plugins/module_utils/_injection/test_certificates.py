@@ -18,9 +18,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import certificates
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificates import (
     Plan,
     Served,
+    State,
     _named,
     given,
     instant,
@@ -28,6 +30,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificate
     read_bundle,
     read_pair,
     served,
+    state,
 )
 
 from ...some_certificates import HOST, NOW, authority, encoded, leaf, pem, secret
@@ -453,3 +456,48 @@ def signed(*extensions: x509.ExtensionType, algorithm: Hash | None = None) -> x5
     for extension in extensions:
         made = made.add_extension(extension, critical=False)
     return made.sign(ec_key(1), algorithm or hashes.SHA256())
+
+
+DAY = NOW + timedelta(days=29)
+
+
+def test_the_state_of_a_certificate_below_an_authority() -> None:
+    assert state(lambda: planned(CA, TLS, encoded(authority()), now=DAY), DAY) == State(
+        new_authority=False,
+        new_certificate=False,
+        kept=[],
+        trusted=True,
+        expires="2027-01-31T12:00:00Z",
+        days_left=336,
+        timestamp=1801396800,
+        lifetime=365 * 86400,
+        problem="",
+        authority_expires="2036-01-29T12:00:00Z",
+    )
+
+
+def test_the_state_of_nothing_yet() -> None:
+    found = state(lambda: planned({}, {}, now=DAY), DAY)
+    assert (found.new_certificate, found.expires, found.days_left) == (True, "", 0)
+
+
+def test_the_state_of_a_given_certificate() -> None:
+    tls = secret(leaf(), 11, authority())
+    assert state(lambda: given(tls, "", host=HOST, now=DAY, name="tls"), DAY).days_left == 336
+
+
+def test_a_state_has_no_private_key() -> None:
+    found = str(state(lambda: planned(CA, TLS, now=DAY), DAY)._asdict())
+    assert "PRIVATE" not in found
+    assert TLS["tls.key"] not in found
+
+
+def test_the_state_of_what_does_not_match_is_its_problem() -> None:
+    found = state(lambda: planned(secret(authority(), 2), TLS, now=DAY), DAY)
+    assert "Secret ca" in found.problem
+    assert (found.new_authority, found.new_certificate, found.expires) == (False, False, "")
+
+
+def test_a_controller_without_cryptography_has_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "IMPORT_ERROR", ImportError())
+    assert "lacks cryptography" in state(lambda: planned(CA, TLS), DAY).problem

@@ -8,53 +8,71 @@ from datetime import timedelta
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import findings as module
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.findings import findings
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.findings import Trials, findings
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.missed import Missed
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import (
+    CERTIFICATE,
+    ISSUED_CERTIFICATE,
+    POLICY,
+    POLICY_PARAMETERS,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Running
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account, inject
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import Tried
 
 from ...some_certificates import HOST, NOW, authority, encoded, leaf
+from ...some_injection import HOOK, NAMESPACE, called, options, own, secret_of, seen
 
 if t.TYPE_CHECKING:
+    from datetime import datetime
+
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding
 
 Json = dict[str, t.Any]
 
-HOOK = "pod-identity-webhook.amazonaws.com"
-GIVEN: Json = {
-    "mode": "webhook",
-    "namespace": "pod-identity-webhook",
-    "adopt": False,
-    "tls": "own",
-    "tls_secret": "",
-    "certificate_days": 365,
-    "port": 8443,
-}
 SERVERS = ("https://10.0.0.1:6443", "https://10.0.0.2:6443")
 INJECTED: Json = {"spec": {"volumes": [{"name": "aws-iam-token"}]}}
-SEEN: Json = {
-    "webhooks": [
-        {"name": name, "clientConfig": {"caBundle": encoded(authority())}} for name in (HOOK, f"again.{HOOK}")
-    ],
-    "policy": False,
-    "policy_data": {},
-    "service_accounts": [],
-    "foreign": [],
-    "deployment": {"spec": {"replicas": 2}, "status": {"replicas": 2, "readyReplicas": 2}},
-    "other_namespaces": [],
-    "secret": "pod-identity-webhook-tls",
-    "certificate": encoded(leaf()),
-    "host": HOST,
-    "now": f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
-    "probes": [{"item": server, "result": INJECTED} for server in SERVERS],
-    "unasked": [],
-    "missed": {"pods": [], "owners": [], "left": []},
+POLICIES = [
+    own(kind, POLICY, "policy", namespace="") for kind in ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
+]
+READY: Json = {"replicas": 2, "readyReplicas": 2}
+
+
+def deployment(status: Json | None = READY, replicas: int = 2, served: str = CERTIFICATE) -> Json:
+    volumes = [{"name": "certificate", "secret": {"secretName": served}}]
+    spec = {"replicas": replicas, "template": {"spec": {"volumes": volumes}}}
+    return own("Deployment", part="deployment", spec=spec, **({} if status is None else {"status": status}))
+
+
+def secret(certificate: str | None, name: str = CERTIFICATE) -> Json:
+    return secret_of(name, {} if certificate is None else {"tls.crt": certificate})
+
+
+def foreign() -> Json:
+    client = {"service": {"namespace": "default", "name": "pod-identity-webhook"}}
+    return {"metadata": {"name": "eks"}, "webhooks": [{"name": "iam-for-pods.amazonaws.com", "clientConfig": client}]}
+
+
+ALL_OF_IT: Json = {
+    "namespace": NAMESPACE,
+    "own_namespaces": ["pod-identity-webhook"],
+    "configurations": [called()],
+    "owned": [deployment(), secret(encoded(leaf()))],
 }
-NOTHING: Json = {"webhooks": [], "deployment": {}, "secret": "", "certificate": "", "probes": []}
-FOREIGN: Json = {"name": "eks", "namespace": "default", "service": "pod-identity-webhook", "release": ""}
+NOTHING: Json = {"configurations": [], "owned": []}
+BOTH_OF_OURS: Json = {"owned": [deployment(), *POLICIES]}
+BESIDE_OURS: Json = {"configurations": [called(), foreign()]}
+INSTEAD: Json = {"configurations": [foreign()], "owned": []}
+TWO_OF_THEM: Json = {"configurations": [foreign(), foreign()], "owned": []}
+TRIED = [Tried(server, pod=INJECTED) for server in SERVERS]
+NONE_MISSED = Missed([], [], [])
 
 
-def found(given: Json | None = None, **seen: object) -> dict[str, Finding]:
+def found(
+    given: Json | None = None, tried: t.Sequence[Tried] = TRIED, missed: Missed | None = NONE_MISSED, **changed: object
+) -> dict[str, Finding]:
     """Return the findings by what they are of."""
-    rows = findings({**GIVEN, **(given or {})}, {**SEEN, **seen})
+    rows = findings(options(**(given or {})), seen(**{**ALL_OF_IT, **changed}), Trials(tried, missed=missed))
     assert all(row.link.startswith("webhook: ") and bool(row.fix) == (row.state != "ok") for row in rows), rows
     return {row.link.removeprefix("webhook: "): row for row in rows}
 
@@ -71,74 +89,111 @@ def test_all_is_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "seen", "says"),
+    ("mode", "cluster", "says"),
     [
-        ("policy", {"policy": True}, "policy, as asked for"),
-        ("foreign", {"foreign": [FOREIGN]}, "the MutatingWebhookConfiguration eks, as asked for"),
+        ("policy", {"owned": POLICIES}, "policy, as asked for"),
+        ("foreign", {"configurations": [foreign()]}, "the MutatingWebhookConfiguration eks, as asked for"),
         ("none", {}, "none, as asked for"),
     ],
 )
-def test_modes_without_the_webhook(mode: str, seen: Json, says: str) -> None:
-    rows = found({"mode": mode}, **NOTHING, missed={}, **seen)
+def test_modes_without_the_webhook(mode: str, cluster: Json, says: str) -> None:
+    rows = found({"mode": mode}, [], None, **{**NOTHING, **cluster})
     assert rows.pop("mode")[1:] == ("ok", says, "")
     assert rows.keys() <= {"roles"}
 
 
 @pytest.mark.parametrize(
-    ("given", "seen", "state", "says", "fix"),
+    ("given", "cluster", "state", "says", "fix"),
     [
         ({}, NOTHING, "broken", "webhook; pods are injected by nothing", "Run onprem.irsa.site."),
         ({"mode": "policy"}, {}, "warning", "policy; pods are injected by the webhook of", "Run onprem.irsa.site."),
         ({"mode": "none"}, {}, "warning", "none; pods are injected by the webhook of", "Run onprem.irsa.site."),
-        ({}, {"policy": True}, "warning", "the webhook of this role and by the policy of", "Run onprem.irsa.site."),
         (
             {},
-            {"foreign": [FOREIGN]},
+            BOTH_OF_OURS,
+            "warning",
+            "the webhook of this role and by the policy of",
+            "Run onprem.irsa.site.",
+        ),
+        (
+            {},
+            BESIDE_OURS,
             "warning",
             "of this role and by the MutatingWebhookConf",
             "irsa_webhook_adopt: true",
         ),
-        ({"adopt": True}, {"foreign": [FOREIGN]}, "warning", "Configuration eks", "Run onprem.irsa.site."),
-        ({}, {**NOTHING, "foreign": [FOREIGN]}, "warning", "by the MutatingWebhookConf", "irsa_webhook_adopt: true"),
-        ({"mode": "none"}, {**NOTHING, "foreign": [FOREIGN]}, "warning", "none; ", "irsa_webhook_mode: foreign"),
-        ({"mode": "foreign"}, {"foreign": [FOREIGN]}, "warning", "of this role and by", "Run onprem.irsa.site."),
+        (
+            {"adopt": True},
+            BESIDE_OURS,
+            "warning",
+            "Configuration eks",
+            "Run onprem.irsa.site.",
+        ),
+        (
+            {},
+            INSTEAD,
+            "warning",
+            "by the MutatingWebhookConf",
+            "irsa_webhook_adopt: true",
+        ),
+        (
+            {"mode": "none"},
+            INSTEAD,
+            "warning",
+            "none; ",
+            "irsa_webhook_mode: foreign",
+        ),
+        (
+            {"mode": "foreign"},
+            BESIDE_OURS,
+            "warning",
+            "of this role and by",
+            "Run onprem.irsa.site.",
+        ),
         ({"mode": "foreign"}, {}, "warning", "foreign; pods are injected by the webhook of", "Install one"),
         ({"mode": "foreign"}, NOTHING, "broken", "foreign; pods are injected by nothing", "Install one"),
-        ({"mode": "foreign"}, {**NOTHING, "foreign": [FOREIGN, FOREIGN]}, "warning", "eks and by the", "but one"),
+        (
+            {"mode": "foreign"},
+            TWO_OF_THEM,
+            "warning",
+            "eks and by the",
+            "but one",
+        ),
     ],
 )
-def test_another_mode_than_asked_for(given: Json, seen: Json, state: str, says: str, fix: str) -> None:
-    row = found(given, **seen)["mode"]
+def test_another_mode_than_asked_for(given: Json, cluster: Json, state: str, says: str, fix: str) -> None:
+    row = found(given, **cluster)["mode"]
     assert (row.state, says in row.found, fix in row.fix) == (state, True, True), row
 
 
 @pytest.mark.parametrize(
-    ("deployment", "state", "says"),
+    ("owned", "state", "says"),
     [
-        ({"spec": {"replicas": 2}, "status": {"replicas": 2, "readyReplicas": 1}}, "warning", "1 of 2 ready"),
-        ({"spec": {"replicas": 2}, "status": {"replicas": 3, "readyReplicas": 2}}, "warning", "2 of 3 ready"),
-        ({"spec": {"replicas": 2}, "status": {"replicas": 2}}, "broken", "0 of 2 ready"),
-        ({"spec": {"replicas": 2}}, "broken", "0 of 2 ready"),
-        ({"spec": {"replicas": 0}, "status": {}}, "broken", "0 of 0 ready"),
-        ({}, "broken", "there is no Deployment of the webhook in pod-identity-webhook"),
+        ([deployment({"replicas": 2, "readyReplicas": 1})], "warning", "1 of 2 ready"),
+        ([deployment({"replicas": 3, "readyReplicas": 2})], "warning", "2 of 3 ready"),
+        ([deployment({"replicas": 2})], "broken", "0 of 2 ready"),
+        ([deployment(None)], "broken", "0 of 2 ready"),
+        ([deployment({}, replicas=0)], "broken", "0 of 0 ready"),
+        ([], "broken", "there is no Deployment of the webhook in pod-identity-webhook"),
     ],
 )
-def test_pods_of_the_webhook(deployment: Json, state: str, says: str) -> None:
-    row = found(deployment=deployment)["pods"]
+def test_pods_of_the_webhook(owned: list[Json], state: str, says: str) -> None:
+    row = found(owned=owned)["pods"]
     assert row[1:3] == (state, says)
 
 
 def test_a_webhook_of_another_namespace_is_named() -> None:
-    assert found(deployment={}, other_namespaces=["irsa"])["pods"].fix.startswith("Set irsa_webhook_namespace: irsa,")
+    row = found(owned=[], namespace=None, own_namespaces=["irsa"])["pods"]
+    assert row.fix.startswith("Set irsa_webhook_namespace: irsa,")
 
 
 def test_pods_that_no_api_server_calls_yet_are_counted() -> None:
-    rows = found(webhooks=[], deployment={"spec": {"replicas": 2}}, probes=[])
+    rows = found(None, [], configurations=[], owned=[deployment(None)])
     assert rows.keys() == {"mode", "pods", "running pods"}
 
 
-def at(days: float) -> str:
-    return f"{NOW + timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+def at(days: float) -> datetime:
+    return NOW + timedelta(days=days)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +208,7 @@ def at(days: float) -> str:
         (at(400), "broken", "ended 35 days ago"),
     ],
 )
-def test_the_time_left_of_a_certificate(now: str, state: str, says: str) -> None:
+def test_the_time_left_of_a_certificate(now: datetime, state: str, says: str) -> None:
     row = found(now=now)["certificate"]
     assert (row.state, row.found.startswith(says)) == (state, True), row
 
@@ -171,8 +226,9 @@ def test_the_time_left_of_a_certificate(now: str, state: str, says: str) -> None
 )
 def test_the_time_left_of_an_authority(tls: str, days: int, state: str) -> None:
     """A run renews the role's own when it would not outlive a new certificate, so that nothing is to be done before."""
-    certificate = encoded(leaf(begin=NOW + timedelta(days=days)))
-    assert found({"tls": tls}, now=at(days), certificate=certificate)["authority"].state == state
+    name = ISSUED_CERTIFICATE if tls == "cert-manager" else CERTIFICATE
+    owned = [deployment(served=name), secret(encoded(leaf(begin=at(days))), name)]
+    assert found({"tls": tls}, now=at(days), owned=owned)["authority"].state == state
 
 
 @pytest.mark.parametrize(
@@ -190,46 +246,63 @@ def test_the_time_left_of_an_authority(tls: str, days: int, state: str) -> None:
     ],
 )
 def test_who_renews(given: Json, fix: str) -> None:
-    assert found(given, now=at(300))["certificate"].fix == fix
+    name = ISSUED_CERTIFICATE if given["tls"] == "cert-manager" else CERTIFICATE
+    owned = [deployment(served=name), secret(encoded(leaf()), name)]
+    assert found(given, now=at(300), owned=owned)["certificate"].fix == fix
+
+
+@pytest.mark.parametrize(
+    ("served", "fix"),
+    [(CERTIFICATE, "Run onprem.irsa.site, which renews it."), (ISSUED_CERTIFICATE, "describe certificates")],
+)
+def test_the_fix_is_that_of_what_is_served(served: str, fix: str) -> None:
+    """Where pods still serve the role's own certificate, cert-manager is not who renews it: a run changes it over."""
+    owned = [deployment(served=served), secret(encoded(leaf()), served)]
+    row = found({"tls": "cert-manager"}, now=at(300), owned=owned)["certificate"]
+    assert (row.state, fix in row.fix) == ("warning", True), row
 
 
 def test_the_older_of_two_authorities_with_one_key_does_not_count() -> None:
     both = encoded(authority(begin=NOW - timedelta(days=3650)), authority())
-    hooks = [{"name": HOOK, "clientConfig": {"caBundle": both}}]
-    assert found(webhooks=hooks)["authority"] == found()["authority"]
+    assert found(configurations=[called(both)])["authority"] == found()["authority"]
 
 
 @pytest.mark.parametrize("bundle", [encoded(authority(2)), "", "bm8gUEVN"])
 def test_a_certificate_that_is_not_trusted(bundle: str) -> None:
-    hooks = [SEEN["webhooks"][0], {"name": "again", "clientConfig": {"caBundle": bundle}}]
-    row = found(webhooks=hooks)["authority"]
+    configuration = called()
+    configuration["webhooks"][1]["clientConfig"]["caBundle"] = bundle
+    row = found(configurations=[configuration])["authority"]
     assert row[1:] == (
         "broken",
-        "API servers do not trust what pods serve: caBundle of again has not signed it",
+        "API servers do not trust what pods serve: caBundle of again.pod-identity-webhook.amazonaws.com has not signed "
+        "it",
         "Run onprem.irsa.site.",
     )
-    assert found(webhooks=[{"name": "none", "clientConfig": {}}])["authority"].state == "broken"
+    configuration["webhooks"] = [{"name": HOOK, "clientConfig": {}}]
+    assert found(configurations=[configuration])["authority"].state == "broken"
 
 
 def test_a_certificate_for_another_host() -> None:
-    rows = found(certificate=encoded(leaf(host="other.svc")))
+    rows = found(owned=[deployment(), secret(encoded(leaf(host="other.svc")))])
     assert rows["certificate"].state == "broken"
     assert f"not for {HOST}" in rows["certificate"].found
     assert rows["authority"].state == "ok"
 
 
-@pytest.mark.parametrize("certificate", ["", "bm8gUEVN"])
-def test_no_certificate(certificate: str) -> None:
-    rows = found(certificate=certificate)
+@pytest.mark.parametrize("owned", [[secret("")], [secret("bm8gUEVN")], [secret(None)], []])
+def test_no_certificate(owned: list[Json]) -> None:
+    rows = found(owned=[deployment(), *owned])
     assert rows["certificate"].state == "broken"
     assert "pod-identity-webhook/pod-identity-webhook-tls" in rows["certificate"].found
     assert "authority" not in rows
 
 
 def test_a_certificate_that_may_not_be_read() -> None:
-    row = found(certificate=None)["certificate"]
-    assert row.state == "warning"
-    assert "get Secrets in pod-identity-webhook" in row.fix
+    rows = found(owned=[deployment()], unreadable=["Secret"])
+    assert rows["certificate"].state == "warning"
+    assert "pod-identity-webhook-tls cannot be read" in rows["certificate"].found
+    assert "list Secrets in pod-identity-webhook" in rows["certificate"].fix
+    assert "authority" not in rows
 
 
 def test_a_controller_that_cannot_read_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,35 +310,30 @@ def test_a_controller_that_cannot_read_certificates(monkeypatch: pytest.MonkeyPa
     assert found()["certificate"].state == "warning"
 
 
-API_ERROR = (
-    'Failed to create object: b\'{"kind":"Status","message":"Internal error occurred: failed calling '
-    'webhook \\\\"probe.pod-identity-webhook.amazonaws.com\\\\": '
-    'dial tcp 10.0.0.9:443: connect: connection refused","reason":"InternalError"}\\n\''
-)
+API_ERROR = f'Internal error occurred: failed calling webhook "probe.{HOOK}": dial tcp 10.0.0.9:443: connection refused'
 
 
 @pytest.mark.parametrize(
     ("answer", "state", "says", "fix"),
     [
-        ({"result": {"spec": {}}}, "broken", "it would start without its role", "Run onprem.irsa.site."),
+        ({"pod": {"spec": {}}}, "broken", "it would start without its role", "Run onprem.irsa.site."),
         (
-            {"msg": API_ERROR},
+            {"error": API_ERROR},
             "broken",
-            "an API server does not reach the webhook: Internal error occurred: failed calling "
-            'webhook "probe.pod-identity-webhook.amazonaws.com": dial tcp 10.0.0.9:443: connect: connection refused',
+            f"an API server does not reach the webhook: {API_ERROR}",
             "drops TCP port 8443",
         ),
         (
-            {"msg": 'failed calling webhook "validate.kyverno.svc-fail": context deadline exceeded'},
+            {"error": 'failed calling webhook "validate.kyverno.svc-fail": context deadline exceeded'},
             "warning",
             'it cannot be tried: failed calling webhook "validate.kyverno.svc-fail": context deadline exceeded',
             "what refuses them",
         ),
-        ({"msg": "pods is forbidden"}, "warning", "it cannot be tried: pods is forbidden", "may create pods"),
+        ({"error": "pods is forbidden"}, "warning", "it cannot be tried: pods is forbidden", "may create pods"),
     ],
 )
 def test_a_pod_that_is_not_injected(answer: Json, state: str, says: str, fix: str) -> None:
-    row = found(probes=[{"item": server, **answer} for server in SERVERS])["a pod, tried"]
+    row = found(None, [Tried(server, **answer) for server in SERVERS])["a pod, tried"]
     assert (row.state, row.found, fix in row.fix) == (state, says, True)
 
 
@@ -281,13 +349,13 @@ def test_a_pod_that_is_not_injected(answer: Json, state: str, says: str, fix: st
 def test_a_pod_that_is_given_settings_of_before(given: Json, state: str, says: str) -> None:
     account = Account("arn:aws:iam::000000000000:role/probe", "sts.amazonaws.com", regional_sts=True, expiration=86400)
     admitted = {"spec": inject({"containers": [{"name": "probe"}]}, {}, account, "eu-central-1")}
-    row = found(given, probes=[{"item": server, "result": admitted} for server in SERVERS])["a pod, tried"]
+    row = found(given, [Tried(server, pod=admitted) for server in SERVERS])["a pod, tried"]
     assert (row.state, says in row.found, bool(row.fix)) == (state, True, state != "ok")
 
 
 def test_what_differs_between_api_servers_is_told_of_each() -> None:
-    probes = [{"item": SERVERS[0], "result": INJECTED}, {"item": SERVERS[1], "msg": API_ERROR}]
-    rows = findings(GIVEN, {**SEEN, "probes": probes, "unasked": ["https://10.0.0.3:6443"]})
+    tried = [Tried(SERVERS[0], pod=INJECTED), Tried(SERVERS[1], error=API_ERROR)]
+    rows = findings(options(), seen(**ALL_OF_IT), Trials(tried, ["https://10.0.0.3:6443"]))
     told = [(row.state, row.found.partition(": ")[0]) for row in rows if row.link == "webhook: a pod, tried"]
     assert told[:2] == [("ok", f"at {SERVERS[0]}"), ("broken", f"at {SERVERS[1]}")]
     assert told[2][0] == "warning"
@@ -300,10 +368,19 @@ def test_roles_that_the_policy_does_not_know() -> None:
         {"kind": "ServiceAccount", "metadata": {"namespace": space, "name": "a", "annotations": {annotation: "arn:1"}}}
         for space in ("apps", "other", "pod-identity-webhook")
     ]
-    seen = {**NOTHING, "policy": True, "service_accounts": service_accounts}
-    row = found(**seen, policy_data={"apps.a": "arn:1", "another.a": "arn:0"})["roles"]
+
+    def roles(given: Json | None = None, **data: str) -> Finding | None:
+        parameters = own("ConfigMap", POLICY_PARAMETERS, "policy_parameters", data=data)
+        cluster = {"configurations": [], "owned": [*POLICIES, parameters]}
+        return found(given, [], **cluster, running=Running(service_accounts=service_accounts)).get("roles")
+
+    row = roles(**{"apps.a": "arn:1", "another.a": "arn:0"})
+    assert row is not None
     assert (row.state, "does not know: other/a" in row.found) == ("warning", True), row
-    assert found(**seen, policy_data={"apps.a": "arn:1", "other.a": "arn:0"})["roles"].state == "ok"
+    row = roles(**{"apps.a": "arn:1", "other.a": "arn:0"})
+    assert row is not None
+    assert row.state == "ok"
+    assert roles({"mode": "none"}) is None  # nobody looks at service accounts then
 
 
 def pods(*names: str) -> list[Json]:
@@ -314,16 +391,16 @@ def pods(*names: str) -> list[Json]:
     ("missed", "says", "fix"),
     [
         (
-            {"pods": pods("a", "b", "c", "d"), "owners": [{}], "left": []},
+            Missed(pods("a", "b", "c", "d"), [{}], []),
             "4 without the role of their service account: apps/a, apps/b, apps/c and others",
             "Set irsa_webhook_restart_missed: true and run onprem.irsa.site.",
         ),
         (
-            {"pods": pods("a"), "owners": [], "left": [{}]},
+            Missed(pods("a"), [], [{}]),
             "1 without the role of their service account: apps/a",
             "Make those again by hand that no restart replaces.",
         ),
     ],
 )
-def test_pods_that_were_missed(missed: Json, says: str, fix: str) -> None:
+def test_pods_that_were_missed(missed: Missed, says: str, fix: str) -> None:
     assert found(missed=missed)["running pods"][1:] == ("warning", says, fix)
