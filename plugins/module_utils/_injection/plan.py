@@ -102,10 +102,13 @@ class Removal:
 
 
 def is_ready(certificate: Json) -> bool:
-    """Tell whether cert-manager has issued a Certificate as it stands: its status may be of an older one."""
+    """Tell whether cert-manager has issued a Certificate as it stands: its status may be of an older one.
+
+    An empty one, for none, is not.
+    """
     conditions = (certificate.get("status") or {}).get("conditions") or []
     true = {one["type"]: one.get("observedGeneration", 0) for one in conditions if one["status"] == "True"}
-    return "Issuing" not in true and true.get("Ready") == (certificate.get("metadata") or {}).get("generation")
+    return bool(certificate) and "Issuing" not in true and true.get("Ready") == certificate["metadata"]["generation"]
 
 
 def certificate_state(options: Options, seen: Observation) -> State:
@@ -158,7 +161,7 @@ def trust(options: Options, seen: Observation) -> Trust:
         both_bundles=b64encode(both.encode()).decode(),
         must_suit_both=(called and authority.strip() not in live) or other_reviews,
         copies=_copies(options, seen),
-        is_issued=is_ready(seen.issued),
+        is_issued=is_ready(seen.issued) and ISSUED_CERTIFICATE in seen.secrets,
     )
 
 
