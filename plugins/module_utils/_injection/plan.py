@@ -148,7 +148,7 @@ def trust(options: Options, seen: Observation) -> Trust:
     """Plan the webhook's certificate, and what API servers trust."""
     state = certificate_state(options, seen)
     authority = _authority(options, seen)
-    live = b64decode(_live_bundle(seen)).decode()
+    live = _text(_live_bundle(seen))
     called = bool(seen.live_webhooks)
     reviews = image(options.image, options.image_mirror).review_versions
     live_reviews = next((hook.get("admissionReviewVersions") or [] for hook in seen.live_webhooks), [])
@@ -176,7 +176,12 @@ def _authority(options: Options, seen: Observation) -> str:
         "secret": data_of(seen.given_secret).get("ca.crt"),
         "cert-manager": data_of(seen.secrets.get(ISSUED_CERTIFICATE)).get("ca.crt"),
     }[options.tls]
-    return b64decode(encoded or "").decode()
+    return _text(encoded or "")
+
+
+def _text(encoded: str) -> str:
+    """Return what somebody has stored as PEM; where it is none, that is said of the certificate."""
+    return b64decode(encoded).decode(errors="replace")
 
 
 def _copies(options: Options, seen: Observation) -> list[Json]:
