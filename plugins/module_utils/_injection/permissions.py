@@ -37,6 +37,8 @@ def _reads(options: Options) -> t.Iterator[Right]:
         yield "discovery.k8s.io/v1", "EndpointSlice", ("list",)
     if options.mode == "webhook" and options.host_network:
         yield "v1", "Node", ("list",)
+    if options.mode == "webhook" and options.tls == "cert-manager":
+        yield "cert-manager.io/v1", "CertificateRequest", ("list",)
     if options.mode != "none" and options.restart_missed:
         for kind in RESTARTABLE_KINDS:
             yield RESTARTABLE_VERSION, kind, ("get", "list", "patch")

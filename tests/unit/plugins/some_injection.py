@@ -27,6 +27,7 @@ ARN = "arn:aws:iam::123456789012:role/prod-reports"
 PLURALS = {
     "v1": {"Namespace": "namespaces", "Node": "nodes", "Pod": "pods"},
     "apps/v1": {"DaemonSet": "daemonsets", "StatefulSet": "statefulsets"},
+    "cert-manager.io/v1": {"CertificateRequest": "certificaterequests"},
     "discovery.k8s.io/v1": {"EndpointSlice": "endpointslices"},
     "scheduling.k8s.io/v1": {"PriorityClass": "priorityclasses"},
 }

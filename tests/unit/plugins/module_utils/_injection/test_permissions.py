@@ -70,6 +70,8 @@ def test_what_is_not_served_needs_no_rights() -> None:
     wanted = missing([], given, apis=served())
     assert "list, delete, get, create, patch servicemonitors (monitoring.coreos.com)" in wanted
     assert "list, delete, get, create, patch certificates (cert-manager.io)" in wanted
+    assert "; list certificaterequests (cert-manager.io)" in wanted
+    assert "certificaterequests" not in missing([], {}, apis=served())
 
 
 @pytest.mark.parametrize(
