@@ -108,10 +108,20 @@ class Api:
         return content
 
     def _connected(self) -> t.Any:  # noqa: ANN401 -- kubernetes.core's client has no types
-        if self._client is None:
-            other = {"kubeconfig": at_server(self._module.params["kubeconfig"], self._server)} if self._server else {}
-            self._client = (get_api_client(**other) if other else get_api_client(module=self._module)).client
+        if self._client is None and self._server:
+            self._client = get_api_client(kubeconfig=self._elsewhere()).client
+        elif self._client is None:
+            self._client = get_api_client(module=self._module).client
         return self._client
+
+    def _elsewhere(self) -> Json:
+        kubeconfig = self._module.params.get("kubeconfig")
+        if not isinstance(kubeconfig, dict):
+            raise ApiError(
+                f"The API server {self._server} cannot be asked: no kubeconfig is given that is a mapping.",
+                fix="Give kubeconfig as a mapping, not as a path or by the environment.",
+            )
+        return at_server(kubeconfig, self._server)
 
 
 def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:
