@@ -8,6 +8,7 @@ discovery of all that a cluster serves comes first.
 
 from __future__ import annotations
 
+import copy
 import json
 import typing as t
 from contextlib import suppress
@@ -19,6 +20,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiErro
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import at_server
 
 with suppress(ImportError):  # AnsibleK8SModule refuses to start without the libraries
+    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.config import load_kube_config_from_dict
     from kubernetes.dynamic.exceptions import DynamicApiError
     from urllib3.exceptions import HTTPError
 
@@ -108,20 +111,28 @@ class Api:
         return content
 
     def _connected(self) -> t.Any:  # noqa: ANN401 -- kubernetes.core's client has no types
-        if self._client is None and self._server:
-            self._client = get_api_client(kubeconfig=self._elsewhere()).client
-        elif self._client is None:
-            self._client = get_api_client(module=self._module).client
+        if self._client is None:
+            own = get_api_client(module=self._module).client
+            self._client = self._elsewhere(own) if self._server else own
         return self._client
 
-    def _elsewhere(self) -> Json:
+    def _elsewhere(self, own: t.Any) -> t.Any:  # noqa: ANN401 -- as above
+        """Return a client for the other server.
+
+        One made as its OWN first discovers what the server serves, and waits for that without an end.
+        """
         kubeconfig = self._module.params.get("kubeconfig")
         if not isinstance(kubeconfig, dict):
             raise ApiError(
                 f"The API server {self._server} cannot be asked: no kubeconfig is given that is a mapping.",
                 fix="Give kubeconfig as a mapping, not as a path or by the environment.",
             )
-        return at_server(kubeconfig, self._server)
+        configuration = Configuration()
+        load_kube_config_from_dict(at_server(kubeconfig, self._server), client_configuration=configuration)
+        configuration.retries = 0
+        client = copy.copy(own)
+        client.client, client.configuration = ApiClient(configuration), configuration
+        return client
 
 
 def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:
