@@ -14,12 +14,14 @@ import re
 import threading
 import typing as t
 import uuid
+from base64 import b64decode
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import current_context
 
 from .relying_party_servers import serving
 from .some_injection import APIS
@@ -29,6 +31,7 @@ if t.TYPE_CHECKING:
 
 Json = dict[str, t.Any]
 
+TOKEN: t.Final = "of a reader"  # noqa: S105 -- of a server on loopback that lives for a test
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 
@@ -77,7 +80,8 @@ class FakeApi:
     control: t.Callable[[Json], None] = lambda _changed: None
     """What a controller does about an object that was changed."""
     asked: list[Asked] = field(default_factory=list)
-    server: str = ""
+    users: set[tuple[str, str]] = field(default_factory=set)
+    """The Authorization and Impersonate-User of requests over HTTP."""
 
     def put(self, *manifests: Json) -> FakeApi:
         """Store objects, each with what an API server adds."""
@@ -112,6 +116,18 @@ class FakeApi:
             for one in self.asked
             if one.method != "GET" and one.path != _REVIEW and one.query.get("dryRun") != "All"
         ]
+
+    def hidden(self) -> list[str]:
+        """Return what no result of a module may have: all that is in Secrets but certificates, and the user's token."""
+        values = [
+            value
+            for one in self.objects.values()
+            if one["kind"] == "Secret"
+            for key, value in one["data"].items()
+            if key not in ("tls.crt", "ca.crt") and value
+        ]
+        plain = [line for value in values for line in b64decode(value).decode().splitlines() if len(line) > 30]
+        return [TOKEN, *values, *plain]
 
     def answer(self, asked: Asked) -> tuple[int, Json]:
         """Return status and body for a request."""
@@ -214,7 +230,7 @@ class FakeApi:
             one = merged
         return 200, copy.deepcopy(one)
 
-    # What asks the injection's rules: a Reader and Server of module_utils/_injection.
+    # As a Reader of module_utils/_injection, without HTTP.
 
     def get(self, path: str) -> Json | None:
         """Return an object or what is discovered, None for none."""
@@ -222,10 +238,13 @@ class FakeApi:
         return None if status == 404 else _content(status, body)
 
     def items(self, path: str, *, labels: str = "", fields: str = "") -> list[Json]:
-        """Return the objects of a list."""
+        """Return the objects of a list, with version and kind."""
         query = {name: value for name, value in (("labelSelector", labels), ("fieldSelector", fields)) if value}
         status, body = self.answer(Asked("GET", path, query, None))
-        return [] if status == 404 else list(_content(status, body)["items"])
+        if status == 404:
+            return []
+        named = {"apiVersion": body.get("apiVersion"), "kind": str(body.get("kind")).removesuffix("List")}
+        return [{**named, **one} for one in _content(status, body)["items"]]
 
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
         """Create an object."""
@@ -283,7 +302,9 @@ def served(api: FakeApi, context: ssl.SSLContext | None = None) -> t.Iterator[st
             url = urlsplit(self.path)
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
+            user = (str(self.headers["Authorization"]), self.headers.get("Impersonate-User", ""))
             with lock:
+                api.users.add(user)
                 status, content = api.answer(Asked(self.command, url.path, dict(parse_qsl(url.query)), body))
             if self.command == "PATCH" and self.headers["Content-Type"] != "application/merge-patch+json":
                 status, content = 415, Refused(415, "UnsupportedMediaType", "not a merge patch").body
@@ -312,13 +333,12 @@ def served(api: FakeApi, context: ssl.SSLContext | None = None) -> t.Iterator[st
 
 
 def kubeconfig(url: str, authority: str = "") -> Json:
-    """Return a kubeconfig as the modules take it, in memory."""
+    """Return a kubeconfig as the roles give it to modules, which hide each text of it in their results."""
     cluster = {"server": url, **({"certificate-authority": authority} if authority else {})}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
+    given = {
         "current-context": "x",
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
         "clusters": [{"name": "x", "cluster": cluster}],
-        "users": [{"name": "x", "user": {"token": "of a reader"}}],
+        "users": [{"name": "x", "user": {"token": TOKEN}}],
     }
+    return current_context(given)

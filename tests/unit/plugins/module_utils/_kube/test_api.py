@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import socket
 import tempfile
 import typing as t
 
 import pytest
+from kubernetes.client import Configuration
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
+from ansible_collections.onprem.irsa.plugins.module_utils._kube import api as module
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
 
-from ...fake_api_server import FakeApi, Refused, kubeconfig, served
+from ...fake_api_server import TOKEN, FakeApi, Refused, kubeconfig, served
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +37,7 @@ class Module:
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the client keeps what it has discovered there
+    monkeypatch.setattr(Configuration, "_default", None)  # a kubeconfig of another test, as if it were this process's
 
 
 @pytest.fixture
@@ -172,9 +176,34 @@ def test_another_api_server_of_the_cluster(api: Api) -> None:
     assert api.server.startswith("http://localhost:")
 
 
-@pytest.mark.parametrize("params", [{}, {"kubeconfig": "/a/file"}, {"host": "http://localhost:1"}])
-def test_another_api_server_is_not_known_how_to_be_asked_but_by_a_kubeconfig_in_memory(params: Json) -> None:
-    api = Api(Module(**params))
-    assert api.server == ""
-    with pytest.raises(ApiError, match="http://localhost:2 cannot be asked"):
-        api.at("http://localhost:2").get("/version")
+def test_another_api_server_is_asked_as_the_same_user(api: Api, fake: FakeApi) -> None:
+    other = FakeApi().put(pod("there"))
+    with served(other) as url:
+        assert names(api.at(url).items("/api/v1/pods")) == ["there"]
+    assert names(api.items("/api/v1/pods")) == ["a", "b", "c"]
+    assert other.users == fake.users == {(f"Bearer {TOKEN}", "")}
+    assert [one.path for one in other.asked] == ["/api/v1/pods"]  # nothing is discovered there
+
+
+@pytest.mark.parametrize("changed", [{"kubeconfig": None}, {"kubeconfig": "/a/file"}])
+def test_another_api_server_takes_a_kubeconfig_in_memory(fake: FakeApi, changed: Json) -> None:
+    with served(fake) as url:
+        api = Api(Module(host=url, api_key=TOKEN, **changed))
+        assert api.server == ""
+        assert len(api.items("/api/v1/pods")) == 3
+        with pytest.raises(ApiError, match="http://localhost:2 cannot be asked: no kubeconfig is given that is a"):
+            api.at("http://localhost:2").get("/version")
+
+
+def test_an_api_server_that_never_answers_is_not_waited_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TIMEOUT", 0.1)
+    with socket.create_server(("localhost", 0)) as silent, pytest.raises(ApiError, match="cannot be asked"):
+        api.at(f"http://localhost:{silent.getsockname()[1]}").get("/version")
+
+
+def test_objects_of_a_list_have_version_and_kind(api: Api, fake: FakeApi) -> None:
+    fake.put({**pod("d"), "kind": "Deployment", "apiVersion": "apps/v1"})
+    for path in ("/api/v1/pods", "/apis/apps/v1/deployments"):
+        assert {(one["apiVersion"], one["kind"]) for one in api.items(path)} == {
+            ("v1", "Pod") if "pods" in path else ("apps/v1", "Deployment")
+        }
