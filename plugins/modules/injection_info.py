@@ -243,7 +243,6 @@ import copy
 import typing as t
 from datetime import datetime, timezone
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
@@ -251,7 +250,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.cluster import Moment, diagnose, look
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
 
 _TEXTS = ("region", "image", "image_mirror", "pull_secret", "priority_class", "tls_secret", "alert_rules_path")
 _FLAGS = (
@@ -290,7 +289,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 def main() -> None:
     module = AnsibleK8SModule(
-        module_class=AnsibleModule,
+        module_class=ShownModule,
         argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
         supports_check_mode=True,
     )

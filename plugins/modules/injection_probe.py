@@ -105,7 +105,6 @@ import copy
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
@@ -123,7 +122,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe impor
     try_pod,
     webhook_problem,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
 
 _PAUSE = 2.0  # seconds between two trials
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -142,7 +141,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 def main() -> None:
     module = AnsibleK8SModule(
-        module_class=AnsibleModule,
+        module_class=ShownModule,
         argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
         supports_check_mode=True,
     )

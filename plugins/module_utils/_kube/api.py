@@ -13,6 +13,7 @@ import json
 import typing as t
 from contextlib import suppress
 
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
@@ -33,6 +34,26 @@ _CONNECT: t.Final = 3.0  # seconds
 _NOT_FOUND: t.Final = 404
 
 
+class ShownModule(AnsibleModule):
+    """A module whose result may name the API server.
+
+    Ansible hides each text of a kubeconfig wherever it stands in a result; this one is no secret, and messages and
+    findings say of which API server they are.
+    """
+
+    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:  # noqa: ANN401 -- those of AnsibleModule
+        """Take the options of AnsibleModule."""
+        super().__init__(*arguments, **options)
+        self.no_log_values.discard(_server_of(self.params.get("kubeconfig")))
+
+
+def _server_of(kubeconfig: object) -> str:
+    """Return the URL in a kubeconfig of one context; empty where it is not given as a mapping."""
+    with suppress(LookupError, TypeError):
+        return str(t.cast("Json", kubeconfig)["clusters"][0]["cluster"]["server"])
+    return ""
+
+
 class Api:
     """Asks one API server with the authentication options of a module of the collection."""
 
@@ -44,9 +65,7 @@ class Api:
     @property
     def server(self) -> str:
         """The URL of the API server; empty where a kubeconfig that is not given as a mapping names it."""
-        kubeconfig = self._module.params.get("kubeconfig")
-        known = isinstance(kubeconfig, dict) and not self._server
-        return str(kubeconfig["clusters"][0]["cluster"]["server"]) if known else self._server
+        return self._server or _server_of(self._module.params.get("kubeconfig"))
 
     def at(self, server: str) -> Api:
         """Return what asks another API server of the same cluster; the kubeconfig must be given as a mapping."""
@@ -154,4 +173,4 @@ def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:
     )
 
 
-__all__: t.Final = ("Api",)
+__all__: t.Final = ("Api", "ShownModule")
