@@ -207,3 +207,8 @@ def test_objects_of_a_list_have_version_and_kind(api: Api, fake: FakeApi) -> Non
         assert {(one["apiVersion"], one["kind"]) for one in api.items(path)} == {
             ("v1", "Pod") if "pods" in path else ("apps/v1", "Deployment")
         }
+
+
+@pytest.mark.parametrize("given", [None, "/a/file", {}, {"clusters": []}, {"clusters": [{}]}, "{}"])
+def test_the_server_of_what_is_no_kubeconfig_is_not_known(given: object) -> None:
+    assert Api(Module(kubeconfig=given)).server == ""
