@@ -101,7 +101,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import (
     RESTARTABLE_KINDS,
     RESTARTABLE_VERSION,
@@ -137,16 +137,19 @@ def main() -> None:
         supports_check_mode=True,
     )
     asked, api = module.params, Api(module)
-    restarted = [f"{one['kind']}/{one['name']}" for one in asked["workloads"]] if asked["restart"] else []
+    restarted: list[str] = []
     with reported(module):
-        if asked["restart"]:
-            for one in asked["workloads"]:
+        try:
+            for one in asked["workloads"] if asked["restart"] else ():
                 api.merge(_path(one), _restart(), dry_run=module.check_mode)
-        if not module.check_mode:
-            for one in asked["workloads"]:
+                restarted.append(f"{one['kind']}/{one['name']}")
+            for one in [] if module.check_mode else asked["workloads"]:
                 _wait(api, one, asked["timeout"], asked["hint"])
                 if asked["ended"]:
                     _wait_for_end(api, one, min(asked["timeout"], _LONGEST_END))
+        except IrsaError as error:
+            error.add("", {**error.result, "changed": bool(restarted), "restarted": restarted})
+            raise
     module.exit_json(changed=bool(restarted), restarted=restarted)
 
 
