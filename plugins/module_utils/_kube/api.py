@@ -43,7 +43,7 @@ class ShownModule(AnsibleModule):
 
     def __init__(self, *arguments: t.Any, **options: t.Any) -> None:  # noqa: ANN401 -- those of AnsibleModule
         """Take the options of AnsibleModule."""
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self.no_log_values.discard(_server_of(self.params.get("kubeconfig")))
 
 
@@ -147,7 +147,8 @@ class Api:
                 fix="Give kubeconfig as a mapping, not as a path or by the environment.",
             )
         configuration = Configuration()
-        load_kube_config_from_dict(at_server(kubeconfig, self._server), client_configuration=configuration)
+        there = at_server(kubeconfig, self._server)
+        load_kube_config_from_dict(there, client_configuration=configuration)  # type: ignore[no-untyped-call]
         configuration.retries = 0
         client = copy.copy(own)
         client.client, client.configuration = ApiClient(configuration), configuration

@@ -41,7 +41,8 @@ READY: Json = {"replicas": 2, "readyReplicas": 2}
 def deployment(status: Json | None = READY, replicas: int = 2, served: str = CERTIFICATE) -> Json:
     volumes = [{"name": "certificate", "secret": {"secretName": served}}]
     spec = {"replicas": replicas, "template": {"spec": {"volumes": volumes}}}
-    return own("Deployment", part="deployment", spec=spec, **({} if status is None else {"status": status}))
+    made = own("Deployment", part="deployment", spec=spec)
+    return made if status is None else {**made, "status": status}
 
 
 def secret(certificate: str | None, name: str = CERTIFICATE) -> Json:
@@ -369,18 +370,18 @@ def test_roles_that_the_policy_does_not_know() -> None:
         for space in ("apps", "other", "pod-identity-webhook")
     ]
 
-    def roles(given: Json | None = None, **data: str) -> Finding | None:
+    def roles(data: dict[str, str], given: Json | None = None) -> Finding | None:
         parameters = own("ConfigMap", POLICY_PARAMETERS, "policy_parameters", data=data)
-        cluster = {"configurations": [], "owned": [*POLICIES, parameters]}
-        return found(given, [], **cluster, running=Running(service_accounts=service_accounts)).get("roles")
+        running = Running(service_accounts=service_accounts)
+        return found(given, [], configurations=[], owned=[*POLICIES, parameters], running=running).get("roles")
 
-    row = roles(**{"apps.a": "arn:1", "another.a": "arn:0"})
+    row = roles({"apps.a": "arn:1", "another.a": "arn:0"})
     assert row is not None
     assert (row.state, "does not know: other/a" in row.found) == ("warning", True), row
-    row = roles(**{"apps.a": "arn:1", "other.a": "arn:0"})
+    row = roles({"apps.a": "arn:1", "other.a": "arn:0"})
     assert row is not None
     assert row.state == "ok"
-    assert roles({"mode": "none"}) is None  # nobody looks at service accounts then
+    assert roles({}, {"mode": "none"}) is None  # nobody looks at service accounts then
 
 
 def pods(*names: str) -> list[Json]:

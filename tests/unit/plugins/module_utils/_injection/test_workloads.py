@@ -47,6 +47,8 @@ def test_a_pod_of_a_workload() -> None:
     metadata = {"namespace": "apps", "name": "trial", "labels": {"app": "db"}}
     made = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     assert workload_pod(workload, "trial") == made
+    del template["metadata"]
+    assert workload_pod(workload, "trial")["metadata"] == {"namespace": "apps", "name": "trial"}
     workload["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}}]
     claimed = {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}}
     assert workload_pod(workload, "trial")["spec"] == {**spec, "volumes": [{"name": "tmp"}, claimed]}
