@@ -32,6 +32,17 @@ if t.TYPE_CHECKING:
 Json = dict[str, t.Any]
 
 TOKEN: t.Final = "of a reader"  # noqa: S105 -- of a server on loopback that lives for a test
+_PATCHES: t.Final = ("application/merge-patch+json", "application/apply-patch+yaml")
+_OF_CLUSTER: t.Final = (
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
+    "MutatingWebhookConfiguration",
+    "Namespace",
+    "Node",
+    "PriorityClass",
+)
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 
@@ -139,7 +150,7 @@ class FakeApi:
 
     def _answer(self, asked: Asked) -> tuple[int, Json]:
         if (asked.method, asked.path) in self.forbidden:
-            verb = {"GET": "list", "POST": "create", "PATCH": "patch"}[asked.method]
+            verb = {"GET": "list", "POST": "create", "PATCH": "patch", "DELETE": "delete"}[asked.method]
             name = asked.path.rpartition("/")[2]
             raise Refused(403, "Forbidden", f'{name} is forbidden: User "reader" cannot {verb} resource "{name}"')
         discovered = self._discovered().get(asked.path)
@@ -176,7 +187,17 @@ class FakeApi:
             group, _slash, name = version.rpartition("/")
             if group:
                 groups.setdefault(group, []).append({"groupVersion": version, "version": name})
-            resources = [{"name": plural, "kind": kind, "namespaced": True} for kind, plural in kinds.items()]
+            verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
+            resources = [
+                {
+                    "name": plural,
+                    "singularName": "",
+                    "kind": kind,
+                    "namespaced": kind not in _OF_CLUSTER,
+                    "verbs": verbs,
+                }
+                for kind, plural in kinds.items()
+            ]
             resources += [{**one, "name": f"{one['name']}/status"} for one in resources]
             found[_root(version)] = {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
         listed = [{"name": name, "versions": there, "preferredVersion": there[0]} for name, there in groups.items()]
@@ -218,17 +239,41 @@ class FakeApi:
 
     def _one(self, asked: Asked) -> tuple[int, Json]:
         one = self.objects.get(asked.path)
-        if one is None:
+        if one is None and not (asked.method == "PATCH" and "force" in asked.query):
             where, _slash, name = asked.path.rpartition("/")
             raise Refused(404, "NotFound", f'{where.rpartition("/")[2]} "{name}" not found')
         if asked.method == "PATCH":
-            merged = _merged(one, asked.body)
-            merged["metadata"]["generation"] += merged["spec"] != one["spec"]
-            if asked.query.get("dryRun") != "All":
-                self.objects[asked.path] = merged
-                self.control(merged)
-            one = merged
-        return 200, copy.deepcopy(one)
+            return 200, self._patched(one, asked)
+        if asked.method == "DELETE" and asked.query.get("dryRun") != "All":
+            self._delete(asked.path)
+        return 200, copy.deepcopy(one or {})
+
+    def _patched(self, one: Json | None, asked: Asked) -> Json:
+        """Merge a body; a server-side apply, which has C(force), makes what is not there."""
+        body = asked.body or {}
+        if one is None:
+            if asked.query.get("dryRun") == "All":
+                return {**body, "metadata": {"uid": "", **body["metadata"]}}
+            self.put(body)
+            one = self.objects[asked.path]
+        merged = _merged(one, body)
+        merged["metadata"]["generation"] += merged.get("spec") != one.get("spec")
+        if asked.query.get("dryRun") != "All":
+            self.objects[asked.path] = merged
+            self.control(merged)
+        return copy.deepcopy(merged)
+
+    def _delete(self, path: str) -> None:
+        """Remove an object, and with a namespace all that is in it."""
+        gone = self.objects.pop(path)
+        if gone["kind"] == "Namespace":
+            inside = [
+                path
+                for path, one in self.objects.items()
+                if one["metadata"].get("namespace") == gone["metadata"]["name"]
+            ]
+            for each in inside:
+                del self.objects[each]
 
     # As a Reader of module_utils/_injection, without HTTP.
 
@@ -306,8 +351,8 @@ def served(api: FakeApi, context: ssl.SSLContext | None = None) -> t.Iterator[st
             with lock:
                 api.users.add(user)
                 status, content = api.answer(Asked(self.command, url.path, dict(parse_qsl(url.query)), body))
-            if self.command == "PATCH" and self.headers["Content-Type"] != "application/merge-patch+json":
-                status, content = 415, Refused(415, "UnsupportedMediaType", "not a merge patch").body
+            if self.command == "PATCH" and self.headers["Content-Type"] not in _PATCHES:
+                status, content = 415, Refused(415, "UnsupportedMediaType", "no patch that is known").body
             known = status != 404 or api.knows(url.path)
             text = json.dumps(content).encode() if known else b"404 page not found\n"
             self.send_response(status)
@@ -320,6 +365,9 @@ def served(api: FakeApi, context: ssl.SSLContext | None = None) -> t.Iterator[st
             self.reply()
 
         def do_POST(self) -> None:
+            self.reply()
+
+        def do_DELETE(self) -> None:
             self.reply()
 
         def do_PATCH(self) -> None:

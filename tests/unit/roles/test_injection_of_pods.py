@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs of the role irsa_webhook make of a cluster: its real tasks and modules, on an API server in memory."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import LABELS, NAME, PART_LABEL, POLICY
+
+from ..plugins.some_injection import ARN, own
+from .cluster_with_api import ApiCluster, InjectingApi, cluster_with_api
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+Json = dict[str, t.Any]
+
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+
+
+def named(kind: str, name: str, version: str = "v1", **content: object) -> Json:
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": "apps"}, **content}
+
+
+def application() -> list[Json]:
+    """Return a Deployment whose pod lacks the role of its service account."""
+    account = named("ServiceAccount", "reports")
+    account["metadata"]["annotations"] = {"eks.amazonaws.com/role-arn": ARN}
+    spec = {"serviceAccountName": "reports", "containers": [{"name": "app"}]}
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": spec}
+    pod = named("Pod", "web-0", spec=spec, status={"phase": "Running"})
+    pod["metadata"]["ownerReferences"] = [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": True}
+    ]
+    selector = {"matchLabels": {"app": "web"}}
+    return [account, named("Deployment", "web", "apps/v1", spec={"selector": selector, "template": template}), pod]
+
+
+def made(cluster: ApiCluster) -> set[str]:
+    """Return the kinds of what has the role's labels."""
+    return {
+        one["kind"]
+        for one in cluster.api.objects.values()
+        if LABELS.items() <= (one["metadata"].get("labels") or {}).items()
+    }
+
+
+def without_part(cluster: ApiCluster) -> list[str]:
+    """Return the kinds of what is of the role and says not of which part, but Secrets, which go by their names."""
+    return [
+        one["kind"]
+        for one in cluster.api.objects.values()
+        if LABELS.items() <= (one["metadata"].get("labels") or {}).items()
+        and PART_LABEL not in one["metadata"]["labels"]
+        and one["kind"] != "Secret"
+    ]
+
+
+def test_a_webhook_from_the_first_run_to_the_teardown(tmp_path: Path) -> None:
+    with cluster_with_api(tmp_path, InjectingApi().put(*application())) as cluster:
+        code, output = cluster.play("--check")
+        assert code == 0, output
+        assert "a certificate for pod-identity-webhook.pod-identity-webhook.svc" in output
+        assert cluster.api.changes() == []
+        code, output = cluster.play(irsa_webhook_restart_missed=True)
+        assert code == 0, output
+        assert {"Namespace", "Deployment", "MutatingWebhookConfiguration", "Secret"} < made(cluster)
+        assert without_part(cluster) == []
+        assert RESTARTED in cluster.api.named("Deployment", "web")["spec"]["template"]["metadata"]["annotations"]
+        # API servers call the webhook last, and what makes pods is restarted then.
+        changed = [one.path.rpartition("/")[2] for one in cluster.api.changes()]
+        assert changed[-2:] == ["onprem-irsa-pod-identity-webhook", "web"]
+        for options in ([], ["--check"]):
+            code, output = cluster.play(*options)
+            assert (code, cluster.api.changes()) == (0, []), output
+            assert "changed=0" in output
+        code, output = cluster.play(tasks_from="teardown")
+        assert (code, made(cluster)) == (0, set()), output
+
+
+def test_a_policy_takes_the_place_of_a_webhook_of_an_earlier_release(tmp_path: Path) -> None:
+    before = [
+        own("Namespace", namespace=""),
+        own("MutatingWebhookConfiguration", "onprem-irsa-pod-identity-webhook", namespace="", webhooks=[]),
+        own("ClusterRole", "onprem-irsa-pod-identity-webhook", namespace=""),
+        own("Service"),
+        own("NetworkPolicy"),
+    ]
+    with cluster_with_api(tmp_path, InjectingApi().put(*application(), *before)) as cluster:
+        code, output = cluster.play(irsa_webhook_mode="policy")
+        assert code == 0, output
+        assert made(cluster) == {
+            "Namespace",
+            "ServiceAccount",
+            "ConfigMap",
+            "MutatingAdmissionPolicy",
+            "MutatingAdmissionPolicyBinding",
+        }
+        assert without_part(cluster) == []
+        # The policy injects before the webhook is no longer called.
+        paths = [(one.method, one.path.rpartition("/")[2]) for one in cluster.api.changes()]
+        assert paths.index(("PATCH", POLICY)) < paths.index(("DELETE", "onprem-irsa-pod-identity-webhook"))
+        assert "apps web-0 reports Deployment/web" in output
+        code, output = cluster.play(irsa_webhook_mode="none")
+        assert (code, made(cluster)) == (0, set()), output
+
+
+def test_what_cannot_be_run_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
+    somebody = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}}
+    with cluster_with_api(tmp_path, InjectingApi().put(somebody)) as cluster:
+        code, output = cluster.play()
+        assert code == 2, output
+        assert "Pods cannot be injected as asked for." in output
+        assert "The namespace pod-identity-webhook exists and was not made by this role" in output
+        assert cluster.api.changes() == []
