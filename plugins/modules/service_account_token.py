@@ -109,6 +109,7 @@ from ansible_collections.kubernetes.core.plugins.module_utils.args_common import
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import (
     SHORTEST,
     TokenRequest,
@@ -134,7 +135,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("jwcrypto"), exception=IMPORT_ERROR)
     with reported(module):
         start = time.monotonic()
-        token = request_token(module, TokenRequest(**{name: module.params[name] for name in _ARGUMENTS}))
+        token = request_token(Api(module), TokenRequest(**{name: module.params[name] for name in _ARGUMENTS}))
         seconds = round(time.monotonic() - start, 2)
         header, claims = decode(token)
     module.exit_json(changed=False, token=token, claims=claims, kid=header.get("kid"), seconds=seconds)
