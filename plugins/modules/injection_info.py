@@ -141,12 +141,6 @@ options:
         description: How many days a new certificate should be valid.
         type: int
         default: 365
-  made:
-    description:
-      - Whether all that is wanted was made before this look. Then what has the role's labels and no label
-        C(onprem.irsa/part), as earlier releases made it, is no longer wanted.
-    type: bool
-    default: false
   try_restarts:
     description:
       - Whether to try, with O(options.restart_missed), which restarts would help. Not in check mode, where what a run
@@ -281,7 +275,6 @@ _OPTIONS: dict[str, t.Any] = {
 }
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "options": {"type": "dict", "required": True, "options": _OPTIONS},
-    "made": {"type": "bool", "default": False},
     "try_restarts": {"type": "bool", "default": True},
     "diagnose": {"type": "bool", "default": False},
 }
@@ -298,7 +291,7 @@ def main() -> None:
         if module.params["diagnose"]:
             found = diagnose(api, options, now, lambda: urls(api.items(SLICES_PATH, labels=SLICES_LABEL)))
             module.exit_json(changed=False, findings=found)
-        at = Moment(now, module.params["made"], module.check_mode, module.params["try_restarts"])
+        at = Moment(now, module.check_mode, module.params["try_restarts"])
         seen = look(api, options, at)
     if seen.problems:
         module.fail_json(

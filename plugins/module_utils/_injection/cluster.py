@@ -55,8 +55,6 @@ class Moment:
     """When in a run it is looked."""
 
     now: datetime
-    made: bool = False
-    """Whether all that is wanted was made before."""
     checks: bool = False
     """Whether the run changes nothing."""
     tries_restarts: bool = True
@@ -73,7 +71,7 @@ def look(read: Server, options: Options, at: Moment) -> Look:
     if options.mode != "none":
         seen = look_at_running(read, seen, workloads=options.restart_missed)
     try:
-        planned = plan(options, seen, made=at.made, checks=at.checks)
+        planned = plan(options, seen, checks=at.checks)
     except InputError as error:
         return Look([str(error)], {}, None)
     found = [*resource_problems(options, seen), *_certificate_problems(options, planned)]

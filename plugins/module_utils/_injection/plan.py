@@ -228,15 +228,20 @@ def _expression(operator: str, values: t.Iterable[str]) -> Json:
     return {"key": _NAMESPACE_KEY, "operator": operator, "values": list(values)}
 
 
-def removal(options: Options, seen: Observation, *, made: bool) -> Removal:
-    """Say what to remove, MADE or not yet what is wanted: before that an object without a part may still be wanted."""
+def removal(options: Options, seen: Observation) -> Removal:
+    """Say what to remove.
+
+    An object without a part, of a release before that label, may still be wanted until each part that is wanted has
+    objects of its own: making what is wanted gives them their labels.
+    """
     parts = wanted(options)
+    is_made = {*parts} <= {"namespace", *map(part_of, seen.owned)}
 
     def is_unwanted(one: Json) -> bool:
         part = part_of(one)
         if not part and one["kind"] == SECRET.name:
             return False  # somebody else's
-        return part not in parts if part else made or not options.injects
+        return part not in parts if part else is_made
 
     unwanted = [one for one in seen.owned if is_unwanted(one) and (options.injects or not _is_namespaced(one))]
     if seen.is_own_namespace and not options.injects:
@@ -274,16 +279,15 @@ def _stub(manifest: Json) -> Json:
     return {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
 
 
-def plan(options: Options, seen: Observation, *, made: bool = False, checks: bool = False) -> Json:
+def plan(options: Options, seen: Observation, *, checks: bool = False) -> Json:
     """Return the plan as the role's tasks and templates take it.
 
-    MADE is whether all that is wanted was made before this look, CHECKS whether the run changes nothing. Raises
-    InputError as C(policy) does.
+    CHECKS is whether the run changes nothing. Raises InputError as C(policy) does.
     """
     metadata = (seen.namespace or {}).get("metadata") or {}
     privileged = options.mode == "webhook" and options.host_network
     was_privileged = (metadata.get("labels") or {}).get(_LEVEL) == "privileged"
-    unwanted = removal(options, seen, made=made)
+    unwanted = removal(options, seen)
     of_mode = _webhook(options, seen) if options.mode == "webhook" else {}
     of_mode |= _policy(options, seen) if options.mode == "policy" else {}
     comparable = bool(of_mode.pop("is_comparable", False))

@@ -121,15 +121,6 @@ def test_a_webhook_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["would_make"], found["removes"], found["removes_called"]) == ([], [], [])
 
 
-@pytest.mark.parametrize(("made", "removed"), [(False, []), (True, ["NetworkPolicy"])])
-def test_what_earlier_releases_have_made_is_removed_once_all_is_made(
-    capsys: pytest.CaptureFixture[str], made: bool, removed: list[str]
-) -> None:
-    api = FakeApi().put(*webhook(), own("NetworkPolicy"))
-    found = run(api, capsys, made=made)["plan"]
-    assert [one["kind"] for one in found["removes"]] == removed
-
-
 @pytest.mark.parametrize(("check", "fresh"), [(True, True), (False, False)])
 def test_a_check_knows_that_nothing_can_be_tried_yet(
     capsys: pytest.CaptureFixture[str], check: bool, fresh: bool
