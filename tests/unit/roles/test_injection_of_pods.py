@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import LABELS, NAME, PART_LABEL, POLICY
 
+from ..plugins.modules.test_injection_probe import listed
 from ..plugins.some_injection import ARN, own
 from .cluster_with_api import ApiCluster, InjectingApi, cluster_with_api
 
@@ -91,9 +92,11 @@ def test_a_policy_takes_the_place_of_a_webhook_of_an_earlier_release(tmp_path: P
         own("Service"),
         own("NetworkPolicy"),
     ]
-    with cluster_with_api(tmp_path, InjectingApi().put(*application(), *before)) as cluster:
+    api = InjectingApi().put(*application(), *before, *listed("https://localhost:1", "https://localhost:2"))
+    with cluster_with_api(tmp_path, api) as cluster:
         code, output = cluster.play(irsa_webhook_mode="policy")
         assert code == 0, output
+        assert "The controller cannot ask https://localhost:1, https://localhost:2, past what the kubeconfig" in output
         assert made(cluster) == {
             "Namespace",
             "ServiceAccount",
