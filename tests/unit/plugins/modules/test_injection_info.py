@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 import typing as t
 from datetime import datetime, timedelta, timezone
 
@@ -30,15 +29,12 @@ from ..some_injection import served as apis
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("client_of_its_own")
+
 Json = dict[str, t.Any]
 
 TODAY = datetime.now(timezone.utc).replace(microsecond=0)
 ANNOTATIONS = {"eks.amazonaws.com/role-arn": ARN}
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the client keeps what it has discovered there
 
 
 def named(kind: str, name: str, version: str = "v1", namespace: str = "apps", **content: object) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import typing as t
 from contextlib import ExitStack
 
@@ -26,8 +25,7 @@ Admit = t.Callable[[Json], Json]
 
 
 @pytest.fixture(autouse=True)
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the client keeps what it has discovered there
+def quick(client_of_its_own: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 -- asked for
     monkeypatch.setattr(injection_probe, "_PAUSE", 0.01)
 
 

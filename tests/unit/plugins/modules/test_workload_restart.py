@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import typing as t
 
 import pytest
@@ -12,9 +11,6 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.onprem.irsa.plugins.modules import workload_restart
 
 from ..fake_api_server import TOKEN, FakeApi, kubeconfig, served
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 Json = dict[str, t.Any]
 Control = t.Callable[[Json], None]
@@ -26,8 +22,7 @@ DB = {"kind": "StatefulSet", "namespace": "apps", "name": "db"}
 
 
 @pytest.fixture(autouse=True)
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the client keeps what it has discovered there
+def quick(client_of_its_own: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 -- asked for
     monkeypatch.setattr(workload_restart, "_PAUSE", 0.01)
 
 

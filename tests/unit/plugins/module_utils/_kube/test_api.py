@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 import typing as t
 
 import pytest
-from kubernetes.client import Configuration
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 from ansible_collections.onprem.irsa.plugins.module_utils._kube import api as module
@@ -15,8 +13,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
 
 from ...fake_api_server import TOKEN, FakeApi, Refused, kubeconfig, served
 
-if t.TYPE_CHECKING:
-    from pathlib import Path
+pytestmark = pytest.mark.usefixtures("client_of_its_own")
 
 Json = dict[str, t.Any]
 
@@ -32,12 +29,6 @@ class Module:
 
     def requires(self, dependency: str, *_version: str) -> None:
         assert dependency == "kubernetes"
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the client keeps what it has discovered there
-    monkeypatch.setattr(Configuration, "_default", None)  # a kubeconfig of another test, as if it were this process's
 
 
 @pytest.fixture
