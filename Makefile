@@ -202,7 +202,7 @@ kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the r
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-injection
-bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own
+bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own (25 minutes)
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	PYTHONPATH=.build python tests/benchmarks/injection.py

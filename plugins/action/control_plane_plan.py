@@ -57,8 +57,10 @@ class ActionModule(ActionBase):
         wanted = _wanted(given) if given["issuer"] is not None else None
         allowed = {name: given[name] for name in ("duplicates_allowed", "links_allowed")}
         after = plan(seen, wanted, **allowed)
+        if after.problems:
+            return {**result, "changed": False, "failed": True, "msg": "\n".join(after.problems)}
         said = ""
-        if wanted is not None and not after.problems:
+        if wanted is not None:
             checking = bool(self._task.check_mode)
             said = report(after, wanted, seen.hosts, restarted=given["restarted"], checking=checking)
         return {**result, "changed": False, **_told(after), "report": said}
@@ -93,9 +95,6 @@ def _told(after: Plan) -> Result:
         "changed": after.upkeep.changed,
     }
     return {
-        "failed": bool(after.problems),
-        "msg": "\n".join(after.problems),
-        "problems": [*after.problems],
         "warnings_of_hosts": [*after.warnings],
         "unconfirmed": [*after.unconfirmed],
         "untidy": [*after.untidy],

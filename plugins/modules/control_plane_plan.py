@@ -200,13 +200,6 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-problems:
-  description:
-    - Why the API servers must not be changed so. The task fails when there are any, with these lines as its message.
-  type: list
-  elements: str
-  returned: always
-  sample: []
 warnings_of_hosts:
   description:
     - What somebody set up by hand and that does not mean what it seems to, or is not safe, with the host and the fix.
@@ -216,37 +209,37 @@ warnings_of_hosts:
       key set that it has read them.
   type: list
   elements: str
-  returned: always
+  returned: success
   sample: []
 unconfirmed:
   description: The hosts whose change was cut off (RV(onprem.irsa.control_plane_info#module:unconfirmed)).
   type: list
   elements: str
-  returned: always
+  returned: success
   sample: []
 untidy:
   description: Those, and the hosts with several files of the pod.
   type: list
   elements: str
-  returned: always
+  returned: success
   sample: []
 issuer:
   description: The issuer that signs in the end. Empty without O(issuer), and where there is a problem.
   type: str
-  returned: always
+  returned: success
   sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com
 applies:
   description:
     - Whether the goal concerns the API servers. V(false) for O(towards=back) where none knows O(issuer), and where
       there is no goal or a problem.
   type: bool
-  returned: always
+  returned: success
   sample: true
 steps:
   description: The restarts in their order; an empty list when none is left.
   type: list
   elements: dict
-  returned: always
+  returned: success
   contains:
     host:
       description: The host whose API server restarts.
@@ -289,17 +282,17 @@ says:
   description: The plan in words, with what can't be put back on the way back, and RV(warnings_of_hosts).
   type: list
   elements: str
-  returned: always
+  returned: success
   sample: ["cp1: accepts https://new in addition to https://old; still signs with https://old"]
 listed:
   description: The URL of each host's API server that is ready by O(endpoints).
   type: dict
-  returned: always
+  returned: success
   sample: {cp1: "https://10.0.0.1:6443"}
 upkeep:
   description: What makes the keeper keep the flags; V(null) without O(keeper), and where the goal does not apply.
   type: dict
-  returned: always
+  returned: success
   contains:
     configuration:
       description: The ClusterConfiguration, as YAML text; the text that was given when nothing in it changes.
@@ -332,7 +325,7 @@ upkeep:
 report:
   description: What was done, or in check mode would be done, in words; empty where RV(applies) is not known.
   type: str
-  returned: always
+  returned: success
   sample: https://acme-prod-oidc.s3.eu-central-1.amazonaws.com signs on cp1, cp2, cp3, as before
 """
 

@@ -434,18 +434,27 @@ def namespaces() -> t.Iterator[None]:
         kubectl("delete", "namespace", NONE, INJECTED, "--wait=false")
 
 
+def say(words: str) -> None:
+    """Tell who waits what is done now."""
+    print(words, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pods", type=int, default=400, help="how many pods a latency is measured with")
     pods = parser.parse_args().pods
     with namespaces():
+        say("The policy, with restarts of the API servers, and pods one after the other (three minutes)")
         role(irsa_webhook_mode="policy", irsa_webhook_set_flags=True)
         core = api()
         by_policy = latencies(core, pods)
+        say("The webhook, and pods one after the other (two minutes)")
         role()
         by_webhook = latencies(core, pods)
         name = "pod-identity-webhook"
+        say("The webhook is disturbed (twelve minutes)")
         ours = missed(Webhook(name, f"app.kubernetes.io/name={name}", configure_ours, rotate_ours), "ours")
+        say("The webhook of the upstream manifests is disturbed (six minutes)")
         theirs = upstream_missed()
         role()
     measured = {
