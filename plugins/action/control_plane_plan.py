@@ -95,6 +95,7 @@ def _told(after: Plan) -> Result:
         "changed": after.upkeep.changed,
     }
     return {
+        "failed": False,
         "warnings_of_hosts": [*after.warnings],
         "unconfirmed": [*after.unconfirmed],
         "untidy": [*after.untidy],

@@ -60,6 +60,20 @@ options:
       - V(0) to look at once, whatever is there.
     type: int
     default: 0
+  kubeadm:
+    description:
+      - What to look at of kubeadm, which writes the manifest again from the ClusterConfiguration in the cluster, or
+        from one that kubespray keeps on the host, and from patch files on the host. Without it nothing.
+    type: dict
+    suboptions:
+      configuration_directory:
+        description: The directory in which to look for files with configuration of kubeadm, whatever their names are.
+        type: path
+        default: /etc/kubernetes
+      patches_directory:
+        description: A directory of patches to look at besides those that are named in files with configuration.
+        type: path
+        default: /etc/kubernetes/patches
 seealso:
   - module: onprem.irsa.control_plane_flags
   - module: onprem.irsa.jwks
@@ -272,6 +286,51 @@ clock_offset:
   returned: success
   type: float
   sample: -0.2
+kubeadm:
+  description:
+    - What kubeadm on the host will write the manifest from again, at C(kubeadm upgrade) and C(kubeadm join). Of files
+      with its configuration, which may hold bootstrap tokens, the ClusterConfiguration and the directories of patches
+      alone leave the host.
+  returned: success; V(null) without O(kubeadm)
+  type: dict
+  contains:
+    version:
+      description: The version of the C(kubeadm) that is installed.
+      returned: success; V(null) where none is
+      type: str
+      sample: v1.34.4
+    configuration:
+      description:
+        - The ClusterConfiguration in C(kubeadm-config.yaml) in O(kubeadm.configuration_directory), where kubespray
+          writes it; empty where the file has none.
+      returned: success; V(null) where there is no such file with configuration of kubeadm
+      type: str
+      sample: null
+    patches_directories:
+      description: O(kubeadm.patches_directory), and the directories that files with configuration name.
+      returned: success
+      type: list
+      elements: str
+      sample: [/etc/kubernetes/patches]
+    named_directories:
+      description: The directories of patches that files with configuration name.
+      returned: success
+      type: list
+      elements: str
+      sample: []
+    patches:
+      description:
+        - The patches of C(kube-apiserver) in and below these directories that kubeadm reads; their texts by their
+          paths.
+      returned: success
+      type: dict
+      sample: {}
+    obstacle:
+      description:
+        - Why no file can be written to O(kubeadm.patches_directory), or kubeadm would not read it; empty where one can.
+      returned: success
+      type: str
+      sample: ""
 """
 
 import typing as t
@@ -282,9 +341,14 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
+from ansible_collections.onprem.irsa.plugins.module_utils._host.kubeadm import KubeadmHost, look
 from ansible_collections.onprem.irsa.plugins.module_utils._host.observe import Host, observe
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 
+_KUBEADM = {
+    "configuration_directory": {"type": "path", "default": "/etc/kubernetes"},
+    "patches_directory": {"type": "path", "default": "/etc/kubernetes/patches"},
+}
 ARGUMENT_SPEC = {
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
@@ -292,6 +356,7 @@ ARGUMENT_SPEC = {
     "files": {"type": "list", "elements": "path", "default": []},
     "settle_timeout": {"type": "int", "default": 0},
     "change_timeout": {"type": "int", "default": 0},
+    "kubeadm": {"type": "dict", "options": _KUBEADM},
 }
 
 
@@ -309,7 +374,19 @@ def main() -> t.NoReturn:
     no_change = Backups(host.backup_directory, host.manifest).still(patience) if patience else nullcontext()
     with reported(module), needing_root(), no_change:
         observed = observe(host)
-    module.exit_json(changed=False, **observed)
+        kubeadm = _look_at_kubeadm(module) if module.params["kubeadm"] else None
+    module.exit_json(changed=False, **observed, kubeadm=kubeadm)
+
+
+def _look_at_kubeadm(module: AnsibleModule) -> dict[str, t.Any]:
+    return look(
+        KubeadmHost(
+            Path(module.params["kubeadm"]["configuration_directory"]),
+            Path(module.params["kubeadm"]["patches_directory"]),
+            module.get_bin_path("kubeadm", opt_dirs=["/usr/local/bin"]),
+            module.run_command,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ options:
         type: str
         default: ""
       hosts:
-        description: What M(onprem.irsa.kubeadm_info) returned for each host.
+        description: The RV(onprem.irsa.control_plane_info#module:kubeadm) of each host.
         type: list
         elements: dict
         default: []

@@ -20,12 +20,17 @@ description:
   - Patterns (C(*), C(?)) among the service accounts of a role stand for none.
   - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
 attributes:
-  action:
-    description: Has an action plugin, which does all of the work on the controller, of the same name.
+  action_group:
+    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
     support: full
+    membership:
+      - onprem.irsa.k8s
+requirements:
+  - kubernetes >= 24.2
 options:
   roles:
     description: The RV(onprem.irsa.iam_roles#module:roles) that M(onprem.irsa.iam_roles) returned.
@@ -35,16 +40,6 @@ options:
   audience:
     description: The audience for which the webhook gets tokens where a service account names none.
     type: str
-    required: true
-  namespaces:
-    description: The namespaces that the cluster has, as manifests.
-    type: list
-    elements: dict
-    required: true
-  service_accounts:
-    description: The service accounts that the cluster has, as manifests.
-    type: list
-    elements: dict
     required: true
   create:
     description: Whether to make service accounts, and their namespaces, that are not there.
@@ -60,8 +55,6 @@ EXAMPLES = r"""
   onprem.irsa.role_annotations:
     roles: "{{ made.roles }}"
     audience: sts.amazonaws.com
-    namespaces: "{{ found_namespaces.resources }}"
-    service_accounts: "{{ found_service_accounts.resources }}"
     create: false
   register: changes
 
@@ -103,24 +96,41 @@ report:
     changed: true
 """
 
+import copy
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
-ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import annotation_plan
+
+ARGUMENT_SPEC: dict[str, t.Any] = {
     "roles": {"type": "list", "elements": "dict", "required": True},
     "audience": {"type": "str", "required": True},
-    "namespaces": {"type": "list", "elements": "dict", "required": True},
-    "service_accounts": {"type": "list", "elements": "dict", "required": True},
     "create": {"type": "bool", "required": True},
 }
 
 
-def main() -> t.NoReturn:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    module.fail_json(
-        msg="role_annotations compares on the controller. Call it as the task onprem.irsa.role_annotations."
+def main() -> None:
+    module = AnsibleK8SModule(
+        module_class=AnsibleModule,
+        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
+        supports_check_mode=True,
     )
+    asked, api = module.params, Api(module)
+    with reported(module):
+        planned = annotation_plan(
+            asked["roles"],
+            audience=asked["audience"],
+            create=asked["create"],
+            namespaces=api.items("/api/v1/namespaces"),
+            service_accounts=api.items("/api/v1/serviceaccounts"),
+            checking=module.check_mode,
+        )
+    module.exit_json(changed=False, **planned)
 
 
 if __name__ == "__main__":

@@ -64,5 +64,7 @@ class ControlPlaneAction(ActionBase):
         began = time.time()
         result = self.execute("control_plane_info", arguments, task_vars)
         now = (began + time.time()) / 2
-        seen = {**described(result, now=now), "host": self.host(task_vars), "seen_at": now}
+        host = self.host(task_vars)
+        kubeadm = {**result["kubeadm"], "host": host} if result.get("kubeadm") else None
+        seen = {**described(result, now=now), "host": host, "seen_at": now, "kubeadm": kubeadm}
         return seen, result["manifests"]

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
 Found = t.Mapping[str, t.Any]
-"""What C(kubeadm_info) returns for one host."""
+"""What C(control_plane_info) returns of kubeadm on one host."""
 
 Keeper = t.Literal["kubeadm", "kubespray"]
 

@@ -45,7 +45,7 @@ class KubeadmHost:
 
 
 def look(host: KubeadmHost) -> dict[str, t.Any]:
-    """Return what C(kubeadm_info) documents."""
+    """Return what C(control_plane_info) documents as C(kubeadm)."""
     texts = _configurations(host.configuration_directory)
     named = [Path(found) for text in texts.values() for found in _DIRECTORY.findall(_COMMENT.sub("", text))]
     directories = list(dict.fromkeys([host.patches_directory, *named]))

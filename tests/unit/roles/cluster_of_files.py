@@ -55,15 +55,6 @@ def main():
         file.with_name("unlisted").write_text(late.read_text())
     module.exit_json(changed=changed, **result)
 """,
-    "kubeadm_info": """
-def main():
-    import json, os
-    from pathlib import Path
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    found = {"version": None, "configuration": None, "patches_directories": [], "patches": {}, "obstacle": ""}
-    told = Path(os.environ["HOST"] + ".kubeadm")
-    module.exit_json(changed=False, **{**found, **(json.loads(told.read_text()) if told.exists() else {})})
-""",
     "verify": """
 def main():
     options = {name: {"type": "raw"} for name in ("issuer", "kids")}
@@ -217,7 +208,7 @@ class Cluster:
         (self.directory / name).write_text("null")
 
     def tell_of_kubeadm(self, name: str, **found: object) -> None:
-        """Let kubeadm_info find this on a host."""
+        """Let this be found of kubeadm on a host."""
         (self.directory / f"{name}.kubeadm").write_text(json.dumps(found))
 
     def list_late(self, answers: int) -> None:

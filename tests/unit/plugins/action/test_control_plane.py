@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info, kubeadm_info
+from ansible_collections.onprem.irsa.plugins.action import control_plane_flags, control_plane_info
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import digest
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import (
     FLAGS,
@@ -86,13 +86,11 @@ def test_info_passes_a_failure_of_the_host_on() -> None:
     assert result == {"failed": True, "msg": "no openssl"}
 
 
-def test_what_kubeadm_writes_from_is_that_of_a_host_at_a_time() -> None:
-    host = Host({"version": "v1.34.4", "changed": False})
-    result = host.run(kubeadm_info.ActionModule, patches_directory="/patches")
-    assert (result["version"], result["host"], time.time() - result["seen_at"] < 10) == ("v1.34.4", "cp2", True)
-    [(module, arguments)] = host.told
-    assert (module, arguments["patches_directory"]) == ("onprem.irsa.kubeadm_info", "/patches")
-    assert Host({"failed": True, "msg": "no root"}).run(kubeadm_info.ActionModule) == {"failed": True, "msg": "no root"}
+def test_info_looks_at_kubeadm_where_it_is_asked_to() -> None:
+    host = Host(healthy(kubeadm={"version": "v1.34.4"}))
+    result = host.run(control_plane_info.ActionModule, kubeadm={"patches_directory": "/patches"})
+    assert result["kubeadm"] == {"version": "v1.34.4", "host": "cp2"}
+    assert host.told[0][1]["kubeadm"]["patches_directory"] == "/patches"
 
 
 def test_info_fails_for_a_manifest_that_it_cannot_read() -> None:
