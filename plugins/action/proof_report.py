@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import proof_result, untried
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import of_pods, proof_result, untried
 from ansible_collections.onprem.irsa.plugins.modules.proof_report import ARGUMENT_SPEC
 
 Result = dict[str, t.Any]
@@ -25,7 +25,8 @@ class ActionModule(ActionBase):
         """Return the report."""
         result: Result = super().run(tmp, task_vars)
         _validated, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
-        links = given["links"]
+        pods = {name: given[f"{name}_pod"] for name in ("admitted", "finished")}
+        links = [*given["links"], *of_pods(**pods, role_arn=given["role_arn"], audience=given["audience"])]
         left = untried(
             links,
             role=given["role_arn"],
@@ -34,4 +35,4 @@ class ActionModule(ActionBase):
             trust_error=given["trust_error"],
         )
         rows = [{"link": name, "result": f"not tried, because {reason}"} for name, reason in left.items()]
-        return {**result, "changed": False, "says": proof_result(links, left), "rows": [*links, *rows]}
+        return {**result, "changed": False, "says": proof_result(links, left), "links": links, "rows": [*links, *rows]}

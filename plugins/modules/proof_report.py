@@ -36,6 +36,16 @@ options:
     description: The image that a pod should have run, or an empty text.
     type: str
     required: true
+  audience:
+    description: The audience that the pods' tokens should be for.
+    type: str
+    default: ""
+  admitted_pod:
+    description: The RV(onprem.irsa.proof_pod#module:admitted_pod), which is judged here.
+    type: dict
+  finished_pod:
+    description: The RV(onprem.irsa.proof_pod#module:finished_pod), which is judged here.
+    type: dict
   trust_error:
     description: Why the role's trust policy could not be read, or an empty text.
     type: str
@@ -59,8 +69,13 @@ says:
   type: str
   returned: always
   sample: "6 of 6 links hold; not tried, because irsa_verify_image is not set: pod"
+links:
+  description: O(links), and those of the pods.
+  type: list
+  elements: dict
+  returned: always
 rows:
-  description: Rows for P(onprem.irsa.report_table#filter), O(links) and one for each that was not tried.
+  description: Rows for P(onprem.irsa.report_table#filter), RV(links) and one for each that was not tried.
   type: list
   elements: dict
   returned: always
@@ -76,6 +91,9 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "role_arn": {"type": "str", "required": True},
     "image": {"type": "str", "required": True},
     "trust_error": {"type": "str", "default": ""},
+    "audience": {"type": "str", "default": ""},
+    "admitted_pod": {"type": "dict"},
+    "finished_pod": {"type": "dict"},
 }
 
 

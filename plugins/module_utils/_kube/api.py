@@ -111,23 +111,47 @@ class Api:
         query = [("dryRun", "All" if dry_run else ""), ("fieldManager", "onprem.irsa")]
         return self._ask("PATCH", path, body=body, query=query, content_type="application/merge-patch+json")
 
+    def delete(self, path: str) -> None:
+        """Delete an object at once, without the time that a pod has to end; what is not there is no error."""
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+        try:
+            self._ask("DELETE", path, body=options)
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    def text(self, path: str) -> str:
+        """Return what is at a path as text, such as a log."""
+        return self._answer("GET", path).decode(errors="replace")
+
     def _ask(
         self, method: str, path: str, *, body: Json | None = None, query: t.Iterable[tuple[str, str]] = (), **more: str
     ) -> Json:
+        try:
+            content: Json = json.loads(self._answer(method, path, body=body, query=query, **more))
+        except ValueError as error:
+            raise self._unasked(error) from error
+        return content
+
+    def _answer(
+        self, method: str, path: str, *, body: Json | None = None, query: t.Iterable[tuple[str, str]] = (), **more: str
+    ) -> bytes:
         try:
             asked = [(name, value) for name, value in query if value]
             answer = self._connected().request(
                 method, path, body, query_params=asked, serialize=False, _request_timeout=(_CONNECT, _TIMEOUT), **more
             )
-            content: Json = json.loads(answer.data)
+            return bytes(answer.data)
         except DynamicApiError as error:
             raise _refused(error, method, path) from error
         except (CoreException, HTTPError, OSError, ValueError) as error:
-            raise ApiError(
-                f"The API server {self._server or 'of the kubeconfig'} cannot be asked: {error}.".replace("..", "."),
-                fix="Check that it answers at this address from the controller, with a certificate for the address.",
-            ) from error
-        return content
+            raise self._unasked(error) from error
+
+    def _unasked(self, error: Exception) -> ApiError:
+        return ApiError(
+            f"The API server {self._server or 'of the kubeconfig'} cannot be asked: {error}.".replace("..", "."),
+            fix="Check that it answers at this address from the controller, with a certificate for the address.",
+        )
 
     def _connected(self) -> t.Any:  # noqa: ANN401 -- kubernetes.core's client has no types
         if self._client is None:

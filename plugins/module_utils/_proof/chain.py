@@ -200,6 +200,14 @@ def run(finished: Seen, role_arn: str) -> t.Iterator[Row]:
     yield judged("pod", "its own identity, asked by the AWS SDK in it", prove, lifetime(finished["pod"]))
 
 
+def of_pods(admitted: Seen | None, finished: Seen | None, *, role_arn: str, audience: str) -> t.Iterator[Row]:
+    """Prove what pods show; None or an empty mapping for one that nobody has tried."""
+    if admitted:
+        yield from injection(admitted, role_arn, audience)
+    if finished:
+        yield from run(finished, role_arn)
+
+
 _WRONG_TOKENS: t.Final = ("wrong_account_token", "wrong_audience_token", "other_audience_token")
 
 
@@ -226,10 +234,7 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
     if role_arn and issuer and params["trust"] and not params["trust"]["error"]:
         trusted = tuple(params["trust"]["service_accounts"])
         yield trust(params["trust"], Asked(provider_arn(role_arn, issuer), audience, wanted.service_account, trusted))
-    if params["admitted_pod"]:
-        yield from injection(params["admitted_pod"], role_arn, audience)
-    if params["finished_pod"]:
-        yield from run(params["finished_pod"], role_arn)
+    yield from of_pods(params["admitted_pod"], params["finished_pod"], role_arn=role_arn, audience=audience)
 
 
 def untried(links: t.Iterable[Row], *, role: str, image: str, checking: bool, trust_error: str = "") -> dict[str, str]:
@@ -275,4 +280,4 @@ def _must_be_had(seen: Seen, problem: str, fix: str) -> None:
         raise LinkError(f"{problem}: {seen['error']}.", fix=fix)
 
 
-__all__: t.Final = ("Row", "proof_result", "prove", "untried")
+__all__: t.Final = ("Row", "of_pods", "proof_result", "prove", "untried")

@@ -60,3 +60,13 @@ def test_a_trust_policy_that_cannot_be_read_is_said() -> None:
     assert "not tried, because it cannot be read: AccessDenied: iam:GetRole: trust policy" in found["says"]
     assert outcome([*ALL, "trust policy"], trust_error="")["untried"] == []
     assert outcome(ALL[:2], role_arn="", trust_error="none")["says"].count("trust policy") == 0
+
+
+def test_pods_are_judged_here() -> None:
+    pods = {"admitted_pod": {"pod": {}, "error": "forbidden"}, "finished_pod": {"pod": {}, "log": "", "error": "gone"}}
+    options = {"role_arn": ROLE, "image": "aws-caller:1", "audience": "sts.amazonaws.com", "links": [], **pods}
+    task = mock.Mock(args=options, async_val=0, check_mode=False)
+    found = ActionModule(task, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock()).run(task_vars={})
+    assert [(row["link"], row["ok"]) for row in found["links"]] == [("webhook", False), ("pod", False)]
+    assert "forbidden" in found["links"][0]["detail"]
+    assert found["rows"][:2] == found["links"]
