@@ -147,6 +147,12 @@ options:
         would change is not there.
     type: bool
     default: true
+  heading:
+    description:
+      - The first line of the message where something is in the way. The message has a sentence for each of it, with the
+        value, the rule and the fix.
+    type: str
+    default: Pods cannot be injected as asked for.
   diagnose:
     description: Whether to return RV(findings) in place of a plan.
     type: bool
@@ -174,12 +180,6 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-problems:
-  description:
-    - A sentence for everything that is in the way, with the value, the rule and the fix. The module fails with them.
-  returned: when something is in the way
-  type: list
-  elements: str
 plan:
   description: What the role's tasks and templates go by. It holds no private key.
   returned: without O(diagnose)
@@ -276,6 +276,7 @@ _OPTIONS: dict[str, t.Any] = {
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "options": {"type": "dict", "required": True, "options": _OPTIONS},
     "try_restarts": {"type": "bool", "default": True},
+    "heading": {"type": "str", "default": "Pods cannot be injected as asked for."},
     "diagnose": {"type": "bool", "default": False},
 }
 
@@ -294,9 +295,7 @@ def main() -> None:
         at = Moment(now, module.check_mode, module.params["try_restarts"])
         seen = look(api, options, at)
     if seen.problems:
-        module.fail_json(
-            msg="\n".join(["Pods cannot be injected as asked for.", *seen.problems]), problems=seen.problems
-        )
+        module.fail_json(msg="\n".join([module.params["heading"], *seen.problems]))
     missed = {} if seen.missed is None else seen.missed._asdict()
     module.exit_json(changed=False, plan=seen.plan, missed=missed, restarts=seen.restarts)
 

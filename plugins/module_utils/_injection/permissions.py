@@ -48,12 +48,13 @@ def _changes(options: Options, seen: Observation) -> t.Iterator[Right]:
     """Say what the role makes and removes; a mode that makes nothing is not refused where there is nothing."""
     there = seen.is_own_namespace
     made = {kind for part in wanted(options) for kind in MADE[part]}
-    for kind in own_kinds(seen, namespaced=there or options.injects):
-        yield kind.version, kind.name, ("list", "delete") if options.injects or there else ("list",)
-        if kind.name in made:
-            yield kind.version, kind.name, _MAKE
     if options.injects:
         yield "v1", "Namespace", _MAKE
+    for kind in own_kinds(seen, namespaced=there or options.injects):
+        if kind.name in made:
+            yield kind.version, kind.name, _MAKE
+        yield kind.version, kind.name, ("list", "delete") if options.injects or there else ("list",)
+    if options.injects:
         yield "v1", "Pod", _MAKE
     elif there:
         yield "v1", "Namespace", ("delete",)

@@ -35,9 +35,9 @@ def missing(rules: list[Json], given: Json, **cluster: object) -> str:
 def test_all_that_is_missing_is_one_sentence() -> None:
     found = missing_permissions(options(), seen(rules={"resourceRules": [READING]}, apis=FEW))
     assert found == [
-        "The user of the kubeconfig may not delete, create, patch clusterrolebindings (rbac.authorization.k8s.io); "
-        "delete, create, patch secrets; create, patch namespaces; create, patch pods. Use a cluster administrator's, "
-        "or grant it that."
+        "The user of the kubeconfig may not create, patch namespaces; create, patch, delete clusterrolebindings "
+        "(rbac.authorization.k8s.io); create, patch, delete secrets; create, patch pods. Use a cluster "
+        "administrator's, or grant it that."
     ]
 
 
@@ -49,7 +49,7 @@ def test_an_authorizer_that_does_not_list_its_rules_refuses_by_itself(rules: Jso
 def test_a_right_on_one_object_is_none_on_its_kind() -> None:
     one = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["clusterrolebindings"], "resourceNames": ["x"]}
     rules = [READING, MAKING, one]
-    assert missing(rules, {}, apis=FEW).startswith("delete, create, patch clusterrolebindings")
+    assert missing(rules, {}, apis=FEW).startswith("create, patch, delete clusterrolebindings")
     assert missing([READING, MAKING, {**one, "resourceNames": []}], {}, apis=FEW) == ""
 
 
@@ -68,8 +68,8 @@ def test_what_is_not_served_needs_no_rights() -> None:
     assert "coreos" not in missing([], given)
     assert "cert-manager" not in missing([], given)
     wanted = missing([], given, apis=served())
-    assert "list, delete, get, create, patch servicemonitors (monitoring.coreos.com)" in wanted
-    assert "list, delete, get, create, patch certificates (cert-manager.io)" in wanted
+    assert "get, create, patch, list, delete servicemonitors (monitoring.coreos.com)" in wanted
+    assert "get, create, patch, list, delete certificates (cert-manager.io)" in wanted
     assert "; list certificaterequests (cert-manager.io)" in wanted
     assert "certificaterequests" not in missing([], {}, apis=served())
 
@@ -79,9 +79,9 @@ def test_what_is_not_served_needs_no_rights() -> None:
     [
         ({"mode": "none"}, {}, "list mutatingwebhookconfigurations (admissionregistration.k8s.io)"),
         ({"mode": "none"}, {}, "get, list namespaces"),
-        ({"mode": "policy"}, {}, "list, delete, get, create, patch serviceaccounts"),
-        ({}, {}, "list, delete, get, create, patch, watch serviceaccounts"),
-        ({}, {}, "list, delete, get, create, patch secrets"),
+        ({"mode": "policy"}, {}, "get, create, patch, list, delete serviceaccounts"),
+        ({}, {}, "get, create, patch, list, delete, watch serviceaccounts"),
+        ({}, {}, "get, create, patch, list, delete secrets"),
         ({"mode": "policy"}, {}, "list, delete secrets"),
         ({}, {}, "list endpointslices (discovery.k8s.io)"),
         ({"host_network": True}, {}, "list nodes"),
