@@ -146,7 +146,9 @@ options:
         type: str
         default: ""
       hosts:
-        description: The RV(onprem.irsa.control_plane_info#module:kubeadm) of each host.
+        description:
+          - The RV(onprem.irsa.control_plane_info#module:kubeadm) of each host. It is a problem if that of an observed
+            host is missing.
         type: list
         elements: dict
         default: []

@@ -231,6 +231,13 @@ def _refuse_unlisted(seen: Seen) -> None:
 
 
 def _with_upkeep(after: Plan, seen: Seen, writer: Writer, flags: t.Mapping[str, list[str]]) -> Plan:
+    unseen = [host for host in seen.hosts if host not in writer.sources.hosts]
+    if unseen:
+        raise InputError(
+            f"Upgrades and joins: what kubeadm writes the manifest from on {', '.join(unseen)} is not known.",
+            fix="Look at those hosts with onprem.irsa.control_plane_info and its option kubeadm, and pass what it "
+            "returns of kubeadm on each host in keeper.hosts.",
+        )
     if not writer.sources.configuration:
         raise InputError(
             "The cluster has no ConfigMap kube-system/kubeadm-config with a ClusterConfiguration, which keeps the "

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import observed
 
 from .test_irsa_apiserver import NAMES, VARIABLES, cluster
+from .test_irsa_apiserver_kept import CONFIGURATION
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +22,9 @@ if t.TYPE_CHECKING:
 Json = dict[str, t.Any]
 
 
-def entry(tasks_from: str) -> Json:
-    return {"ansible.builtin.include_role": {"name": "onprem.irsa.irsa_apiserver", "tasks_from": tasks_from}}
+def entry(tasks_from: str, **variables: object) -> Json:
+    role = {"name": "onprem.irsa.irsa_apiserver", "tasks_from": tasks_from}
+    return {"ansible.builtin.include_role": role, "vars": variables}
 
 
 def first(*tasks: Json) -> Json:
@@ -56,7 +58,7 @@ def test_hosts_that_are_not_in_the_play_are_looked_at_too(tmp_path: Path) -> Non
         "ansible.builtin.debug": {"msg": "{{ irsa_apiserver_observed | dict2items | map(attribute='value.host') }}"}
     }
     code, output = played(hosts, {"hosts": "cp1", "tasks": [entry("observe"), show]})
-    assert (code, hosts.looks()) == (0, NAMES), output
+    assert (code, sorted(hosts.looks())) == (0, NAMES), output
     assert all(f'"{name}"' in output for name in NAMES)
 
 
@@ -77,3 +79,20 @@ def test_after_the_roll_the_links_see_what_came_out(tmp_path: Path) -> None:
     check = {"ansible.builtin.assert": {"that": issuers}, "loop": "{{ irsa_apiserver_observed | dict2items }}"}
     code, output = played(hosts, {"tasks": [entry("main"), first(check)]})
     assert (code, len(hosts.log())) == (0, 12), output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry_point", ["check", "cluster"])
+def test_another_role_s_look_without_kubeadm_is_not_taken_for_a_full_one(tmp_path: Path, entry_point: str) -> None:
+    """In check mode no restart comes before the flags are stored, after which the hosts are looked at again."""
+    hosts = cluster(tmp_path)
+    hosts.store(CONFIGURATION)
+    without = entry("look", irsa_apiserver_kept_by="none")
+    tasks = [without, entry("check")] if entry_point == "check" else [entry("check"), without, entry("cluster")]
+    hosts.tell_of_kubeadm("cp3", version="v1.34.3")
+    variables = {**VARIABLES, "irsa_apiserver_kept_by": "kubeadm", "irsa_apiserver_patches_directory": str(tmp_path)}
+    play = {"hosts": "all", "gather_facts": False, "check_mode": True, "tasks": [first(*tasks)]}
+    playbook = tmp_path / "plays.json"
+    playbook.write_text(json.dumps([play]))
+    code, output = hosts.run(str(playbook), variables)
+    assert (code, "cannot hold" in output) == (0, entry_point == "cluster"), output

@@ -85,20 +85,22 @@ def test_the_way_back_reads_what_the_hosts_have_kept() -> None:
 KEEPER: Result = {"name": "kubeadm", "configuration": CONFIGURATION, "patch_file": PATCH}
 
 
+FOUND: Result = {"version": "v1.34.3", "configuration": None, "patches": {}, "obstacle": ""}
+HOSTS: list[Result] = [{"host": host, **FOUND} for host in ("cp1", "cp2")]
+
+
 def test_what_keeps_the_flags() -> None:
-    found: Result = {"version": "v1.34.3", "configuration": None, "patches": {}, "obstacle": ""}
-    hosts = [{"host": host, **found} for host in ("cp1", "cp2")]
-    upkeep = planned(observed=seen(OLD), issuer=NEW, keeper={**KEEPER, "hosts": hosts})["upkeep"]
+    upkeep = planned(observed=seen(OLD), issuer=NEW, keeper={**KEEPER, "hosts": HOSTS})["upkeep"]
     assert (upkeep["changed"], upkeep["unpatched"], upkeep["outdated"]) == (True, ["cp1", "cp2"], [])
     assert [operation["op"] for operation in upkeep["patch"]] == ["add"]
-    stored = [{**host, "version": "v1.34.4", "patches": {PATCH: "[]"}} for host in hosts]
+    stored = [{**host, "version": "v1.34.4", "patches": {PATCH: "[]"}} for host in HOSTS]
     upkeep = planned(observed=seen(OLD), issuer=NEW, keeper={**KEEPER, "hosts": stored})["upkeep"]
     assert upkeep["outdated"] == [{"host": host, "path": PATCH} for host in ("cp1", "cp2")]
 
 
 def test_in_a_task() -> None:
     """Ansible hands actions strings of its own kind, which PyYAML does not write."""
-    keeper = {**KEEPER, "configuration": "{{ text }}"}
+    keeper = {**KEEPER, "configuration": "{{ text }}", "hosts": [{**host, "version": "v1.34.4"} for host in HOSTS]}
     arguments = {"observed": "{{ seen }}", "issuer": "{{ issuer }}", "keeper": keeper}
     variables = {"seen": seen(OLD), "issuer": NEW, "text": CONFIGURATION}
     command = ["ansible", "localhost", "-e", json.dumps(variables), "-m", "onprem.irsa.control_plane_plan"]

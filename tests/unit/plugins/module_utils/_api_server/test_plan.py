@@ -173,6 +173,13 @@ def test_the_configuration_is_that_of_the_end() -> None:
     assert not told.changed
 
 
+def test_a_host_that_was_looked_at_without_kubeadm_is_not_one_without_patches() -> None:
+    looked = writer()
+    short = replace(looked, sources=replace(looked.sources, hosts={"cp1": looked.sources.hosts["cp1"]}))
+    (problem,) = plan(cluster(OLD, writer=short), Wanted(NEW)).problems
+    assert "writes the manifest from on cp2 is not known" in problem
+
+
 def test_hosts_get_a_patch_where_the_configuration_is_not_enough() -> None:
     first = plan(cluster(OLD, writer=writer(version="v1.34.3")), Wanted(NEW)).upkeep
     assert first is not None
