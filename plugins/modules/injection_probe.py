@@ -152,13 +152,15 @@ def main() -> None:
         api = Api(module)
         servers, unasked = reachable(api, urls(api.items(SLICES_PATH, labels=SLICES_LABEL)))
         pod = probe_pod(asked["namespace"], asked["image"], is_marked=asked["marked"])
-        tried = [_wait(one, pod, wanted, asked["timeout"]) for one in servers]
-        failed = [one for one in tried if not wanted.suffices(one)]
+        tried = [_wait(server, pod, wanted, asked["timeout"]) for server in servers]
+        failed = [trial for trial in tried if not wanted.suffices(trial)]
     if failed:
-        module.fail_json(msg=_problem(asked, failed, settings), servers=[one.server for one in tried], unasked=unasked)
+        module.fail_json(
+            msg=_problem(asked, failed, settings), servers=[trial.server for trial in tried], unasked=unasked
+        )
     module.exit_json(
         changed=False,
-        servers=[one.server for one in tried],
+        servers=[trial.server for trial in tried],
         unasked=unasked,
         in_force=all(map(settings.suffices, tried)),
     )

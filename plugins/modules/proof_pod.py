@@ -164,7 +164,7 @@ def _end(api: Api, path: str, seconds: int) -> Json | None:
     while time.monotonic() < end:
         pod = api.get(path) or {}
         status = pod.get("status") or {}
-        states = [one.get("state") or {} for one in status.get("containerStatuses") or []]
+        states = [container.get("state") or {} for container in status.get("containerStatuses") or []]
         reasons = {(state.get("waiting") or {}).get("reason") for state in states}
         if status.get("phase") in _ENDED or reasons & set(_HOPELESS):
             return pod

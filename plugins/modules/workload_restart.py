@@ -140,13 +140,13 @@ def main() -> None:
     restarted: list[str] = []
     with reported(module):
         try:
-            for one in asked["workloads"] if asked["restart"] else ():
-                api.merge(_path(one), _restart(), dry_run=module.check_mode)
-                restarted.append(f"{one['kind']}/{one['name']}")
-            for one in [] if module.check_mode else asked["workloads"]:
-                _wait(api, one, asked["timeout"], asked["hint"])
+            for workload in asked["workloads"] if asked["restart"] else ():
+                api.merge(_path(workload), _restart(), dry_run=module.check_mode)
+                restarted.append(f"{workload['kind']}/{workload['name']}")
+            for workload in [] if module.check_mode else asked["workloads"]:
+                _wait(api, workload, asked["timeout"], asked["hint"])
                 if asked["ended"]:
-                    _wait_for_end(api, one, min(asked["timeout"], _LONGEST_END))
+                    _wait_for_end(api, workload, min(asked["timeout"], _LONGEST_END))
         except IrsaError as error:
             error.add("", {**error.result, "changed": bool(restarted), "restarted": restarted})
             raise

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks the imports of plugins/: no circles, packages import lower floors only, and decisions import no I/O."""
+"""Checks the imports of plugins/: no circles, lower floors only, no I/O where something is decided; and loop names."""
 
 from __future__ import annotations
 
@@ -266,3 +266,16 @@ def test_an_arrow_that_is_added_is_found(tmp_path: Path, module: str, added: str
 )
 def test_what_is_no_io_is_free(tmp_path: Path, added: str) -> None:
     assert problems(grown(tmp_path, {OBSERVATION: added})) == []
+
+
+def loops_over_one(source: str) -> list[int]:
+    """Return the lines of loops and comprehensions that call an item C(one), whatever it is."""
+    loops = (ast.comprehension, ast.For)
+    targets = [node.target for node in ast.walk(ast.parse(source)) if isinstance(node, loops)]
+    return [name.lineno for target in targets for name in ast.walk(target) if getattr(name, "id", "") == "one"]
+
+
+def test_loops_say_what_their_items_are() -> None:
+    assert loops_over_one("for one in x: pass\ny = [a\n for b, one in x for one in b]") == [1, 3, 3]
+    found = {path.name: loops_over_one(path.read_text()) for path in PLUGINS.rglob("*.py")}
+    assert {name: lines for name, lines in found.items() if lines} == {}

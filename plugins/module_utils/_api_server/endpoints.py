@@ -33,7 +33,7 @@ def unlisted(running: t.Iterable[Flags], slices: t.Iterable[t.Mapping[str, t.Any
     comparable = all(_ADDRESS in flags and flags.get(_RECONCILER, [""])[-1] != "none" for flags in servers)
     if not comparable or own & {"0.0.0.0", "::"}:  # noqa: S104 -- compared, not bound
         return []
-    endpoints = [endpoint for one in slices for endpoint in one.get("endpoints") or []]
+    endpoints = [endpoint for endpoint_slice in slices for endpoint in endpoint_slice.get("endpoints") or []]
     return sorted({_plain(address) for endpoint in endpoints for address in endpoint["addresses"]} - own)
 
 
@@ -51,9 +51,9 @@ def urls(slices: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
 
 def _ready(slices: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[tuple[str, str]]:
     """Yield the address and the URL of each API server that is ready."""
-    for one in slices:
-        for port in one.get("ports") or []:
-            for endpoint in one.get("endpoints") or [] if port.get("name") == "https" else []:
+    for endpoint_slice in slices:
+        for port in endpoint_slice.get("ports") or []:
+            for endpoint in endpoint_slice.get("endpoints") or [] if port.get("name") == "https" else []:
                 if (endpoint.get("conditions") or {}).get("ready") is not False:
                     for address in endpoint["addresses"]:
                         yield _plain(address), f"https://{f'[{address}]' if ':' in address else address}:{port['port']}"

@@ -83,9 +83,9 @@ def _parsed(text: str, observed: Observation) -> StaticPod:
     return parse(text, component, source=path, shown=values) if values else pod
 
 
-def differing(one: Flags, other: Flags) -> list[str]:
+def differing(flags: Flags, other: Flags) -> list[str]:
     """Return the names of the flags whose values differ, or the order of their values."""
-    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    return sorted(name for name in {*flags, *other} if flags.get(name) != other.get(name))
 
 
 @dataclass(frozen=True)

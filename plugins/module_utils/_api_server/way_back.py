@@ -45,7 +45,7 @@ def way_back(
     """
     by_issuer: dict[str, list[str]] = {}
     for server in servers:
-        for former in [one for one in server.issuers if one != issuer and one not in retired][:1]:
+        for former in [accepted for accepted in server.issuers if accepted != issuer and accepted not in retired][:1]:
             by_issuer.setdefault(former, []).append(server.host)
     if len(by_issuer) > 1:
         sides = "; ".join(f"{former} on {', '.join(hosts)}" for former, hosts in by_issuer.items())

@@ -71,7 +71,7 @@ def flag_changes(running: Flags, wanted: t.Mapping[str, str]) -> dict[str, list[
     changes = {}
     for name, pair in wanted.items():
         values = list(running.get(name, ()))
-        if pair not in [one for value in values for one in value.split(",")]:
+        if pair not in [given for value in values for given in value.split(",")]:
             changes[name] = _merged(values, pair)
     return changes
 

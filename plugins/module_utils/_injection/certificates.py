@@ -79,8 +79,8 @@ def _public_key(key: t.Any) -> bytes:  # noqa: ANN401 -- one of cryptography's m
 def _certificates(encoded: str) -> list[x509.Certificate]:
     """Read certificates, base64 of PEM, and their extensions; raise ValueError where one of them cannot be read."""
     found = x509.load_pem_x509_certificates(b64decode(encoded))
-    for one in found:
-        _extensions = one.extensions  # they are read when they are asked for
+    for certificate in found:
+        _extensions = certificate.extensions  # they are read when they are asked for
     return found
 
 
@@ -125,7 +125,7 @@ def _chains(certificate: x509.Certificate, intermediates: Chain, authorities: Ch
             yield [certificate, authority]
     for issuer in intermediates:
         if _signed(certificate, issuer):
-            others = [one for one in intermediates if one != issuer]
+            others = [intermediate for intermediate in intermediates if intermediate != issuer]
             yield from ([certificate, *chain] for chain in _chains(issuer, others, authorities))
 
 
@@ -173,26 +173,26 @@ def _forbids(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
     for name in _extension(certificate, x509.SubjectAlternativeName) or ():
         if not isinstance(name, (x509.DNSName, x509.IPAddress)):
             continue
-        permitted = [one for one in constraints.permitted_subtrees or () if isinstance(one, type(name))]
-        excluded = [one for one in constraints.excluded_subtrees or () if isinstance(one, type(name))]
-        if permitted and not any(_matches(name, one, excludes=False) for one in permitted):
+        permitted = [tree for tree in constraints.permitted_subtrees or () if isinstance(tree, type(name))]
+        excluded = [tree for tree in constraints.excluded_subtrees or () if isinstance(tree, type(name))]
+        if permitted and not any(_matches(name, tree, excludes=False) for tree in permitted):
             return True
-        if any(_matches(name, one, excludes=True) for one in excluded):
+        if any(_matches(name, tree, excludes=True) for tree in excluded):
             return True
     return False
 
 
 def _is_unknown(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate has a critical extension that crypto/x509 of Go does not handle."""
-    critical = [one.value for one in certificate.extensions if one.critical]
+    critical = [extension.value for extension in certificate.extensions if extension.critical]
     trees = [
         tree
-        for one in critical
-        if isinstance(one, x509.NameConstraints)
-        for tree in [*(one.permitted_subtrees or ()), *(one.excluded_subtrees or ())]
+        for constraint in critical
+        if isinstance(constraint, x509.NameConstraints)
+        for tree in [*(constraint.permitted_subtrees or ()), *(constraint.excluded_subtrees or ())]
     ]
     handled = (x509.DNSName, x509.IPAddress, x509.RFC822Name, x509.UniformResourceIdentifier)
-    return any(isinstance(one, x509.UnrecognizedExtension) for one in critical) or not all(
+    return any(isinstance(extension, x509.UnrecognizedExtension) for extension in critical) or not all(
         isinstance(tree, handled) for tree in trees
     )
 
@@ -203,8 +203,13 @@ def _fault(chain: Chain) -> str:
         return ", or what signed it, is for other uses than serverAuth"
     if any(map(_is_unknown, chain)):
         return ", or what signed it, has a critical extension that API servers do not know"
-    below = [(issuer, one) for number, issuer in enumerate(chain) for one in chain[:number] if one != issuer]
-    if any(_forbids(issuer, one) for issuer, one in below):
+    below = [
+        (issuer, certificate)
+        for number, issuer in enumerate(chain)
+        for certificate in chain[:number]
+        if certificate != issuer
+    ]
+    if any(_forbids(issuer, certificate) for issuer, certificate in below):
         return " has a name for which its authority may not sign (name constraints)"
     return ""
 
@@ -232,7 +237,7 @@ def _chain(
 
 
 def _end(chain: Chain) -> datetime:
-    return min(one.not_valid_after_utc for one in chain)
+    return min(certificate.not_valid_after_utc for certificate in chain)
 
 
 # Labels of a name as crypto/x509 of Go takes them (verify.go, validHostname): also with an underscore.
@@ -296,20 +301,20 @@ def plan(  # noqa: PLR0913 -- what there is, and what is wanted
     replaced. Raises InputError when the authority's key is not its certificate's: nobody else could have signed.
     """
     trusted = read_bundle(bundle)
-    valid = [one for one in trusted if one.not_valid_after_utc > now]
+    valid = [authority for authority in trusted if authority.not_valid_after_utc > now]
     if not authority:
-        return Plan(True, True, [_pem(one) for one in valid], False, None, None)
+        return Plan(True, True, [_pem(authority) for authority in valid], False, None, None)
     fix = (
         f"Put the right key back, or remove the Secret (kubectl delete secret {names[0]}): a run then makes a new one."
     )
     signer = read_pair(authority, names[0], fix).certificate
     if signer.not_valid_after_utc < now + timedelta(days=days) or signer.not_valid_before_utc > now:
-        return Plan(True, True, [_pem(one) for one in valid], False, None, None)
+        return Plan(True, True, [_pem(authority) for authority in valid], False, None, None)
     leaf = _usable_leaf(certificate, names[1], signer, host, now)
     return Plan(
         new_authority=False,
         new_certificate=leaf is None,
-        kept=[_pem(one) for one in valid if one != signer],
+        kept=[_pem(authority) for authority in valid if authority != signer],
         trusted=trusted == [signer],
         expires=None if leaf is None else leaf.not_valid_after_utc,
         authority_expires=signer.not_valid_after_utc,
@@ -345,7 +350,11 @@ def given(certificate: Data, bundle: str, *, host: str, now: datetime, name: str
     return Plan(
         new_authority=False,
         new_certificate=False,
-        kept=[_pem(one) for one in trusted if one not in authorities and one.not_valid_after_utc > now],
+        kept=[
+            _pem(authority)
+            for authority in trusted
+            if authority not in authorities and authority.not_valid_after_utc > now
+        ],
         trusted=trusted == authorities,
         expires=end,
         authority_expires=_end(chain[-1:]),
@@ -370,7 +379,7 @@ def served(certificate: str, bundle: str, host: str) -> Served | None:
 
 def _life(certificates: Chain) -> tuple[datetime, datetime]:
     """Return from when on and until when all of them are valid."""
-    return max(one.not_valid_before_utc for one in certificates), _end(certificates)
+    return max(certificate.not_valid_before_utc for certificate in certificates), _end(certificates)
 
 
 def instant(text: str) -> datetime:

@@ -84,7 +84,7 @@ def look(read: Server, options: Options, at: Moment) -> Look:
 
 
 def _batches(owners: t.Sequence[Json]) -> list[list[Json]]:
-    named = [{"kind": one["kind"], **one["metadata"]} for one in owners]
+    named = [{"kind": owner["kind"], **owner["metadata"]} for owner in owners]
     return [named[start : start + _AT_ONCE] for start in range(0, len(named), _AT_ONCE)]
 
 
@@ -103,12 +103,12 @@ def _missed(
     found = missed(seen.running, by)
     if not (tries and options.restart_missed and found.owners):
         return found
-    return missed(seen.running, by, _trials(read, seen, {workload_key(one) for one in found.owners}))
+    return missed(seen.running, by, _trials(read, seen, {workload_key(owner) for owner in found.owners}))
 
 
 def _trials(read: Server, seen: Observation, owners: t.Container[tuple[str, str, str]]) -> list[Trial]:
-    concerned = [one for one in seen.running.workloads if workload_key(one) in owners]
-    return [Trial(one, try_pod(read, workload_pod(one, PROBE))) for one in concerned]
+    concerned = [workload for workload in seen.running.workloads if workload_key(workload) in owners]
+    return [Trial(workload, try_pod(read, workload_pod(workload, PROBE))) for workload in concerned]
 
 
 def diagnose(read: Server, options: Options, now: datetime, urls: t.Callable[[], t.Sequence[str]]) -> list[Json]:
@@ -119,10 +119,10 @@ def diagnose(read: Server, options: Options, now: datetime, urls: t.Callable[[],
     if seen.has_probe:
         servers, unasked = reachable(read, urls())
         pod = probe_pod(options.namespace, image(options.image, options.image_mirror).reference, is_marked=True)
-        trials = Trials([try_pod(one, pod) for one in servers], unasked)
+        trials = Trials([try_pod(server, pod) for server in servers], unasked)
     if options.mode != "none":
         trials = replace(trials, missed=missed(seen.running, _search_now(options, seen)))
-    return [one._asdict() for one in findings(options, seen, trials)]
+    return [finding._asdict() for finding in findings(options, seen, trials)]
 
 
 def _search_now(options: Options, seen: Observation) -> Search:

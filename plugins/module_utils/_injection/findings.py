@@ -116,9 +116,9 @@ def _certificates(options: Options, seen: Observation) -> t.Iterator[Finding]:
         yield Finding(link, "warning", "the controller's Python lacks cryptography", "Install version 42 or newer.")
         return
     certificate = data_of(seen.secrets.get(_mounted(seen))).get("tls.crt", "")
-    bundles = {one["name"]: one["clientConfig"].get("caBundle") or "" for one in seen.live_webhooks}
+    bundles = {webhook["name"]: webhook["clientConfig"].get("caBundle") or "" for webhook in seen.live_webhooks}
     looked = {hook: served(certificate, bundle, options.host) for hook, bundle in bundles.items()}
-    known = [(hook, one) for hook, one in looked.items() if one is not None]
+    known = [(hook, certificates) for hook, certificates in looked.items() if certificates is not None]
     if not known:
         yield Finding(link, "broken", f"the Secret {name}, which pods serve, has no certificate (tls.crt)", _RUN)
         return
@@ -127,7 +127,7 @@ def _certificates(options: Options, seen: Observation) -> t.Iterator[Finding]:
         yield Finding(link, "broken", f"the Secret {name} has a certificate that is not for {options.host}", renew)
     else:
         yield _time_left(link, any_of_them.life, seen.now, None, renew)
-    yield _authority({hook: one.authority_life for hook, one in known}, options, seen)
+    yield _authority({hook: certificates.authority_life for hook, certificates in known}, options, seen)
 
 
 def _authority(lives: t.Mapping[str, tuple[datetime, datetime] | None], options: Options, seen: Observation) -> Finding:
@@ -146,7 +146,7 @@ def _authority(lives: t.Mapping[str, tuple[datetime, datetime] | None], options:
 def _mounted(seen: Observation) -> str:
     """Return the name of the Secret that pods serve; empty for none."""
     volumes = seen.deployment["spec"]["template"]["spec"].get("volumes") or []
-    return next((str(one["secret"]["secretName"]) for one in volumes if one["name"] == "certificate"), "")
+    return next((str(volume["secret"]["secretName"]) for volume in volumes if volume["name"] == "certificate"), "")
 
 
 def _tls(options: Options, seen: Observation) -> str:
@@ -198,10 +198,10 @@ def _some(names: t.Sequence[str]) -> str:
 
 def _probes(options: Options, trials: Trials) -> t.Iterator[Finding]:
     """Judge a pod that was tried now, at one API server after the other."""
-    link, servers = "webhook: a pod, tried", [one.server for one in trials.tried]
+    link, servers = "webhook: a pod, tried", [trial.server for trial in trials.tried]
     at: dict[tuple[State, str, str], list[str]] = {}
-    for one in trials.tried:
-        at.setdefault(_outcome(options, one), []).append(one.server)
+    for trial in trials.tried:
+        at.setdefault(_outcome(options, trial), []).append(trial.server)
     for (state, found, fix), where in at.items():
         yield Finding(link, state, found if where == servers else f"at {', '.join(where)}: {found}", fix)
     if trials.tried and trials.unasked:

@@ -40,9 +40,9 @@ class ForeignWebhook(t.NamedTuple):
 def foreign(configurations: t.Iterable[Manifest], own: t.Collection[str]) -> list[ForeignWebhook]:
     """Find other pod-identity webhooks among the configurations of a cluster; OWN are the names of the role's."""
     return [
-        _described(one)
-        for one in configurations
-        if one["metadata"]["name"] not in own and any(map(_is_injector, one.get("webhooks") or []))
+        _described(configuration)
+        for configuration in configurations
+        if configuration["metadata"]["name"] not in own and any(map(_is_injector, configuration.get("webhooks") or []))
     ]
 
 

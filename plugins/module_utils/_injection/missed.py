@@ -125,7 +125,11 @@ def missed(running: Running, by: Search, trials: t.Iterable[Trial] = ()) -> Miss
     wanted = WantedRoles(running.service_accounts, by.roles, running.namespaces, running.workloads)
     reasons = {
         **{workload_key(trial.workload): _unhelped(trial.tried, by.audiences) for trial in trials},
-        **{workload_key(one): "a restart keeps pods of what makes it" for one in running.workloads if keeps_pods(one)},
+        **{
+            workload_key(workload): "a restart keeps pods of what makes it"
+            for workload in running.workloads
+            if keeps_pods(workload)
+        },
     }
     rows, owners, left = [], {}, []
     for pod in running.pods:

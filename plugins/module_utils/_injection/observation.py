@@ -119,7 +119,7 @@ class Observation:
     def other_namespaces(self) -> list[str]:
         """What the role has made beside the namespace that is asked for."""
         name = self.namespace["metadata"]["name"] if self.namespace else ""
-        return [one for one in self.own_namespaces if one != name]
+        return [namespace for namespace in self.own_namespaces if namespace != name]
 
     @property
     def foreign(self) -> list[ForeignWebhook]:
@@ -129,8 +129,10 @@ class Observation:
     @property
     def live_webhooks(self) -> list[Json]:
         """The webhooks of the role's configuration, as API servers call them now."""
-        own = [one for one in self.configurations if one["metadata"]["name"] == CLUSTER_NAME]
-        return [hook for one in own for hook in one.get("webhooks") or []]
+        own = [
+            configuration for configuration in self.configurations if configuration["metadata"]["name"] == CLUSTER_NAME
+        ]
+        return [hook for configuration in own for hook in configuration.get("webhooks") or []]
 
     @property
     def has_policy(self) -> bool:
@@ -155,7 +157,7 @@ class Observation:
     @property
     def asked(self) -> list[Json]:
         """What cert-manager was asked for, and what it has made of it."""
-        own = [one for one in self.owned if one["kind"] in ("Issuer", "Certificate")]
+        own = [part for part in self.owned if part["kind"] in ("Issuer", "Certificate")]
         return [*own, *self.requests]
 
     @property
@@ -166,7 +168,7 @@ class Observation:
     @property
     def secrets(self) -> dict[str, Json]:
         """The Secrets of the role's own namespace, by their names."""
-        return {one["metadata"]["name"]: one for one in self.owned if one["kind"] == SECRET.name}
+        return {part["metadata"]["name"]: part for part in self.owned if part["kind"] == SECRET.name}
 
     @property
     def has_probe(self) -> bool:
@@ -174,7 +176,7 @@ class Observation:
         return bool(self._named("ServiceAccount", PROBE))
 
     def _named(self, kind: str, name: str) -> Json:
-        return next((one for one in self.owned if (one["kind"], one["metadata"]["name"]) == (kind, name)), {})
+        return next((part for part in self.owned if (part["kind"], part["metadata"]["name"]) == (kind, name)), {})
 
 
 def data_of(secret: Json | None) -> dict[str, str]:
@@ -199,7 +201,7 @@ def begin(read: Reader, options: Options, now: datetime) -> Observation:
         apis=served(read),
         rules=answer.get("status") or {},
         namespace=read.get(f"/api/v1/namespaces/{options.namespace}"),
-        own_namespaces=[one["metadata"]["name"] for one in namespaces],
+        own_namespaces=[namespace["metadata"]["name"] for namespace in namespaces],
         configurations=read.items(WEBHOOK.path()),
     )
 
@@ -214,7 +216,9 @@ def served(read: Reader) -> Apis:
         if version in there:
             root = f"/api/{version}" if "/" not in version else f"/apis/{version}"
             resources = (read.get(root) or {}).get("resources") or []
-            found[version] = {one["kind"]: one["name"] for one in resources if "/" not in one["name"]}
+            found[version] = {
+                resource["kind"]: resource["name"] for resource in resources if "/" not in resource["name"]
+            }
     return found
 
 
@@ -248,13 +252,13 @@ def complete(read: Reader, options: Options, seen: Observation, *, all_of_it: bo
 
 def _adopted(read: Reader, seen: Observation) -> list[Json]:
     """Return the configurations of others' webhooks, the service that each calls, and the Deployments behind that."""
-    names = [one.name for one in seen.foreign]
-    found = [one for one in seen.configurations if one["metadata"]["name"] in names]
-    for one in seen.foreign:
-        service = read.get(f"{_SERVICE.path(one.namespace)}/{one.service}") if one.service else None
+    names = [webhook.name for webhook in seen.foreign]
+    found = [configuration for configuration in seen.configurations if configuration["metadata"]["name"] in names]
+    for webhook in seen.foreign:
+        service = read.get(f"{_SERVICE.path(webhook.namespace)}/{webhook.service}") if webhook.service else None
         if service is None:
             continue
-        deployments = read.items(_DEPLOYMENT.path(one.namespace))
+        deployments = read.items(_DEPLOYMENT.path(webhook.namespace))
         selector = (service.get("spec") or {}).get("selector") or {}
         behind = [each for each in deployments if selector and selector.items() <= _labels_of_pods(each).items()]
         found += [service, *behind]
@@ -276,7 +280,7 @@ def look_at_running(read: Reader, seen: Observation, *, workloads: bool) -> Obse
         service_accounts=read.items("/api/v1/serviceaccounts"),
         namespaces=read.items("/api/v1/namespaces"),
         pods=read.items("/api/v1/pods", fields=_RUNNING),
-        workloads=[one for kind in kinds for one in read.items(kind.path())],
+        workloads=[workload for kind in kinds for workload in read.items(kind.path())],
     )
     return replace(seen, running=running)
 
@@ -286,7 +290,11 @@ def owned(read: Reader, seen: Observation, namespace: str, *, all_of_it: bool) -
 
     Beside it, where not ALL_OF_IT is needed, the kinds that cannot be read.
     """
-    found = [one for one in seen.configurations if one["metadata"]["name"] in (CLUSTER_NAME, PROBE_CONFIGURATION)]
+    found = [
+        configuration
+        for configuration in seen.configurations
+        if configuration["metadata"]["name"] in (CLUSTER_NAME, PROBE_CONFIGURATION)
+    ]
     unreadable = []
     for kind in own_kinds(seen, namespaced=seen.is_own_namespace):
         if kind == WEBHOOK:
@@ -308,9 +316,9 @@ def own_kinds(seen: Observation, *, namespaced: bool) -> t.Iterator[Kind]:
     """
     policies = policy_version(seen.apis)
     for kind in KINDS:
-        one = replace(kind, version=policies) if kind.name in POLICY_KINDS else kind
-        if one.name in seen.apis.get(one.version, {}) and (not one.namespaced or namespaced):
-            yield one
+        served = replace(kind, version=policies) if kind.name in POLICY_KINDS else kind
+        if served.name in seen.apis.get(served.version, {}) and (not served.namespaced or namespaced):
+            yield served
 
 
 def _has_priority_class(read: Reader, options: Options) -> bool:

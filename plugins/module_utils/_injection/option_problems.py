@@ -73,15 +73,15 @@ def _selector_problem(selector: object) -> str:
     return ""
 
 
-def _toleration_problem(one: object) -> str:
+def _toleration_problem(toleration: object) -> str:
     """Say what is wrong with a toleration."""
-    if not isinstance(one, t.Mapping) or set(one) - {*_TOLERATION}:
+    if not isinstance(toleration, t.Mapping) or set(toleration) - {*_TOLERATION}:
         return f"it is no mapping of {', '.join(_TOLERATION)}"
     operator, key, value, effect = (
-        default if one.get(field) in (None, "") else one[field]
+        default if toleration.get(field) in (None, "") else toleration[field]
         for field, default in (("operator", "Equal"), ("key", ""), ("value", ""), ("effect", ""))
     )
-    seconds = one.get("tolerationSeconds")
+    seconds = toleration.get("tolerationSeconds")
     rules = {
         f"its operator {operator} is neither Equal nor Exists": operator in ("Equal", "Exists"),
         f"its key {key} is no label's name": key == "" or (isinstance(key, str) and is_label_key(key)),
@@ -102,10 +102,10 @@ def _is_whole(value: object) -> bool:
 def _tolerations_problem(tolerations: object) -> str:
     if not isinstance(tolerations, list):
         return f"irsa_webhook_tolerations is {tolerations!r}. It must be a list of tolerations."
-    for one in tolerations:
-        problem = _toleration_problem(one)
+    for toleration in tolerations:
+        problem = _toleration_problem(toleration)
         if problem:
-            return f"irsa_webhook_tolerations has {one!r}: {problem}. See kubectl explain pod.spec.tolerations."
+            return f"irsa_webhook_tolerations has {toleration!r}: {problem}. See kubectl explain pod.spec.tolerations."
     return ""
 
 

@@ -66,7 +66,13 @@ class Options:
     @classmethod
     def of(cls, given: Json) -> Options:
         """Take what is known here of a mapping of options; what the API servers alone judge is left out."""
-        return cls(**{one.name: given[one.name] for one in fields(cls) if one.init and given.get(one.name) is not None})
+        return cls(
+            **{
+                option.name: given[option.name]
+                for option in fields(cls)
+                if option.init and given.get(option.name) is not None
+            }
+        )
 
 
 def own_priority_class(options: Options) -> str:

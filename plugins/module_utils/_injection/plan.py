@@ -107,7 +107,11 @@ def is_ready(certificate: Json) -> bool:
     An empty one, for none, is not.
     """
     conditions = (certificate.get("status") or {}).get("conditions") or []
-    true = {one["type"]: one.get("observedGeneration", 0) for one in conditions if one["status"] == "True"}
+    true = {
+        condition["type"]: condition.get("observedGeneration", 0)
+        for condition in conditions
+        if condition["status"] == "True"
+    }
     return bool(certificate) and "Issuing" not in true and true.get("Ready") == certificate["metadata"]["generation"]
 
 
@@ -208,7 +212,10 @@ def policy(options: Options, seen: Observation) -> PolicyPlan:
     digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
     role = f"{PROBE_ROLE}-{digest[:16]}"
     own = {options.namespace, *SYSTEM_NAMESPACES}
-    others = [*SYSTEM_NAMESPACES, *(one for one in dict.fromkeys(options.excluded_namespaces) if one not in own)]
+    others = [
+        *SYSTEM_NAMESPACES,
+        *(namespace for namespace in dict.fromkeys(options.excluded_namespaces) if namespace not in own),
+    ]
     return PolicyPlan(
         version=served.version,
         served=served.served,
@@ -237,23 +244,23 @@ def removal(options: Options, seen: Observation) -> Removal:
     parts = wanted(options)
     is_made = {*parts} <= {"namespace", *map(part_of, seen.owned)}
 
-    def is_unwanted(one: Json) -> bool:
-        part = part_of(one)
-        if not part and one["kind"] == SECRET.name:
+    def is_unwanted(owned: Json) -> bool:
+        part = part_of(owned)
+        if not part and owned["kind"] == SECRET.name:
             return False  # somebody else's
         return part not in parts if part else is_made
 
-    unwanted = [one for one in seen.owned if is_unwanted(one) and (options.injects or not _is_namespaced(one))]
+    unwanted = [owned for owned in seen.owned if is_unwanted(owned) and (options.injects or not _is_namespaced(owned))]
     if seen.is_own_namespace and not options.injects:
         unwanted.append(t.cast("Json", seen.namespace))  # with all that is in it
-    stubs = [_stub(one) for one in [*unwanted, *(seen.adopted if options.injects else ())]]
-    called = [one for one in stubs if one["kind"] == WEBHOOK.name]
-    return Removal(called, [one for one in stubs if one["kind"] != WEBHOOK.name])
+    stubs = [_stub(removed) for removed in [*unwanted, *(seen.adopted if options.injects else ())]]
+    called = [stub for stub in stubs if stub["kind"] == WEBHOOK.name]
+    return Removal(called, [stub for stub in stubs if stub["kind"] != WEBHOOK.name])
 
 
 def adopted_left(options: Options, seen: Observation) -> list[str]:
     """Say of each webhook whose place is taken what stays of it, and who removes that."""
-    return [_left_of(one) for one in seen.foreign] if options.adopt and options.injects else []
+    return [_left_of(webhook) for webhook in seen.foreign] if options.adopt and options.injects else []
 
 
 def _left_of(webhook: ForeignWebhook) -> str:
@@ -303,7 +310,7 @@ def plan(options: Options, seen: Observation, *, checks: bool = False) -> Json:
         "must_restrict": was_privileged and not privileged,
         "alert_rules_before": str((metadata.get("annotations") or {}).get(_ALERT_RULES) or ""),
         "alert_rules_path": options.alert_rules_path if options.mode == "webhook" else "",
-        "foreign": [one._asdict() for one in seen.foreign],
+        "foreign": [webhook._asdict() for webhook in seen.foreign],
         "parts": parts,
         "removes_called": list(unwanted.called),
         "removes": list(unwanted.others),
@@ -364,7 +371,7 @@ def _webhook(options: Options, seen: Observation) -> Json:
         "not_issued": "" if is_issued else _not_issued(options, seen),
         # Before there is what pods serve, the rest would be compared with what it will not be.
         "is_comparable": is_issued and not trusted.is_due and not trusted.copies,
-        "would_make": [new] if trusted.is_due or not is_issued else [one["name"] for one in trusted.copies],
+        "would_make": [new] if trusted.is_due or not is_issued else [copy["name"] for copy in trusted.copies],
     }
 
 
@@ -379,8 +386,12 @@ def _hint(seen: Observation, reference: str) -> str:
 
 def _not_issued(options: Options, seen: Observation) -> str:
     """Say why cert-manager has not issued what it was asked for."""
-    conditions = [one for asked in seen.asked for one in (asked.get("status") or {}).get("conditions") or []]
-    words = dict.fromkeys(one["message"] for one in conditions if one["status"] == "False" and one.get("message"))
+    conditions = [
+        condition for asked in seen.asked for condition in (asked.get("status") or {}).get("conditions") or []
+    ]
+    words = dict.fromkeys(
+        condition["message"] for condition in conditions if condition["status"] == "False" and condition.get("message")
+    )
     why = "; ".join(words) or "it has not taken notice of what it was asked for, and so seems not to run"
     still = "still call the webhook as it was" if seen.live_webhooks else "do not call the webhook yet"
     return (

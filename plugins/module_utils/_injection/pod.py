@@ -157,7 +157,7 @@ def accounts(
 
 
 def _is_texts(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+    return isinstance(value, (list, tuple)) and all(isinstance(text, str) for text in value)
 
 
 def _made(roles: t.Any) -> list[t.Mapping[str, t.Any]]:  # noqa: ANN401 -- whatever a template passes
@@ -290,7 +290,11 @@ def _is_pod(value: t.Mapping[str, t.Any]) -> bool:
     if value.get("kind", "Pod") != "Pod" or not isinstance(spec, t.Mapping):
         return False
     containers = spec.get("containers")
-    return isinstance(containers, list) and bool(containers) and all(isinstance(one, t.Mapping) for one in containers)
+    return (
+        isinstance(containers, list)
+        and bool(containers)
+        and all(isinstance(container, t.Mapping) for container in containers)
+    )
 
 
 def _with_pods(value: t.Any, namespace: str, change: t.Callable[[Manifest, str], Manifest]) -> t.Any:  # noqa: ANN401 -- any part of a manifest
@@ -299,7 +303,7 @@ def _with_pods(value: t.Any, namespace: str, change: t.Callable[[Manifest, str],
     Kinds of other APIs have their templates at other places than those of Kubernetes do.
     """
     if isinstance(value, list):
-        return [_with_pods(one, namespace, change) for one in value]
+        return [_with_pods(part, namespace, change) for part in value]
     if not isinstance(value, t.Mapping):
         return value
     if "kind" in value:
@@ -308,7 +312,8 @@ def _with_pods(value: t.Any, namespace: str, change: t.Callable[[Manifest, str],
     if _is_pod(value):
         return change(t.cast("Manifest", value), namespace)
     return {
-        key: one if key in ("metadata", "status") else _with_pods(one, namespace, change) for key, one in value.items()
+        key: part if key in ("metadata", "status") else _with_pods(part, namespace, change)
+        for key, part in value.items()
     }
 
 
@@ -394,15 +399,15 @@ _ACCOUNT_FIELD: t.Final = re.compile(r"serviceAccount|\w*[sS]erviceAccountName")
 def _accounts_in(value: t.Any) -> t.Iterator[str]:  # noqa: ANN401 -- any part of a manifest
     """Return the service accounts that a part of a manifest names outside of the templates of pods."""
     if isinstance(value, list):
-        for one in value:
-            yield from _accounts_in(one)
+        for part in value:
+            yield from _accounts_in(part)
     elif isinstance(value, t.Mapping) and not _is_pod(value):
-        for key, one in value.items():
-            name = one.get("name") if isinstance(one, t.Mapping) else one
+        for key, part in value.items():
+            name = part.get("name") if isinstance(part, t.Mapping) else part
             if _ACCOUNT_FIELD.fullmatch(str(key)) and isinstance(name, str):
                 yield name
             elif key not in ("metadata", "status"):
-                yield from _accounts_in(one)
+                yield from _accounts_in(part)
 
 
 def left_alone(
@@ -450,10 +455,10 @@ def environment(container: Manifest) -> dict[str, str | None]:
     The last one of a name counts, and C($(NAME)) stands for one before it: Kubernetes API, EnvVar.
     """
     values: dict[str, str | None] = {}
-    for one in container.get("env") or ():
+    for variable in container.get("env") or ():
         known = {name: value for name, value in values.items() if value is not None}
-        value = expanded(str(one.get("value") or ""), known)
-        values[one.get("name", "")] = None if one.get("valueFrom") or references(value) else value
+        value = expanded(str(variable.get("value") or ""), known)
+        values[variable.get("name", "")] = None if variable.get("valueFrom") or references(value) else value
     return values
 
 
@@ -480,7 +485,7 @@ def token_at(spec: Manifest, container: Manifest, path: str) -> tuple[t.Mapping[
     mount = _mount_above(container, wanted)
     if mount is None:
         return None, f"nothing is mounted at {path}"
-    named = [one for one in spec.get("volumes") or () if one.get("name") == mount["name"]]
+    named = [volume for volume in spec.get("volumes") or () if volume.get("name") == mount["name"]]
     volume = next(iter(named), {"name": mount["name"]})
     if mount.get("subPath") or mount.get("subPathExpr"):
         return (
@@ -494,7 +499,7 @@ def token_at(spec: Manifest, container: Manifest, path: str) -> tuple[t.Mapping[
             f"the volume {volume['name']} at {mount['mountPath']} is of the kind {kind or 'emptyDir'}, not a token",
         )
     inside = wanted.removeprefix(_unix(mount["mountPath"])).lstrip("/")
-    token = next((one for one in _token_in(volume) if _unix(one.get("path") or "") == inside), None)
+    token = next((source for source in _token_in(volume) if _unix(source.get("path") or "") == inside), None)
     return token, "" if token else f"the volume {volume['name']} has no service-account token {inside}"
 
 
@@ -521,14 +526,21 @@ def _is_own_file(spec: Manifest, container: Manifest, path: str) -> bool:
     mount = _mount_above(container, _unix(path))
     if mount is None or _unix(path) == TOKEN_FILE or mount["name"] == VOLUME:
         return False
-    return any(one.get("name") == mount["name"] and "projected" not in one for one in spec.get("volumes") or ())
+    return any(
+        volume.get("name") == mount["name"] and "projected" not in volume for volume in spec.get("volumes") or ()
+    )
 
 
 def _concerned_containers(pod: Manifest) -> list[Manifest]:
     """Return the containers and init containers that the pod's annotation does not leave out."""
     skipped = skipped_containers((pod["metadata"].get("annotations")) or {})
     containers = [*(pod["spec"].get("initContainers") or []), *(pod["spec"].get("containers") or [])]
-    return [one for one in containers if one.get("name") not in skipped]
+    return [container for container in containers if container.get("name") not in skipped]
+
+
+def _containers_with_role(pod: Manifest) -> list[Manifest]:
+    """Return those of them that have a role or a token file, whoever gave it to them."""
+    return [container for container in _concerned_containers(pod) if _names(container.get("env")) & _IDENTITY]
 
 
 def lacks_role(pod: Manifest) -> bool:
@@ -538,7 +550,7 @@ def lacks_role(pod: Manifest) -> bool:
     """
     if is_injected(pod):
         return False
-    return any(not _names(one.get("env")) & _IDENTITY for one in _concerned_containers(pod))
+    return any(not _names(container.get("env")) & _IDENTITY for container in _concerned_containers(pod))
 
 
 class Lack(t.NamedTuple):
@@ -555,8 +567,7 @@ def without_role(pod: Manifest, audiences: t.Container[str] = ()) -> Lack | None
     The question is which token stands at the path that AWS_WEB_IDENTITY_TOKEN_FILE names, in each container and init
     container that is not left out. AUDIENCES are those that the token may be for; any where there are none.
     """
-    containers = _concerned_containers(pod)
-    having = [one for one in containers if _names(one.get("env")) & _IDENTITY]
+    having = _containers_with_role(pod)
     for container in having:
         env = environment(container)
         path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
@@ -567,7 +578,7 @@ def without_role(pod: Manifest, audiences: t.Container[str] = ()) -> Lack | None
         if token and audiences and token.get("audience") not in audiences:
             audience = token.get("audience") or "of the API server"
             return Lack(f"its container {container.get('name')} has a token for the audience {audience}", True)
-    return Lack("", True) if lacks_role(pod) or (containers and not having) else None
+    return Lack("", True) if lacks_role(pod) or (_concerned_containers(pod) and not having) else None
 
 
 def misplaced_role(annotations: t.Mapping[str, str]) -> str:
@@ -592,13 +603,13 @@ def other_settings(pod: Manifest, audience: str, region: str) -> str:
 
     Containers without the variables are of others, which add them on admission.
     """
-    for container in [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]:
+    for container in _containers_with_role(pod):
         env = environment(container)
         token = token_at(pod["spec"], container, env.get("AWS_WEB_IDENTITY_TOKEN_FILE") or "")[0] or {}
         if token.get("audience") != audience:
             return f"a token for the audience {token.get('audience')}, not {audience}"
         regions = [env.get(name) or "" for name in sorted(_REGION)]
-        found = next((one for one in regions if one != region), region)
+        found = next((injected for injected in regions if injected != region), region)
         if found != region:
             return f"{f'the region {found}' if found else 'no region'}, not {region or 'none'}"
     return ""
@@ -607,7 +618,7 @@ def other_settings(pod: Manifest, audience: str, region: str) -> str:
 def is_injected_as(pod: Manifest, wanted: Account, region: str) -> bool:
     """Tell whether a pod has what is injected for WANTED and REGION as they are now, and nothing of before."""
     expected = {"AWS_ROLE_ARN": wanted.role_arn, _REGIONAL: "regional" if wanted.regional_sts else ""}
-    having = [one for one in _concerned_containers(pod) if _names(one.get("env")) & _IDENTITY]
+    having = _containers_with_role(pod)
     environments = [environment(container) for container in having]
     same = all({name: env.get(name) or "" for name in expected} == expected for env in environments)
     return bool(having) and same and not other_settings(pod, wanted.audience, region)

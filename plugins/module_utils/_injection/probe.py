@@ -54,7 +54,7 @@ class Wanted:
             return is_injected_as(pod, account, self.region)
         if self.role:
             containers = pod["spec"].get("containers") or []
-            return self.role in [environment(one).get("AWS_ROLE_ARN") for one in containers]
+            return self.role in [environment(container).get("AWS_ROLE_ARN") for container in containers]
         return is_injected(pod)
 
 
@@ -127,8 +127,8 @@ def reachable(read: Server, urls: t.Sequence[str]) -> tuple[list[Server], list[s
     the one which READ asks.
     """
     several = urls if len(urls) > 1 else []
-    reached = [one for one in map(read.at, several) if _answers(one)]
-    unasked = [url for url in several if url not in [one.server for one in reached]]
+    reached = [reader for reader in map(read.at, several) if _answers(reader)]
+    unasked = [url for url in several if url not in [reader.server for reader in reached]]
     return reached or [read], unasked
 
 
@@ -143,13 +143,13 @@ def _answers(read: Reader) -> bool:
 def failure(tried: t.Iterable[Tried], *, port: int, namespace: str) -> Failure:
     """Say why pods have no role, by those that failed; PORT is the webhook's, whose pods are in NAMESPACE."""
     said, causes, fixes = [], set(), []
-    for one in tried:
-        cause: Cause = "ignored" if one.pod is not None else "unreached" if is_unreached(one.error) else "refused"
+    for trial in tried:
+        cause: Cause = "ignored" if trial.pod is not None else "unreached" if is_unreached(trial.error) else "refused"
         causes.add(cause)
         if cause == "unreached":
-            fixes.append(advice(one.error, port=port, namespace=namespace))
-        where = f"at {one.server} " if one.server else ""
-        said.append(f"{where}{'it was admitted without its role' if one.pod is not None else one.error}")
+            fixes.append(advice(trial.error, port=port, namespace=namespace))
+        where = f"at {trial.server} " if trial.server else ""
+        said.append(f"{where}{'it was admitted without its role' if trial.pod is not None else trial.error}")
     first = next(cause for cause in t.get_args(Cause) if cause in causes)
     return Failure(first, "; ".join(said), " ".join(dict.fromkeys(fixes)))
 
@@ -183,7 +183,7 @@ def policy_problem(failed: Failure, *, namespace: str, stands: bool) -> str:
 def settings_problem(failed: t.Iterable[Tried], wanted: Wanted) -> str:
     """Say where new pods do not get the settings of now."""
     region = f"the region {wanted.region}" if wanted.region else "no region"
-    where = ", ".join(one.server for one in failed if one.server) or "an API server"
+    where = ", ".join(trial.server for trial in failed if trial.server) or "an API server"
     return (
         f"Two minutes after the change new pods do not get the audience {wanted.audience} and {region} at {where}. "
         "Something else injects them, or changes what was injected: look for it with "

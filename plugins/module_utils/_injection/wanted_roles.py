@@ -44,10 +44,11 @@ class WantedRoles:
     ) -> None:
         """Take what the cluster has, and the roles as iam_roles returns them."""
         self._accounts = {
-            f"{one['metadata']['namespace']}/{one['metadata']['name']}": _annotations(one) for one in service_accounts
+            f"{account['metadata']['namespace']}/{account['metadata']['name']}": _annotations(account)
+            for account in service_accounts
         }
-        self._namespaces = {one["metadata"]["name"]: _annotations(one) for one in namespaces}
-        self._workloads = {workload_key(one): _annotations(one) for one in workloads}
+        self._namespaces = {namespace["metadata"]["name"]: _annotations(namespace) for namespace in namespaces}
+        self._workloads = {workload_key(workload): _annotations(workload) for workload in workloads}
         given = {key for role in roles if role["state"] == "present" for key in role["service_accounts"]}
         self._given = {key for key in given if self._accounts and not has_wildcard(key)}
         """The service accounts that a role is for, by C(namespace/name); none where it is not known which exist."""
@@ -105,8 +106,11 @@ class WantedRoles:
     def _given_to_another(self, space: str, name: str) -> str:
         """Say which service account does not exist that a role is for, and that its own is plainly meant for."""
         homeless = [key.split("/", 1) for key in sorted(self._given - self._accounts.keys())]
-        near = get_close_matches(name, [one for where, one in homeless if where == space], n=1, cutoff=0.75)
-        meant = [*(f"{space}/{one}" for one in near), *(f"{where}/{one}" for where, one in homeless if one == name)]
+        near = get_close_matches(name, [account for where, account in homeless if where == space], n=1, cutoff=0.75)
+        meant = [
+            *(f"{space}/{account}" for account in near),
+            *(f"{where}/{account}" for where, account in homeless if account == name),
+        ]
         if meant:
             return (
                 f"a role is for the service account {meant[0]}, which does not exist; its service account "

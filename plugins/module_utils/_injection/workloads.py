@@ -23,7 +23,7 @@ def owner_of(pod: Manifest) -> dict[str, str]:
     Empty for none.
     """
     metadata = pod["metadata"]
-    reference = next((one for one in metadata.get("ownerReferences") or [] if one.get("controller")), None)
+    reference = next((owner for owner in metadata.get("ownerReferences") or [] if owner.get("controller")), None)
     if reference is None:
         return {}
     owner = {key: reference[key] for key in ("apiVersion", "kind", "name")}
@@ -53,12 +53,12 @@ def workload_pod(workload: Manifest, name: str) -> Manifest:
     }
     spec = dict(template["spec"])
     # The controller adds these to a StatefulSet's pods, without which what mounts them would be refused.
-    claims = [one["metadata"]["name"] for one in workload["spec"].get("volumeClaimTemplates") or []]
+    claims = [claim["metadata"]["name"] for claim in workload["spec"].get("volumeClaimTemplates") or []]
     if claims:
         claimed = [
             {"name": claim, "persistentVolumeClaim": {"claimName": f"{claim}-{of['name']}-0"}} for claim in claims
         ]
-        spec["volumes"] = [*(one for one in spec.get("volumes") or [] if one["name"] not in claims), *claimed]
+        spec["volumes"] = [*(volume for volume in spec.get("volumes") or [] if volume["name"] not in claims), *claimed]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -107,10 +107,10 @@ def waited_for(pods: t.Iterable[Manifest]) -> list[str]:
     words = []
     for pod in pods:
         status = pod.get("status") or {}
-        states = [one.get("state") or {} for one in status.get("containerStatuses") or []]
+        states = [container.get("state") or {} for container in status.get("containerStatuses") or []]
         reasons = [state[kind] for kind in ("waiting", "terminated") for state in states if kind in state]
-        conditions = [one for one in status.get("conditions") or [] if one.get("status") == "False"]
-        words += [one["message"] for one in (*reasons, *conditions) if one.get("message")]
+        conditions = [condition for condition in status.get("conditions") or [] if condition.get("status") == "False"]
+        words += [told["message"] for told in (*reasons, *conditions) if told.get("message")]
     return list(dict.fromkeys(words))
 
 

@@ -117,24 +117,26 @@ class FakeApi:
 
     def named(self, kind: str, name: str) -> Json:
         """Return a stored object."""
-        (found,) = (one for one in self.objects.values() if (one["kind"], one["metadata"]["name"]) == (kind, name))
+        (found,) = (
+            stored for stored in self.objects.values() if (stored["kind"], stored["metadata"]["name"]) == (kind, name)
+        )
         return found
 
     def changes(self) -> list[Asked]:
         """Return the requests that have stored something."""
         return [
-            one
-            for one in self.asked
-            if one.method != "GET" and one.path != _REVIEW and one.query.get("dryRun") != "All"
+            request
+            for request in self.asked
+            if request.method != "GET" and request.path != _REVIEW and request.query.get("dryRun") != "All"
         ]
 
     def hidden(self) -> list[str]:
         """Return what no result of a module may have: all that is in Secrets but certificates, and the user's token."""
         values = [
             value
-            for one in self.objects.values()
-            if one["kind"] == "Secret"
-            for key, value in one["data"].items()
+            for stored in self.objects.values()
+            if stored["kind"] == "Secret"
+            for key, value in stored["data"].items()
             if key not in ("tls.crt", "ca.crt") and value
         ]
         plain = [line for value in values for line in b64decode(value).decode().splitlines() if len(line) > 30]
@@ -198,7 +200,7 @@ class FakeApi:
                 }
                 for kind, plural in kinds.items()
             ]
-            resources += [{**one, "name": f"{one['name']}/status"} for one in resources]
+            resources += [{**resource, "name": f"{resource['name']}/status"} for resource in resources]
             found[_root(version)] = {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
         listed = [{"name": name, "versions": there, "preferredVersion": there[0]} for name, there in groups.items()]
         return {**found, "/apis": {"kind": "APIGroupList", "groups": listed}}
@@ -206,11 +208,11 @@ class FakeApi:
     def _list(self, asked: Asked) -> Json:
         version, kind, space = self._listed(asked.path) or ("", "", "")
         chosen = [
-            {key: value for key, value in one.items() if key not in ("apiVersion", "kind")}
-            for _path, one in sorted(self.objects.items())
-            if (one["apiVersion"], one["kind"]) == (version, kind)
-            and space in ("", one["metadata"].get("namespace"))
-            and _selected(one, asked.query)
+            {key: value for key, value in stored.items() if key not in ("apiVersion", "kind")}
+            for _path, stored in sorted(self.objects.items())
+            if (stored["apiVersion"], stored["kind"]) == (version, kind)
+            and space in ("", stored["metadata"].get("namespace"))
+            and _selected(stored, asked.query)
         ]
         start = int(asked.query.get("continue", "0"))
         end = start + int(asked.query.get("limit", len(chosen) + 1))
@@ -269,8 +271,8 @@ class FakeApi:
         if gone["kind"] == "Namespace":
             inside = [
                 path
-                for path, one in self.objects.items()
-                if one["metadata"].get("namespace") == gone["metadata"]["name"]
+                for path, stored in self.objects.items()
+                if stored["metadata"].get("namespace") == gone["metadata"]["name"]
             ]
             for each in inside:
                 del self.objects[each]
@@ -289,7 +291,7 @@ class FakeApi:
         if status == 404:
             return []
         named = {"apiVersion": body.get("apiVersion"), "kind": str(body.get("kind")).removesuffix("List")}
-        return [{**named, **one} for one in _content(status, body)["items"]]
+        return [{**named, **item} for item in _content(status, body)["items"]]
 
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
         """Create an object."""
@@ -308,17 +310,17 @@ def _content(status: int, body: Json) -> Json:
     return body
 
 
-def _selected(one: Json, query: t.Mapping[str, str]) -> bool:
-    labels = one["metadata"].get("labels") or {}
+def _selected(stored: Json, query: t.Mapping[str, str]) -> bool:
+    labels = stored["metadata"].get("labels") or {}
     wanted = dict(each.split("=", 1) for each in query.get("labelSelector", "").split(",") if each)
     fields = [re.split("(!?=)", each, maxsplit=1) for each in query.get("fieldSelector", "").split(",") if each]
     return all(labels.get(name) == value for name, value in wanted.items()) and all(
-        (str(_field(one, name)) == value) is (operator == "=") for name, operator, value in fields
+        (str(_field(stored, name)) == value) is (operator == "=") for name, operator, value in fields
     )
 
 
-def _field(one: Json, name: str) -> object:
-    found: t.Any = one
+def _field(stored: Json, name: str) -> object:
+    found: t.Any = stored
     for each in name.split("."):
         found = (found or {}).get(each)
     return found

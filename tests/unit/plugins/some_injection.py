@@ -83,7 +83,7 @@ def seen(**changes: t.Any) -> Observation:  # noqa: ANN401 -- of any field
 
 def own(kind: str, name: str = NAME, part: str = "", *, namespace: str = NAME, **content: object) -> Json:
     """Return an object that the role has made; without a PART, as releases before that label did."""
-    version = next((one.version for one in KINDS if one.name == kind), "v1")
+    version = next((known.version for known in KINDS if known.name == kind), "v1")
     labels = {**LABELS, PART_LABEL: part} if part else {**LABELS}
     within = {"namespace": namespace} if namespace else {}
     metadata = {"name": name, **within, "labels": labels}

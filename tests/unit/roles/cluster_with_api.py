@@ -60,7 +60,7 @@ class ApiCluster:
         """Run a playbook; return the exit code and what was printed, as one line."""
         self.api.asked.clear()
         code, output = self.cluster.run(playbook, {"irsa_region": "eu-central-1", **variables}, *options)
-        assert [one for one in self.api.hidden() if one in output] == []
+        assert [secret for secret in self.api.hidden() if secret in output] == []
         return code, " ".join(output.split())
 
 
@@ -81,7 +81,9 @@ class InjectingApi(FakeApi):
         super().__init__(admit=self._inject, control=_roll_out, **options)
 
     def _find(self, kind: str, name: str) -> Json:
-        found = [one for one in self.objects.values() if (one["kind"], one["metadata"]["name"]) == (kind, name)]
+        found = [
+            stored for stored in self.objects.values() if (stored["kind"], stored["metadata"]["name"]) == (kind, name)
+        ]
         return found[0] if found else {}
 
     def _inject(self, pod: Json) -> Json:
@@ -105,7 +107,7 @@ class InjectingApi(FakeApi):
         if not called or not deployment:
             return None
         arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
-        values = dict(one.removeprefix("--").partition("=")[::2] for one in arguments)
+        values = dict(argument.removeprefix("--").partition("=")[::2] for argument in arguments)
         space, name = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
         annotations = self.objects[f"/api/v1/namespaces/{space}/serviceaccounts/{name}"]["metadata"].get("annotations")
         found = account(annotations or {}, Settings(values["token-audience"]))

@@ -45,20 +45,20 @@ def application() -> list[Json]:
 def made(cluster: ApiCluster) -> set[str]:
     """Return the kinds of what has the role's labels."""
     return {
-        one["kind"]
-        for one in cluster.api.objects.values()
-        if LABELS.items() <= (one["metadata"].get("labels") or {}).items()
+        stored["kind"]
+        for stored in cluster.api.objects.values()
+        if LABELS.items() <= (stored["metadata"].get("labels") or {}).items()
     }
 
 
 def without_part(cluster: ApiCluster) -> list[str]:
     """Return the kinds of what is of the role and says not of which part, but Secrets, which go by their names."""
     return [
-        one["kind"]
-        for one in cluster.api.objects.values()
-        if LABELS.items() <= (one["metadata"].get("labels") or {}).items()
-        and PART_LABEL not in one["metadata"]["labels"]
-        and one["kind"] != "Secret"
+        stored["kind"]
+        for stored in cluster.api.objects.values()
+        if LABELS.items() <= (stored["metadata"].get("labels") or {}).items()
+        and PART_LABEL not in stored["metadata"]["labels"]
+        and stored["kind"] != "Secret"
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_webhook_from_the_first_run_to_the_teardown(tmp_path: Path) -> None:
         assert without_part(cluster) == []
         assert RESTARTED in cluster.api.named("Deployment", "web")["spec"]["template"]["metadata"]["annotations"]
         # API servers call the webhook last, and what makes pods is restarted then.
-        changed = [one.path.rpartition("/")[2] for one in cluster.api.changes()]
+        changed = [request.path.rpartition("/")[2] for request in cluster.api.changes()]
         assert changed[-2:] == ["onprem-irsa-pod-identity-webhook", "web"]
         for options in ([], ["--check"]):
             code, output = cluster.play(*options)
@@ -106,7 +106,7 @@ def test_a_policy_takes_the_place_of_a_webhook_of_an_earlier_release(tmp_path: P
         }
         assert without_part(cluster) == []
         # The policy injects before the webhook is no longer called.
-        paths = [(one.method, one.path.rpartition("/")[2]) for one in cluster.api.changes()]
+        paths = [(request.method, request.path.rpartition("/")[2]) for request in cluster.api.changes()]
         assert paths.index(("PATCH", POLICY)) < paths.index(("DELETE", "onprem-irsa-pod-identity-webhook"))
         assert "apps web-0 reports Deployment/web" in output
         code, output = cluster.play(irsa_webhook_mode="none")

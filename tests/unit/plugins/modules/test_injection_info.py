@@ -81,12 +81,12 @@ def webhook(days: float = 300, served_secret: str = CERTIFICATE, ready: int = 2)
 
 
 MAKERS = (("Deployment", "web"), ("StatefulSet", "db"))
-MISSED = [*(workload(*one) for one in MAKERS), *(pod(*one) for one in MAKERS)]
+MISSED = [*(workload(*maker) for maker in MAKERS), *(pod(*maker) for maker in MAKERS)]
 
 
-def injected(one: Json) -> Json:
+def injected(pod: Json) -> Json:
     account = Account(ARN, "sts.amazonaws.com", regional_sts=True, expiration=86400)
-    return {**one, "spec": inject(one["spec"], {}, account, "eu-central-1")}
+    return {**pod, "spec": inject(pod["spec"], {}, account, "eu-central-1")}
 
 
 def run(api: FakeApi, capsys: pytest.CaptureFixture[str], given: Json | None = None, **options: object) -> Json:
@@ -95,7 +95,7 @@ def run(api: FakeApi, capsys: pytest.CaptureFixture[str], given: Json | None = N
         with patch_module_args(args), pytest.raises(SystemExit):
             injection_info.main()
     text = capsys.readouterr().out
-    assert [one for one in api.hidden() if one in text] == []
+    assert [secret for secret in api.hidden() if secret in text] == []
     assert api.changes() == []
     result: Json = json.loads(text)
     assert result.get("changed", False) is False
@@ -182,7 +182,7 @@ def test_who_may_not_look_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_pods_that_lack_their_role(capsys: pytest.CaptureFixture[str]) -> None:
     result = run(FakeApi().put(*webhook(), *MISSED), capsys)
-    assert [(one["name"], one["owner"]) for one in result["missed"]["pods"]] == [
+    assert [(pod["name"], pod["owner"]) for pod in result["missed"]["pods"]] == [
         ("db-0", "StatefulSet/db"),
         ("web-0", "Deployment/web"),
     ]
@@ -193,8 +193,8 @@ RESTART: Json = {"restart_missed": True}
 
 
 def tried(api: FakeApi) -> list[str]:
-    pods = [one.body for one in api.asked if one.path.endswith("/pods") and one.body is not None]
-    return [one["metadata"]["labels"]["app"] for one in pods]
+    pods = [request.body for request in api.asked if request.path.endswith("/pods") and request.body is not None]
+    return [pod["metadata"]["labels"]["app"] for pod in pods]
 
 
 def test_what_makes_them_is_tried_before_its_restart(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,14 +210,14 @@ def test_what_makes_them_is_tried_before_its_restart(capsys: pytest.CaptureFixtu
     assert result["missed"]["left"] == []
 
 
-def leaving_out(one: Json) -> Json:
-    return one if one["metadata"]["labels"]["app"] == "db" else injected(one)
+def leaving_out(pod: Json) -> Json:
+    return pod if pod["metadata"]["labels"]["app"] == "db" else injected(pod)
 
 
-def refusing(one: Json) -> Json:
-    if one["metadata"]["labels"]["app"] == "db":
+def refusing(pod: Json) -> Json:
+    if pod["metadata"]["labels"]["app"] == "db":
         raise Refused(403, "Forbidden", 'pods "pod-identity-probe" is forbidden: no such quota')
-    return injected(one)
+    return injected(pod)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_what_a_restart_would_not_help_is_left(
     capsys: pytest.CaptureFixture[str], admit: t.Callable[[Json], Json], reason: str
 ) -> None:
     result = run(FakeApi(admit=admit).put(*webhook(), *MISSED), capsys, RESTART)
-    assert [one["name"] for batch in result["restarts"] for one in batch] == ["web"]
+    assert [workload["name"] for batch in result["restarts"] for workload in batch] == ["web"]
     (left,) = result["missed"]["left"]
     assert (left["name"], reason in left["reason"]) == ("db-0", True)
 
@@ -262,7 +262,7 @@ def test_what_runs_is_looked_at_where_pods_are_injected(
 ) -> None:
     api = FakeApi().put(*webhook())
     result = run(api, capsys, {"mode": mode})
-    assert ("/api/v1/pods" in [one.path for one in api.asked]) is asks
+    assert ("/api/v1/pods" in [request.path for request in api.asked]) is asks
     assert bool(result["missed"]) is asks
 
 
@@ -270,7 +270,7 @@ def test_a_run_that_changes_nothing_asks_little(capsys: pytest.CaptureFixture[st
     api = FakeApi(admit=injected).put(*webhook())
     run(api, capsys)
     assert len(api.asked) <= 35
-    assert [one.path for one in api.asked if one.method != "GET"] == [
+    assert [request.path for request in api.asked if request.method != "GET"] == [
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
     ]
 

@@ -206,7 +206,7 @@ def two(tmp_path: Path) -> t.Iterator[t.Callable[[Admit, Admit], Servers]]:
         def serve(*admits: Admit) -> Servers:
             context, public = certificate(tmp_path)
             apis = [api(admit) for admit in admits]
-            urls = [stack.enter_context(served(one, context)) for one in apis]
+            urls = [stack.enter_context(served(api, context)) for api in apis]
             apis[0].put(*listed(*urls))
             return Servers(apis[0], kubeconfig(urls[0], str(public)), urls)
 

@@ -39,7 +39,7 @@ def test_a_token_of_each_server_and_those_to_be_refused(api: Api, capsys: pytest
     api.answers.extend(granted() for _number in range(5))
     servers = {"cp1": api.address, "cp2": api.address, "cp3": ""}
     result = run(api, capsys, servers=servers, untrusted="apps/other", other_audience="other")
-    assert [(one["server"], bool(one["token"]), one["error"]) for one in result["tokens"]] == [
+    assert [(token["server"], bool(token["token"]), token["error"]) for token in result["tokens"]] == [
         ("cp1", True, ""),
         ("cp2", True, ""),
         ("cp3", False, "no process of it runs"),

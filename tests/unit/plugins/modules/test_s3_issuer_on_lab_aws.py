@@ -237,7 +237,7 @@ def test_a_process_that_is_killed_between_two_writes_is_finished_by_the_next(lab
 def test_processes_started_at_once_publish_the_keys_of_both(lab: Lab) -> None:
     reader = Reader(lab, ISSUER)
     with reader.polling():
-        results = [one.result() for one in [Process(lab, **options(1, number)) for number in (2, 3)]]
+        results = [process.result() for process in [Process(lab, **options(1, number)) for number in (2, 3)]]
     assert [result.get("msg") for result in results] == [None, None]
     Reader(lab, ISSUER, live=kids(1, 2, 3))()
     assert Process(lab, **options(1)).result()["changed"] is False

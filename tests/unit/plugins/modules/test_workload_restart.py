@@ -81,9 +81,9 @@ def test_they_are_restarted_as_kubectl_does(capsys: pytest.CaptureFixture[str]) 
     api = cluster()
     result = run(api, capsys, WEB, DB)
     assert (result["changed"], result["restarted"]) == (True, ["Deployment/web", "StatefulSet/db"])
-    for one in (WEB, DB):
-        assert restarted_at(api, one).endswith("Z")
-        assert api.named(one["kind"], one["name"])["spec"]["replicas"] == 1
+    for workload in (WEB, DB):
+        assert restarted_at(api, workload).endswith("Z")
+        assert api.named(workload["kind"], workload["name"])["spec"]["replicas"] == 1
 
 
 def test_in_check_mode_the_api_server_judges_and_nothing_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,13 +92,13 @@ def test_in_check_mode_the_api_server_judges_and_nothing_is_changed(capsys: pyte
     assert (result["changed"], result["restarted"]) == (True, ["Deployment/web", "StatefulSet/db"])
     assert api.changes() == []
     assert restarted_at(api, WEB) == ""
-    assert [one.query.get("dryRun") for one in api.asked if one.method == "PATCH"] == ["All", "All"]
+    assert [request.query.get("dryRun") for request in api.asked if request.method == "PATCH"] == ["All", "All"]
 
 
 def test_all_are_restarted_before_one_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
     api = cluster()
     run(api, capsys, WEB, DB)
-    methods = [one.method for one in api.asked if "/apps/v1/namespaces/" in one.path]
+    methods = [request.method for request in api.asked if "/apps/v1/namespaces/" in request.path]
     assert methods == ["PATCH", "PATCH", "GET", "GET"]
 
 

@@ -85,6 +85,6 @@ def test_the_hosts_that_are_listed(slices: list[dict[str, t.Any]], hosts: list[s
         "cp2": {"advertise-address": ["10.0.0.1", "10.0.0.2"]},
         "cp3": {"advertise-address": ["fd00::1"]},
     }
-    served = [{**one, "ports": SLICE["ports"]} for one in slices]
+    served = [{**endpoint_slice, "ports": SLICE["ports"]} for endpoint_slice in slices]
     urls_of = {"cp2": "https://10.0.0.2:6443", "cp3": "https://[fd00:0::1]:6443"}
     assert listed(running, served) == {host: urls_of[host] for host in hosts}

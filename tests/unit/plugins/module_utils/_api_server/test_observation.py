@@ -172,7 +172,9 @@ def test_an_external_signer_is_refused_by_its_name(changes: dict[str, t.Any]) ->
     host = seen(running_flags=flags, manifests={PATH: manifest}, kids=[], signing_key=None, public_keys=[], **changes)
     found = [problem for problem in problems({"cp1": host, "cp2": host}) if "does not run with" not in problem]
     assert [problem.partition(":")[0] for problem in found] == ["cp1", "cp2"]
-    assert all("an external signer signs its tokens (--service-account-signing-endpoint=/run" in one for one in found)
+    assert all(
+        "an external signer signs its tokens (--service-account-signing-endpoint=/run" in problem for problem in found
+    )
 
 
 def test_a_link_is_no_problem_for_those_who_only_read() -> None:

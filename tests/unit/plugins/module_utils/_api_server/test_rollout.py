@@ -337,7 +337,7 @@ def refused(observed: list[Server], published: t.Collection[str]) -> set[tuple[s
         *((one.host, other.host, "issuer") for one, other in pairs if one.issuers[0] not in other.issuers),
         *((one.host, other.host, "audience") for one, other in pairs if not {*one.audiences} & {*other.audiences}),
         *((one.host, other.host, "key") for one, other in pairs if one.signing_kid not in (*other.kids, "")),
-        *((one.host, "relying parties", "key") for one in observed if one.signing_kid not in (*published, "")),
+        *((signer.host, "relying parties", "key") for signer in observed if signer.signing_kid not in (*published, "")),
     }
 
 

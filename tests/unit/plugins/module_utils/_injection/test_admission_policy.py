@@ -27,7 +27,7 @@ POLICY: dict[str, t.Any] = {"MutatingAdmissionPolicy": {}}
     [(["v1", "v1beta1"], "v1"), (["v1alpha1", "v1beta1"], "v1beta1"), (["v1alpha1"], "v1alpha1")],
 )
 def test_the_newest_version_that_is_served(served: list[str], version: str) -> None:
-    found = api({f"{GROUP}/{one}": POLICY for one in served}, "1.30")
+    found = api({f"{GROUP}/{version}": POLICY for version in served}, "1.30")
     assert (found.version, found.served) == (version, True)
 
 

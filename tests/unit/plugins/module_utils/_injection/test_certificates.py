@@ -201,7 +201,7 @@ def test_whatever_is_served_is_trusted_at_every_moment(runs: list[tuple[int, int
         for _step in itertools.islice(cluster.run(now), writes):
             trusted = read_bundle(cluster.bundle)
             for certificate in cluster.served():
-                assert any(is_signed(certificate, one) for one in trusted), _step
+                assert any(is_signed(certificate, authority) for authority in trusted), _step
     for _step in cluster.run(now):
         pass
     assert len(read_bundle(cluster.bundle)) == 1

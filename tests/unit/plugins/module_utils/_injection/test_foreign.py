@@ -33,7 +33,7 @@ def test_webhooks_of_others() -> None:
         ],
         ["own"],
     )
-    assert [(one.name, one.namespace, one.service, one.release) for one in found] == [
+    assert [(webhook.name, webhook.namespace, webhook.service, webhook.release) for webhook in found] == [
         ("upstream", "kube-system", "pod-identity-webhook", ""),
         ("chart", "kube-system", "irsa-amazon-eks-pod-identity-webhook", "irsa"),
         ("eks", "", "", ""),
@@ -43,4 +43,4 @@ def test_webhooks_of_others() -> None:
 def test_other_webhooks_in_the_configuration_of_one_are_named() -> None:
     several = configuration("several", "iam-for-pods.amazonaws.com", {})
     several["webhooks"].append({"name": "sidecar.example.com", "clientConfig": service("sidecar")})
-    assert [one.others for one in foreign([several], [])] == [["sidecar.example.com"]]
+    assert [webhook.others for webhook in foreign([several], [])] == [["sidecar.example.com"]]

@@ -48,7 +48,7 @@ def find(pods: list[Json], by: Search = WITH_ROLE, trials: t.Sequence[Trial] = (
 
 
 def left(found: Missed) -> list[str]:
-    return [f"{one['namespace']}/{one['name']}" for one in found.left]
+    return [f"{left['namespace']}/{left['name']}" for left in found.left]
 
 
 def test_a_pod_that_was_missed() -> None:
@@ -92,7 +92,7 @@ def test_owners_are_restarted_once() -> None:
             pod("e", metadata=owned("Job", "once", "batch/v1")),
         ]
     )
-    assert [one["owner"] for one in found.pods] == [
+    assert [pod["owner"] for pod in found.pods] == [
         "Deployment/web",
         "Deployment/web",
         "StatefulSet/db",
@@ -135,7 +135,7 @@ def test_what_keeps_its_pods_is_not_restarted() -> None:
             workload("DaemonSet", "web", updateStrategy={"type": "OnDelete"}),
         ],
     )
-    assert [one["metadata"]["name"] for one in found.owners] == ["agent", "cache"]
+    assert [owner["metadata"]["name"] for owner in found.owners] == ["agent", "cache"]
     assert left(found) == ["apps/a", "apps/b", "apps/d"]
 
 
@@ -151,9 +151,9 @@ def test_what_keeps_its_pods_is_not_restarted() -> None:
 def test_what_a_restart_would_not_help_is_not_restarted(answer: Json, reason: str) -> None:
     pods = [pod("a", metadata=owned("StatefulSet", "db")), pod("b", metadata=owned("DaemonSet", "db"))]
     found = find(pods, trials=[Trial(DB, Tried("", **answer))])
-    assert [one["kind"] for one in found.owners] == (["DaemonSet"] if reason else ["StatefulSet", "DaemonSet"])
+    assert [owner["kind"] for owner in found.owners] == (["DaemonSet"] if reason else ["StatefulSet", "DaemonSet"])
     assert left(found) == (["apps/a"] if reason else [])
-    assert all(one["reason"].endswith(reason) for one in found.left)
+    assert all(left["reason"].endswith(reason) for left in found.left)
 
 
 DB: Json = {"kind": "StatefulSet", "metadata": {"namespace": "apps", "name": "db"}, "spec": {}}
@@ -263,7 +263,7 @@ def test_only_what_a_new_pod_would_not_have_again_is_restarted() -> None:
     )
     aws = Search(REPORTS, audiences=[AUDIENCE])
     found = find([other_audience, no_token], aws)
-    assert [one["metadata"]["name"] for one in found.owners] == ["a"]
+    assert [owner["metadata"]["name"] for owner in found.owners] == ["a"]
     assert left(found) == ["apps/b"]
     assert "audience x" in found.pods[0]["reason"]
     assert find([other_audience], Search(REPORTS, audiences=[AUDIENCE, "x"])).pods == []

@@ -71,7 +71,7 @@ def look(api: FakeApi, *, all_of_it: bool = True, **given: t.Any) -> Observation
 
 def lists(api: FakeApi) -> list[str]:
     """Return what was asked for after the discovery, without what the path says of the API."""
-    found = [one.path.rpartition("/")[2] for one in api.asked]
+    found = [request.path.rpartition("/")[2] for request in api.asked]
     return found[found.index("selfsubjectrulesreviews") :]
 
 
@@ -84,9 +84,9 @@ def test_what_everybody_may_see() -> None:
     assert (found.is_own_namespace, found.namespace_owner) == (True, "onprem.irsa")
     assert found.own_namespaces == ["before", NAME]
     assert found.other_namespaces == ["before"]
-    assert [one["kind"] for one in found.configurations] == ["MutatingWebhookConfiguration"] * 2
-    assert [one.name for one in found.foreign] == ["eks"]
-    (review,) = (one for one in api.asked if one.path.endswith("selfsubjectrulesreviews"))
+    assert [configuration["kind"] for configuration in found.configurations] == ["MutatingWebhookConfiguration"] * 2
+    assert [webhook.name for webhook in found.foreign] == ["eks"]
+    (review,) = (request for request in api.asked if request.path.endswith("selfsubjectrulesreviews"))
     assert review.body is not None
     assert review.body["spec"] == {"namespace": NAME}
 
@@ -111,7 +111,7 @@ def test_which_kinds_a_cluster_serves() -> None:
     there = {"apps/v1": {"Deployment": "deployments"}, "v1": {"Pod": "pods"}, "example.com/v1": {"Foo": "foos"}}
     api = FakeApi(apis=there)
     assert served(api) == {"apps/v1": {"Deployment": "deployments"}, "v1": {"Pod": "pods"}}
-    assert [one.path for one in api.asked] == ["/apis", "/api/v1", "/apis/apps/v1"]
+    assert [request.path for request in api.asked] == ["/apis", "/api/v1", "/apis/apps/v1"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_what_is_not_served_is_not_asked_for() -> None:
 def test_what_the_role_has_made_in_the_order_of_its_removal() -> None:
     others = [plain("ConfigMap", "kube-root-ca.crt", NAME), secret_of("of-somebody", {})]
     found = look(FakeApi().put(*reversed(OWN), *others, own("Service", namespace="apps")))
-    assert [(one["kind"], one["metadata"]["name"]) for one in found.owned] == [
+    assert [(part["kind"], part["metadata"]["name"]) for part in found.owned] == [
         ("MutatingWebhookConfiguration", CLUSTER_NAME),
         ("ClusterRole", CLUSTER_NAME),
         ("ConfigMap", POLICY_PARAMETERS),
@@ -200,7 +200,7 @@ def test_in_a_namespace_of_others_nothing_is_looked_at() -> None:
 def test_only_what_has_the_role_s_labels_is_asked_for() -> None:
     api = FakeApi().put(*OWN)
     look(api)
-    asked = {one.path.rpartition("/")[2]: one.query.get("labelSelector", "") for one in api.asked}
+    asked = {request.path.rpartition("/")[2]: request.query.get("labelSelector", "") for request in api.asked}
     assert (asked["deployments"], asked["clusterroles"], asked["namespaces"]) == (SELECTOR, SELECTOR, SELECTOR)
     assert asked["secrets"] == ""  # cert-manager's have none at first
 
@@ -226,7 +226,7 @@ def test_what_is_read_for_an_option_of_the_webhook_alone(given: Json, path: str)
     def asks(*, all_of_it: bool = True, **changed: object) -> bool:
         api = FakeApi().put(NAMESPACE)
         look(api, all_of_it=all_of_it, **{**given, **changed})
-        return path in [one.path for one in api.asked]
+        return path in [request.path for request in api.asked]
 
     assert asks()
     assert not asks(mode="policy")
@@ -252,7 +252,7 @@ def test_what_cert_manager_was_asked_for() -> None:
     api = FakeApi(apis=there).put(NAMESPACE, own("Certificate", part="cert_manager"), request)
     found = look(api, tls="cert-manager")
     assert found.issued["metadata"]["name"] == NAME
-    assert [one["metadata"]["name"] for one in found.asked] == [NAME, "x"]
+    assert [part["metadata"]["name"] for part in found.asked] == [NAME, "x"]
 
 
 def deployment(name: str, labels: Json) -> Json:
@@ -276,8 +276,8 @@ def deployment(name: str, labels: Json) -> Json:
 def test_what_is_behind_a_webhook_whose_place_is_taken(objects: list[Json], adopted: list[str]) -> None:
     api = FakeApi().put(NAMESPACE, *objects)
     found = look(api, adopt=True).adopted
-    assert [one["metadata"]["name"] for one in found] == adopted
-    assert all(one["kind"] and one["apiVersion"] for one in found)
+    assert [part["metadata"]["name"] for part in found] == adopted
+    assert all(part["kind"] and part["apiVersion"] for part in found)
     assert list(look(api).adopted) == []
     assert list(look(api, adopt=True, mode="foreign").adopted) == []
 
@@ -300,13 +300,13 @@ def test_what_runs() -> None:
     daemons = plain("DaemonSet", "d", "apps", "apps/v1")
     api = FakeApi().put(*OWN, *pods, daemons, plain("ServiceAccount", "reports", "apps"))
     running = look_at_running(api, seen(apis=APIS), workloads=True).running
-    assert [(one["kind"], one["metadata"]["name"]) for one in running.pods] == [("Pod", "a")]
-    assert [one["metadata"]["name"] for one in running.service_accounts] == ["reports", PROBE]
-    assert [one["metadata"]["name"] for one in running.namespaces] == [NAME]
-    assert [(one["kind"], one["metadata"]["name"]) for one in running.workloads] == [
+    assert [(pod["kind"], pod["metadata"]["name"]) for pod in running.pods] == [("Pod", "a")]
+    assert [account["metadata"]["name"] for account in running.service_accounts] == ["reports", PROBE]
+    assert [namespace["metadata"]["name"] for namespace in running.namespaces] == [NAME]
+    assert [(workload["kind"], workload["metadata"]["name"]) for workload in running.workloads] == [
         ("DaemonSet", "d"),
         ("Deployment", NAME),
     ]
     api.asked.clear()
     assert look_at_running(api, seen(), workloads=False).running.workloads == []
-    assert sorted(one.path.rpartition("/")[2] for one in api.asked) == ["namespaces", "pods", "serviceaccounts"]
+    assert sorted(request.path.rpartition("/")[2] for request in api.asked) == ["namespaces", "pods", "serviceaccounts"]

@@ -46,7 +46,7 @@ def test_a_part_makes_what_its_template_says(part: str) -> None:
         r"^  labels: .*$|^\{% for key, value in \(irsa_webhook_monitoring_labels.*$", text, re.MULTILINE
     )
     assert len(labels) == len(re.findall("^metadata:$", text, re.MULTILINE))
-    assert [one for one in labels if f"'{PART_LABEL}': '{part}'" not in one] == []
+    assert [label for label in labels if f"'{PART_LABEL}': '{part}'" not in label] == []
 
 
 def test_the_transition_is_of_the_configuration_s_part() -> None:

@@ -224,8 +224,8 @@ def test_a_plan_names_what_it_copies_and_holds_nothing_of_it() -> None:
     there = cluster(CA, TLS, given_secret=GIVEN_TLS, pull_secret=PULL)
     found = str(plan(options(**OF_SECRET, pull_secret="apps/pull"), there))  # noqa: S106 -- a name
     assert "apps" in found
-    for one in (CA, TLS, GIVEN_TLS):
-        assert one["data"]["tls.key"] not in found
+    for kept in (CA, TLS, GIVEN_TLS):
+        assert kept["data"]["tls.key"] not in found
     assert "PRIVATE" not in found
     assert PULL["data"][".dockerconfigjson"] not in found
 
@@ -258,7 +258,7 @@ def test_when_what_is_there_is_compared_and_what_would_be_made_else(
     found = plan(options(**given), there)
     assert found["is_comparable"] is comparable
     assert len(found["would_make"]) >= len(would_make)
-    assert [one for one in would_make if not any(made.startswith(one) for made in found["would_make"])] == []
+    assert [stub for stub in would_make if not any(made.startswith(stub) for made in found["would_make"])] == []
     assert bool(found["would_make"]) is not comparable
 
 
@@ -379,7 +379,7 @@ def test_a_policy_that_the_cluster_cannot_have(there: Observation, says: str) ->
 
 
 def kinds(removed: t.Iterable[Json]) -> list[tuple[str, str]]:
-    return [(one["kind"], one["metadata"]["name"]) for one in removed]
+    return [(part["kind"], part["metadata"]["name"]) for part in removed]
 
 
 OF_WEBHOOK = [
@@ -422,9 +422,9 @@ EVERYTHING = [*OF_POLICY, *OF_WEBHOOK, *ON_REQUEST, *BY_CERT_MANAGER, CA, TLS, s
 )
 def test_what_is_of_no_part_that_is_wanted_is_removed(given: Json, kept: list[Json]) -> None:
     found = removal(options(**given), cluster(*EVERYTHING))
-    unwanted = [one for one in EVERYTHING if one not in [*kept, *OTHERS]]
-    assert kinds(found.called) == [one for one in kinds(unwanted) if one[0] == "MutatingWebhookConfiguration"]
-    assert kinds(found.others) == [one for one in kinds(unwanted) if one[0] != "MutatingWebhookConfiguration"]
+    unwanted = [part for part in EVERYTHING if part not in [*kept, *OTHERS]]
+    assert kinds(found.called) == [kind for kind in kinds(unwanted) if kind[0] == "MutatingWebhookConfiguration"]
+    assert kinds(found.others) == [kind for kind in kinds(unwanted) if kind[0] != "MutatingWebhookConfiguration"]
 
 
 def test_what_is_removed_is_named_and_no_more() -> None:
@@ -444,22 +444,22 @@ def unlabelled(manifest: Json) -> Json:
 def test_what_releases_before_the_label_have_made_goes_once_what_is_wanted_is_made(missing: Json) -> None:
     """Also where the run before was cut off in between."""
     wanted = [*OF_WEBHOOK, CA, TLS]
-    secrets = [one for one in EVERYTHING if one["kind"] == "Secret" and one not in [CA, TLS, *OTHERS]]
-    before = [unlabelled(one) for one in EVERYTHING]
+    secrets = [part for part in EVERYTHING if part["kind"] == "Secret" and part not in [CA, TLS, *OTHERS]]
+    before = [unlabelled(part) for part in EVERYTHING]
     labels = missing["metadata"]["labels"]
     among = [
-        one if one in wanted and one["metadata"].get("labels") != labels else unlabelled(one) for one in EVERYTHING
+        part if part in wanted and part["metadata"].get("labels") != labels else unlabelled(part) for part in EVERYTHING
     ]
     for there in (before, among):
         assert kinds(removal(options(), cluster(*there)).others) == kinds(secrets)
-    after = [one if one in wanted else unlabelled(one) for one in EVERYTHING]
+    after = [part if part in wanted else unlabelled(part) for part in EVERYTHING]
     found = removal(options(), cluster(*after))
-    assert kinds(found.others) == [one for one in kinds(EVERYTHING) if one not in kinds([*wanted, *OTHERS])]
+    assert kinds(found.others) == [part for part in kinds(EVERYTHING) if part not in kinds([*wanted, *OTHERS])]
     assert found.called == []
 
 
 @pytest.mark.parametrize("mode", ["none", "foreign"])
-@pytest.mark.parametrize("release", [EVERYTHING, [unlabelled(one) for one in EVERYTHING]])
+@pytest.mark.parametrize("release", [EVERYTHING, [unlabelled(part) for part in EVERYTHING]])
 def test_a_mode_that_makes_nothing_removes_what_has_no_namespace(mode: str, release: list[Json]) -> None:
     """The rest goes with the namespace, which goes last."""
     found = plan(options(mode=mode), cluster(*release, configurations=[called()]))

@@ -113,7 +113,7 @@ def test_every_other_field_stays(spec: Json, found: Json) -> None:
     assert {key: spec[key] for key in spec.keys() - ours} == {key: injected[key] for key in injected.keys() - ours}
     assert injected["volumes"][1:] == spec.get("volumes", [])
     for kind in ("initContainers", "containers"):
-        assert [without(one) for one in injected.get(kind, [])] == [without(one) for one in spec.get(kind, [])]
+        assert [without(item) for item in injected.get(kind, [])] == [without(item) for item in spec.get(kind, [])]
         for was, now in zip(spec.get(kind, []), injected.get(kind, [])):
             assert now.get("env", [])[: len(was.get("env", []))] == was.get("env", [])
             assert now.get("volumeMounts", [])[: len(was.get("volumeMounts", []))] == was.get("volumeMounts", [])
@@ -123,7 +123,7 @@ def test_every_other_field_stays(spec: Json, found: Json) -> None:
 def test_nothing_is_injected_twice(spec: Json, found: Json) -> None:
     once = inject(spec, found, ACCOUNT, "eu-central-1")
     assert inject(once, found, ACCOUNT, "eu-central-1") == once
-    paths = [[mount["mountPath"] for mount in one.get("volumeMounts", [])] for one in once["containers"]]
+    paths = [[mount["mountPath"] for mount in container.get("volumeMounts", [])] for container in once["containers"]]
     assert all(len(found_paths) == len(set(found_paths)) for found_paths in paths)
 
 
@@ -163,7 +163,7 @@ def test_pods_of_others_are_left_alone() -> None:
     labelled = {"kind": "Pod", "metadata": {**METADATA, "labels": {SKIP_LABEL: ""}}, "spec": SPEC}
     other = {"kind": "Pod", "metadata": METADATA, "spec": {**SPEC, "serviceAccountName": "other"}}
     without_account = {"kind": "Pod", "metadata": METADATA, "spec": {"containers": SPEC["containers"]}}
-    assert [inject_manifest(one, known) for one in (labelled, other, without_account)] == [
+    assert [inject_manifest(manifest, known) for manifest in (labelled, other, without_account)] == [
         labelled,
         other,
         without_account,
@@ -458,8 +458,8 @@ def test_a_volume_of_another_kind_is_no_injection() -> None:
 def test_whether_a_pod_has_what_is_asked_for_now(changed: Json, region: str, shown: bool) -> None:
     spec = inject(SPEC, {}, ACCOUNT, "eu-central-1")
     beside = {**spec, "containers": [*spec["containers"], {"name": "proxy"}]}  # which another webhook has added
-    for one in (spec, beside):
-        assert is_injected_as({"metadata": {}, "spec": one}, ACCOUNT._replace(**changed), region) is shown
+    for described in (spec, beside):
+        assert is_injected_as({"metadata": {}, "spec": described}, ACCOUNT._replace(**changed), region) is shown
     assert not is_injected_as({"metadata": {}, "spec": SPEC}, ACCOUNT, region)
 
 

@@ -180,7 +180,7 @@ def test_each_api_server_that_the_controller_reaches_is_asked(
     urls: list[str], answering: dict[str, object], reached: list[str], unasked: list[str]
 ) -> None:
     found, others = reachable(Servers(answering), urls)
-    assert ([one.server for one in found], others) == (reached, unasked)
+    assert ([reader.server for reader in found], others) == (reached, unasked)
 
 
 def test_a_pod_is_tried_and_not_stored() -> None:

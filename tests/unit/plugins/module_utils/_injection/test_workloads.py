@@ -114,8 +114,8 @@ def test_a_restart_that_brings_no_new_pods(causes: list[str], seconds: int, says
 
 def test_a_pod_of_before_that_does_not_end_is_named_with_its_node() -> None:
     pods = [of_webhook("a", "new"), of_webhook("c", "old", ends=True), of_webhook("b", "old", ends=True)]
-    for one in pods:
-        one["spec"] = {"nodeName": f"node-of-{one['metadata']['name']}"}
+    for pod in pods:
+        pod["spec"] = {"nodeName": f"node-of-{pod['metadata']['name']}"}
     del pods[2]["spec"]["nodeName"]
     said = str(not_ended("irsa", pods, seconds=120))
     assert "have not ended after 2 minutes: b, c." in said

@@ -48,7 +48,7 @@ def pod(name: str, namespace: str = "apps", **labels: str) -> Json:
 
 
 def names(found: list[Json]) -> list[str]:
-    return [one["metadata"]["name"] for one in found]
+    return [item["metadata"]["name"] for item in found]
 
 
 def test_one_object(api: Api) -> None:
@@ -82,9 +82,9 @@ def test_a_list(api: Api, path: str, selectors: dict[str, str], found: list[str]
 def test_a_long_list_is_read_page_by_page(api: Api, fake: FakeApi) -> None:
     fake.put(*(pod(f"p{number}", "many", app="y") for number in range(1001)))
     assert len(api.items("/api/v1/namespaces/many/pods", labels="app=y")) == 1001
-    pages = [one.query for one in fake.asked if one.path.endswith("many/pods")]
-    assert [one.get("continue") for one in pages] == [None, "500", "1000"]
-    assert {one["labelSelector"] for one in pages} == {"app=y"}
+    pages = [request.query for request in fake.asked if request.path.endswith("many/pods")]
+    assert [request.get("continue") for request in pages] == [None, "500", "1000"]
+    assert {request["labelSelector"] for request in pages} == {"app=y"}
 
 
 def test_what_is_tried_is_not_stored(api: Api, fake: FakeApi) -> None:
@@ -173,7 +173,7 @@ def test_another_api_server_is_asked_as_the_same_user(api: Api, fake: FakeApi) -
         assert names(api.at(url).items("/api/v1/pods")) == ["there"]
     assert names(api.items("/api/v1/pods")) == ["a", "b", "c"]
     assert other.users == fake.users == {(f"Bearer {TOKEN}", "")}
-    assert [one.path for one in other.asked] == ["/api/v1/pods"]  # nothing is discovered there
+    assert [request.path for request in other.asked] == ["/api/v1/pods"]  # nothing is discovered there
 
 
 @pytest.mark.parametrize("changed", [{"kubeconfig": None}, {"kubeconfig": "/a/file"}])
@@ -195,7 +195,7 @@ def test_an_api_server_that_never_answers_is_not_waited_for(api: Api, monkeypatc
 def test_objects_of_a_list_have_version_and_kind(api: Api, fake: FakeApi) -> None:
     fake.put({**pod("d"), "kind": "Deployment", "apiVersion": "apps/v1"})
     for path in ("/api/v1/pods", "/apis/apps/v1/deployments"):
-        assert {(one["apiVersion"], one["kind"]) for one in api.items(path)} == {
+        assert {(item["apiVersion"], item["kind"]) for item in api.items(path)} == {
             ("v1", "Pod") if "pods" in path else ("apps/v1", "Deployment")
         }
 
