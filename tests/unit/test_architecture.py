@@ -272,7 +272,8 @@ def loops_over_one(source: str) -> list[int]:
     """Return the lines of loops and comprehensions that call an item C(one), whatever it is."""
     loops = (ast.comprehension, ast.For)
     targets = [node.target for node in ast.walk(ast.parse(source)) if isinstance(node, loops)]
-    return [name.lineno for target in targets for name in ast.walk(target) if getattr(name, "id", "") == "one"]
+    names = [name for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return [name.lineno for name in names if name.id == "one"]
 
 
 def test_loops_say_what_their_items_are() -> None:
