@@ -17,6 +17,8 @@ from .cluster_with_api import ApiCluster, InjectingApi, cluster_with_api
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account
+
 pytestmark = pytest.mark.slow
 
 Json = dict[str, t.Any]
@@ -111,6 +113,36 @@ def test_a_policy_takes_the_place_of_a_webhook_of_an_earlier_release(tmp_path: P
         assert "apps web-0 reports Deployment/web" in output
         code, output = cluster.play(irsa_webhook_mode="none")
         assert (code, made(cluster)) == (0, set()), output
+
+
+class IgnoredPolicy(InjectingApi):
+    """An API server that evaluates the policy for as long as EVALUATES is set."""
+
+    evaluates = False
+
+    def _by_policy(self, pod: Json) -> tuple[Account, str] | None:
+        return super()._by_policy(pod) if self.evaluates else None
+
+
+@pytest.mark.parametrize("stands", [False, True], ids=["made now", "there before"])
+def test_a_policy_that_no_pod_gets_its_role_from_is_removed_unless_it_was_there(
+    tmp_path: Path, *, stands: bool
+) -> None:
+    api = IgnoredPolicy()
+    api.put(*application())
+    with cluster_with_api(tmp_path, api) as cluster:
+        cluster.hurry()
+        if stands:
+            api.evaluates = True
+            code, output = cluster.play(irsa_webhook_mode="policy")
+            assert code == 0, output
+            api.evaluates = False
+        code, output = cluster.play(irsa_webhook_mode="policy", irsa_webhook_audience="other")
+        assert code == 2, output
+        assert f"The policy {'stays, but' if stands else 'is removed again, because'} it did not inject a pod" in output
+        policy = {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "ConfigMap"}
+        assert made(cluster) == {"Namespace", "ServiceAccount", *(policy if stands else ())}
+        assert without_part(cluster) == []
 
 
 def test_what_cannot_be_run_is_refused_before_anything_is_touched(tmp_path: Path) -> None:
