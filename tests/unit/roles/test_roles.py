@@ -38,24 +38,30 @@ def test_specifications_and_defaults_agree(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", [path.name for path in sorted(ROLES.iterdir())])
-def test_no_result_takes_the_place_of_a_variable(role: str) -> None:
-    """What a task registers stands above the role's variables, for the rest of the play."""
-    registered = {
-        line.split()[1]
-        for file in (ROLES / role / "tasks").glob("*.yml")
-        for line in file.read_text().splitlines()
-        if line.strip().startswith("register:")
-    }
+def test_no_task_gives_a_variable_of_the_role_another_value(role: str) -> None:
+    """What a task sets, or registers, stands above the role's variables: for its own tasks or the rest of the play."""
+    tasks = [task for file in (ROLES / role / "tasks").glob("*.yml") for task in yaml.safe_load(file.read_text())]
+    given = {name for task in all_of(tasks) for name in _given_by(task)}
     files = [*(ROLES / role / "defaults").rglob("*.yml"), *(ROLES / role / "vars").rglob("*.yml")]
-    assert registered & {name for file in files for name in yaml.safe_load(file.read_text()) or {}} == set()
+    assert given & {name for file in files for name in yaml.safe_load(file.read_text()) or {}} == set()
 
 
-def each(action: str, tasks: list[dict[str, t.Any]]) -> t.Iterator[t.Any]:
+def _given_by(task: dict[str, t.Any]) -> t.Iterator[str]:
+    yield from task.get("vars", {})
+    yield from task.get("ansible.builtin.set_fact", {})
+    yield task.get("register", "")
+    yield from (task.get("loop_control", {}).get(name, "") for name in ("loop_var", "index_var"))
+
+
+def all_of(tasks: list[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
     for task in tasks:
+        yield task
         for section in ("block", "rescue", "always"):
-            yield from each(action, task.get(section, []))
-        if action in task:
-            yield task[action]
+            yield from all_of(task.get(section, []))
+
+
+def each(action: str, tasks: list[dict[str, t.Any]]) -> list[t.Any]:
+    return [task[action] for task in all_of(tasks) if action in task]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: "/".join(file.parts[-3:]))
