@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variables of a role as Ansible renders them, for tests."""
+"""The variables of a role as Ansible renders them, and its tasks, for tests."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import subprocess
 import sys
 import typing as t
 from pathlib import Path
+
+import yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
 Json = dict[str, t.Any]
@@ -27,3 +29,37 @@ def rendered_each(role: str, names: t.Sequence[str], sets: t.Sequence[t.Mapping[
     assert done.returncode == 0, done.stderr
     results: list[Json] = json.loads(done.stdout)
     return results
+
+
+def require_a_path_of_the_user(role: str, option: str, name: str) -> None:
+    """Require that a role's variable has an option's path from where the user is, not from where the playbook is."""
+    for given, path in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
+        assert rendered(role, [name], {option: given}) == {name: str(path)}
+
+
+def require_the_authority_of_the_issuer(role: str, name: str) -> None:
+    """Require that the task of a role that fetches the documents trusts irsa_issuer_ca_path, by the variable NAME."""
+    assert rendered(role, [name], {})[name] == ""
+    assert rendered(role, [name], {"irsa_issuer_ca_path": "/ca.pem"})[name] == "/ca.pem"
+    fetching = [call for call in each("onprem.irsa.verify", tasks_of(role)) if "issuer" in call]
+    assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]
+
+
+def tasks_of(role: str) -> list[Json]:
+    """Return the tasks and blocks of all files of a role."""
+    return [
+        task for file in sorted((ROLES / role / "tasks").glob("*.yml")) for task in yaml.safe_load(file.read_text())
+    ]
+
+
+def all_of(tasks: t.Iterable[Json]) -> t.Iterator[Json]:
+    """Yield tasks and blocks, and those within the blocks."""
+    for task in tasks:
+        yield task
+        for section in ("block", "rescue", "always"):
+            yield from all_of(task.get(section, []))
+
+
+def each(action: str, tasks: t.Iterable[Json]) -> list[t.Any]:
+    """Return the arguments of each task with an action."""
+    return [task[action] for task in all_of(tasks) if action in task]

@@ -20,6 +20,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test
 )
 
 from .cluster_of_files import Cluster
+from .rendered import require_a_path_of_the_user, require_the_authority_of_the_issuer
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -330,3 +331,9 @@ def test_going_back_to_one_of_several_issuers_is_not_left_to_chance(tmp_path: Pa
     code, output = hosts.play("teardown", VARIABLES)
     said = f"had different issuers before {NEW}: {OLD} on cp1; {third} on cp2."
     assert (code != 0, said in output, hosts.log()) == (True, True, []), output
+
+
+def test_files_are_where_the_user_is() -> None:
+    require_the_authority_of_the_issuer("irsa_apiserver", "__irsa_apiserver_ca_path")
+    require_a_path_of_the_user("irsa_apiserver", "irsa_issuer_ca_path", "__irsa_apiserver_ca_path")
+    require_a_path_of_the_user("irsa_apiserver", "irsa_apiserver_kubespray_file", "__irsa_apiserver_kubespray_path")

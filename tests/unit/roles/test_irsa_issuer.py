@@ -8,7 +8,7 @@ import typing as t
 import pytest
 
 from .cluster_of_files import Cluster
-from .rendered import rendered
+from .rendered import each, rendered, require_a_path_of_the_user, tasks_of
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -130,3 +130,37 @@ def test_keys_that_stay_published_and_that_no_host_has_are_named(published: dict
     name = "__irsa_issuer_publication_report"
     found = rendered("irsa_issuer", [name], variables)[name]
     assert found["done"] == f"https://oidc.example.com, read back in 0.50 s{says}"
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("irsa_issuer_ca_path", "__irsa_issuer_ca_path"),
+        ("irsa_issuer_files_directory", "__irsa_issuer_files_directory"),
+        ("irsa_issuer_render", "__irsa_issuer_render"),
+    ],
+)
+def test_files_are_where_the_user_is(option: str, name: str) -> None:
+    require_a_path_of_the_user("irsa_issuer", option, name)
+
+
+def test_a_web_servers_directory_is_left_as_it_is_named() -> None:
+    name, options = (
+        "__irsa_issuer_files_directory",
+        {"irsa_issuer_files_directory": "www", "irsa_issuer_files_host": "web"},
+    )
+    assert rendered("irsa_issuer", [name], options) == {name: "www"}
+
+
+def test_only_a_store_of_ones_own_is_called_by_the_authority_of_the_issuer() -> None:
+    name, path = "__irsa_issuer_store_ca_path", {"irsa_issuer_ca_path": "/ca.pem"}
+    assert rendered("irsa_issuer", [name], path) == {name: ""}
+    assert rendered("irsa_issuer", [name], {**path, "irsa_issuer_endpoint_url": "https://s3.example.com"}) == {
+        name: "/ca.pem"
+    }
+    tasks = tasks_of("irsa_issuer")
+    calls = [call for module in ("s3_issuer", "cloudfront_issuer") for call in each(f"onprem.irsa.{module}", tasks)]
+    bundles = [call.get("aws_ca_bundle") for call in calls]
+    assert sorted(filter(None, bundles)) == [f"{{{{ {name} or omit }}}}"] * 2
+    publishing = [call for call in calls if call.get("state") != "absent"]
+    assert [call["ca_path"] for call in publishing] == ["{{ __irsa_issuer_ca_path or omit }}"] * 2

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from .rendered import Json, rendered
+from .rendered import Json, rendered, require_a_path_of_the_user, require_the_authority_of_the_issuer
 
 URL = "https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"
 ARN = "arn:aws:iam::123456789012:role/prod-reports"
@@ -66,3 +66,8 @@ def test_nothing_is_proved_of_a_cluster_that_has_another_issuer() -> None:
 def test_the_control_plane_is_looked_at_again_after_a_change_and_for_another_host(facts: Json, *, again: bool) -> None:
     name = "__irsa_verify_looks_again"
     assert rendered("irsa_verify", [name], {**SET_UP, **facts}) == {name: again}
+
+
+def test_the_authority_of_the_issuer_is_trusted_from_where_the_user_is() -> None:
+    require_the_authority_of_the_issuer("irsa_verify", "__irsa_verify_ca_path")
+    require_a_path_of_the_user("irsa_verify", "irsa_issuer_ca_path", "__irsa_verify_ca_path")

@@ -10,16 +10,20 @@ import time
 import typing as t
 
 import pytest
+import yaml
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection import names, pod, reach
 from ansible_collections.onprem.irsa.plugins.modules import injection_info
 
 from ..plugins.module_utils._api_server.test_observation import FLAGS, PATH, observed
 from ..plugins.module_utils._flags.test_static_pod_flags import KUBEADM
 from .cluster_of_files import Cluster
-from .rendered import Json, rendered
+from .rendered import ROLES, Json, rendered, require_a_path_of_the_user
 
 if t.TYPE_CHECKING:
     from pathlib import Path
+
+VARIABLES = yaml.safe_load((ROLES / "irsa_webhook/vars/main.yml").read_text())
 
 
 def render(name: str, **variables: object) -> t.Any:  # noqa: ANN401 -- JSON
@@ -132,3 +136,43 @@ def test_a_feature_gate_that_was_added_since_the_look_is_not_lost(tmp_path: Path
     assert "nothing was touched" in output
     assert (tmp_path / "cp2").read_text() == edited
     assert [name for what, name in hosts.log() if what == "end"] == ["cp1"]
+
+
+def test_the_file_of_alert_rules_is_where_the_user_is() -> None:
+    require_a_path_of_the_user("irsa_webhook", "irsa_webhook_alert_rules_file", "__irsa_webhook_alert_rules_path")
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"),
+    [
+        ("name", names.NAME),
+        ("cluster_name", names.CLUSTER_NAME),
+        ("ca_secret", names.AUTHORITY),
+        ("tls_secret", names.CERTIFICATE),
+        ("issued_ca_secret", names.ISSUED_AUTHORITY),
+        ("issued_tls_secret", names.ISSUED_CERTIFICATE),
+        ("pull_secret", names.PULL_CREDENTIALS),
+        ("probe_name", names.PROBE),
+        ("probe_role", names.PROBE_ROLE),
+        ("probe_configuration_name", names.PROBE_CONFIGURATION),
+        ("policy_name", names.POLICY),
+        ("system_policy_name", names.SYSTEM_POLICY),
+        ("policy_parameters_name", names.POLICY_PARAMETERS),
+        ("hook", reach.HOOK),
+        ("volume", pod.VOLUME),
+    ],
+)
+def test_the_role_calls_it_the_same(variable: str, name: str) -> None:
+    assert VARIABLES[f"__irsa_webhook_{variable}"] == name
+
+
+def test_the_role_gives_its_objects_the_labels_by_which_they_are_found() -> None:
+    labels = {**VARIABLES["__irsa_webhook_labels"], "app.kubernetes.io/name": names.NAME}
+    assert VARIABLES["__irsa_webhook_labels"]["app.kubernetes.io/name"] == "{{ __irsa_webhook_name }}"
+    assert labels == names.LABELS
+    assert dict(label.split("=") for label in names.SELECTOR.split(",")) == names.LABELS
+
+
+def test_the_probe_s_webhook_knows_its_pods_by_their_label() -> None:
+    template = (ROLES / "irsa_webhook/templates/probe_webhook.yml.j2").read_text()
+    assert f'{names.PROBE_LABEL}: "true"' in template

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import typing as t
 from pathlib import Path
@@ -13,11 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .rendered import ROLES, rendered
+from .rendered import ROLES, all_of, each, tasks_of
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted(ROOT.glob("roles/*/tasks/*.yml"))
 HERE = "{{ role_path }}/tasks/"
+PRIVATE = re.compile(r"__(irsa_[a-z]+)_[a-z]")
 
 
 def has_default(option: dict[str, t.Any]) -> bool:
@@ -40,8 +42,7 @@ def test_specifications_and_defaults_agree(role: str) -> None:
 @pytest.mark.parametrize("role", [path.name for path in sorted(ROLES.iterdir())])
 def test_no_task_gives_a_variable_of_the_role_another_value(role: str) -> None:
     """What a task sets, or registers, stands above the role's variables: for its own tasks or the rest of the play."""
-    tasks = [task for file in (ROLES / role / "tasks").glob("*.yml") for task in yaml.safe_load(file.read_text())]
-    given = {name for task in all_of(tasks) for name in _given_by(task)}
+    given = {name for task in all_of(tasks_of(role)) for name in _given_by(task)}
     files = [*(ROLES / role / "defaults").rglob("*.yml"), *(ROLES / role / "vars").rglob("*.yml")]
     assert given & {name for file in files for name in yaml.safe_load(file.read_text()) or {}} == set()
 
@@ -51,17 +52,6 @@ def _given_by(task: dict[str, t.Any]) -> t.Iterator[str]:
     yield from task.get("ansible.builtin.set_fact", {})
     yield task.get("register", "")
     yield from (task.get("loop_control", {}).get(name, "") for name in ("loop_var", "index_var"))
-
-
-def all_of(tasks: list[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
-    for task in tasks:
-        yield task
-        for section in ("block", "rescue", "always"):
-            yield from all_of(task.get(section, []))
-
-
-def each(action: str, tasks: list[dict[str, t.Any]]) -> list[t.Any]:
-    return [task[action] for task in all_of(tasks) if action in task]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: "/".join(file.parts[-3:]))
@@ -110,23 +100,6 @@ def test_a_kubeconfig_is_found_from_where_the_user_is(tmp_path: Path) -> None:
     assert "https://192.0.2.1:6443" in played(tmp_path, "irsa_kubeconfig", show, irsa_kubeconfig_path="kubeconfig.yml")
 
 
-@pytest.mark.parametrize(
-    ("role", "option", "path"),
-    [
-        ("irsa_webhook", "irsa_webhook_alert_rules_file", "__irsa_webhook_alert_rules_path"),
-        ("irsa_apiserver", "irsa_apiserver_kubespray_file", "__irsa_apiserver_kubespray_path"),
-        ("irsa_apiserver", "irsa_issuer_ca_path", "__irsa_apiserver_ca_path"),
-        ("irsa_verify", "irsa_issuer_ca_path", "__irsa_verify_ca_path"),
-        ("irsa_issuer", "irsa_issuer_ca_path", "__irsa_issuer_ca_path"),
-        ("irsa_issuer", "irsa_issuer_files_directory", "__irsa_issuer_files_directory"),
-        ("irsa_issuer", "irsa_issuer_render", "__irsa_issuer_render"),
-    ],
-)
-def test_files_are_where_the_user_is(role: str, option: str, path: str) -> None:
-    for given, written in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
-        assert rendered(role, [path], {option: given}) == {path: str(written)}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
@@ -148,38 +121,6 @@ def test_alert_rules_are_written_to_a_file_of_their_own(tmp_path: Path, content:
     assert says in output
 
 
-def test_a_web_servers_directory_is_left_as_it_is_named() -> None:
-    name, options = (
-        "__irsa_issuer_files_directory",
-        {"irsa_issuer_files_directory": "www", "irsa_issuer_files_host": "web"},
-    )
-    assert rendered("irsa_issuer", [name], options) == {name: "www"}
-
-
-@pytest.mark.parametrize("role", ["irsa_apiserver", "irsa_verify"])
-def test_who_fetches_the_documents_trusts_the_authority_of_the_issuer(role: str) -> None:
-    name = f"__{role}_ca_path"
-    assert rendered(role, [name], {})[name] == ""
-    assert rendered(role, [name], {"irsa_issuer_ca_path": "/ca.pem"})[name] == "/ca.pem"
-    tasks = [task for file in FILES if file.parts[-3] == role for task in yaml.safe_load(file.read_text())]
-    fetching = [call for call in each("onprem.irsa.verify", tasks) if "issuer" in call]
-    assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]
-
-
-def test_only_a_store_of_ones_own_is_called_by_the_authority_of_the_issuer() -> None:
-    name, path = "__irsa_issuer_store_ca_path", {"irsa_issuer_ca_path": "/ca.pem"}
-    assert rendered("irsa_issuer", [name], path) == {name: ""}
-    assert rendered("irsa_issuer", [name], {**path, "irsa_issuer_endpoint_url": "https://s3.example.com"}) == {
-        name: "/ca.pem"
-    }
-    tasks = [task for file in FILES if file.parts[-3] == "irsa_issuer" for task in yaml.safe_load(file.read_text())]
-    calls = [call for module in ("s3_issuer", "cloudfront_issuer") for call in each(f"onprem.irsa.{module}", tasks)]
-    bundles = [call.get("aws_ca_bundle") for call in calls]
-    assert sorted(filter(None, bundles)) == [f"{{{{ {name} or omit }}}}"] * 2
-    publishing = [call for call in calls if call.get("state") != "absent"]
-    assert [call["ca_path"] for call in publishing] == ["{{ __irsa_issuer_ca_path or omit }}"] * 2
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "entry_point"),
@@ -193,3 +134,16 @@ def test_only_a_store_of_ones_own_is_called_by_the_authority_of_the_issuer() -> 
 def test_without_an_issuer_the_variable_to_set_is_named(tmp_path: Path, role: str, entry_point: str) -> None:
     output = played(tmp_path, role, entry_point=entry_point, irsa_cluster="prod", irsa_region="eu-central-1")
     assert "There is no issuer. Set irsa_issuer_bucket and irsa_region, or" in output
+
+
+def test_a_test_names_private_variables_of_its_own_role_alone() -> None:
+    """They may change with the tasks of the role, which others should not notice."""
+    texts = [file for folder in ("tests", "extensions") for file in (ROOT / folder).rglob("*.*") if file.is_file()]
+    found = {
+        (str(file.relative_to(ROOT)), role)
+        for file in texts
+        if file.suffix in (".py", ".yml", ".j2", ".cfg", ".sh")
+        for role in PRIVATE.findall(file.read_text())
+        if not file.name.startswith(f"test_{role}")
+    }
+    assert found == set()

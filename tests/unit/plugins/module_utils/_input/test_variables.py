@@ -41,7 +41,7 @@ def test_a_name_that_no_role_knows(name: str, says: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["irsa_iam_roles", "irsa_cluster", "irsa_issuer_report", "irsa_node_pools", "__irsa_iam_x", "audiense", "other"],
+    ["irsa_iam_roles", "irsa_cluster", "irsa_issuer_report", "irsa_node_pools", "__irsa_x", "audiense", "other"],
 )
 def test_names_that_are_known_or_of_somebody_else(name: str) -> None:
     assert unknown([name], ROLES) == []
