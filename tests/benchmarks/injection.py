@@ -5,7 +5,7 @@
 On the lab that is up, of three nodes: pods are created that no scheduler takes, so that admission alone is measured.
 Latency is that of one pod after the other, without injection and with it in turns. Missed are pods that the API
 server admitted without the token, of 20 a second, while each webhook pod is killed, its node is drained, the
-Deployment is rolled, the webhook is configured anew and the authority is changed; counted apart, while each webhook's
+Deployment is rolled, the webhook is configured again and the authority is changed; counted apart, while each webhook's
 process is killed without notice (SIGKILL). A pod counts for what was done when it was asked for. It is created,
 refused by the API server (any status of HTTP but success), or failed, without an answer (no connection, or none within
 REQUEST seconds); where that does not come to as many as were asked for, the benchmark says so and fails. What a busy

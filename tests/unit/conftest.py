@@ -13,7 +13,7 @@ from moto.core.botocore_stubber import BotocoreStubber
 
 @pytest.fixture(scope="session", autouse=True)
 def service_models() -> t.Iterator[None]:
-    """Let all botocore sessions of a test run share one loader: reading the models anew is half of a test's time."""
+    """Let all botocore sessions of a test run share one loader: reading the models again is half of a test's time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.session, "create_loader", functools.cache(botocore.session.create_loader))
         yield

@@ -36,7 +36,7 @@ _NAMED: t.Final = 3
 
 @dataclass(frozen=True)
 class Trials:
-    """What was tried beside looking."""
+    """What was tried, in addition to looking."""
 
     tried: t.Sequence[Tried] = ()
     """A pod, at one API server after the other; none where it could not be."""

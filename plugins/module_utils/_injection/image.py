@@ -12,7 +12,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.image_refer
 )
 
 # Releases up to this one answer without apiVersion and kind, which API servers take in a v1beta1 review alone:
-# amazon-eks-pod-identity-webhook #225, #255 and #304; #310 mends it.
+# amazon-eks-pod-identity-webhook #225, #255 and #304; #310 fixes it.
 _LAST_V1BETA1: t.Final = (0, 6, 17)
 _TAG = re.compile(r":v?([0-9]+)\.([0-9]+)\.([0-9]+)(?:@|$)")
 

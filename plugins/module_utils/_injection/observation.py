@@ -117,7 +117,7 @@ class Observation:
 
     @property
     def other_namespaces(self) -> list[str]:
-        """What the role has made beside the namespace that is asked for."""
+        """The namespaces that the role has made, but for the one that is asked for."""
         name = self.namespace["metadata"]["name"] if self.namespace else ""
         return [namespace for namespace in self.own_namespaces if namespace != name]
 

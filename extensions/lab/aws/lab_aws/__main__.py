@@ -43,7 +43,7 @@ def main() -> None:
     engine, control = Engine(), Control()
     fetch = fetcher((host, port), tls.client_context(arguments.state), engine.serves)
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: os._exit(0))  # nothing is kept, so nothing is to be put away
+        signal.signal(signal_number, lambda *_: os._exit(0))  # nothing is kept, so there is nothing to clean up
     for server, respond in (
         (api, Application(engine, control, fetch).respond),
         (admin, Admin(engine, control).respond),

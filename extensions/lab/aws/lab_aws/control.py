@@ -86,7 +86,7 @@ class Control:
             }
 
     def forget_calls(self) -> None:
-        """Begin to count anew."""
+        """Start counting from zero."""
         with self._lock:
             self.calls.clear()
 

@@ -370,7 +370,7 @@ def require_a_safe_step(before: list[Server], after: list[Server], step: Step, a
 def explore(start: list[Server], aim: Goal, met: set[State], published: t.Collection[str] = ()) -> None:
     """Take the way from a start to the goal through states not met yet, with an interruption at every step.
 
-    Where an issuer that is to be retired still signs, that is refused, and comes after another run without it.
+    Where an issuer that should be retired still signs, that is refused, and comes after another run without it.
     """
     before = start
     if aim.retired & live(start)[0]:

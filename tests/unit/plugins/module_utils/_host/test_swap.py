@@ -284,7 +284,7 @@ def test_a_manifest_that_is_not_there_is_not_made(kubelet: FakeKubelet) -> None:
 
 
 def with_annotation(kubelet: FakeKubelet) -> Change:
-    """Return a change of something that is no flag: the process is to be another one all the same."""
+    """Return a change of something that is no flag: the process should be another one all the same."""
     return replace(change(kubelet, OLD), content=kubelet.content(OLD) + "\n")
 
 
