@@ -44,3 +44,11 @@ attributes:
     details:
       - This module does not modify state.
 """
+
+    ON_CONTROLLER = r"""
+options: {}
+attributes:
+  action:
+    description: Has an action plugin, which does all of the work on the controller, of the same name.
+    support: full
+"""

@@ -18,10 +18,7 @@ description:
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
-attributes:
-  action:
-    description: Has an action plugin, which does all of the work on the controller, of the same name.
-    support: full
+  - onprem.irsa._attributes.on_controller
 options:
   links:
     description: The RV(onprem.irsa.verify#module:links) of M(onprem.irsa.verify).

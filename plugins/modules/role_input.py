@@ -19,10 +19,7 @@ description:
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
-attributes:
-  action:
-    description: Has an action plugin, which does all of the work on the controller, of the same name.
-    support: full
+  - onprem.irsa._attributes.on_controller
 options:
   role:
     description: The role whose variables are checked, such as V(irsa_iam). The task has to be one of that role.
