@@ -226,7 +226,7 @@ def test_the_time_left_of_a_certificate(now: datetime, state: str, says: str) ->
     ],
 )
 def test_the_time_left_of_an_authority(tls: str, days: int, state: str) -> None:
-    """A run renews the role's own when it would not outlive a new certificate, so that there is nothing to do before."""
+    """A run renews the role's own when it would not outlive a new certificate, so nothing is left to do before."""
     name = ISSUED_CERTIFICATE if tls == "cert-manager" else CERTIFICATE
     owned = [deployment(served=name), secret(encoded(leaf(begin=at(days))), name)]
     assert found({"tls": tls}, now=at(days), owned=owned)["authority"].state == state
