@@ -14,30 +14,31 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import written_problems
+from ansible_collections.onprem.irsa.plugins.modules.iam_roles import main
+from ansible_collections.onprem.irsa.plugins.plugin_utils._in_process import InProcessAction
 from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import showing
 
 Result = dict[str, t.Any]
 _display = Display()
 
 
-class ActionModule(ActionBase):
-    """Runs the module as Ansible would by itself."""
+class ActionModule(InProcessAction):
+    """Runs the module, and shows its lines."""
 
     TRANSFERS_FILES = True  # so that the module's temporary directory is made, and known, before it runs
-    _supports_async = True
+
+    main = staticmethod(main)
 
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the module's result."""
-        result: Result = super().run(tmp, task_vars)
+        result: Result = ActionBase.run(self, tmp, task_vars)
         roles = [role for role in self._task.args.get("roles") or [] if isinstance(role, dict)]
         problems = [f"Role {role.get('name')!r}: {line}" for role in roles for line in written_problems(role)]
         if problems:  # the module gets texts, whatever was written
             return {**result, "failed": True, "msg": "\n".join([*problems, "Nothing was changed."])}
-        in_background = bool(self._task.async_val)
-        here = self._connection.transport == "local" and not in_background
+        here = self._connection.transport == "local" and not self._task.async_val
         with showing(self._connection._shell.tmpdir if here else None, self._show):
-            module_result: Result = self._execute_module(task_vars=task_vars or {}, wrap_async=in_background)
-        return {**result, **module_result}
+            return {**result, **self.module_result(task_vars or {})}
 
     def _show(self, line: str) -> None:
         _display.display(f"  {self._task.get_name()}: {line}")

@@ -34,5 +34,5 @@ def record(file: str, event: str, arguments: tuple[object, ...]) -> None:
             calls.write(line)
 
 
-if "BENCH_CALLS" in os.environ:
-    sys.addaudithook(lambda event, arguments: record(os.environ["BENCH_CALLS"], event, arguments))
+if calls_file := os.environ.get("BENCH_CALLS", ""):
+    sys.addaudithook(lambda event, arguments: record(calls_file, event, arguments))

@@ -1,0 +1,99 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: objects_diff
+short_description: Compare objects of the cluster with what is asked for (internal)
+version_added: 1.0.0
+author:
+  - The onprem.irsa authors (@onprem)
+description:
+  - Says whether M(kubernetes.core.k8s#module) would change something, by the code of that module in check mode. The API
+    server tries each object, and nothing is stored. On the controller this module needs no process of its own, which
+    saves most of a second.
+  - Made for the role P(onprem.irsa.irsa_webhook#role), and may change with it in any release.
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - onprem.irsa._attributes
+options:
+  definition:
+    description: The objects, as O(kubernetes.core.k8s#module:resource_definition) takes them.
+    type: list
+    elements: dict
+    required: true
+attributes:
+  action_group:
+    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
+    support: full
+    membership:
+      - onprem.irsa.k8s
+  check_mode:
+    support: full
+    details:
+      - This module never changes anything.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+requirements:
+  - kubernetes
+"""
+
+EXAMPLES = r"""
+- name: Compare what is there with what is asked for
+  onprem.irsa.objects_diff:
+    kubeconfig: "{{ kubeconfig }}"
+    definition: "{{ manifests }}"
+  register: compared
+"""
+
+RETURN = r"""
+result:
+  description: What M(kubernetes.core.k8s#module) returns.
+  type: dict
+  returned: success
+  sample: {results: []}
+"""
+
+import copy
+import typing as t
+
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.runner import run_module
+
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import ShownModule
+
+
+class ComparingModule(ShownModule):
+    """A module that is always in check mode."""
+
+    def __init__(self, *arguments: t.Any, **options: t.Any) -> None:  # noqa: ANN401 -- those of AnsibleModule
+        """Take the options of AnsibleModule."""
+        super().__init__(*arguments, **options)
+        self.check_mode = True
+
+
+def main() -> None:
+    module = AnsibleK8SModule(
+        module_class=ComparingModule,
+        argument_spec={
+            **copy.deepcopy(AUTH_ARG_SPEC),
+            "definition": {"type": "list", "elements": "dict", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    module.params.update(resource_definition=module.params["definition"], state="present")
+    try:
+        run_module(module)
+    except CoreException as error:
+        module.fail_from_exception(error)
+
+
+if __name__ == "__main__":
+    main()

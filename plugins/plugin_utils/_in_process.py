@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a module in the worker of its task. PRIVATE to the collection: it may change without notice.
+
+On the controller, Ansible packs a module and what it imports into an archive, and starts a Python that compiles all of
+it and loads boto3 or the Kubernetes client: about a second for each task. The strategies load an action before they
+fork the worker of its task, so that what the action imports is there already. The same way is gone by
+ansible.netcommon's direct execution, which ansible-core has a hook for (AnsibleModule._record_module_result).
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import json
+import os
+import sys
+import typing as t
+from contextlib import contextmanager, redirect_stdout, suppress
+from unittest import mock
+
+from ansible.module_utils import basic
+from ansible.module_utils.common.json import Direction, get_module_encoder
+from ansible.plugins.action import ActionBase
+
+Result = dict[str, t.Any]
+
+PROFILE: t.Final = "legacy"  # how ansible-core serializes for modules of collections
+
+
+class InProcessAction(ActionBase):
+    """Runs its module in the worker where a new process would have the same Python, user and machine."""
+
+    TRANSFERS_FILES = False
+    _supports_async = True
+
+    main: t.ClassVar[t.Callable[[], None]]
+    """The module's main()."""
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return the module's result."""
+        result: Result = super().run(tmp, task_vars)
+        return {**result, **self.module_result(task_vars or {})}
+
+    def module_result(self, task_vars: Result) -> Result:
+        """Return what the module returns for the task's arguments."""
+        in_background = bool(self._task.async_val)
+        if in_background or not self._is_here(task_vars):
+            return t.cast("Result", self._execute_module(task_vars=task_vars, wrap_async=in_background))
+        return self._run_here(task_vars)
+
+    def _is_here(self, task_vars: Result) -> bool:
+        of_host = task_vars.get("ansible_delegated_vars", {}).get(self._task.delegate_to, task_vars)
+        return (
+            self._connection.transport == "local"
+            and self._connection.become is None
+            and self._templar.template(of_host.get("ansible_python_interpreter")) == sys.executable
+        )
+
+    def _run_here(self, task_vars: Result) -> Result:
+        arguments: Result = dict(self._task.args)
+        environment: dict[str, object] = {}
+        self._update_module_args(self._task.action, arguments, task_vars)
+        # Called through its class: by that name it counts among the functions that are known to be untyped.
+        ActionBase._compute_environment_string(self, environment)
+        printed = io.StringIO()
+        with (
+            _arguments_of_module(arguments),
+            mock.patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
+            redirect_stdout(printed),
+            _end_of_process(),
+            suppress(SystemExit),  # exit_json and fail_json end so
+        ):
+            type(self).main()
+        result: Result = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
+        return result
+
+
+@contextmanager
+def _arguments_of_module(arguments: Result) -> t.Iterator[None]:
+    """Have AnsibleModule find the arguments where a module's own process has them."""
+    encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
+    given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder).encode()
+    with mock.patch.multiple(basic, _ANSIBLE_ARGS=given, _ANSIBLE_PROFILE=PROFILE):
+        yield
+
+
+@contextmanager
+def _end_of_process() -> t.Iterator[None]:
+    """Do at the end what libraries have registered for the end of the process, which a worker leaves out.
+
+    The Kubernetes client removes the client's key and certificate so, which it writes to temporary files.
+    """
+    atexit._clear()  # what the parent has registered is the parent's to do
+    try:
+        yield
+    finally:
+        atexit._run_exitfuncs()
+
+
+__all__: t.Final = ("InProcessAction",)
