@@ -73,32 +73,35 @@ from ansible.module_utils.basic import AnsibleModule
 
 AnsibleModule(argument_spec={"kubeconfig": {"type": "raw"}}, supports_check_mode=True).exit_json(changed=False, apis={})
 """
-_K8S_INFO = """
+# Stands in the place of the module objects_info of this collection.
+_OBJECTS_INFO = """
 import json
 from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 def main():
-    names = ("kubeconfig", "api_version", "kind", "namespace", "name", "label_selectors")
+    names = ("kubeconfig", "path", "name", "labels")
     module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+    asked = module.params["path"].rpartition("/")[2]
     slices = json.loads(Path(SLICES).read_text())
     unlisted = Path(SLICES).with_name("unlisted")
-    if module.params["kind"] == "EndpointSlice" and unlisted.exists() and int(unlisted.read_text()) > 0:
+    if asked == "endpointslices" and unlisted.exists() and int(unlisted.read_text()) > 0:
         unlisted.write_text(str(int(unlisted.read_text()) - 1))
         slices = []
         with Path(SLICES).with_name("log").open("a") as log:
             log.write("unlisted api\\n")
     found = {
-        ("EndpointSlice", "default"): slices,
-        ("ConfigMap", "kube-system"): [{"data": {"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4"}}],
+        "endpointslices": slices,
+        "configmaps": [{"data": {"ClusterConfiguration": "apiVersion: kubeadm.k8s.io/v1beta4"}}],
     }
     if Path(KUBEADM).exists():
-        found["ConfigMap", "kube-system"] = json.loads(Path(KUBEADM).read_text())
-    if found[module.params["kind"], module.params["namespace"]] is None:
+        found["configmaps"] = json.loads(Path(KUBEADM).read_text())
+    if found[asked] is None:
         module.fail_json(msg="No route to host")
-    module.exit_json(changed=False, resources=found[module.params["kind"], module.params["namespace"]])
+    module.exit_json(changed=False, resources=found[asked])
 
-main()
+if __name__ == "__main__":
+    main()
 """
 
 # A connection to a host that is lost once another one was changed; LOST is set to a directory.
@@ -175,7 +178,7 @@ class Cluster:
     def _api(self, modules: Path) -> None:
         modules.mkdir(parents=True)
         files = "".join(f"{name.upper()} = {str(self.directory / name)!r}\n" for name in ("slices", "kubeadm"))
-        (modules / "k8s_info.py").write_text(f"{files}{_K8S_INFO}")
+        self.replace("objects_info", f"{files}{_OBJECTS_INFO}")
         (modules / "k8s.py").write_text(f"{files}{_K8S}")
         (modules / "k8s_cluster_info.py").write_text(_K8S_CLUSTER_INFO)
         context = {"cluster": "prod", "user": "admin"}
@@ -186,6 +189,12 @@ class Cluster:
             "current-context": "admin@prod",
         }
         (self.directory / "kubeconfig").write_text(json.dumps(kubeconfig))
+
+    def replace(self, module: str, text: str) -> None:
+        """Let a module of this collection be another text."""
+        file = self.directory / "collections/ansible_collections/onprem/irsa/plugins/modules" / f"{module}.py"
+        file.unlink()
+        file.write_text(text)
 
     def serve(self, *addresses: str) -> None:
         """Let the cluster name these as the addresses of its API servers."""

@@ -298,6 +298,26 @@ def test_tasks_of_the_users_own_are_looked_at_before_a_host_is_touched(tmp_path:
     assert (code != 0, said in output, hosts.log()) == (True, True, []), output
 
 
+@pytest.mark.slow
+def test_the_key_set_is_that_of_the_documents_that_were_published_after_the_check(tmp_path: Path) -> None:
+    hosts = cluster(tmp_path)
+    published = f"{NEW}/keys.json"
+
+    def role(entry_point: str) -> dict[str, object]:
+        return {"ansible.builtin.include_role": {"name": "onprem.irsa.irsa_apiserver", "tasks_from": entry_point}}
+
+    tasks = [
+        role("preflight"),
+        {"ansible.builtin.set_fact": {"irsa_issuer_published_jwks_uri": published}},
+        {**role("cluster"), "when": "inventory_hostname == ansible_play_hosts_all | first"},
+    ]
+    playbook = tmp_path / "playbook.json"
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    code, output = hosts.run(str(playbook), VARIABLES)
+    assert code == 0, output
+    assert [hosts.running(name)["service-account-jwks-uri"] for name in NAMES] == [[published]] * 3
+
+
 CORPORATE = "https://corp.example.com/keys.json"
 
 

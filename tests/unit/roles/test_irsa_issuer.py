@@ -13,26 +13,27 @@ from .rendered import each, rendered, require_a_path_of_the_user, tasks_of
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-# Stand in the place of kubernetes.core's modules; BINDINGS is set to a file of ClusterRoleBindings. As in the API, a
-# label selector chooses among what is listed, and not what is asked for by its name.
-_K8S_INFO = """
+# Stand in the place of modules; BINDINGS is set to a file of ClusterRoleBindings. As in the API, a label selector
+# chooses among what is listed.
+_OBJECTS_INFO = """
 import json
 from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
-names = ("kubeconfig", "api_version", "kind", "name", "field_selectors", "label_selectors")
-module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
-asked = module.params
-found = json.loads(Path(BINDINGS).read_text())
-if asked["name"]:
-    found = [one for one in found if one["metadata"]["name"] == asked["name"]]
-else:
-    for selector in asked["field_selectors"] or []:
-        found = [one for one in found if selector == "metadata.name=" + one["metadata"]["name"]]
-    for selector in asked["label_selectors"] or []:
-        key, _equals, value = selector.partition("=")
-        found = [one for one in found if one["metadata"].get("labels", {}).get(key) == value]
-module.exit_json(changed=False, resources=found)
+def main():
+    names = ("kubeconfig", "path", "name", "labels")
+    module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
+    asked = module.params
+    assert asked["path"] == "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+    found = json.loads(Path(BINDINGS).read_text())
+    if asked["name"]:
+        found = [item for item in found if item["metadata"]["name"] == asked["name"]]
+    for key, value in (asked["labels"] or {}).items():
+        found = [item for item in found if item["metadata"].get("labels", {}).get(key) == value]
+    module.exit_json(changed=False, resources=found)
+
+if __name__ == "__main__":
+    main()
 """
 _K8S = """
 import json
@@ -61,8 +62,9 @@ class Bindings:
         self.file.write_text(json.dumps(objects))
         self.cluster = Cluster(directory, {"cp1": {}})
         modules = directory / "collections/ansible_collections/kubernetes/core/plugins/modules"
-        for name, text in (("k8s_info", _K8S_INFO), ("k8s", _K8S)):
-            (modules / f"{name}.py").write_text(f"BINDINGS = {str(self.file)!r}\n{text}")
+        bindings = f"BINDINGS = {str(self.file)!r}\n"
+        (modules / "k8s.py").write_text(f"{bindings}{_K8S}")
+        self.cluster.replace("objects_info", f"{bindings}{_OBJECTS_INFO}")
 
     def play(self, tasks_from: str, publisher: str, **play: object) -> tuple[int, str]:
         """Run an entry point of the role; return the exit code and what was printed."""
