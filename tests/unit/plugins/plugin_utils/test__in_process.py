@@ -129,7 +129,7 @@ def test_the_result_is_that_of_a_process_of_its_own(
 
 
 def test_no_process_is_started(collection: Path, tmp_path: Path) -> None:
-    task = {"example.small.told": {}}
+    task: Result = {"example.small.told": {}}
     result, _words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
     assert Path(result["program"]).name == "ansible-playbook"
 
