@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Says whether M(kubernetes.core.k8s#module) would change something, by the code of that module in check mode. The API
+  - Says whether M(kubernetes.core.k8s) would change something, by the code of that module in check mode. The API
     server tries each object, and nothing is stored. On the controller this module needs no process of its own, which
     saves most of a second.
   - Made for the role P(onprem.irsa.irsa_webhook#role), and may change with it in any release.
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 result:
-  description: What M(kubernetes.core.k8s#module) returns.
+  description: What M(kubernetes.core.k8s) returns.
   type: dict
   returned: success
   sample: {results: []}

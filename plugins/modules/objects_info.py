@@ -12,7 +12,7 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (@onprem)
 description:
-  - Reads the objects of a list of the Kubernetes API, as M(kubernetes.core.k8s_info#module) does. On the controller
+  - Reads the objects of a list of the Kubernetes API, as M(kubernetes.core.k8s_info) does. On the controller
     this module needs no process of its own, which saves most of a second.
   - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
