@@ -35,6 +35,20 @@ LABELS: t.Final[t.Mapping[str, str]] = {
     "app.kubernetes.io/managed-by": "onprem.irsa",
 }
 """Of every object that the role makes: what has them is the role's."""
+OWN_NAMES: t.Final = frozenset(
+    {
+        NAME,
+        f"{NAME}-metrics",
+        f"{NAME}-selfsigned",
+        CLUSTER_NAME,
+        PROBE,
+        AUTHORITY,
+        POLICY,
+        SYSTEM_POLICY,
+        POLICY_PARAMETERS,
+    }
+)
+"""Of the role's objects, by which they are known where somebody has removed their labels; a run gives them back."""
 PART_LABEL: t.Final = "onprem.irsa/part"
 """Which template made an object."""
 SELECTOR: t.Final = ",".join(f"{name}={value}" for name, value in LABELS.items())

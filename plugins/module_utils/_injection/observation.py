@@ -32,6 +32,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.parts impor
     SECRET,
     WEBHOOK,
     Kind,
+    is_owned,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import RESTARTABLE_KINDS
 
@@ -94,7 +95,7 @@ class Observation:
     given_secret: Json | None = None
     pull_secret: Json | None = None
     owned: t.Sequence[Json] = ()
-    """What has the role's labels, and all Secrets of its own namespace, in the order of their removal."""
+    """What is the role's, and all Secrets of its own namespace, in the order of their removal."""
     adopted: t.Sequence[Json] = ()
     """Of others, what is removed when their place is taken: configurations, services and the Deployments behind."""
     requests: t.Sequence[Json] = ()
@@ -286,7 +287,7 @@ def look_at_running(read: Reader, seen: Observation, *, workloads: bool) -> Obse
 
 
 def owned(read: Reader, seen: Observation, namespace: str, *, all_of_it: bool) -> tuple[list[Json], list[str]]:
-    """Return what has the role's labels, with the Secrets of its own namespace, in the order of their removal.
+    """Return what is the role's, with all Secrets of its own namespace, in the order of their removal.
 
     Beside it, where not ALL_OF_IT is needed, the kinds that cannot be read.
     """
@@ -299,9 +300,11 @@ def owned(read: Reader, seen: Observation, namespace: str, *, all_of_it: bool) -
     for kind in own_kinds(seen, namespaced=seen.is_own_namespace):
         if kind == WEBHOOK:
             continue  # all of them are known
-        labels = "" if kind.name == SECRET.name else SELECTOR
+        # Of which every cluster has many of others, and the role one.
+        fields = f"metadata.name={CLUSTER_NAME}" if kind.name in ("ClusterRole", "ClusterRoleBinding") else ""
         try:
-            found += read.items(kind.path(namespace if kind.namespaced else ""), labels=labels)
+            there = read.items(kind.path(namespace if kind.namespaced else ""), fields=fields)
+            found += [manifest for manifest in there if kind.name == SECRET.name or is_owned(manifest)]
         except ApiError:
             if all_of_it:
                 raise

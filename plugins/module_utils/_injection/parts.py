@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What each mode makes, by the templates it is made from. PRIVATE: it may change without notice.
 
-A part is a template of the role, and the value of the label C(onprem.irsa/part) on what it makes. An object that has
-the role's labels and is of no part that is wanted is removed: what a mode owns stands in the cluster, not in a list.
+A part is a template of the role, and the value of the label C(onprem.irsa/part) on what it makes. An object that is the
+role's and is of no part that is wanted is removed: what a mode owns stands in the cluster, not in a list.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.names impor
     ISSUED_AUTHORITY,
     ISSUED_CERTIFICATE,
     LABELS,
+    OWN_NAMES,
     PART_LABEL,
     PULL_CREDENTIALS,
 )
@@ -124,9 +125,13 @@ def wanted(options: Options) -> tuple[str, ...]:
 
 
 def is_owned(manifest: Json) -> bool:
-    """Tell whether the role has made an object: by both its labels."""
-    labels = manifest["metadata"].get("labels") or {}
-    return all(labels.get(name) == value for name, value in LABELS.items())
+    """Tell whether an object is the role's, without a namespace or in its own: by both its labels, or by its name.
+
+    API servers go by names alone, so that what has lost its labels injects pods as before.
+    """
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels") or {}
+    return metadata["name"] in OWN_NAMES or all(labels.get(name) == value for name, value in LABELS.items())
 
 
 def part_of(manifest: Json) -> str:

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import OWN_NAMES
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import MOUNT_PATH, SKIP_LABEL, VOLUME
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import HOOK
@@ -180,6 +181,7 @@ def test_what_is_stored_is_known_by_its_part(given: str, part: str) -> None:
         labels = each["metadata"]["labels"]
         named = "configuration" if part == "transition" else part
         assert labels.items() >= {**LABELS, "onprem.irsa/part": named}.items()
+        assert each["kind"] in ("Namespace", "MutatingWebhookConfiguration") or each["metadata"]["name"] in OWN_NAMES
         assert each["metadata"].get("namespace") == (None if each["kind"] in CLUSTER_SCOPED else namespace)
 
 

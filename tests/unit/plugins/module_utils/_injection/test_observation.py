@@ -197,12 +197,45 @@ def test_in_a_namespace_of_others_nothing_is_looked_at() -> None:
     assert "secrets" not in lists(api)
 
 
-def test_only_what_has_the_role_s_labels_is_asked_for() -> None:
+def test_of_what_every_cluster_has_many_the_role_s_is_asked_for_alone() -> None:
     api = FakeApi().put(*OWN)
     look(api)
-    asked = {request.path.rpartition("/")[2]: request.query.get("labelSelector", "") for request in api.asked}
-    assert (asked["deployments"], asked["clusterroles"], asked["namespaces"]) == (SELECTOR, SELECTOR, SELECTOR)
-    assert asked["secrets"] == ""  # cert-manager's have none at first
+    asked = {request.path.rpartition("/")[2]: request.query for request in api.asked}
+    assert asked["namespaces"] == {"labelSelector": SELECTOR}
+    only = {"fieldSelector": f"metadata.name={CLUSTER_NAME}"}
+    assert (asked["clusterroles"], asked["clusterrolebindings"]) == (only, only)
+    assert asked["deployments"] == asked["secrets"] == {}  # what may have lost its labels
+
+
+def nobody_s(manifest: Json) -> Json:
+    """Return an object of the role from which somebody has removed the labels."""
+    metadata = {name: value for name, value in manifest["metadata"].items() if name != "labels"}
+    return {**manifest, "metadata": metadata}
+
+
+def test_what_has_lost_its_labels_is_the_role_s_by_its_name() -> None:
+    policies = [
+        {**own(kind, POLICY, "policy", namespace=""), "apiVersion": "admissionregistration.k8s.io/v1beta1"}
+        for kind in ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
+    ]
+    there = [*OWN, *policies]
+    others = [
+        plain("ServiceAccount", "default", NAME),
+        plain("ConfigMap", "kube-root-ca.crt", NAME),
+        plain("Deployment", NAME, "apps", "apps/v1"),
+        plain("MutatingAdmissionPolicy", "of-somebody", version="admissionregistration.k8s.io/v1beta1"),
+        plain("ClusterRole", "view", version="rbac.authorization.k8s.io/v1"),
+    ]
+    stripped = [NAMESPACE, *map(nobody_s, there[1:])]
+    labelled, bare = (look(FakeApi().put(*objects, *others)) for objects in (there, stripped))
+    found, known = (
+        [(manifest["kind"], manifest["metadata"]["name"]) for manifest in observation.owned]
+        for observation in (bare, labelled)
+    )
+    assert found == known
+    assert len(found) == len(there) - 1
+    assert (bare.has_policy, bare.has_probe, bool(bare.deployment)) == (True, True, True)
+    assert bare.parameters == {"a": "b"}
 
 
 GIVEN = secret_of("webhook", {"tls.crt": "x"})
