@@ -150,6 +150,6 @@ def test_what_cannot_be_run_is_refused_before_anything_is_touched(tmp_path: Path
     with cluster_with_api(tmp_path, InjectingApi().put(somebody)) as cluster:
         code, output = cluster.play()
         assert code == 2, output
-        assert "Pods cannot be injected as asked for." in output
+        assert "Pods cannot be injected as asked for; nothing was touched." in output
         assert "The namespace pod-identity-webhook exists and was not made by this role" in output
         assert cluster.api.changes() == []
