@@ -86,6 +86,29 @@ def test_a_webhook_from_the_first_run_to_the_teardown(tmp_path: Path) -> None:
         assert (code, made(cluster)) == (0, set()), output
 
 
+class WebhookThatComesUp(InjectingApi):
+    """An API server whose webhook answers, and has its pods ready, only after a pod of apps was tried without it."""
+
+    def _by_webhook(self, pod: Json) -> tuple[Account, str] | None:
+        found = self._find("Deployment", NAME)
+        if not found or found["status"].get("availableReplicas"):
+            return super()._by_webhook(pod)
+        if pod["metadata"]["namespace"] == "apps":
+            found["status"]["availableReplicas"] = found["spec"]["replicas"]
+        return None
+
+
+def test_what_makes_missed_pods_is_restarted_by_a_run_that_only_waits_for_the_webhook(tmp_path: Path) -> None:
+    api = WebhookThatComesUp()
+    with cluster_with_api(tmp_path, api.put(*application())) as cluster:
+        code, output = cluster.play()
+        assert code == 0, output
+        api.named("Deployment", NAME)["status"]["availableReplicas"] = 0
+        code, output = cluster.play(irsa_webhook_restart_missed=True)
+        assert code == 0, output
+        assert [request.path.rpartition("/")[2] for request in api.changes()] == ["web"]
+
+
 def test_a_policy_takes_the_place_of_a_webhook_of_an_earlier_release(tmp_path: Path) -> None:
     before = [
         own("Namespace", namespace=""),
