@@ -242,7 +242,7 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import An
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.cluster import Moment, diagnose, look
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.look import Moment, diagnose, look
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
 
