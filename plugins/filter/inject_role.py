@@ -10,12 +10,12 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import (
     accounts,
-    checked_settings,
     inject_manifest,
     left_alone,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import checked_settings
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import is_namespace
 
 DOCUMENTATION = r"""

@@ -53,7 +53,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config_dict
 from urllib3.exceptions import HTTPError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import is_injected
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import is_injected
 
 HERE = Path(__file__).resolve().parent
 LAB = HERE.parents[1] / "extensions/lab"

@@ -11,14 +11,11 @@ from datetime import timedelta
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import unknown
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificates import IMPORT_ERROR, served
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import data_of
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.plan import served_secret
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
-    Settings,
-    accounts,
-    is_injected,
-    other_settings,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Settings
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import is_injected, other_settings
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import advice, is_unreached, refusal
 
 if t.TYPE_CHECKING:

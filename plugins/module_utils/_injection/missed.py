@@ -8,16 +8,14 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import known_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     SKIP_LABEL,
     Account,
-    Lack,
     Settings,
-    accounts,
-    is_injected,
     service_account_of,
-    without_role,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import Lack, is_injected, without_role
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import refusal
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.wanted_roles import WantedRoles, workload_key
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import (

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ansible_collections.onprem.irsa.plugins.module_utils._injection import certificates
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import api, parameters
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.image import image
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import (
     AUTHORITY,
     CERTIFICATE,
@@ -35,7 +36,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.parts impor
     part_of,
     wanted,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Settings, accounts
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Settings
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import is_rolled_out, superseded
 
 if t.TYPE_CHECKING:

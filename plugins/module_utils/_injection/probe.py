@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import NAME, PROBE, PROBE_LABEL
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Reader
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
-    Account,
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import (
     environment,
     is_injected,
     is_injected_as,

@@ -11,7 +11,8 @@ import re
 import typing as t
 from difflib import get_close_matches
 
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import misplaced_role, service_account_of
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import service_account_of
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import misplaced_role
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION, has_wildcard
 
 if t.TYPE_CHECKING:

@@ -25,7 +25,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules i
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import refusal_fix, said
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import environment, token_at
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import environment, token_at
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import subject
 
 try:

@@ -18,12 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.names impor
     PROBE_CONFIGURATION,
     PROBE_LABEL,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
-    Account,
-    Settings,
-    account,
-    inject,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account, Settings, account, inject
 
 from ..plugins.fake_api_server import TOKEN, FakeApi, served
 from .cluster_of_files import Cluster
