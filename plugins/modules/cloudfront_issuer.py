@@ -198,11 +198,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication import (
     publish_cloudfront,
     publish_s3,
     s3_calls,
-    targets,
+    wanted_bucket,
 )
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    **targets.OPTIONS,
+    **wanted_bucket.OPTIONS,
     "issuer": {"type": "str"},
     "certificate_arn": {"type": "str"},
     "hosted_zone_id": {"type": "str"},

@@ -103,7 +103,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer impo
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.operator_policy import Policy, Scope, operator_policy
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import role_pattern_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import Target
 from ansible_collections.onprem.irsa.plugins.module_utils._unquoted import unquoted_hint
 
 

@@ -203,20 +203,25 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws import rendering
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back import SPREADING_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party import check_ca_file
-from ansible_collections.onprem.irsa.plugins.module_utils._publication import bucket_plan, publish_s3, s3_calls, targets
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import (
+    bucket_plan,
+    publish_s3,
+    s3_calls,
+    wanted_bucket,
+)
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    **targets.OPTIONS,
+    **wanted_bucket.OPTIONS,
     "issuer": {"type": "str", "required": True},
     "adopt": {"type": "bool", "default": False},
 }
 
 
-def publish(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any]:
+def publish(module: AnsibleAWSModule, wanted: wanted_bucket.Target) -> dict[str, t.Any]:
     return publish_s3.publish(module, wanted, spreading_seconds=SPREADING_SECONDS)
 
 
-def render(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any]:
+def render(module: AnsibleAWSModule, wanted: wanted_bucket.Target) -> dict[str, t.Any]:
     def steps(bucket: bucket_plan.Bucket) -> list[rendering.ScriptStep]:
         calls = bucket_plan.calls(wanted.bucket, wanted.region, None, bucket)
         return [rendering.ScriptStep("s3api", wanted.region, call) for call in calls]
@@ -235,7 +240,7 @@ def main() -> t.NoReturn:
     with reported(module):
         check_ca_file(module.params["ca_path"])
         present = module.params["state"] == "present"
-        wanted = targets.target(module.params, module.region or "")
+        wanted = wanted_bucket.target(module.params, module.region or "")
         act = render if module.params["render"] else publish if present else publish_s3.remove
         with s3_calls.explaining(module, public=True):
             result = act(module, wanted)

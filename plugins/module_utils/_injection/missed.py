@@ -8,6 +8,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import known_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.intended_roles import IntendedRoles, workload_key
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     SKIP_LABEL,
@@ -17,7 +18,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import 
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import Lack, is_injected, without_role
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import refusal
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.wanted_roles import WantedRoles, workload_key
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import (
     RESTARTABLE_KINDS,
     RESTARTABLE_VERSION,
@@ -64,7 +64,7 @@ def _unhelped(tried: Tried, audiences: t.Container[str]) -> str:
 _NOT_EITHER: t.Final = "a new pod would not be injected either"
 
 
-def _lack(pod: Manifest, owner: t.Mapping[str, str], by: Search, wanted: WantedRoles) -> Lack | None:
+def _lack(pod: Manifest, owner: t.Mapping[str, str], by: Search, wanted: IntendedRoles) -> Lack | None:
     """Say why a pod lacks the role that its service account has, or that somebody plainly wanted it to have."""
     known = by.with_role.get(f"{pod['metadata']['namespace']}/{service_account_of(pod['spec'])}")
     if known is not None:
@@ -120,7 +120,7 @@ def missed(running: Running, by: Search, trials: t.Iterable[Trial] = ()) -> Miss
     Of what makes them, what keeps its pods is not restarted, nor that of which TRIALS show that it would not help. By
     service accounts, roles and namespaces pods are found whose owner plainly wanted a role that nothing gives.
     """
-    wanted = WantedRoles(running.service_accounts, by.roles, running.namespaces, running.workloads)
+    wanted = IntendedRoles(running.service_accounts, by.roles, running.namespaces, running.workloads)
     reasons = {
         **{workload_key(trial.workload): _unhelped(trial.tried, by.audiences) for trial in trials},
         **{

@@ -17,7 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import CLUSTER_TAG, owner
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import partition, s3_host, s3_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._publication import targets
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import wanted_bucket
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import Diff, compared
 
 Config = dict[str, t.Any]
@@ -141,7 +141,7 @@ def check_names(wanted: WantedDistribution, *, requested: bool = False) -> None:
         )
 
 
-def documents(params: t.Mapping[str, t.Any], region: str, distribution: Distribution | None) -> targets.Target:
+def documents(params: t.Mapping[str, t.Any], region: str, distribution: Distribution | None) -> wanted_bucket.Target:
     """Check the options on documents, and return where these go: to a bucket that the distribution alone may read.
 
     Raises InputError as the module C(s3_issuer) does for its own.
@@ -149,7 +149,7 @@ def documents(params: t.Mapping[str, t.Any], region: str, distribution: Distribu
     there = distribution or Distribution()
     issuer = params["issuer"] or issuer_of(there).replace(NEW, "none")
     given = {**params, "endpoint_url": None, "adopt": False, "issuer": issuer}
-    return replace(targets.target(given, region), distribution_arn=there.arn)
+    return replace(wanted_bucket.target(given, region), distribution_arn=there.arn)
 
 
 def issuer_of(distribution: Distribution) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfron
     is_own,
     wanted_config,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import after_publishing
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import after_publishing
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import Bucket
@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
         Config,
         WantedDistribution,
     )
-    from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
+    from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import Target
 
 # CloudFront, its certificates and Route 53 have no other region.
 _REGION: t.Final = "us-east-1"

@@ -13,7 +13,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication import (
     cloudfront_steps,
     publish_s3,
     s3_calls,
-    targets,
+    wanted_bucket,
 )
 
 if t.TYPE_CHECKING:
@@ -36,7 +36,7 @@ def publish(module: AnsibleAWSModule, wanted: cloudfront_plan.WantedDistribution
         # Refuses what cannot be, in the input and in the bucket, before anything is changed.
         checked = cloudfront_plan.documents(params, wanted.region, found)
         if params["jwks"]:
-            s3_calls.reach(s3_calls.s3_client(module), checked, targets.while_moving, check_mode=True)
+            s3_calls.reach(s3_calls.s3_client(module), checked, wanted_bucket.while_moving, check_mode=True)
     change = cloudfront_calls.reach(client, found, wanted, check_mode=module.check_mode)
     said = cloudfront_plan.distribution_result(change.distribution, wanted)
     try:

@@ -21,7 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back impor
     seen,
     warnings,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._publication import bucket_plan, edge, s3_calls, targets
+from ansible_collections.onprem.irsa.plugins.module_utils._publication import bucket_plan, edge, s3_calls, wanted_bucket
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -42,7 +42,7 @@ def require_libraries(module: AnsibleAWSModule) -> None:
 
 def publish(
     module: AnsibleAWSModule,
-    wanted: targets.Target,
+    wanted: wanted_bucket.Target,
     *,
     spreading_seconds: float,
     changed: bool = False,
@@ -56,9 +56,9 @@ def publish(
     """
     allowed = functools.cache(lambda: s3_calls.refuse_blocked_account(module, wanted))
 
-    def plan(before: bucket_plan.Bucket | None, target: targets.Target) -> bucket_plan.Bucket:
-        after = targets.while_moving(before, target)
-        if targets.opens(before, after, target):
+    def plan(before: bucket_plan.Bucket | None, target: wanted_bucket.Target) -> bucket_plan.Bucket:
+        after = wanted_bucket.while_moving(before, target)
+        if wanted_bucket.opens(before, after, target):
             allowed()
         return after
 
@@ -69,7 +69,7 @@ def publish(
         forget(stale)
     changed = changed or change.changed or bool(stale)
     seconds = spreading_seconds if changed else FAULT_SECONDS
-    result = targets.bucket_result(change.target, change.before, t.cast("bucket_plan.Bucket", change.after))
+    result = wanted_bucket.bucket_result(change.target, change.before, t.cast("bucket_plan.Bucket", change.after))
 
     read = functools.partial(_read, module, change, result)
     served = [] if module.check_mode else edge.without_retired(read, wanted.retired, seconds)
@@ -117,7 +117,7 @@ def _move(
     What is closed too early is opened again.
     """
     target, after = change.target, t.cast("bucket_plan.Bucket", change.after)
-    if not targets.former_readers(after, target):
+    if not wanted_bucket.former_readers(after, target):
         return None
     if not target.distribution_arn and edge.through_cloudfront(_look(module, target)):
         module.warn(
@@ -127,39 +127,41 @@ def _move(
         return None
     if not module.check_mode and target.distribution_arn:
         edge.wait_for_distribution(read, seconds)
-    closed = s3_calls.reach(client, target, targets.after_publishing, check_mode=module.check_mode)
+    closed = s3_calls.reach(client, target, wanted_bucket.after_publishing, check_mode=module.check_mode)
     if not module.check_mode:
         try:
             read(seconds)
         except IrsaError:
-            s3_calls.reach(client, target, lambda now, _target: targets.reopened(now, after))
+            s3_calls.reach(client, target, lambda now, _target: wanted_bucket.reopened(now, after))
             raise
     return closed
 
 
-def _look(module: AnsibleAWSModule, target: targets.Target) -> list[Document]:
+def _look(module: AnsibleAWSModule, target: wanted_bucket.Target) -> list[Document]:
     return look(target.issuer, ca_file=module.params["ca_path"])
 
 
 def render(
     module: AnsibleAWSModule,
-    wanted: targets.Target,
+    wanted: wanted_bucket.Target,
     steps: t.Callable[[bucket_plan.Bucket], t.Iterable[ScriptStep]],
 ) -> dict[str, t.Any]:
     """Write the calls for review that bring a new bucket to where it should be, in place of making them."""
     check_state(module.params["state"])
-    after = targets.after_publishing(None, wanted)
+    after = wanted_bucket.after_publishing(None, wanted)
     changed = bring(module.params["render"], steps(after), check_mode=module.check_mode)
-    result = targets.bucket_result(wanted, None, after)
+    result = wanted_bucket.bucket_result(wanted, None, after)
     return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
 
 
-def remove(module: AnsibleAWSModule, wanted: targets.Target) -> dict[str, t.Any]:
+def remove(module: AnsibleAWSModule, wanted: wanted_bucket.Target) -> dict[str, t.Any]:
     """Remove the documents, and the bucket when nothing else is in it, unless the account still trusts the issuer."""
     if not wanted.endpoint:
         refuse_trusted(module, wanted.issuer)
-    change = s3_calls.reach(s3_calls.s3_client(module), wanted, targets.after_removing, check_mode=module.check_mode)
-    for left in targets.left(change.before, change.after, change.target):
+    change = s3_calls.reach(
+        s3_calls.s3_client(module), wanted, wanted_bucket.after_removing, check_mode=module.check_mode
+    )
+    for left in wanted_bucket.left(change.before, change.after, change.target):
         module.warn(left)
     diff = bucket_plan.diff(wanted.bucket, change.before, change.after)
     return {"changed": change.changed, "diff": diff, "kids": [], "kept_kids": [], "read_back": []}

@@ -24,7 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_pl
     Object,
     calls,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import (
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import (
     has_place,
     located,
     others_in_policy,
@@ -40,7 +40,7 @@ if t.TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
-    from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
+    from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import Target
 
 # Throttling and 5xx are met with exponential backoff and jitter (botocore, "Retries", mode standard).
 _CLIENT_CONFIG = {"retries": {"mode": "standard", "total_max_attempts": 8}, "connect_timeout": 5, "read_timeout": 30}

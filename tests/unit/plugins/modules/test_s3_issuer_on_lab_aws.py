@@ -23,7 +23,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer impo
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import s3_calls as aws_s3
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target, after_publishing, target
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import (
+    Target,
+    after_publishing,
+    target,
+)
 from ansible_collections.onprem.irsa.plugins.modules import s3_issuer
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import SESSION, Lab, lab, server
 from ansible_collections.onprem.irsa.tests.unit.plugins.readers_and_faults import Faults, Reader, struck_runs

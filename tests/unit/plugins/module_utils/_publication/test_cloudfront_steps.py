@@ -13,7 +13,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import WantedDistribution
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_steps import check_from_nothing, steps
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import Target
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import Target
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"

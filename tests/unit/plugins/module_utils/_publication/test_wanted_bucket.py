@@ -21,7 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_pl
     calls,
     diff,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._publication.targets import (
+from ansible_collections.onprem.irsa.plugins.module_utils._publication.wanted_bucket import (
     STATEMENT_ID,
     Target,
     after_publishing,

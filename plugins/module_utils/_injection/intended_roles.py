@@ -33,7 +33,7 @@ def _annotations(manifest: Manifest) -> Annotations:
     return manifest["metadata"].get("annotations") or {}
 
 
-class WantedRoles:
+class IntendedRoles:
     """What a cluster has by which it is plain that somebody wanted a role for a pod."""
 
     def __init__(
@@ -120,4 +120,4 @@ class WantedRoles:
         return ""
 
 
-__all__: t.Final = ("WantedRoles", "workload_key")
+__all__: t.Final = ("IntendedRoles", "workload_key")
