@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import service_account_of
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import misplaced_role
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import workload_key
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION, has_wildcard
 
 if t.TYPE_CHECKING:
@@ -22,11 +23,6 @@ Annotations = t.Mapping[str, str]
 
 # What a StatefulSet and a CronJob put behind their names for a pod or a job.
 _NUMBER: t.Final = re.compile(r"-[0-9]+$")
-
-
-def workload_key(workload: Manifest) -> tuple[str, str, str]:
-    """Return namespace, kind and name, by which a workload is found."""
-    return workload["metadata"]["namespace"], workload["kind"], workload["metadata"]["name"]
 
 
 def _annotations(manifest: Manifest) -> Annotations:
@@ -120,4 +116,4 @@ class IntendedRoles:
         return ""
 
 
-__all__: t.Final = ("IntendedRoles", "workload_key")
+__all__: t.Final = ("IntendedRoles",)

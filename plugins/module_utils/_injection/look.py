@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.findings import Trials, findings
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.image import image
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.intended_roles import workload_key
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.missed import Trial, missed, search
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import PROBE
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import (
@@ -22,7 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.permissions
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.plan import plan
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_pod, reachable, try_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.problems import problems, resource_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import workload_pod
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import workload_key, workload_pod
 
 if t.TYPE_CHECKING:
     from datetime import datetime

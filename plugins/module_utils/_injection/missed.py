@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import known_roles
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.intended_roles import IntendedRoles, workload_key
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.intended_roles import IntendedRoles
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     SKIP_LABEL,
@@ -23,6 +23,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
     RESTARTABLE_VERSION,
     keeps_pods,
     owner_of,
+    workload_key,
 )
 
 if t.TYPE_CHECKING:

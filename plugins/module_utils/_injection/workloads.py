@@ -67,6 +67,11 @@ def workload_pod(workload: Manifest, name: str) -> Manifest:
     }
 
 
+def workload_key(workload: Manifest) -> tuple[str, str, str]:
+    """Return namespace, kind and name, by which a workload is found."""
+    return workload["metadata"]["namespace"], workload["kind"], workload["metadata"]["name"]
+
+
 def is_rolled_out(workload: Manifest) -> bool:
     """Tell whether every pod of a workload of apps/v1 is of its template, and available.
 
@@ -157,5 +162,6 @@ __all__: t.Final = (
     "owner_of",
     "superseded",
     "waited_for",
+    "workload_key",
     "workload_pod",
 )
