@@ -17,6 +17,7 @@ import os
 import sys
 import typing as t
 from contextlib import contextmanager, redirect_stdout, suppress
+from multiprocessing.util import Finalize
 from unittest import mock
 
 from ansible.module_utils import basic
@@ -64,11 +65,11 @@ class InProcessAction(ActionBase):
         # Called through its class: by that name it counts among the functions that are known to be untyped.
         ActionBase._compute_environment_string(self, environment)
         printed = io.StringIO()
+        _leave_tidy()
         with (
             _arguments_of_module(arguments),
             mock.patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
             redirect_stdout(printed),
-            _end_of_process(),
             suppress(SystemExit),  # exit_json and fail_json end so
         ):
             type(self).main()
@@ -85,17 +86,20 @@ def _arguments_of_module(arguments: Result) -> t.Iterator[None]:
         yield
 
 
-@contextmanager
-def _end_of_process() -> t.Iterator[None]:
-    """Do at the end what libraries have registered for the end of the process, which a worker leaves out.
+def _leave_tidy() -> None:
+    """Have the worker do at its end what libraries have registered for the end of the process, which it leaves out.
 
-    The Kubernetes client removes the client's key and certificate so, which it writes to temporary files.
+    The Kubernetes client removes the files with the client's key and certificate so. Not before: kubernetes.core keeps
+    its clients for the items of a loop and for further attempts, which run in the same worker.
     """
-    atexit._clear()  # what the parent has registered is the parent's to do
-    try:
-        yield
-    finally:
-        atexit._run_exitfuncs()
+    if not _tidied:
+        _tidied.append(True)
+        atexit._clear()  # what the parent has registered is the parent's to do
+        Finalize(None, atexit._run_exitfuncs, exitpriority=0)
+
+
+_tidied: t.Final[list[bool]] = []
+"""Has an item once that is arranged, in the worker alone."""
 
 
 __all__: t.Final = ("InProcessAction",)

@@ -20,6 +20,8 @@ import atexit, os, sys, tempfile
 from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
+kept = []
+
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -29,9 +31,12 @@ def main():
         },
         supports_check_mode=True,
     )
-    left = Path(tempfile.mkdtemp()) / "key"
-    left.touch()
-    atexit.register(left.unlink)
+    if not kept:  # as a library keeps a client for further calls
+        kept.append(Path(tempfile.mkdtemp()) / "key")
+        kept[0].touch()
+        atexit.register(kept[0].unlink)
+    left = kept[0]
+    left.read_bytes()
     if module.params["breaks"]:
         raise LookupError("no such thing")
     if module.params["fails"]:
@@ -147,6 +152,15 @@ def test_a_process_is_started_where_the_task_asks_for_more(collection: Path, tmp
         ansible_become_exe=str(sudo),
     )
     assert Path(result["program"]).name != "ansible-playbook"
+
+
+def test_what_a_library_keeps_is_there_for_each_item_and_gone_at_the_end(collection: Path, tmp_path: Path) -> None:
+    task: Result = {"example.small.told": {}, "loop": [1, 2]}
+    result, _words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
+    first, second = result["results"]
+    assert not (first["failed"] or second["failed"])
+    assert first["left"] == second["left"]
+    assert not Path(first["left"]).exists()
 
 
 def test_a_crash_fails_the_task_with_its_reason(collection: Path, tmp_path: Path) -> None:
