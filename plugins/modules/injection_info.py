@@ -161,8 +161,6 @@ requirements:
   - kubernetes >= 24.2
   - cryptography >= 42
 seealso:
-  - plugin: onprem.irsa.irsa_webhook
-    plugin_type: role
   - module: onprem.irsa.injection_probe
   - module: onprem.irsa.workload_restart
 """
@@ -246,7 +244,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.look import
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
 
-_TEXTS = ("region", "image", "image_mirror", "pull_secret", "priority_class", "tls_secret", "alert_rules_path")
+_TEXTS = ("region", "image", "image_mirror", "priority_class", "alert_rules_path")
+_NAMES_OF_SECRETS = ("pull_secret", "tls_secret")
 _FLAGS = (
     "adopt",
     "strict",
@@ -263,6 +262,7 @@ _OPTIONS: dict[str, t.Any] = {
     "namespace": {"type": "str", "required": True},
     "audience": {"type": "str", "required": True},
     **{name: {"type": "str", "default": ""} for name in _TEXTS},
+    **{name: {"type": "str", "default": "", "no_log": False} for name in _NAMES_OF_SECRETS},
     **{name: {"type": "bool", "default": False} for name in _FLAGS},
     "excluded_namespaces": {"type": "list", "elements": "str", "default": []},
     "roles": {"type": "list", "elements": "dict", "default": []},

@@ -196,7 +196,7 @@ def _copies(options: Options, seen: Observation) -> list[Json]:
         PULL_CREDENTIALS: (options.pull_secret, "kubernetes.io/dockerconfigjson", seen.pull_secret),
     }
     return [
-        {"name": name, "type": kind, "namespace": source.split("/")[0], "source": source.split("/")[1]}
+        {"name": name, "type": kind, "namespace": source.partition("/")[0], "source": source.partition("/")[2]}
         for name, (source, kind, secret) in sources.items()
         if source and data_of(secret) != data_of(seen.secrets.get(name))
     ]

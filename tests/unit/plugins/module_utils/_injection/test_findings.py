@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from datetime import timedelta
+from types import MappingProxyType
 
 import pytest
 
@@ -35,14 +36,14 @@ INJECTED: Json = {"spec": {"volumes": [{"name": "aws-iam-token"}]}}
 POLICIES = [
     own(kind, POLICY, "policy", namespace="") for kind in ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
 ]
-READY: Json = {"replicas": 2, "readyReplicas": 2}
+READY: t.Final[t.Mapping[str, int]] = MappingProxyType({"replicas": 2, "readyReplicas": 2})
 
 
-def deployment(status: Json | None = READY, replicas: int = 2, served: str = CERTIFICATE) -> Json:
+def deployment(status: t.Mapping[str, int] | None = READY, replicas: int = 2, served: str = CERTIFICATE) -> Json:
     volumes = [{"name": "certificate", "secret": {"secretName": served}}]
     spec = {"replicas": replicas, "template": {"spec": {"volumes": volumes}}}
     made = own("Deployment", part="deployment", spec=spec)
-    return made if status is None else {**made, "status": status}
+    return made if status is None else {**made, "status": {**status}}
 
 
 def secret(certificate: str | None, name: str = CERTIFICATE) -> Json:

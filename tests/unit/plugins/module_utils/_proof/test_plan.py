@@ -17,10 +17,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.plan import (
 
 STS = "sts.amazonaws.com"
 ARN = "arn:aws:iam::123456789012:role/team/prod-reports"
-ROLES: list[dict[str, t.Any]] = [
+ROLES: tuple[dict[str, t.Any], ...] = (
     {"name": "prod-reports", "service_accounts": ["apps/reports"], "audiences": ["own"]},
     {"name": "prod-mail", "service_accounts": ["apps/mail"]},
-]
+)
 
 
 def proof(
