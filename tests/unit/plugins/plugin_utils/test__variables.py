@@ -57,7 +57,7 @@ def test_templates_without_a_value_are_told_by_their_names() -> None:
         ["a", "wrong", "unclosed", "absent"]
     )
     assert values == {"a": "a"}
-    assert [line.split(":")[0] for line in problems] == ["wrong has no value", "unclosed has no value"]
+    assert [line.partition(":")[0] for line in problems] == ["wrong has no value", "unclosed has no value"]
     assert all(line.endswith("Correct its template, or set what it names.") for line in problems)
 
 
