@@ -22,8 +22,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
+from ansible_collections.onprem.irsa.plugins.module_utils._host.previous_manifest import PreviousManifest, require_space
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
-from ansible_collections.onprem.irsa.plugins.module_utils._host.way_back import WayBack, require_space
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
@@ -141,7 +141,7 @@ def _applied(change: Change, watch: Watch) -> Outcome:
     meanwhile = _meanwhile(watch, change.sandboxes, replaced)
     if changed:
         _require_what_it_takes(change, good)
-    _prepare_way_back(change, good, changed=changed)
+    _prepare_previous(change, good, changed=changed)
     since, moved = watch.begin(), tuple[Path, ...]()
     if changed:
         change.backups.keep(good, replaced_by=change.content, mark=_mark(replaced, watch.proc))
@@ -164,16 +164,16 @@ def _require_what_it_takes(change: Change, good: str) -> None:
     )
 
 
-def _prepare_way_back(change: Change, good: str, *, changed: bool) -> None:
+def _prepare_previous(change: Change, good: str, *, changed: bool) -> None:
     """Keep what to go back to next to the manifest; where a run was cut off, that one may have done it."""
     if good == change.content:
         return
     with nullcontext() if changed else suppress(OSError):
-        WayBack(change.path).prepare(good)
+        PreviousManifest(change.path).prepare(good)
 
 
 def _confirmed(change: Change) -> Path | None:
-    WayBack(change.path).remove()
+    PreviousManifest(change.path).remove()
     return change.backups.confirm(change.content)
 
 
@@ -260,13 +260,13 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replace
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
-    way_back = WayBack(change.path)
+    previous = PreviousManifest(change.path)
     if not _stands(change.path, change.content, change.forerunner):
-        way_back.remove()
+        previous.remove()
         return Outcome(changed=True, failure=failure)
     bad = watch.seen - {replaced.identity if replaced is not None else None}
     meanwhile = _meanwhile(watch, change.sandboxes, None)
-    way_back.take(good)
+    previous.take(good)
     since = watch.begin()  # after the rename: until then the kubelet goes on starting the bad one
     change.backups.forget()
     again = watch.wait(
@@ -282,21 +282,21 @@ def _replace(path: Path, content: str) -> None:
 
 def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaError:
     """Return what to tell when a file can't be written, moved or read: the cause, what is there, and what to do."""
-    way_back, here = WayBack(change.path), os.uname().nodename
+    previous, here = PreviousManifest(change.path), os.uname().nodename
     cause = f"{here}: {error.filename or change.path}: {error.strerror or error}"
     state = f"{watch.component} {'is ready' if watch.api.ready() else 'gives no answer'}"
     look = f"`df -h {change.path.parent} {change.backups.directory}; df -i {change.path.parent}; mount`"
     new = False
     with suppress(OSError, IrsaError):
-        new = _stands(change.path, change.content, change.forerunner) and way_back.file.exists()
+        new = _stands(change.path, change.content, change.forerunner) and previous.file.exists()
     if new:
         return IrsaError(
             f"{cause}. The new {change.path} is there, and {state}.",
-            fix=f"To go back, run `mv {way_back.file} {change.path}` there. Otherwise check with {look} what the file "
+            fix=f"To go back, run `mv {previous.file} {change.path}` there. Otherwise check with {look} what the file "
             "system lacks, and run the play again: it ends the change, or puts the old manifest back.",
         )
     with suppress(OSError):
-        way_back.remove()
+        previous.remove()
     return IrsaError(
         f"{cause}. {change.path} is as it was, and {state}.",
         fix=f"Check there with {look} what the file system lacks, and run the play again.",

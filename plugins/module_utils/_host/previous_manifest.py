@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back from a change, made before it. PRIVATE to the collection: it may change without notice.
+"""The manifest from before a change, made ready to go back to. PRIVATE to the collection: it may change without notice.
 
 A disk may fill up, or turn read-only for writers, while a new manifest is tried. So the old one is written next to it
 first, and to go back is a rename, which needs no space. Runs on managed hosts with the standard library alone.
@@ -22,7 +22,7 @@ _MARGIN = 2  # times what is written: the file system keeps notes of its own
 
 
 @dataclass(frozen=True)
-class WayBack:
+class PreviousManifest:
     """A manifest to go back to, next to the one in use, under a name that the kubelet ignores."""
 
     manifest: Path
@@ -70,4 +70,4 @@ def require_space(texts: t.Iterable[tuple[Path, str]]) -> None:
             )
 
 
-__all__: t.Final = ("WayBack", "require_space")
+__all__: t.Final = ("PreviousManifest", "require_space")
