@@ -36,7 +36,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party i
     until_refused,
     when_spread,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import Asked, check_trust, provider_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import (
+    Asked,
+    check_trust,
+    provider_arn_for_role,
+)
 
 Row = dict[str, t.Any]
 """C(link), C(checked), C(ok), C(result), C(detail), C(cause), C(fix), C(seconds) and, in some, C(notes): see the module
@@ -233,7 +237,9 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
         yield from exchange(sts(params["region"]), role_arn, token, **wrong)
     if role_arn and issuer and params["trust"] and not params["trust"]["error"]:
         trusted = tuple(params["trust"]["service_accounts"])
-        yield trust(params["trust"], Asked(provider_arn(role_arn, issuer), audience, wanted.service_account, trusted))
+        yield trust(
+            params["trust"], Asked(provider_arn_for_role(role_arn, issuer), audience, wanted.service_account, trusted)
+        )
     yield from of_pods(params["admitted_pod"], params["finished_pod"], role_arn=role_arn, audience=audience)
 
 

@@ -39,7 +39,7 @@ class Asked:
     """Every service account that the role should trust, as namespace/name or a pattern; none where nobody knows."""
 
 
-def provider_arn(role_arn: str, issuer: str) -> str:
+def provider_arn_for_role(role_arn: str, issuer: str) -> str:
     """Return the ARN of the issuer's identity provider in the account of a role (IAM User Guide, "IAM ARNs")."""
     partition, account = (role_arn.split(":") + [""] * 5)[1:5:3]
     return f"arn:{partition}:iam::{account}:oidc-provider/{issuer.removeprefix('https://')}"
@@ -155,4 +155,4 @@ def _principals(statement: Statement) -> list[t.Any]:
     return [name for group in groups for name in (group if isinstance(group, list) else [group])]
 
 
-__all__: t.Final = ("Asked", "check_trust", "provider_arn")
+__all__: t.Final = ("Asked", "check_trust", "provider_arn_for_role")

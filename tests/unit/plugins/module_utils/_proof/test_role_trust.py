@@ -7,7 +7,11 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import LinkError
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import Asked, check_trust, provider_arn
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import (
+    Asked,
+    check_trust,
+    provider_arn_for_role,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import Trust, build
 
 ISSUER = "https://oidc.example.com/prod"
@@ -38,8 +42,8 @@ AUD, SUB = {f"{HOST}:aud": "sts.amazonaws.com"}, {f"{HOST}:sub": "system:service
 
 
 def test_the_provider_is_in_the_account_of_the_role() -> None:
-    assert provider_arn("arn:aws:iam::123456789012:role/team/x", ISSUER) == PROVIDER
-    assert provider_arn("arn:aws-cn:iam::1:role/x", ISSUER) == f"arn:aws-cn:iam::1:oidc-provider/{HOST}"
+    assert provider_arn_for_role("arn:aws:iam::123456789012:role/team/x", ISSUER) == PROVIDER
+    assert provider_arn_for_role("arn:aws-cn:iam::1:role/x", ISSUER) == f"arn:aws-cn:iam::1:oidc-provider/{HOST}"
 
 
 @pytest.mark.parametrize(
