@@ -96,9 +96,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import cluster_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import (
+    checked_s3_issuer_url,
     issuer_host_path,
     partition,
-    s3_issuer_url,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.operator_policy import Policy, Scope, operator_policy
@@ -117,7 +117,7 @@ def policy(params: t.Mapping[str, t.Any]) -> Policy:
     if wrong:
         raise InputError("\n".join(wrong), fix="A policy for it would allow nothing.")
     bucket, region = params["bucket"] or "", params["region"]
-    issuer = params["issuer"] or s3_issuer_url(bucket, region)
+    issuer = params["issuer"] or checked_s3_issuer_url(bucket, region)
     target = Target(bucket, region, "", issuer, params["jwks_uri"] or issuer + JWKS_PATH)
     scope = Scope(
         partition=partition(region).name,

@@ -40,7 +40,7 @@ from jwcrypto import jwk, jws
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents import discovery as discovery_rules
 from ansible_collections.onprem.irsa.plugins.module_utils._documents import jwks as jwks_rules
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import checked_s3_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import policy as trust_rules
 
 AUDIENCE = "sts.amazonaws.com"
@@ -116,7 +116,7 @@ class Issuer:
 
     def __init__(self, region: str) -> None:
         """Make the keys; one is published for a while, and one is nobody's."""
-        self.url = s3_issuer_url(BUCKET, region)
+        self.url = checked_s3_issuer_url(BUCKET, region)
         self._keys = {name: jwk.JWK.generate(kty="RSA", size=2048) for name in ("current", "next", "third", "foreign")}
         self._published = {
             name: jwks_rules.jwks_from_pems([(name, key.export_to_pem().decode())])[0]

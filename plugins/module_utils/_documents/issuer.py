@@ -287,7 +287,7 @@ def s3_url(bucket: str, region: str) -> str:
     return f"https://{bucket}.s3.{region}.{_partition_of(region).dns_suffix}" if bucket and region else ""
 
 
-def s3_issuer_url(bucket: str, region: str) -> str:
+def checked_s3_issuer_url(bucket: str, region: str) -> str:
     """Return the URL of a bucket as C(s3_url) does, or raise InputError where bucket or region breaks a rule."""
     check_bucket_name(bucket)
     partition(region)
@@ -350,12 +350,12 @@ __all__: t.Final = (
     "check_bucket_name",
     "check_document_url",
     "check_issuer_url",
+    "checked_s3_issuer_url",
     "former_issuer_problems",
     "issuer_host_path",
     "issuer_problems",
     "partition",
     "s3_host",
     "s3_hosts",
-    "s3_issuer_url",
     "s3_url",
 )

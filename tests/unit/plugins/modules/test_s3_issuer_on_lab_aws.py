@@ -19,7 +19,7 @@ from ansible.module_utils.testing import patch_module_args
 from botocore.config import Config
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import checked_s3_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import s3_calls as aws_s3
@@ -370,7 +370,7 @@ def test_an_issuer_in_the_global_style_is_taken_over(lab: Lab, run: Run) -> None
 
 @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1"])
 def test_other_partitions(run: Run, region: str) -> None:
-    issuer = s3_issuer_url(BUCKET, region)
+    issuer = checked_s3_issuer_url(BUCKET, region)
     result = run(**options(1, issuer=issuer, region=region))
     assert result.get("msg") is None
     assert [seen["status"] for seen in result["read_back"]] == [200, 200]
@@ -391,7 +391,7 @@ def test_what_is_refused_writes_nothing(lab: Lab, run: Run, tmp_path: Path) -> N
     client.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
 
     def at(bucket: str, **given: object) -> dict[str, t.Any]:
-        return {**options(1, issuer=s3_issuer_url(bucket, REGION)), "bucket": bucket, **given}
+        return {**options(1, issuer=checked_s3_issuer_url(bucket, REGION)), "bucket": bucket, **given}
 
     lab.admin("/calls/reset", {})
     for asked, says in (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.onprem.irsa.extensions.lab.ceph import exchange
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import checked_s3_issuer_url
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import provider_arn
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import policy as trust_rules
 
@@ -45,7 +45,7 @@ def test_the_aws_on_the_machine(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: f"{attempt.role}: {attempt.what}")
 def test_the_evaluation(attempt: exchange.Attempt) -> None:
-    issuer = s3_issuer_url(exchange.BUCKET, REGION)
+    issuer = checked_s3_issuer_url(exchange.BUCKET, REGION)
     claims = exchange.claims_of(attempt, issuer)
     audience = claims["aud"] if isinstance(claims["aud"], str) else claims["aud"][0]
     ours = provider_arn(issuer, partition="aws", account="123456789012")

@@ -12,10 +12,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer impo
     check_bucket_name,
     check_document_url,
     check_issuer_url,
+    checked_s3_issuer_url,
     issuer_host_path,
     issuer_problems,
     partition,
-    s3_issuer_url,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
@@ -178,7 +178,7 @@ def test_bad_bucket_names_are_refused_with_value_rule_and_fix(name: str, says: s
 )
 def test_the_region_decides_partition_and_host(region: str, name: str, host: str) -> None:
     assert partition(region).name == name
-    assert s3_issuer_url("acme-prod-oidc", region) == f"https://acme-prod-oidc.{host}"
+    assert checked_s3_issuer_url("acme-prod-oidc", region) == f"https://acme-prod-oidc.{host}"
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_the_region_decides_partition_and_host(region: str, name: str, host: str
 )
 def test_what_is_no_region_is_refused(region: str) -> None:
     with pytest.raises(InputError, match="must look like") as refused:
-        s3_issuer_url("acme-prod-oidc", region)
+        checked_s3_issuer_url("acme-prod-oidc", region)
     assert repr(region) in refused.value.problem
 
 
@@ -212,7 +212,7 @@ def test_every_good_bucket_makes_a_good_issuer(name: str) -> None:
         check_bucket_name(name)
     except InputError:
         return
-    assert s3_issuer_url(name, "eu-central-1").startswith(f"https://{name}.s3.")
+    assert checked_s3_issuer_url(name, "eu-central-1").startswith(f"https://{name}.s3.")
 
 
 @pytest.mark.parametrize(
