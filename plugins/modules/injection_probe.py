@@ -99,6 +99,10 @@ in_force:
   description: Whether the pods have the role, the audience and the region that were asked for, and nothing of before.
   returned: success
   type: bool
+waited:
+  description: Whether an API server was asked again, because at first a pod lacked what is wanted.
+  returned: success
+  type: bool
 """
 
 import copy
@@ -152,7 +156,8 @@ def main() -> None:
         api = Api(module)
         servers, unasked = reachable(api, urls(api.items(SLICES_PATH, labels=SLICES_LABEL)))
         pod = probe_pod(asked["namespace"], asked["image"], is_marked=asked["marked"])
-        tried = [_wait(server, pod, wanted, asked["timeout"]) for server in servers]
+        trials = [_wait(server, pod, wanted, asked["timeout"]) for server in servers]
+        tried = [trial for trial, _waited in trials]
         failed = [trial for trial in tried if not wanted.suffices(trial)]
     if failed:
         module.fail_json(
@@ -163,16 +168,21 @@ def main() -> None:
         servers=[trial.server for trial in tried],
         unasked=unasked,
         in_force=all(map(settings.suffices, tried)),
+        waited=any(waited for _trial, waited in trials),
     )
 
 
-def _wait(server: Server, pod: dict[str, t.Any], wanted: Wanted, seconds: float) -> Tried:
-    """Have an API server try a pod until it has what is wanted, for so many seconds at most."""
-    end = time.monotonic() + seconds
+def _wait(server: Server, pod: dict[str, t.Any], wanted: Wanted, seconds: float) -> tuple[Tried, bool]:
+    """Have an API server try a pod until it has what is wanted, for so many seconds at most.
+
+    Returns the last trial, and whether it was not the first.
+    """
+    end, waited = time.monotonic() + seconds, False
     while True:
         tried = try_pod(server, pod)
         if wanted.suffices(tried) or time.monotonic() + _PAUSE > end:
-            return tried
+            return tried, waited
+        waited = True
         time.sleep(_PAUSE)
 
 

@@ -109,6 +109,30 @@ def test_what_makes_missed_pods_is_restarted_by_a_run_that_only_waits_for_the_we
         assert [request.path.rpartition("/")[2] for request in api.changes()] == ["web"]
 
 
+class PolicyThatComesUp(InjectingApi):
+    """An API server that evaluates a policy only some time after it was asked to try a pod of apps; see SINCE."""
+
+    since = 0
+    """How many pods, that of apps and the probe's, are tried before it does."""
+
+    def _by_policy(self, pod: Json) -> tuple[Account, str] | None:
+        self.since -= 1
+        return super()._by_policy(pod) if self.since < 0 else None
+
+
+def test_what_makes_missed_pods_is_restarted_by_a_run_that_only_waits_for_the_policy(tmp_path: Path) -> None:
+    api, roles = PolicyThatComesUp(), [{"arn": ARN, "state": "present", "service_accounts": ["apps/reports"]}]
+    roles = [{**role, "audiences": ["sts.amazonaws.com"], "name": "reports"} for role in roles]
+    with cluster_with_api(tmp_path, api.put(*application())) as cluster:
+        options: Json = {"irsa_webhook_mode": "policy", "irsa_webhook_roles": roles}
+        code, output = cluster.play(**options)
+        assert code == 0, output
+        api.since = 2
+        code, output = cluster.play(**options, irsa_webhook_restart_missed=True)
+        assert code == 0, output
+        assert [request.path.rpartition("/")[2] for request in api.changes()] == ["web"]
+
+
 def test_a_policy_takes_the_place_of_a_webhook_of_an_earlier_release(tmp_path: Path) -> None:
     before = [
         own("Namespace", namespace=""),

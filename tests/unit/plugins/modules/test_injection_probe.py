@@ -126,6 +126,7 @@ def test_a_pod_that_is_injected(
 ) -> None:
     result = run(api(admit), capsys, purpose=purpose, _ansible_check_mode=check)
     assert (result["changed"], result["in_force"], result["unasked"]) == (False, in_force, [])
+    assert result["waited"] is False
     assert len(result["servers"]) == 1
 
 
@@ -146,7 +147,8 @@ def test_what_is_not_in_force_yet_is_waited_for(
     capsys: pytest.CaptureFixture[str], purpose: str, before: Admit
 ) -> None:
     one = api(in_turn(before, before, injecting()))
-    assert run(one, capsys, purpose=purpose, timeout=60)["in_force"] is True
+    result = run(one, capsys, purpose=purpose, timeout=60)
+    assert (result["in_force"], result["waited"]) == (True, True)
     assert len([asked for asked in one.asked if asked.path.endswith("/pods")]) == 3
 
 
