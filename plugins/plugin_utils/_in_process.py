@@ -11,6 +11,7 @@ ansible.netcommon's direct execution, which ansible-core has a hook for (Ansible
 from __future__ import annotations
 
 import atexit
+import inspect
 import io
 import json
 import os
@@ -23,8 +24,10 @@ from unittest import mock
 from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 Result = dict[str, t.Any]
+_display = Display()
 
 PROFILE: t.Final = "legacy"  # how ansible-core serializes for modules of collections
 
@@ -64,6 +67,7 @@ class InProcessAction(ActionBase):
         self._update_module_args(self._task.action, arguments, task_vars)
         # Called through its class: by that name it counts among the functions that are known to be untyped.
         ActionBase._compute_environment_string(self, environment)
+        _display.vvv(f"Running module file {inspect.getfile(type(self).main)} in this process")
         printed = io.StringIO()
         _leave_tidy()
         with (

@@ -88,7 +88,7 @@ def played(collection: Path, directory: Path, task: Result, **variables: str) ->
     }
     (directory / "play.yml").write_text(json.dumps([play]))
     done = subprocess.run(  # noqa: S603 -- our own play
-        ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables), "play.yml"],  # noqa: S607 -- the one of the environment
+        ["ansible-playbook", "-vvv", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables), "play.yml"],  # noqa: S607 -- the one of the environment
         cwd=directory,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{collection}:{ROOT / '.build'}"},
         check=False,
@@ -135,8 +135,9 @@ def test_the_result_is_that_of_a_process_of_its_own(
 
 def test_no_process_is_started(collection: Path, tmp_path: Path) -> None:
     task: Result = {"example.small.told": {}}
-    result, _words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
+    result, words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
     assert Path(result["program"]).name == "ansible-playbook"
+    assert f"Running module file {collection}/ansible_collections/example/small/plugins/modules/told.py" in words
 
 
 @pytest.mark.parametrize("keywords", [{"async": 20, "poll": 1}, {"become": True}], ids=["async", "become"])
