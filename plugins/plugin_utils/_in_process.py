@@ -11,6 +11,7 @@ ansible.netcommon's direct execution, which ansible-core has a hook for (Ansible
 from __future__ import annotations
 
 import atexit
+import functools
 import inspect
 import io
 import json
@@ -90,20 +91,15 @@ def _arguments_of_module(arguments: Result) -> t.Iterator[None]:
         yield
 
 
+@functools.cache  # once for the items of a loop
 def _leave_tidy() -> None:
     """Have the worker do at its end what libraries have registered for the end of the process, which it leaves out.
 
     The Kubernetes client removes the files with the client's key and certificate so. Not before: kubernetes.core keeps
     its clients for the items of a loop and for further attempts, which run in the same worker.
     """
-    if not _tidied:
-        _tidied.append(True)
-        atexit._clear()  # what the parent has registered is the parent's to do
-        Finalize(None, atexit._run_exitfuncs, exitpriority=0)
-
-
-_tidied: t.Final[list[bool]] = []
-"""Has an item once that is arranged, in the worker alone."""
+    atexit._clear()  # what the parent has registered is the parent's to do
+    Finalize(None, atexit._run_exitfuncs, exitpriority=0)
 
 
 __all__: t.Final = ("InProcessAction",)
