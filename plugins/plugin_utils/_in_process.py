@@ -18,9 +18,8 @@ import json
 import os
 import sys
 import typing as t
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import redirect_stdout, suppress
 from multiprocessing.util import Finalize
-from unittest import mock
 
 from ansible.module_utils import basic
 from ansible.module_utils.common.json import Direction, get_module_encoder
@@ -69,26 +68,17 @@ class InProcessAction(ActionBase):
         # Called through its class: by that name it counts among the functions that are known to be untyped.
         ActionBase._compute_environment_string(self, environment)
         _display.vvv(f"Running module file {inspect.getfile(type(self).main)} in this process")
-        printed = io.StringIO()
+        # Where AnsibleModule finds them in a process of the module's own; the worker ends with its task.
+        encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder).encode()
+        basic._ANSIBLE_PROFILE = PROFILE
+        os.environ.update({name: str(value) for name, value in environment.items()})
         _leave_tidy()
-        with (
-            _arguments_of_module(arguments),
-            mock.patch.dict(os.environ, {name: str(value) for name, value in environment.items()}),
-            redirect_stdout(printed),
-            suppress(SystemExit),  # exit_json and fail_json end so
-        ):
+        printed = io.StringIO()
+        with redirect_stdout(printed), suppress(SystemExit):  # exit_json and fail_json end so
             type(self).main()
         result: Result = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
         return result
-
-
-@contextmanager
-def _arguments_of_module(arguments: Result) -> t.Iterator[None]:
-    """Have AnsibleModule find the arguments where a module's own process has them."""
-    encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
-    given = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder).encode()
-    with mock.patch.multiple(basic, _ANSIBLE_ARGS=given, _ANSIBLE_PROFILE=PROFILE):
-        yield
 
 
 @functools.cache  # once for the items of a loop
