@@ -68,11 +68,12 @@ class InProcessAction(ActionBase):
         # Called through its class: by that name it counts among the functions that are known to be untyped.
         ActionBase._compute_environment_string(self, environment)
         _display.vvv(f"Running module file {inspect.getfile(type(self).main)} in this process")
-        # Where AnsibleModule finds them in a process of the module's own; the worker ends with its task.
+        # As a process of the module's own finds it all: paths start at the playbook. The worker ends with its task.
         encoder = get_module_encoder(PROFILE, Direction.CONTROLLER_TO_MODULE)
         basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder).encode()
         basic._ANSIBLE_PROFILE = PROFILE
         os.environ.update({name: str(value) for name, value in environment.items()})
+        os.chdir(self._loader.get_basedir())
         _leave_tidy()
         printed = io.StringIO()
         with redirect_stdout(printed), suppress(SystemExit):  # exit_json and fail_json end so

@@ -44,6 +44,7 @@ def main():
     module.warn("beware")
     module.exit_json(
         changed=not module.check_mode, diff={"before": "a", "after": "b"}, left=str(left), program=sys.argv[0],
+        cwd=os.getcwd(),
         told=os.environ.get("TOLD", ""), path=os.environ.get("PATH"),
         echo=f"the secret is {module.params['secret']}", module=module._name,
     )
@@ -59,7 +60,7 @@ from ansible_collections.example.small.plugins.modules.told import main
 class ActionModule(InProcessAction):
     main = staticmethod(main)
 """
-KEPT = ("changed", "diff", "echo", "failed", "hint", "invocation", "module", "msg", "path", "told")
+KEPT = ("changed", "cwd", "diff", "echo", "failed", "hint", "invocation", "module", "msg", "path", "told")
 
 Result = dict[str, t.Any]
 
@@ -87,9 +88,10 @@ def played(collection: Path, directory: Path, task: Result, **variables: str) ->
         ],
     }
     (directory / "play.yml").write_text(json.dumps([play]))
+    command = ["ansible-playbook", "-vvv", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables)]
     done = subprocess.run(  # noqa: S603 -- our own play
-        ["ansible-playbook", "-vvv", "-i", "localhost,", "-c", "local", "-e", json.dumps(variables), "play.yml"],  # noqa: S607 -- the one of the environment
-        cwd=directory,
+        [*command, str(directory / "play.yml")],
+        cwd=collection,
         env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{collection}:{ROOT / '.build'}"},
         check=False,
         capture_output=True,
