@@ -209,7 +209,7 @@ bench-injection: lab-build ## Admission with and without injection, and missed p
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-site
-bench-site: lab-build ## How long onprem.irsa.site takes with nothing to do, and its tasks and calls by link (20 minutes)
+bench-site: lab-build ## How long onprem.irsa.site takes with nothing to do, and its tasks and calls by link (10 minutes)
 	python tests/benchmarks/quiet_site.py
 
 .PHONY: clean

@@ -28,6 +28,16 @@ attributes:
       - onprem.irsa.aws
 """
 
+    K8S = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
+    support: full
+    membership:
+      - onprem.irsa.k8s
+"""
+
     INFO_MODULE = r"""
 options: {}
 attributes:

@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
 options:
   options:
@@ -231,18 +232,14 @@ findings:
       sample: Run onprem.irsa.site, which renews it.
 """
 
-import copy
 import typing as t
 from datetime import datetime, timezone
-
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.look import Moment, diagnose, look
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
 
 _TEXTS = ("region", "image", "image_mirror", "priority_class", "alert_rules_path")
 _NAMES_OF_SECRETS = ("pull_secret", "tls_secret")
@@ -282,11 +279,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=ShownModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC, ShownModule)
     api, options, now = Api(module), Options.of(module.params["options"]), datetime.now(timezone.utc)
     with reported(module):
         if module.params["diagnose"]:

@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
 options:
   purpose:
@@ -105,12 +106,8 @@ waited:
   type: bool
 """
 
-import copy
 import time
 import typing as t
-
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
@@ -126,7 +123,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe impor
     try_pod,
     webhook_problem,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
 
 _PAUSE = 2.0  # seconds between two trials
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -144,11 +141,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=ShownModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC, ShownModule)
     asked = module.params
     settings = Wanted(asked["role_arn"], asked["audience"], asked["region"])
     wanted = {"webhook": Wanted(), "policy": Wanted(asked["role_arn"]), "settings": settings}[asked["purpose"]]

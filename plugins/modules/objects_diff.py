@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
 options:
   definition:
     description: The objects, as O(kubernetes.core.k8s#module:resource_definition) takes them.
@@ -26,11 +27,6 @@ options:
     elements: dict
     required: true
 attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
   check_mode:
     support: full
     details:
@@ -59,15 +55,12 @@ result:
   sample: {results: []}
 """
 
-import copy
 import typing as t
 
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.runner import run_module
 
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import ShownModule
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import ShownModule, k8s_module
 
 
 class ComparingModule(ShownModule):
@@ -80,14 +73,7 @@ class ComparingModule(ShownModule):
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=ComparingModule,
-        argument_spec={
-            **copy.deepcopy(AUTH_ARG_SPEC),
-            "definition": {"type": "list", "elements": "dict", "required": True},
-        },
-        supports_check_mode=True,
-    )
+    module = k8s_module({"definition": {"type": "list", "elements": "dict", "required": True}}, ComparingModule)
     module.params.update(resource_definition=module.params["definition"], state="present")
     try:
         run_module(module)

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
 options:
   path:
@@ -32,12 +33,6 @@ options:
     description: The labels that an object must have to be returned.
     type: dict
     default: {}
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
 requirements:
   - kubernetes
 seealso:
@@ -66,14 +61,10 @@ resources:
       metadata: {name: default}
 """
 
-import copy
 import typing as t
 
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "path": {"type": "str", "required": True},
@@ -83,11 +74,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=ShownModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC, ShownModule)
     asked = module.params
     labels = ",".join(f"{name}={value}" for name, value in asked["labels"].items())
     with reported(module):

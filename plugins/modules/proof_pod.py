@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
 options:
   definition:
     description: The manifest of the pod, with a name and a namespace.
@@ -33,11 +34,6 @@ options:
     type: int
     default: 120
 attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
   check_mode:
     support: full
   diff_mode:
@@ -73,17 +69,12 @@ finished_pod:
   type: dict
 """
 
-import copy
 import time
 import typing as t
 from contextlib import suppress
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 
 _PAUSE = 0.5  # seconds between two looks
 _LEFTOVER_SECONDS = 60
@@ -105,11 +96,7 @@ Json = dict[str, t.Any]
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=AnsibleModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC)
     api, pod = Api(module), module.params["definition"]
     result: Json = {"admitted_pod": _tried(api, pod)}
     if module.params["run"] and not module.check_mode:

@@ -21,6 +21,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
 options:
   namespace:
@@ -51,12 +52,6 @@ options:
     description: An audience that the identity provider has for another role; empty for none.
     type: str
     default: ""
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
 requirements:
   - kubernetes >= 24.2
 seealso:
@@ -95,16 +90,11 @@ other_audience:
   type: str
 """
 
-import copy
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, IrsaError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import (
     SHORTEST,
     TokenRequest,
@@ -124,11 +114,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=AnsibleModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC)
     asked, api = module.params, Api(module)
     own = TokenRequest(asked["namespace"], asked["name"], [asked["audience"]], SHORTEST)
     tokens = [_answer(api, name, str(url or ""), own) for name, url in asked["servers"].items()]

@@ -22,13 +22,8 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
 requirements:
   - kubernetes >= 24.2
 options:
@@ -96,15 +91,10 @@ report:
     changed: true
 """
 
-import copy
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import annotation_plan
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -115,11 +105,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=AnsibleModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC)
     asked, api = module.params, Api(module)
     with reported(module):
         planned = annotation_plan(

@@ -18,6 +18,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
 options:
   namespace:
@@ -42,12 +43,6 @@ options:
       - How long the token should be valid, in seconds, at least 600. The API server may shorten or extend it.
     type: int
     default: 600
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
 requirements:
   - kubernetes >= 24.2
   - jwcrypto >= 1.5.6
@@ -101,15 +96,12 @@ seconds:
   sample: 0.02
 """
 
-import copy
 import time
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
+from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import (
     SHORTEST,
     TokenRequest,
@@ -126,11 +118,7 @@ _ARGUMENTS = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=AnsibleModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **_ARGUMENTS},
-        supports_check_mode=True,
-    )
+    module = k8s_module(_ARGUMENTS)
     if IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("jwcrypto"), exception=IMPORT_ERROR)
     with reported(module):

@@ -19,6 +19,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
 options:
   workloads:
     description: The workloads of C(apps/v1).
@@ -92,14 +93,9 @@ causes:
   elements: str
 """
 
-import copy
 import time
 import typing as t
 from datetime import datetime, timezone
-
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import (
@@ -111,7 +107,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
     superseded,
     waited_for,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 
 _PAUSE = 2.0  # seconds between two looks
 _LONGEST_END = 120  # seconds
@@ -131,11 +127,7 @@ Json = dict[str, t.Any]
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=AnsibleModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC)
     asked, api = module.params, Api(module)
     restarted: list[str] = []
     with reported(module):

@@ -14,7 +14,9 @@ import typing as t
 from contextlib import suppress
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.client import get_api_client
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
@@ -52,6 +54,18 @@ def _server_of(kubeconfig: object) -> str:
     with suppress(LookupError, TypeError):
         return str(t.cast("Json", kubeconfig)["clusters"][0]["cluster"]["server"])
     return ""
+
+
+def k8s_module(arguments: t.Mapping[str, t.Any], module_class: type[AnsibleModule] = AnsibleModule) -> t.Any:  # noqa: ANN401 -- AnsibleK8SModule has no types
+    """Return a module with these ARGUMENTS, as an argument spec, and kubernetes.core's for authentication.
+
+    It can run in check mode. Ends with kubernetes.core's own words where the libraries are missing.
+    """
+    return AnsibleK8SModule(
+        module_class=module_class,
+        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **arguments},
+        supports_check_mode=True,
+    )
 
 
 class Api:
@@ -198,4 +212,4 @@ def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:
     )
 
 
-__all__: t.Final = ("Api", "ShownModule")
+__all__: t.Final = ("Api", "ShownModule", "k8s_module")
