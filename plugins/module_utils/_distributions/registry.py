@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which distribution a host has. PRIVATE to the collection: it may change without notice.
+
+A distribution is added by one file with its room, its line in ROOMS, and a table of tests.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Room, Seen
+
+ROOMS: t.Final[tuple[Room, ...]] = ()
+"""The distributions whose flags the collection sets; those that are told apart by more come first."""
+
+OTHERS: t.Final[t.Mapping[str, str]] = {"OpenShift": "/etc/kubernetes/static-pod-resources"}
+"""Distributions that have no room, and the directory by which each is told in messages."""
+
+_SHOW = (
+    "Set irsa_apiserver_flags to show: the role then says which flags to set, for you to set them where this "
+    "cluster keeps them, and goes on once the API servers have them."
+)
+
+
+def room_of(seen: Seen, rooms: t.Iterable[Room] = ROOMS) -> Room:
+    """Return the room of the distribution that a host has.
+
+    Raises InputError where there are two, which is named, and where there is none.
+    """
+    rooms = tuple(rooms)
+    found = [room for room in rooms if room.detect(seen)]
+    general = {room.special_form_of for room in found}
+    special = [room for room in found if room.name not in general]
+    if not special:
+        others = [name for name, directory in OTHERS.items() if directory in seen.directories]
+        raise InputError(
+            f"Its Kubernetes is {' and '.join(others)}, whose flags this collection does not set."
+            if others
+            else f"Its Kubernetes is none of {', '.join(room.name for room in rooms)}, as far as its files show.",
+            fix=_SHOW,
+        )
+    if len(special) > 1:
+        raise InputError(
+            f"It has {' and '.join(room.name for room in special)}, and which of them runs the API server is not "
+            "certain.",
+            fix="Uninstall the one that is not in use, with its directories and units. "
+            f"They are told by {'; '.join(_told_by(room) for room in special)}.",
+        )
+    return special[0]
+
+
+def _told_by(room: Room) -> str:
+    marks = room.marks
+    return f"{room.name}: {', '.join([*marks.directories, *marks.units, *marks.globs])}"
+
+
+def room_named(name: str, rooms: t.Iterable[Room] = ROOMS) -> Room:
+    """Return the room of a distribution that a user names, in capitals or not; raises InputError for another name."""
+    known = {room.name: room for room in rooms}
+    for room in known.values():
+        if room.name.lower() == name.lower():
+            return room
+    raise InputError(
+        f"{name!r} is no distribution that this collection knows: {', '.join(known)}.",
+        fix=nearest(name, known) or "Name one of these.",
+    )
+
+
+def directories(rooms: t.Iterable[Room] = ROOMS) -> dict[str, tuple[str, ...]]:
+    """Return the directories by which each distribution is told, those without a room among them."""
+    own = {room.name: room.marks.directories for room in rooms if room.marks.directories}
+    return {**own, **{name: (directory,) for name, directory in OTHERS.items()}}
+
+
+__all__: t.Final = ("OTHERS", "ROOMS", "directories", "room_named", "room_of")
