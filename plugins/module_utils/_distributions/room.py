@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags, check_flags
 
 ISSUER: t.Final = "service-account-issuer"
 JWKS_URI: t.Final = "service-account-jwks-uri"
@@ -23,6 +23,7 @@ AUDIENCES: t.Final = "api-audiences"
 
 # What describes or makes the tokens that are signed, and so changes only when the new issuer signs.
 _OF_SIGNING = (JWKS_URI, SIGNING_KEY)
+_SCATTERED = 3
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,10 @@ class Room(t.Protocol):
         """What the host's part looks for."""
 
     def named_files(self, seen: Seen) -> tuple[str, ...]:
-        """Return files to read besides, named by what was read at first (C(EnvironmentFile=), C(--config))."""
+        """Return files to read besides, and globs, that what was read names (C(EnvironmentFile=), C(--config)).
+
+        Asked again with what they hold, until it names nothing new.
+        """
 
     def detect(self, seen: Seen) -> bool:
         """Return whether the host has a control plane of this distribution."""
@@ -232,6 +236,20 @@ def as_wanted(flags: Flags, wanted: Flags) -> bool:
     return all(flags.get(name, []) == values for name, values in wanted.items())
 
 
+def checked(wanted: t.Mapping[str, object]) -> Flags:
+    """Return the flags that a plan is made for; raises InputError for what kube-apiserver does not start with."""
+    flags = check_flags(wanted)
+    issuers = flags.get(ISSUER, [])
+    for issuer in issuers:
+        if issuers.count(issuer) > 1 or not issuer:
+            raise InputError(
+                f"The flag {ISSUER} has {f'{issuer} twice' if issuer else 'an empty value'}, and kube-apiserver does "
+                "not start with that.",
+                fix="Name each issuer once.",
+            )
+    return flags
+
+
 def two_passes(wanted: Flags) -> tuple[Flags, Flags]:
     """Return the flags of both passes that lead to what is wanted: accepted everywhere first, then signing.
 
@@ -248,6 +266,24 @@ def two_passes(wanted: Flags) -> tuple[Flags, Flags]:
         )
     first = {name: values for name, values in wanted.items() if name not in _OF_SIGNING}
     return {**first, ISSUER: [*issuers[1:], issuers[0]]}, dict(wanted)
+
+
+def refuse_scattered(flag: str, settings: t.Iterable[Setting]) -> None:
+    """Refuse to change a flag that has its values in three files or more, and say which of them counts."""
+    own = [setting for setting in settings if setting.flag == flag and setting.source.line]
+    if len({setting.source.file for setting in own}) < _SCATTERED:
+        return
+    wins = own[0] if flag == ISSUER else own[-1]
+    raise InputError(
+        f"The flag {flag} is set in {_listed(f'{setting.source} ({setting.value})' for setting in own)}. "
+        f"{wins.source} {'signs' if flag == ISSUER else 'counts, where the flag has one value'}.",
+        fix="Write all its values in one of these files, and run it again.",
+    )
+
+
+def _listed(words: t.Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def readable(seen: Seen, path: str) -> str | None:
@@ -280,7 +316,9 @@ __all__: t.Final = (
     "UnitFile",
     "Upkeep",
     "as_wanted",
+    "checked",
     "flags_in",
     "readable",
+    "refuse_scattered",
     "two_passes",
 )

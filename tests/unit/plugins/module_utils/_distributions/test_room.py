@@ -14,8 +14,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room im
     Setting,
     Source,
     as_wanted,
+    checked,
     flags_in,
     readable,
+    refuse_scattered,
     two_passes,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
@@ -54,3 +56,31 @@ def test_unreadable_is_not_absent() -> None:
     assert readable(Seen(files={"/a": ""}), "/a") == ""
     with pytest.raises(InputError, match="/a: Permission denied"):
         readable(Seen(unreadable={"/a": "Permission denied"}), "/a")
+
+
+@pytest.mark.parametrize(("issuers", "says"), [([NEW, OLD, NEW], "new.example twice"), ([""], "an empty value")])
+def test_issuers_that_end_the_api_server_are_refused(issuers: list[str], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        checked({ISSUER: issuers})
+
+
+def test_flags_become_words() -> None:
+    assert checked({"v": [2], "profiling": [False], ISSUER: [NEW, OLD]}) == {
+        "v": ["2"],
+        "profiling": ["false"],
+        ISSUER: [NEW, OLD],
+    }
+
+
+def test_a_flag_in_three_files_is_refused_with_the_place_that_counts() -> None:
+    issuers = [Setting(ISSUER, f"https://{number}", Source(f"/{number}", number)) for number in (1, 2, 3)]
+    with pytest.raises(InputError, match=r"in /1:1 \(https://1\), /2:2 \(.*\) and /3:3 \(.*\)\. /1:1 signs"):
+        refuse_scattered(ISSUER, issuers)
+    uris = [Setting(JWKS_URI, setting.value, setting.source) for setting in issuers]
+    with pytest.raises(InputError, match="/3:3 counts"):
+        refuse_scattered(JWKS_URI, uris)
+
+
+def test_two_files_and_a_default_are_not_too_many() -> None:
+    sources = [Source("K3s", 0), Source("/1", 1), Source("/2", 2), Source("/2", 3)]
+    refuse_scattered(ISSUER, [Setting(ISSUER, "https://x", source) for source in sources])
