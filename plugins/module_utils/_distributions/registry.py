@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k3s import K3S, RKE2
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Room, Seen
 
-ROOMS: t.Final[tuple[Room, ...]] = ()
-"""The distributions whose flags the collection sets; those that are told apart by more come first."""
+ROOMS: t.Final[tuple[Room, ...]] = (
+    K3S,
+    RKE2,
+)
+"""The distributions whose flags the collection sets."""
 
 OTHERS: t.Final[t.Mapping[str, str]] = {"OpenShift": "/etc/kubernetes/static-pod-resources"}
 """Distributions that have no room, and the directory by which each is told in messages."""
