@@ -70,18 +70,26 @@ def first_node(text: str) -> yaml.Node | None:
     return t.cast("yaml.Node | None", _first(yaml.compose_all, text))
 
 
+def all_nodes(text: str) -> list[yaml.Node]:
+    """Return every document of a text that has one, with the places of its parts; raises yaml.YAMLError."""
+    return [node for node in _read(lambda loader: list(yaml.compose_all(text, Loader=loader))) if node is not None]
+
+
 def first_document(text: str) -> t.Any:  # noqa: ANN401 -- whatever YAML holds
     """Return the first document of a text as plain data, numbers and dates as texts; raises yaml.YAMLError."""
     return _first(yaml.load_all, text)
 
 
 def _first(read: t.Callable[..., t.Iterator[t.Any]], text: str) -> t.Any:  # noqa: ANN401 -- whatever is read
-    own = _with_texts(yaml.SafeLoader)
+    return _read(lambda loader: next(read(text, Loader=loader), None))
+
+
+def _read(read: t.Callable[[type[yaml.SafeLoader]], t.Any]) -> t.Any:  # noqa: ANN401 -- whatever is read
     try:
-        return next(read(text, Loader=own), None)
+        return read(_with_texts(yaml.SafeLoader))
     except yaml.YAMLError:
         with suppress(yaml.YAMLError):
-            return next(read(text, Loader=_with_texts(_go_like())), None)
+            return read(_with_texts(_go_like()))
         raise
 
 
@@ -130,6 +138,7 @@ def elements(node: yaml.Node | None, key: str) -> list[yaml.Node]:
 
 __all__: t.Final = (
     "READS_YAML",
+    "all_nodes",
     "child",
     "digest",
     "elements",

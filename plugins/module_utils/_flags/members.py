@@ -81,6 +81,11 @@ def filled(text: str, key: yaml.Node, value: yaml.Node, content: Content, *, flo
     return [Edit(start - blank, end, ""), _lines_at(text, _line_end(text, behind), _block(content, pad))]
 
 
+def rendered(content: Content) -> str:
+    """Return a mapping or a list as the text of a document of its own."""
+    return "".join(f"{line}\n" for line in _block(content, ""))
+
+
 def _spans(node: yaml.CollectionNode) -> list[tuple[int, int]]:
     """Return where each member's text begins and ends; for a mapping, from its key to its value."""
     if isinstance(node, yaml.MappingNode):
@@ -155,7 +160,7 @@ def _lines_at(text: str, place: int, lines: list[str]) -> Edit:
 def _block(content: Content, pad: str) -> list[str]:
     lines: list[str] = []
     for item in content if isinstance(content, list) else []:
-        first, *others = _block(item, f"{pad}  ")
+        first, *others = [f"{pad}  {_scalar(item)}"] if isinstance(item, str) else _block(item, f"{pad}  ")
         lines += [f"{pad}- {first[len(pad) + 2 :]}", *others]
     for name, value in content.items() if isinstance(content, dict) else []:
         if isinstance(value, str):
@@ -209,4 +214,4 @@ def _line_break(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-__all__: t.Final = ("Changes", "Content", "Edit", "changed", "edited", "filled")
+__all__: t.Final = ("Changes", "Content", "Edit", "changed", "edited", "filled", "rendered")
