@@ -33,12 +33,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room im
     Source,
     Upkeep,
     as_wanted,
+    checked,
     flags_in,
     readable,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.unit_files import command_of, environment_files
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags, occurrences
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import occurrences
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import scalar
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.tree import (
     documents,
@@ -278,7 +279,7 @@ class K0s:
         before = self._text(seen, controller)
         flags, defaults = flags_in(self.settings(seen)), controller.defaults()
         restart = Restart("unit", controller.unit, _SECONDS, _MEANWHILE)
-        wanted, warnings = _require_rest(check_flags(wanted), flags, seen.version, disruptive=disruptive)
+        wanted, warnings = _require_rest(checked(wanted), flags, seen.version, disruptive=disruptive)
         wanted = {name: values or defaults.get(name, []) for name, values in wanted.items()}
         if before is not None and _OF_K0SCTL in before:
             warnings.append(f"k0sctl writes {controller.file} at each apply. {self.upkeep(None).put_instead}")
@@ -331,7 +332,7 @@ class K0s:
         """Return what to write into the configuration, in two passes; refuses a version that holds one issuer."""
         controller = _controller(Seen())
         defaults = controller.defaults()
-        wanted, _warnings = _require_rest(check_flags(wanted), defaults, version or "1.34.1", disruptive=False)
+        wanted, _warnings = _require_rest(checked(wanted), defaults, version or "1.34.1", disruptive=False)
 
         def steps(flags: Flags) -> str:
             text = ""

@@ -28,11 +28,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room im
     Source,
     Upkeep,
     as_wanted,
+    checked,
     flags_in,
     readable,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flag, check_flags, occurrences
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flag, occurrences
 
 DATA: t.Final = "/var/snap/microk8s/current"
 ARGS: t.Final = f"{DATA}/args/kube-apiserver"
@@ -44,12 +45,6 @@ _VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)\}|(?P<plain>[
 _UNWRITABLE = re.compile(r"[ \t\"'$]")
 _SECONDS = 120
 _PORT = "16443"
-_MARKS = Marks(
-    directories=(DATA,),
-    globs=(ARGS, _WORKER),
-    units=(f"snap.{SERVICE}.service",),
-    programs=("kubelite",),
-)
 
 
 @dataclass(frozen=True)
@@ -185,7 +180,13 @@ class MicroK8s:
 
     name: str = "MicroK8s"
     special_form_of: str = ""
-    marks: Marks = _MARKS
+
+    @property
+    def marks(self) -> Marks:
+        """What the host's part looks for."""
+        return Marks(
+            directories=(DATA,), globs=(ARGS, _WORKER), units=(f"snap.{SERVICE}.service",), programs=("kubelite",)
+        )
 
     def named_files(self, seen: Seen) -> tuple[str, ...]:
         """Return no file besides."""
@@ -206,7 +207,7 @@ class MicroK8s:
 
     def plan(self, seen: Seen, wanted: Flags, *, disruptive: bool = False) -> Plan:
         """Return the file with the wanted flags; the issuer that should sign comes above the one that signs now."""
-        wanted = check_flags(wanted)
+        wanted = checked(wanted)
         _require_writable(wanted)
         before = self._text(seen)
         restart = Restart(
@@ -253,7 +254,7 @@ class MicroK8s:
 
     def show(self, wanted: Flags, version: str | None) -> str:
         """Return the lines for the file of arguments, in two passes."""
-        wanted = check_flags(wanted)
+        wanted = checked(wanted)
         _require_writable(wanted)
 
         def steps(flags: Flags) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k0s import K0S
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k3s import K3S, RKE2
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import MICROK8S
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
 
 if t.TYPE_CHECKING:
@@ -18,6 +20,8 @@ if t.TYPE_CHECKING:
 ROOMS: t.Final[tuple[Room, ...]] = (
     K3S,
     RKE2,
+    K0S,
+    MICROK8S,
 )
 """The distributions whose flags the collection sets."""
 

@@ -8,7 +8,7 @@ import re
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import (
@@ -171,6 +171,7 @@ def others(text: str) -> list[str]:
     return [word.strip() for word in words if word.strip()]
 
 
+@settings(deadline=None)
 @given(TEXTS, ISSUERS)
 def test_every_other_byte_stays(text: str, issuers: list[str]) -> None:
     after = planned(text, {ISSUER: issuers})

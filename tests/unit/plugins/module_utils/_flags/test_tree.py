@@ -8,7 +8,7 @@ import io
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -126,6 +126,7 @@ def others(text: str) -> list[t.Any]:
     return [{**read[0], "spec": {**{key: spec[key] for key in spec if key != "api"}, "api": api}}, *read[1:]]
 
 
+@settings(deadline=None)
 @given(texts(), VALUES)
 def test_everything_else_stays(text: str, value: Value | None) -> None:
     after = put(text, value)
