@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k0s import K0S
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k3s import K3S, RKE2
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import MICROK8S
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.systemd import SYSTEMD
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
 
 if t.TYPE_CHECKING:
@@ -22,6 +23,7 @@ ROOMS: t.Final[tuple[Room, ...]] = (
     RKE2,
     K0S,
     MICROK8S,
+    SYSTEMD,
 )
 """The distributions whose flags the collection sets."""
 
