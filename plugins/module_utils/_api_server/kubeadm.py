@@ -12,11 +12,16 @@ C(patches.directory) of a configuration names its directory.
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubeadm_order import (
+    Operation,
+    command_patch,
+    keeps_order,
+    sorting_after,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import protected
 
@@ -25,15 +30,6 @@ if t.TYPE_CHECKING:
         ClusterConfiguration,
     )
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
-
-Operation = dict[str, str]
-"""An operation of a JSON patch (RFC 6902)."""
-
-# The first patch release of each minor one that was seen to keep the order.
-_KEEPS_ORDER = {(1, 32): 13, (1, 33): 13, (1, 34): 4, (1, 35): 4}
-_KEEPS_ORDER_FROM = (1, 36)
-
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+).*")
 
 
 @dataclass(frozen=True)
@@ -48,28 +44,6 @@ class Kept:
     """The first releases of the next minor one, which would write the values in another order; mostly none."""
 
 
-def keeps_order(version: str) -> bool:
-    """Return whether this release of kubeadm keeps the order of repeated flags in C(extraArgs)."""
-    major, minor, patch = _numbers(version)
-    first = _KEEPS_ORDER.get((major, minor))
-    return (major, minor) >= _KEEPS_ORDER_FROM if first is None else patch >= first
-
-
-def _numbers(version: str) -> tuple[int, int, int]:
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        raise InputError(f"{version!r} is not a version of Kubernetes.", fix="Write it like v1.34.4.")
-    major, minor, patch = (int(number) for number in match.groups())
-    return major, minor, patch
-
-
-def _sorting_after(version: str) -> str:
-    """Return the releases of the next minor one that sort repeated flags; kubeadm upgrades to no later one at once."""
-    major, minor, _patch = _numbers(version)
-    first = _KEEPS_ORDER.get((major, minor + 1))
-    return "" if first is None else f"{major}.{minor + 1}.0 to {major}.{minor + 1}.{first - 1}"
-
-
 def kept(configuration: ClusterConfiguration, flags: Flags, versions: t.Collection[str]) -> Kept:
     """Return what makes kubeadm give the API server these flags; others stay as they are.
 
@@ -82,7 +56,7 @@ def kept(configuration: ClusterConfiguration, flags: Flags, versions: t.Collecti
     in_order = [keeps_order(version) for version in versions]
     if configuration.holds_repeated_flags and all(in_order):
         sorted_already = all(values == sorted(values) for values in flags.values())
-        avoid = dict.fromkeys(filter(None, map(_sorting_after, versions)))
+        avoid = dict.fromkeys(filter(None, map(sorting_after, versions)))
         return Kept(configuration.with_extra_args(flags), (), "" if sorted_already else ", ".join(avoid))
     own = {name: [_own_value(configuration, name, values)] if values else [] for name, values in flags.items()}
     default = configuration.default_issuer
@@ -123,25 +97,6 @@ def patched(configuration: ClusterConfiguration, flags: Flags, written: Flags | 
     known = flags if written is not None else [name for name in flags if name in (ISSUER, JWKS_URI)]
     told = configuration.with_extra_args({name: theirs.get(name, []) for name in known})
     return Kept(told, tuple(command_patch(flags, own)))
-
-
-def command_patch(flags: Flags, own: Flags) -> list[Operation]:
-    """Return the JSON patch that adds to the command what is not kubeadm's own value, in the order of the values.
-
-    Of issuers the first signs, of most other flags the last counts: those come first, and these last.
-    """
-    first: list[Operation] = []
-    last: list[Operation] = []
-    for name, values in flags.items():
-        added = [value for value in values if [value] != own[name]]
-        place = values.index(own[name][0]) if own[name] and own[name][0] in values else len(values) * (name == ISSUER)
-        first += [_added(name, value, "1") for value in reversed(added[:place])]
-        last += [_added(name, value, "-") for value in added[place:]]
-    return first + last
-
-
-def _added(name: str, value: str, place: str) -> Operation:
-    return {"op": "add", "path": f"/spec/containers/0/command/{place}", "value": f"--{name}={value}"}
 
 
 __all__: t.Final = ("Kept", "Operation", "command_patch", "keeps_order", "kept", "patched")

@@ -201,7 +201,7 @@ class K3s:
 
     def plan(self, seen: Seen, wanted: Flags, *, disruptive: bool = False) -> Plan:
         """Return what gives a server these flags: a file of its own for them, or the file that has them alone."""
-        flags = checked(wanted)
+        flags = checked(wanted, seen.version)
         configuration = self._configuration(seen)
         self._refuse(configuration, flags)
         settings = self.settings(seen)

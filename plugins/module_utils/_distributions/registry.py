@@ -11,7 +11,10 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k0s import K0S
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k3s import K3S, RKE2
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubeadm import KUBEADM
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubespray import KUBESPRAY
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import MICROK8S
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.minikube import MINIKUBE
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.systemd import SYSTEMD
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
 
@@ -19,6 +22,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Room, Seen
 
 ROOMS: t.Final[tuple[Room, ...]] = (
+    KUBEADM,
+    KUBESPRAY,
+    MINIKUBE,
     K3S,
     RKE2,
     K0S,

@@ -9,6 +9,7 @@ what they ask for, writes what they plan with a backup, restarts, watches the ou
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, field
 
@@ -24,6 +25,8 @@ AUDIENCES: t.Final = "api-audiences"
 # What describes or makes the tokens that are signed, and so changes only when the new issuer signs.
 _OF_SIGNING = (JWKS_URI, SIGNING_KEY)
 _SCATTERED = 3
+_RELEASE = re.compile(r"v?(\d+)\.(\d+)")
+_SEVERAL_ISSUERS_FROM = (1, 22)  # kubernetes pull request 101155
 
 
 @dataclass(frozen=True)
@@ -236,10 +239,20 @@ def as_wanted(flags: Flags, wanted: Flags) -> bool:
     return all(flags.get(name, []) == values for name, values in wanted.items())
 
 
-def checked(wanted: t.Mapping[str, object]) -> Flags:
-    """Return the flags that a plan is made for; raises InputError for what kube-apiserver does not start with."""
+def checked(wanted: t.Mapping[str, object], version: str | None = None) -> Flags:
+    """Return the flags that a plan is made for; raises InputError for what kube-apiserver does not start with.
+
+    version: of Kubernetes or of the distribution where it begins with it; None where it is not known.
+    """
     flags = check_flags(wanted)
     issuers = flags.get(ISSUER, [])
+    release = _RELEASE.match(version or "")
+    if len(issuers) > 1 and release is not None and (int(release[1]), int(release[2])) < _SEVERAL_ISSUERS_FROM:
+        raise InputError(
+            f"Kubernetes {version} accepts one issuer, and {ISSUER} should be {', '.join(issuers)}: the tokens of the "
+            "old one would be refused at once.",
+            fix="Upgrade the cluster to 1.22 or newer first.",
+        )
     for issuer in issuers:
         if issuers.count(issuer) > 1 or not issuer:
             raise InputError(
