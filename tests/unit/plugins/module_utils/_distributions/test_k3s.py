@@ -434,7 +434,7 @@ def texts(draw: st.DrawFn) -> str:
     return before + arguments + behind
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.dictionaries(st.sampled_from(["config.yaml", "config.yaml.d/1.yaml", f"config.yaml.d/{DROP_IN}"]), texts()),
     ISSUERS,

@@ -238,7 +238,7 @@ def test_what_undoes_the_flags(room: Kubeadm, version: str | None, undone: str, 
 ISSUERS = st.lists(st.sampled_from([A, B, C, "https://d.example/#$(NODE)"]), min_size=1, unique=True)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(ISSUERS, ISSUERS)
 def test_only_what_is_wanted_changes(before: list[str], wanted: list[str]) -> None:
     seen = host(pod(issuers=[json.dumps(issuer)[1:-1] for issuer in before]).replace("$(", "$$("))
