@@ -28,7 +28,9 @@ _PAD = re.compile(r" *")
 # A dash in front of a member, in its line or in one above, with a comment at most behind it.
 _PAD_AND_DASH = re.compile(r"^ *-(?: +|[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)* *)\Z", re.MULTILINE)
 # What every version of YAML reads as a string without quotes: numbers, booleans and dates have many forms.
-_PLAIN = re.compile(r"https?://[A-Za-z0-9._~%/+-]*[A-Za-z0-9/]|[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
+_PLAIN = re.compile(
+    r"https?://[A-Za-z0-9._~-]*(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?<=[A-Za-z0-9/])|[a-z][a-z0-9]*(?:-[a-z0-9]+)+"
+)
 
 
 @dataclass(frozen=True)
