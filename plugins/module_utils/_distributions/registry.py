@@ -16,6 +16,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubespr
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import MICROK8S
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.minikube import MINIKUBE
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.systemd import SYSTEMD
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.talos import TALOS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
 
 if t.TYPE_CHECKING:
@@ -30,6 +31,7 @@ ROOMS: t.Final[tuple[Room, ...]] = (
     K0S,
     MICROK8S,
     SYSTEMD,
+    TALOS,
 )
 """The distributions whose flags the collection sets."""
 
