@@ -8,9 +8,11 @@ A distribution is added by one file with its room, its line in ROOMS, and a tabl
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k0s import K0S
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.k3s import K3S, RKE2
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kind import KIND
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubeadm import KUBEADM
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubespray import KUBESPRAY
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import MICROK8S
@@ -25,6 +27,7 @@ if t.TYPE_CHECKING:
 ROOMS: t.Final[tuple[Room, ...]] = (
     KUBEADM,
     KUBESPRAY,
+    KIND,
     MINIKUBE,
     K3S,
     RKE2,
@@ -50,7 +53,7 @@ def room_of(seen: Seen, rooms: t.Iterable[Room] = ROOMS) -> Room:
     Raises InputError where there are two, which is named, and where there is none.
     """
     rooms = tuple(rooms)
-    found = [room for room in rooms if room.detect(seen)]
+    found = _certain(seen, [room for room in rooms if room.detect(seen)])
     general = {room.special_form_of for room in found}
     special = [room for room in found if room.name not in general]
     if not special:
@@ -69,6 +72,14 @@ def room_of(seen: Seen, rooms: t.Iterable[Room] = ROOMS) -> Room:
             f"They are told by {'; '.join(_told_by(room) for room in special)}.",
         )
     return special[0]
+
+
+def _certain(seen: Seen, found: list[Room]) -> list[Room]:
+    """Return the rooms that are found by more than a directory, which an uninstalled one may leave; all if none is."""
+    without = replace(seen, directories=frozenset())
+    certain = [room for room in found if room.detect(without)]
+    special = [room for room in found if room.special_form_of in {each.name for each in certain}]
+    return [room for room in found if room in certain or room in special] if certain else found
 
 
 def _told_by(room: Room) -> str:
