@@ -304,9 +304,9 @@ class K3s:
         for path in environment_files(seen.units[started.unit], started.unit) if started.unit else ():
             readable(seen, path)
         file = self._file(started)
-        if "://" in file:
+        if not file.startswith("/"):
             raise InputError(
-                f"{self.name} reads its configuration from {file}, which is no file of the host.",
+                f"{self.name} reads its configuration from {file or 'nowhere'}, which is no absolute path of the host.",
                 fix="Put it into a file, or set irsa_apiserver_flags to show, and set the flags there.",
             )
         keys = tuple(key for path in _read(seen, file) for key in _keys(readable(seen, path) or "", path))
@@ -388,7 +388,8 @@ class K3s:
     def _impossible(self, configuration: _Configuration, flag: str, values: list[str]) -> InputError:
         given = [argument for argument in configuration.arguments if argument.name == flag]
         asked = ", ".join(values) or "no value"
-        fixed = [argument for argument in given if argument.item is None]
+        files = {key.source.file for key in configuration.keys}
+        fixed = [argument for argument in given if argument.source.file not in files]
         later = [key for key in configuration.keys if key.option == _KEY and key.source.file > configuration.drop_in]
         if fixed:
             found = ", ".join(f"{argument.source} ({argument.entry[1]})" for argument in fixed)
@@ -401,7 +402,7 @@ class K3s:
         if any(not key.adds for key in later):
             return InputError(
                 f"{later[-1].source} has {_KEY} without +, so that what {configuration.drop_in} says would be lost.",
-                fix=f"Write {_KEY}+ there.",
+                fix=f"Write {_KEY}+ there; what the files before it say comes into force then, too.",
             )
         found = ", ".join(f"{argument.source} ({argument.entry[1]})" for argument in given)
         return InputError(
@@ -543,10 +544,14 @@ def _additions(base: list[str], values: list[str], *, alone: bool) -> t.Iterator
             yield [("-", value) for value in reversed(in_front)] + [("+", value) for value in behind]
 
 
+def _arguments_of(text: str, path: str) -> list[_Key]:
+    return [key for key in _keys(text, path) if key.option == _KEY]
+
+
 def _edited(text: str | None, path: str, flag: str, entries: list[_Entry]) -> str | None:
     """Return a file with these arguments for a flag in place of those that it has; None: there is no such file."""
     words = [f"{flag}{form}={value}" for form, value in entries]
-    keys = [key for key in _keys(text or "", path) if key.option == _KEY]
+    keys = _arguments_of(text or "", path)
     if text is None or not keys:
         return text if not words else _appended(text, words)
     first = max((number for number, key in enumerate(keys) if not key.adds), default=0)
@@ -562,7 +567,10 @@ def _edited(text: str | None, path: str, flag: str, entries: list[_Entry]) -> st
         after = spliced(text, items, slots)
     except InputError as error:
         raise InputError(f"{path}: {error.problem}", fix=error.fix) from None
-    return after if slots else _with_value(after, keys[-1], "[]")
+    for before, now in reversed([*zip(keys, _arguments_of(after, path))]):
+        if before.values and now.value.tag == _NULL:
+            after = _with_value(after, now, "[]")
+    return after
 
 
 def _slots(

@@ -216,8 +216,10 @@ def test_a_configuration_elsewhere() -> None:
         assert edit.path == f"/etc/other.yaml.d/{DROP_IN}"
     assert f"{UNIT}.env" in K3S.named_files(server({}))
     assert "/etc/default/k3s" in K3S.named_files(server({}))
-    with pytest.raises(InputError, match="https://conf, which is no file"):
+    with pytest.raises(InputError, match="https://conf, which is no absolute path"):
         flags(server({}, "--config=https://conf"))
+    with pytest.raises(InputError, match="nowhere"):
+        flags(server({}, "--config="))
 
 
 def test_who_has_a_control_plane() -> None:
@@ -308,6 +310,26 @@ def test_a_flag_goes_without_a_trace() -> None:
 def test_the_rest_of_a_file_stays(text: str, after: str) -> None:
     [edit] = K3S.plan(server({"config.yaml": text}), {ISSUER: [A]}).edits
     assert edit.after == after
+
+
+def test_lists_that_lose_all_their_members_stay_lists() -> None:
+    text = (
+        f"kube-apiserver-arg:\n{issuers(OLD)}# kept\nkube-apiserver-arg+:\n{issuers(CLI)}- v=2\nkube-apiserver-arg+:\n"
+    )
+    [edit] = K3S.plan(server({"config.yaml": text}), {ISSUER: [A]}).edits
+    assert edit.after == (
+        f"kube-apiserver-arg:\n{issuers(A)}# kept\nkube-apiserver-arg+:\n- v=2\nkube-apiserver-arg+:\n"
+    )
+    text = f"kube-apiserver-arg:\n{issuers(OLD)}# kept\nkube-apiserver-arg+:\n{issuers(CLI, form='-')}x: y\n"
+    [edit] = K3S.plan(server({"config.yaml": text}), {ISSUER: [OLD]}).edits
+    assert edit.after == f"kube-apiserver-arg:\n{issuers(OLD)}# kept\nkube-apiserver-arg+: []\nx: y\n"
+
+
+def test_a_text_in_a_file_is_not_taken_for_the_command_line() -> None:
+    seen = server({"config.yaml": f"kube-apiserver-arg: {ISSUER}={OLD}\n"})
+    with pytest.raises(InputError, match="cannot become") as refused:
+        K3S.plan(seen, {ISSUER: [A]})
+    assert "command line" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
