@@ -382,10 +382,8 @@ def _as_lists(flags: Flags) -> str:
 def _as_document(flags: Flags, old: list[str]) -> str:
     issuers = flags.get(ISSUER, [])
     audiences = ",".join(flags.get(AUDIENCES) or old).split(",")
-    document = rendered(
+    document = f"apiVersion: v1alpha1\nkind: {_SERVICE_ACCOUNT}\n" + rendered(
         {
-            "apiVersion": "v1alpha1",
-            "kind": _SERVICE_ACCOUNT,
             "issuer": {"issuerURL": issuers[0]},
             "accepted": {"issuers": list(issuers[1:]), "audiences": list(audiences)},
         }
@@ -397,8 +395,8 @@ def _as_document(flags: Flags, old: list[str]) -> str:
     gone = "".join(f" Remove {name} from extraArgs." for name, values in others.items() if not values)
     return (
         f"Give the {_SERVICE_ACCOUNT} of each control-plane node these values, one node after another, and leave its "
-        "issuer.privateKey and accepted.publicKeys as they are. Edit it, for a patch adds to lists and does not "
-        f"replace them:{further}{gone}\n\n{block(document)}\n\n"
+        "issuer.privateKey and accepted.publicKeys as they are. Edit it: a patch adds to lists and does not replace "
+        f"them.{further}{gone}\n\n{block(document)}\n\n"
         f"{block('talosctl --nodes NODE edit machineconfig --mode=no-reboot')}\n\n"
         "Where the configuration still has .cluster.serviceAccount, Talos refuses the document: move its key, decoded "
         "from base64, to issuer.privateKey in the same edit."

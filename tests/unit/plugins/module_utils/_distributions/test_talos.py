@@ -169,7 +169,7 @@ def test_every_line_that_is_there_stays(text: str, version: str, newline: str, l
 ISSUERS = st.permutations([A, B, C])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(ISSUERS, ISSUERS, st.integers(1, 3), st.integers(1, 3), st.sampled_from([(OLD_STYLE, V13), (NEW_STYLE, V14)]))
 def test_any_issuers_lead_to_any_others(
     before: list[str], after: list[str], first: int, last: int, kind: tuple[str, str]
