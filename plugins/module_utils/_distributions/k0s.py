@@ -82,6 +82,8 @@ class _Controller:
     """Whether the command line names that file; without, k0s takes its own defaults where there is none."""
     data: str
     konnectivity: bool
+    started: bool
+    """Whether a unit starts it, which can be restarted."""
 
     def defaults(self) -> Flags:
         """Return the flags of service accounts that k0s sets by itself."""
@@ -113,7 +115,7 @@ class _Written:
 
 def _controller(seen: Seen) -> _Controller:
     running = next((each for each in seen.processes if _is_controller(each.arguments)), None)
-    unit = running.unit if running and running.unit in seen.units else UNIT
+    unit = running.unit if running and running.unit else UNIT
     files = seen.units.get(unit, ())
     command = command_of(files, seen.files, unit=unit)
     arguments = command.arguments if command else list(running.arguments) if running else []
@@ -128,6 +130,7 @@ def _controller(seen: Seen) -> _Controller:
         named=bool(file),
         data=flags.get("data-dir", [DATA])[-1],
         konnectivity="konnectivity-server" not in disabled and flags.get("single", ["false"])[-1] != "true",
+        started=bool(files) or bool(running and running.unit),
     )
 
 
@@ -285,6 +288,11 @@ class K0s:
             warnings.append(f"k0sctl writes {controller.file} at each apply. {self.upkeep(None).put_instead}")
         if as_wanted(flags, wanted):
             return Plan((), restart, tuple(warnings))
+        if not controller.started:
+            raise InputError(
+                "No systemd unit starts k0s on this host, so that it cannot be restarted.",
+                fix=f"Let {UNIT} start it (`k0s install controller`), or set irsa_apiserver_flags to show.",
+            )
         after = _NEW_FILE if before is None else before
         for name, values in wanted.items():
             if flags.get(name, []) != values:

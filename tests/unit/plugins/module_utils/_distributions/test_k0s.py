@@ -302,6 +302,20 @@ def test_a_configuration_that_is_not_there_is_refused(host: Seen, says: str) -> 
         K0S.settings(host)
 
 
+def test_the_unit_of_the_process_is_restarted_though_its_files_are_not_known() -> None:
+    process = Process(("/usr/bin/k0s", "controller", "-c", "/x.yaml"), unit="my-k0s.service")
+    plan = K0S.plan(Seen(processes=(process,), files={"/x.yaml": ""}, version=NEW), WANTED)
+    assert (plan.restart.name, plan.edits[0].path) == ("my-k0s.service", "/x.yaml")
+
+
+@pytest.mark.parametrize("processes", [(), (Process(("/usr/bin/k0s", "controller")),)])
+def test_a_controller_that_no_unit_starts_is_refused(processes: tuple[Process, ...]) -> None:
+    host = Seen(processes=processes, directories=frozenset([f"{DATA}/pki"]), version=NEW)
+    with pytest.raises(InputError, match="No systemd unit starts k0s"):
+        K0S.plan(host, WANTED)
+    assert K0S.plan(host, {ISSUER: [B]}).edits == ()
+
+
 @pytest.mark.parametrize(
     ("host", "there"),
     [
