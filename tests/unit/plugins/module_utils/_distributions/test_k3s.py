@@ -421,7 +421,7 @@ def test_what_is_shown_can_be_pasted() -> None:
     for part, expected in ((first, [B, A]), (second, [A, B])):
         pasted = "\n".join(line.strip() for line in part[0].split("\n\n")[0].splitlines())
         assert flags(server({f"config.yaml.d/{DROP_IN}": pasted}))[ISSUER] == expected
-    assert "https://a.example/keys" not in text.split("Second pass")[0]
+    assert "https://a.example/keys" not in text.partition("Second pass")[0]
     assert "systemctl restart rke2-server" in RKE2.show({ISSUER: [A, B]}, None)
     assert OWN in K3S.upkeep(None).put_instead
 
