@@ -170,6 +170,17 @@ def test_a_key_without_plus_loses_what_files_before_say() -> None:
     )
 
 
+def test_an_empty_list_is_no_loss() -> None:
+    files = {"config.yaml": "kube-apiserver-arg: []\n", "config.yaml.d/1.yaml": f"kube-apiserver-arg:\n{issuers(A)}"}
+    assert K3S.plan(server(files), {ISSUER: [A]}).warnings == ()
+
+
+def test_of_equal_keys_the_last_is_changed() -> None:
+    text = f"kube-apiserver-arg:\n{issuers(OLD)}kube-apiserver-arg:\n{issuers(CLI)}"
+    [edit] = K3S.plan(server({"config.yaml": text}), {ISSUER: [A]}).edits
+    assert edit.after == f"kube-apiserver-arg:\n{issuers(OLD)}kube-apiserver-arg:\n{issuers(A)}"
+
+
 def test_what_is_built_in() -> None:
     assert flags(server({})) == {
         AUDIENCES: [f"{B},k3s"],
@@ -204,6 +215,7 @@ def test_a_configuration_elsewhere() -> None:
     listed = f"kube-apiserver-arg:\n{issuers(A)}"
     for seen in (
         server({"../other.yaml": ""}, "--config=/etc/other.yaml"),
+        server({}, "-c", "/etc/other.yaml", "--config=/etc/no.yaml"),
         server({}, env="K3S_CONFIG_FILE=/etc/other.yaml\n"),
         server({}, "-c", "/etc/no.yaml", env="K3S_CONFIG_FILE=/etc/other.yaml\n"),
     ):
@@ -338,6 +350,7 @@ def test_a_text_in_a_file_is_not_taken_for_the_command_line() -> None:
         ({"config.yaml": "a: [\n"}, [], {ISSUER: [A, B]}, f"{CONFIG}: is not YAML"),
         ({"config.yaml": "- a\n"}, [], {ISSUER: [A, B]}, f"{CONFIG}: should be a mapping"),
         ({"config.yaml": "kube-apiserver-arg:\n"}, [], {ISSUER: [A, B]}, f"{CONFIG}:1: kube-apiserver-arg is empty"),
+        ({"config.yaml": "kube-apiserver-arg+:\n"}, [], {ISSUER: [A, B]}, "becomes an empty flag"),
         ({"config.yaml": "kube-apiserver-arg: ['=x']\n"}, [], {ISSUER: [A, B]}, f"{CONFIG}:1: '=x' names no flag"),
         ({"config.yaml": f"kube-apiserver-arg:\n- {ISSUER}: x\n"}, [], {ISSUER: [A, B]}, "should be a list of texts"),
         (
