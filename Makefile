@@ -79,7 +79,8 @@ lint: setup ## Formats, linters, changelog and documentation rules
 	ruff check
 	yamllint --strict .
 	ansible-lint
-	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/bin/kubectl extensions/lab/node/prepare-node | xargs -0 shellcheck
+	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/bin/kubectl extensions/lab/node/prepare-node \
+	  extensions/lab/kind/join-lab extensions/lab/kind/pod-network | xargs -0 shellcheck
 	antsibull-changelog lint
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
 
@@ -183,6 +184,24 @@ molecule-upgrade: lab-build ## kubeadm upgrade to the next minor version on thre
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	$(SCENARIOS) upgrade
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: kind-build
+kind-build: lab-build ## Build kind and node images for two versions of Kubernetes (20 minutes cold, seconds warm)
+	ansible-playbook extensions/lab/kind_build.yml
+
+.PHONY: molecule-kind
+molecule-kind: kind-build ## Clusters of kind: new ones with one and three control-plane nodes, and the kind guide's taken over (20 minutes)
+	ansible-playbook extensions/lab/cert-manager.yml
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/kind.yml
+	$(SCENARIOS) kind refused_flag
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/kind.yml --extra-vars lab_nodes=3 --extra-vars 'lab_kind_version="{{ lab_kind_versions | last }}"'
+	$(SCENARIOS) kind refused_flag
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/kind.yml --extra-vars '{"lab_kind_issuer": "", "lab_kind_guide": "https://oidc.example.com"}'
+	$(SCENARIOS) kind_guide
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: bench-roll
