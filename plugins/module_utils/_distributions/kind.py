@@ -38,7 +38,8 @@ class Kind(Kubeadm):
         """Return what a new cluster needs."""
         return Upkeep(
             undone_by="",
-            put_instead="A new cluster needs the flags in kind's own configuration, as kubeadmConfigPatches.",
+            put_instead="A new cluster needs the flags in kind's own configuration, as kubeadmConfigPatches; the "
+            "module onprem.irsa.irsa_kind_config writes it.",
         )
 
     def about(self) -> str:
@@ -52,8 +53,9 @@ class Kind(Kubeadm):
     def kept_by_hand(self, wanted: Flags, version: str | None) -> str:
         """Return what keeps the flags, which is the node itself."""
         return (
-            "The nodes keep it as long as they exist. A new cluster comes from kind's configuration: put the flags "
-            "there under kubeadmConfigPatches, and look at the order that comes out:\n\n"
+            "The nodes keep it as long as they exist. A new cluster comes from kind's configuration, which the module "
+            "onprem.irsa.irsa_kind_config writes with the issuer for every version. Look at the order that comes "
+            "out:\n\n"
             f"{block('docker exec NODE grep service-account-issuer ' + self.manifest)}"
         )
 
