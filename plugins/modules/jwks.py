@@ -35,9 +35,10 @@ options:
     description:
       - The public keys, in the order in which the API server reads its key files.
       - RSA keys of 2048 bits or more, and ECDSA keys on P-256, P-384 and P-521.
+      - Needed, unless O(served_keys) is given.
     type: list
     elements: dict
-    required: true
+    default: []
     suboptions:
       pem:
         description:
@@ -49,6 +50,13 @@ options:
           - What messages call the text, such as its file.
           - By default V(public_keys[0]), V(public_keys[1]) and so on.
         type: str
+  served_keys:
+    description:
+      - JSON Web Keys as API servers serve them, which have an id each. They are published as they are, after
+        O(public_keys). What is private in them is refused.
+    type: list
+    elements: dict
+    default: []
   published_jwks:
     description:
       - Texts of key sets that are published. Their keys are kept in addition to those of the cluster, except for
@@ -117,7 +125,7 @@ kept_kids:
   elements: str
   sample: []
 kids:
-  description: The key ids of O(public_keys), in their order, each once.
+  description: The key ids of O(public_keys) and O(served_keys), in their order, each once.
   returned: success
   type: list
   elements: str
@@ -140,17 +148,19 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import
     jwks_document,
     jwks_from_pems,
     kids_of_document,
+    served_keys,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 
 
 def documents(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    if not params["public_keys"]:
+    if not (params["public_keys"] or params["served_keys"]):
         raise InputError("There are no public_keys.", fix="Give at least one public key.")
     jwks_uri = params["jwks_uri"] or params["issuer"] + JWKS_PATH
-    keys = jwks_from_pems(
+    of_pems = jwks_from_pems(
         (key["name"] or f"public_keys[{number}]", key["pem"]) for number, key in enumerate(params["public_keys"])
     )
+    keys = [*{key["kid"]: key for key in [*of_pems, *served_keys(params["served_keys"])]}.values()]
     own = Documents(discovery_document(params["issuer"], jwks_uri, [key["alg"] for key in keys]), jwks_document(keys))
     published = {f"published_jwks[{number}]": text for number, text in enumerate(params["published_jwks"])}
     named = enumerate(params["published_discovery_documents"])
@@ -175,10 +185,11 @@ def main() -> t.NoReturn:
             "public_keys": {
                 "type": "list",
                 "elements": "dict",
-                "required": True,
+                "default": [],
                 "no_log": False,
                 "options": {"pem": {"type": "str", "required": True}, "name": {"type": "str"}},
             },
+            "served_keys": {"type": "list", "elements": "dict", "default": [], "no_log": False},
             "published_jwks": {"type": "list", "elements": "str", "default": [], "no_log": False},
             "published_discovery_documents": {"type": "list", "elements": "str", "default": []},
             "retired_kids": {"type": "list", "elements": "str", "default": []},

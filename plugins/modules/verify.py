@@ -126,6 +126,12 @@ options:
     type: list
     elements: str
     default: []
+  served_keys:
+    description:
+      - The keys of the API servers as they serve them, as JSON Web Keys; compared in the same way.
+    type: list
+    elements: dict
+    default: []
   admitted_pod:
     description:
       - What the API server made of a pod of the service account.
@@ -268,6 +274,7 @@ _ARGUMENTS = {
     "other_audience_token": _SECRET,
     "trust": {"type": "dict", "options": _TRUST},
     "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "served_keys": {"type": "list", "elements": "dict", "default": [], "no_log": False},
     "admitted_pod": {"type": "dict", "options": {"pod": _POD, "error": _TEXT}},
     "finished_pod": {"type": "dict", "options": {"pod": _POD, "log": _TEXT, "error": _TEXT}},
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import PRIVATE_MEMBERS
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import PRIVATE_MEMBERS, jwk_problem
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import (
     PUBLIC_KEY,
     PemBlock,
@@ -112,6 +112,26 @@ def jwks_from_pems(pems: t.Iterable[tuple[str, str]]) -> list[Jwk]:
             jwk = _jwk(block, source)
             keys.setdefault(jwk["kid"], jwk)
     return list(keys.values())
+
+
+def served_keys(keys: t.Iterable[t.Mapping[str, t.Any]]) -> list[Jwk]:
+    """Return keys as an API server serves them, as they are, with the algorithm of their kind where they name none.
+
+    Their ids are its own: with an external signer they are not those that Kubernetes makes of a key. Raises InputError
+    for a key without an id, or one that AWS does not take.
+    """
+    found = []
+    for key in keys:
+        problem = jwk_problem(key) if key.get("kid") else "has no kid, by which tokens name it"
+        if problem:
+            raise InputError(
+                f"The key {key.get('kid', '')} that the API server serves {problem}.".replace("  ", " "),
+                fix="Rotate the cluster's service-account key to one that AWS takes: RSA of 2048 bits or more, or "
+                "ECDSA on P-256.",
+            )
+        algorithm = "RS256" if key["kty"] == "RSA" else _CURVE_ALGORITHMS[key["crv"]]
+        found.append({"alg": algorithm, **key} if "alg" not in key else {**key})
+    return found
 
 
 def jwks_document(keys: t.Sequence[Jwk]) -> str:
@@ -229,4 +249,5 @@ __all__: t.Final = (
     "keys_of_document",
     "kids_of_document",
     "published_object",
+    "served_keys",
 )

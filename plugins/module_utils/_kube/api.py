@@ -85,10 +85,13 @@ class Api:
         """Return what asks another API server of the same cluster; the kubeconfig must be given as a mapping."""
         return Api(self._module, server)
 
-    def get(self, path: str) -> Json | None:
-        """Return the object at a path, None where there is none or the cluster does not serve its kind."""
+    def get(self, path: str, *, accept: str = "") -> Json | None:
+        """Return the object at a path, None where there is none or the cluster does not serve its kind.
+
+        ACCEPT has the media types to take where that is not JSON alone.
+        """
         try:
-            return self._ask("GET", path)
+            return self._ask("GET", path, headers={"Accept": accept} if accept else None)
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -116,6 +119,12 @@ class Api:
             if not following:
                 return found
 
+    def some(self, path: str, number: int, *, labels: str = "") -> list[Json]:
+        """Return the first objects of a list, so many at most, without version and kind."""
+        answer = self._ask("GET", path, query=[("limit", str(number)), ("labelSelector", labels)])
+        found: list[Json] = answer.get("items") or []
+        return found[:number]
+
     def create(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
         """Create an object, or have the API server try it with all that admission does, and store nothing."""
         return self._ask("POST", path, body=body, query=[("dryRun", "All" if dry_run else "")])
@@ -139,21 +148,36 @@ class Api:
         return self._answer("GET", path).decode(errors="replace")
 
     def _ask(
-        self, method: str, path: str, *, body: Json | None = None, query: t.Iterable[tuple[str, str]] = (), **more: str
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: t.Iterable[tuple[str, str]] = (),
+        headers: dict[str, str] | None = None,
+        **more: str,
     ) -> Json:
         try:
-            content: Json = json.loads(self._answer(method, path, body=body, query=query, **more))
+            content: Json = json.loads(self._answer(method, path, body=body, query=query, headers=headers, **more))
         except ValueError as error:
             raise self._unasked(error) from error
         return content
 
     def _answer(
-        self, method: str, path: str, *, body: Json | None = None, query: t.Iterable[tuple[str, str]] = (), **more: str
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: t.Iterable[tuple[str, str]] = (),
+        headers: dict[str, str] | None = None,
+        **more: str,
     ) -> bytes:
         try:
             asked = [(name, value) for name, value in query if value]
+            given = {"header_params": headers, **more} if headers else more
             answer = self._connected().request(
-                method, path, body, query_params=asked, serialize=False, _request_timeout=(_CONNECT, _TIMEOUT), **more
+                method, path, body, query_params=asked, serialize=False, _request_timeout=(_CONNECT, _TIMEOUT), **given
             )
             return bytes(answer.data)
         except DynamicApiError as error:

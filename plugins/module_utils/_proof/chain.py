@@ -57,6 +57,18 @@ Seen = t.Mapping[str, t.Any]
 _REASONS = ("no openidconnect provider", "retrieve verification key", "thumbprint", "expired")
 
 
+class ClusterKeys(t.NamedTuple):
+    """The public keys of the API servers."""
+
+    pems: t.Sequence[str] = ()
+    served: t.Sequence[Seen] = ()
+    """JSON Web Keys, as the API servers serve them."""
+
+    def as_jwks(self) -> list[Seen]:
+        """Return all of them as JSON Web Keys; raises InputError for a text that is no public key."""
+        return [*jwks_from_pems([("the API servers", pem) for pem in self.pems]), *self.served]
+
+
 def judged(link: str, checked: str, prove: t.Callable[[], str], seconds: float | None) -> Row:
     """Return the row of a proof whose work was done elsewhere, within SECONDS; None where nobody measured it."""
     proved: Row = {"link": link, "checked": checked}
@@ -95,14 +107,13 @@ def documents(
     kids: t.Sequence[str],
     tokens: t.Iterable[Seen],
     ca_file: str | None = None,
-    public_keys: t.Sequence[str] = (),
+    cluster: ClusterKeys | None = None,
 ) -> t.Iterator[Row]:
     """Prove that a relying party finds the documents, and that the published keys verify the tokens.
 
-    The certificate authorities of CA_FILE are trusted in addition to the system's. PUBLIC_KEYS are those of the API
-    servers, in
-    PEM: what is published under their ids must be these keys. The row has C(notes) where AWS takes what other relying
-    parties may not.
+    The certificate authorities of CA_FILE are trusted in addition to the system's. CLUSTER has the keys of the API
+    servers: what is published under their ids must be these keys. The row has C(notes) where AWS takes what other
+    relying parties may not.
     """
 
     served: list[Document] = []
@@ -112,7 +123,7 @@ def documents(
         jwks = fetch(check_discovery(discovery, issuer), ca_file)
         keys = check_jwks(jwks, kids)
         served.extend([jwks, discovery])
-        check_cluster_keys(keys, jwks_from_pems([("the API servers", pem) for pem in public_keys]))
+        check_cluster_keys(keys, (cluster or ClusterKeys()).as_jwks())
         for seen in tokens:
             if seen["token"]:
                 check_signature(seen["token"], keys, f"API server {seen['server']}")
@@ -230,7 +241,8 @@ def _proofs(params: t.Mapping[str, t.Any]) -> t.Iterator[Row]:
     wanted = WantedToken(issuer, audience, params["service_account"] or "", tuple(params["kids"]))
     yield from api_servers(params["tokens"], wanted)
     if issuer:
-        yield from documents(issuer, params["kids"], params["tokens"], params["ca_path"], params["public_keys"])
+        keys = ClusterKeys(params["public_keys"], params["served_keys"])
+        yield from documents(issuer, params["kids"], params["tokens"], params["ca_path"], keys)
     token = next((seen["token"] for seen in params["tokens"] if seen["token"]), None)
     if role_arn and token:
         wrong = {name: params[name] for name in _WRONG_TOKENS}

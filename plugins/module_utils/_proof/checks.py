@@ -457,7 +457,7 @@ def not_there_yet(answer: Answer) -> bool:
 _PASSING_WORDS: t.Final = ("no openidconnect provider", "incorrect token audience", "retrieve verification key")
 
 
-def check_cluster_keys(published: Json, keys: t.Iterable[Json]) -> None:
+def check_cluster_keys(published: Json, keys: t.Iterable[t.Mapping[str, t.Any]]) -> None:
     """Compare published keys member by member with those of the API servers, of the same ids.
 
     Raises LinkError for one that differs. A published key may lack what says what it is for.
