@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a user has to set where nobody else may set the API servers' flags. PRIVATE: it may change without notice.
+
+Pure. What is left to do follows from what the API servers answer: first all accept the issuer, then all sign with it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import (
+    NOBODY,
+    Asked,
+    host_of,
+    in_words,
+    refusals,
+    warnings,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_named
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import two_passes
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import MANAGED
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Room
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+
+Towards = t.Literal["issuer", "back"]
+"""To an issuer, or back from it to one that was there before."""
+Stage = t.Literal["accept", "sign", "done"]
+"""What is left: both passes, the second one, or nothing."""
+
+# How the texts of rooms begin what belongs to each pass, too.
+_FIRST, _SECOND = "First pass", "Second pass"
+_AGAIN: t.Final = "then run the same command again: it looks at every API server, and goes on"
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What a user has to set."""
+
+    stage: Stage
+    flags: Flags
+    """Of the next pass, by their names without dashes; a flag without values is to be removed. Empty when done."""
+    says: str
+    """What is left to do, in a sentence."""
+    text: tuple[str, ...]
+    """What to put where, line by line; none when done."""
+    warnings: tuple[str, ...]
+    """What is odd, and is left as it is."""
+    report: str
+    """What was seen, in a few words."""
+
+
+def by_hand(  # noqa: PLR0913 -- what is asked for, by name
+    asked: Asked,
+    issuer: str,
+    *,
+    towards: Towards = "issuer",
+    jwks_uri: str = "",
+    flags: t.Mapping[str, t.Sequence[str]] | None = None,
+    distribution: str = "",
+    version: str = "",
+    rooms: t.Sequence[Room] = ROOMS,
+) -> ByHand:
+    """Return what is left for the user to do.
+
+    issuer: the published one, to which the API servers go or from which they go back.
+    jwks_uri, flags: set besides when an issuer is put first; the way back sets none and removes the former.
+    distribution: the name of its room; empty where it is not known.
+
+    Raises InputError where nobody can set the flags, and where there is no issuer to go back to.
+    """
+    leaving = towards == "back"
+    if issuer not in asked.signing if leaving else asked.signing == (issuer,):
+        return _done(asked, issuer, leaving=leaving)
+    if distribution in MANAGED:
+        raise InputError(
+            f"This cluster is {distribution}: the provider runs its API servers and sets their flags, and it has an "
+            "issuer and a way to give pods roles of its own.",
+            fix="Use that, or run this collection on a cluster whose API servers are yours.",
+        )
+    first = _before(asked, issuer) if leaving else issuer
+    issuers = [first, *(name for name in _known(asked) if name != first)]
+    further = {name: [*values] for name, values in (flags or {}).items()}
+    wanted: Flags = {ISSUER: issuers, JWKS_URI: [jwks_uri] if jwks_uri and not leaving else []}
+    wanted |= {} if leaving else further
+    accepted = asked.sees_accepted and not asked.lacking(first)
+    passes = two_passes(wanted)
+    return ByHand(
+        stage="sign" if accepted else "accept",
+        flags=passes[1 if accepted else 0],
+        says=_says(asked, first, accepted=accepted),
+        text=tuple(_text(passes, wanted, distribution, version, rooms, accepted=accepted)),
+        warnings=(*warnings(asked), *refusals(asked)),
+        report=f"{first} does not sign everywhere yet; {in_words(asked)}",
+    )
+
+
+def _known(asked: Asked) -> list[str]:
+    """Return the issuers that sign, and the others that every API server accepts as far as that is seen."""
+    every = (
+        {issuer for found in asked.accepted for issuer in found.issuers} - {NOBODY} if asked.sees_accepted else set()
+    )
+    return [*dict.fromkeys([*asked.signing, *sorted(every)])]
+
+
+def _before(asked: Asked, issuer: str) -> str:
+    """Return the issuer to go back to: one that still signs, or else one that is accepted."""
+    others = [name for name in _known(asked) if name != issuer]
+    if not others:
+        raise InputError(
+            f"The API servers sign with {issuer}, and none shows another issuer that it accepts, so there is none to "
+            "go back to.",
+            fix="Put another issuer in front of it yourself, in the two passes that the guide describes, and run this "
+            "again; or leave the API servers out with --skip-tags apiserver.",
+        )
+    return others[0]
+
+
+def _done(asked: Asked, issuer: str, *, leaving: bool) -> ByHand:
+    found = list(warnings(asked)) + refusals(asked)
+    what = f"{issuer} signs nowhere" if leaving else f"{issuer} signs"
+    return ByHand("done", {}, "", (), tuple(found), f"{what}, as you have set it; {in_words(asked)}")
+
+
+def _says(asked: Asked, first: str, *, accepted: bool) -> str:
+    if accepted:
+        left = [said.server for said in asked.said if said.issuer != first]
+        where = ", ".join(dict.fromkeys(map(host_of, left)))
+        return (
+            f"Every API server accepts {first}, and not every one signs with it yet ({where}): the first pass is in "
+            f"force. Set the flags of the second pass on each API server, one after the other; {_AGAIN}."
+        )
+    if not asked.sees_accepted:
+        return (
+            f"The API servers sign with {', '.join(asked.signing)}, and do not show whether they accept {first}. Set "
+            f"the flags of the first pass on every API server, one after the other, after them those of the second; "
+            f"{_AGAIN}."
+        )
+    where = ", ".join(map(host_of, asked.lacking(first)))
+    early = [host_of(said.server) for said in asked.said if said.issuer == first]
+    hurry = f" {', '.join(dict.fromkeys(early))} signs with it already, so do this now." if early else ""
+    return (
+        f"Not every API server accepts {first} yet ({where}).{hurry} Set the flags of the first pass on each API "
+        f"server, one after the other; {_AGAIN}."
+    )
+
+
+def _text(  # noqa: PLR0913 -- what it is put together from
+    passes: tuple[Flags, Flags],
+    wanted: Flags,
+    distribution: str,
+    version: str,
+    rooms: t.Sequence[Room],
+    *,
+    accepted: bool,
+) -> t.Iterator[str]:
+    if distribution.lower() in {room.name.lower() for room in rooms}:
+        shown = room_named(distribution, rooms).show(wanted, version or None)
+        yield from (_without_first_pass(shown) if accepted else shown).splitlines()
+    else:
+        yield from _unplaced(passes, distribution, rooms, accepted=accepted)
+    yield ""
+    yield f"Keep every other --{ISSUER} that is there, behind these: tokens in use may carry it."
+
+
+def _without_first_pass(text: str) -> str:
+    """Return a room's text without the paragraphs of the first pass; all of it where they can't be told apart."""
+    around, first, rest = text.partition(_FIRST)
+    _before, second, after = rest.partition(_SECOND)
+    return around + second + after if first and second else text
+
+
+def _unplaced(
+    passes: tuple[Flags, Flags], distribution: str, rooms: t.Sequence[Room], *, accepted: bool
+) -> t.Iterator[str]:
+    """Yield the flags as kube-apiserver takes them, for a distribution whose files are not known."""
+    names = ", ".join(room.name for room in rooms)
+    yield (
+        f"Put the flags where {distribution or 'your distribution'} keeps those of kube-apiserver, in this order and "
+        "in place of those of the same names."
+        + (f" With irsa_apiserver_distribution the place is named, too; it may be {names}." if names else "")
+    )
+    first, second = passes
+    if not accepted:
+        yield f"{_FIRST}, on every API server before the second one begins; each of them has to be restarted:"
+        yield from _lines(first)
+    yield f"{_SECOND}, once every API server runs with the first:"
+    yield from _lines(second)
+
+
+def _lines(flags: Flags) -> t.Iterator[str]:
+    for name, values in flags.items():
+        yield from (f"  --{name}={value}" for value in values)
+        if not values:
+            yield f"  no --{name}"
+
+
+__all__: t.Final = ("ByHand", "Stage", "Towards", "by_hand")

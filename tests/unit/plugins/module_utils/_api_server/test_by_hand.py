@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import ask
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import ByHand, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
+from .some_answers import BALANCER, NEW, OLD, Client, One, cluster, sign
+
+ISSUER: t.Final = "service-account-issuer"
+JWKS_URI: t.Final = "service-account-jwks-uri"
+URI: t.Final = f"{NEW}/openid/v1/jwks"
+
+
+def left(*servers: One, named: list[str] | None = None, **options: t.Any) -> ByHand:  # noqa: ANN401 -- those of by_hand
+    found = cluster(*servers)
+    asked = ask(Client(found), [*found] if named is None else named, [NEW], sign)
+    return by_hand(asked, NEW, **{"jwks_uri": URI, **options})
+
+
+@pytest.mark.parametrize(
+    ("servers", "stage", "says"),
+    [
+        (
+            [One(), One()],
+            "accept",
+            "Not every API server accepts https://oidc.example.com yet (10.0.0.1:6443, 10.0.0.2",
+        ),
+        (
+            [One([OLD, NEW]), One()],
+            "accept",
+            "accepts https://oidc.example.com yet (10.0.0.2:6443). Set the flags of th",
+        ),
+        ([One([NEW, OLD]), One()], "accept", "10.0.0.1:6443 signs with it already, so do this now."),
+        ([One([OLD, NEW]), One([OLD, NEW])], "sign", "the first pass is in force. Set the flags of the second pass"),
+        ([One([NEW, OLD]), One([OLD, NEW])], "sign", "(10.0.0.2:6443): the first pass is in force."),
+        ([One(hides=True), One([OLD, NEW])], "accept", "do not show whether they accept https://oidc.example.com. Set"),
+        ([One([NEW, OLD]), One([NEW])], "done", ""),
+    ],
+)
+def test_what_is_left_follows_from_what_they_answer(servers: list[One], stage: str, says: str) -> None:
+    either: tuple[list[str] | None, ...] = (None, [])
+    for named in either:  # at their own addresses, and behind a load balancer
+        found = left(*servers, named=named)
+        assert found.stage == stage
+        assert (says if named is None else "") in found.says
+        assert bool(found.text) is bool(found.says) is (stage != "done")
+
+
+def test_flags_of_each_pass() -> None:
+    further = {"feature-gates": ["A=true"]}
+    assert left(One(), flags=further).flags == {ISSUER: [OLD, NEW], **further}
+    assert left(One([OLD, NEW]), flags=further).flags == {ISSUER: [NEW, OLD], JWKS_URI: [URI], **further}
+    assert left(One([NEW])).flags == {}
+
+
+def test_an_issuer_from_before_is_kept_where_it_is_seen() -> None:
+    other = "https://kubernetes.default.svc"
+    assert left(One(["https://own.example.com", other])).flags[ISSUER] == ["https://own.example.com", other, NEW]
+
+
+def test_the_text_leaves_out_a_pass_that_is_in_force() -> None:
+    first, second = left(One()).text, left(One([OLD, NEW])).text
+    assert [any(line.startswith(f"{name} pass") for line in first) for name in ("First", "Second")] == [True, True]
+    assert [any(line.startswith(f"{name} pass") for line in second) for name in ("First", "Second")] == [False, True]
+    assert f"  --{ISSUER}={NEW}" in second
+    assert second.index(f"  --{ISSUER}={NEW}") < second.index(f"  --{ISSUER}={OLD}")
+    assert any("irsa_apiserver_distribution" in line and "K3s" in line for line in first)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_each_distribution_says_it_in_its_own_form(room: t.Any) -> None:  # noqa: ANN401 -- a Room
+    version = {"K3s": "v1.34.4+k3s1", "RKE2": "v1.34.4+rke2r1", "k0s": "v1.34.4+k0s"}.get(room.name, "v1.34.4")
+    both = left(One(), distribution=room.name, version=version).text
+    second = left(One([OLD, NEW]), distribution=room.name.upper(), version=version).text
+    assert "\n".join(both).count("First pass") == 1
+    assert "First pass" not in "\n".join(second)
+    assert "Second pass" in "\n".join(second)
+    assert any(NEW in line for line in second)
+    back = left(One([NEW, OLD]), distribution=room.name, version=version, towards="back").text
+    assert any(OLD in line for line in back)
+
+
+def test_the_way_back_leads_to_an_issuer_that_they_show() -> None:
+    assert left(One([OLD, NEW]), towards="back").stage == "done"
+    found = left(One([NEW, OLD]), One([NEW, OLD]), towards="back")
+    assert (found.stage, found.flags) == ("sign", {ISSUER: [OLD, NEW], JWKS_URI: []})
+    assert f"  no --{JWKS_URI}" in found.text
+    assert left(One([NEW, OLD]), One([OLD, NEW]), towards="back").flags[ISSUER] == [OLD, NEW]
+    assert left(One([NEW]), One([OLD, NEW]), towards="back").stage == "accept"
+    with pytest.raises(InputError, match="none shows another issuer that it accepts"):
+        left(One([NEW]), towards="back")
+
+
+@pytest.mark.parametrize("name", ["Amazon EKS", "Google GKE", "Azure AKS"])
+def test_nobody_sets_flags_for_a_provider(name: str) -> None:
+    with pytest.raises(InputError, match=f"This cluster is {name}: the provider runs its API servers"):
+        left(One(), distribution=name)
+    assert left(One([NEW]), distribution=name).stage == "done"
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_whoever_does_as_told_in_any_order_has_every_token_accepted_at_all_times(data: st.DataObject) -> None:
+    servers = [One() for _number in range(data.draw(st.integers(1, 3)))]
+    for _run in range(20):
+        named = data.draw(st.sampled_from([None, [BALANCER]]))
+        found = left(*servers, named=named)
+        if found.stage == "done":
+            break
+        changed = [one for one in servers if one.issuers != found.flags[ISSUER]]
+        for one in data.draw(st.permutations(changed))[: data.draw(st.integers(1, 3))]:
+            # In a second pass that was begun, those of the first are done already.
+            one.issuers = list(found.flags[ISSUER])
+            assert all(signer.issuers[0] in other.issuers for signer in servers for other in servers)
+    assert {tuple(one.issuers) for one in servers} == {(NEW, OLD)}
