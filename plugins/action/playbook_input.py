@@ -11,7 +11,12 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import ControlPlane, control_plane
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import (
+    CONTROLLER,
+    ControlPlane,
+    control_plane,
+    needs_hosts,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import (
     STAND_INS,
     argument_problems,
@@ -50,7 +55,7 @@ class ActionModule(ActionBase):
         found = [plane.problem] if plane.problem else self._problems(plane, arguments, around)
         if found:
             return {**result, "failed": True, "msg": "\n".join(found)}
-        return {**result, "hosts": list(plane.hosts)}
+        return {**result, "hosts": list(plane.hosts), "is_controller": plane.is_controller}
 
     def _control_plane(self, named_for_all: str, around: Result) -> ControlPlane:
         hostvars, groups = around["hostvars"], around["groups"]
@@ -59,7 +64,16 @@ class ActionModule(ActionBase):
         if not chosen and _GROUP in around and _GROUP not in hostvars[around["inventory_hostname"]]:
             chosen = str(Resolved(self._templar, around).get(_GROUP) or "")
         named = {} if chosen else {host: str(hostvars[host].get(_GROUP) or "") for host in groups["all"]}
-        return control_plane(named, groups, around["ansible_play_hosts_all"], chosen=chosen)
+        alone = not self._needs_hosts(around)
+        return control_plane(named, groups, around["ansible_play_hosts_all"], chosen=chosen, without_hosts=alone)
+
+    def _needs_hosts(self, around: Result) -> bool:
+        """Tell whether a run by the controller alone would lack hosts, by the variables that it has."""
+        if CONTROLLER not in around["ansible_play_hosts_all"]:
+            return True
+        own = Resolved(self._templar, self._given(around["hostvars"].raw_get(CONTROLLER), around, CONTROLLER))
+        values, _problems = own.split(name for name in ("irsa_issuer_keys", "irsa_apiserver_flags") if name in own)
+        return needs_hosts(values.get("irsa_issuer_keys"), values.get("irsa_apiserver_flags"))
 
     def _problems(self, plane: ControlPlane, arguments: Result, around: Result) -> list[str]:
         """Return a sentence for everything that is wrong, with the variables that hosts of the control plane have."""
@@ -74,7 +88,7 @@ class ActionModule(ActionBase):
     def _given(self, own: Result, around: Result, host: str) -> Result:
         """Return the variables that a task on the host would have: its own, and above them those of the play."""
         of_play = {name: around[name] for name in self._task.get_play().get_vars() if name in around}
-        magic = {name: around[name] for name in ("hostvars", "ansible_search_path") if name in around}
+        magic = {name: around[name] for name in ("groups", "hostvars", "ansible_search_path") if name in around}
         return {**magic, "ansible_play_hosts_all": [host], **own, **of_play}
 
     def _role_problems(self, arguments: Result, specs: t.Mapping[str, Result], given: Result) -> list[str]:

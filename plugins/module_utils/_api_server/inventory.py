@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 DEFAULT_GROUP: t.Final = "kube_control_plane"
+CONTROLLER: t.Final = "localhost"
 
 _SHOWN = 3  # hosts, where a whole cluster would be named
 
@@ -25,10 +26,26 @@ class ControlPlane:
     """Of the group, in its order."""
     problem: str = ""
     """Why the run cannot go on with it, and what to do; empty where it can."""
+    is_controller: bool = False
+    """Whether no control-plane host is known, and the controller does all."""
+
+
+def needs_hosts(keys: object, flags: object) -> bool:
+    """Tell whether a run needs control-plane hosts.
+
+    keys: the variable irsa_issuer_keys; None where it is not set.
+    flags: the variable irsa_apiserver_flags; None where it is not set.
+    """
+    return keys in (None, "hosts") or flags == "manage"
 
 
 def control_plane(
-    named: t.Mapping[str, str], groups: t.Mapping[str, t.Sequence[str]], in_play: t.Collection[str], *, chosen: str = ""
+    named: t.Mapping[str, str],
+    groups: t.Mapping[str, t.Sequence[str]],
+    in_play: t.Collection[str],
+    *,
+    chosen: str = "",
+    without_hosts: bool = False,
 ) -> ControlPlane:
     """Return the control plane that a run is for.
 
@@ -36,10 +53,13 @@ def control_plane(
     groups: the hosts of each group of the inventory.
     in_play: the hosts of the play, fewer than the inventory's with C(--limit).
     chosen: the group that is named for the whole run; an empty text where the hosts decide.
+    without_hosts: whether the controller alone is enough where the group has no hosts.
     """
     meant = {chosen: [chosen]} if chosen else control_planes(named, {*groups.get(DEFAULT_GROUP, [])}, in_play)
     group = next(iter(meant))
     hosts = groups.get(group, [])
+    if without_hosts and not hosts and CONTROLLER in in_play and not ambiguity(meant):
+        return ControlPlane(group, [CONTROLLER], is_controller=True)
     return ControlPlane(group, hosts, ambiguity(meant) or _incomplete(group, hosts, in_play))
 
 
@@ -49,7 +69,8 @@ def _incomplete(group: str, hosts: t.Sequence[str], in_play: t.Collection[str]) 
         return (
             f"The inventory has no host in the group {group}. Name the control-plane hosts in it, as in\n"
             f"{group}: {{hosts: {{cp1.example.com: , cp2.example.com: , cp3.example.com: }}}}\n"
-            "or name your own group in irsa_control_plane_group."
+            "or name your own group in irsa_control_plane_group. Where nobody can log in to them, set irsa_issuer_keys "
+            "to api, irsa_apiserver_flags to show, and irsa_kubeconfig_path."
         )
     absent = sorted({*hosts}.difference(in_play))
     if not absent:
@@ -96,4 +117,12 @@ def _some(hosts: t.Sequence[str]) -> str:
     return f"{', '.join(hosts[:_SHOWN])}{more}"
 
 
-__all__: t.Final = ("DEFAULT_GROUP", "ControlPlane", "ambiguity", "control_plane", "control_planes")
+__all__: t.Final = (
+    "CONTROLLER",
+    "DEFAULT_GROUP",
+    "ControlPlane",
+    "ambiguity",
+    "control_plane",
+    "control_planes",
+    "needs_hosts",
+)

@@ -26,6 +26,7 @@ _MUST_BE: t.Final = {
     "bool": "true or false",
     "list": "a list",
     "dict": "a dictionary",
+    "raw": "one of those that its description names",
 }
 # Where the cluster has no name, what depends on it can be checked with any.
 STAND_INS: t.Final[Json] = {"irsa_cluster": "prod"}

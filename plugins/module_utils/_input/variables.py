@@ -16,7 +16,9 @@ Json = t.Mapping[str, t.Any]
 # What the roles set for each other and for their users; the documentation of each role names its own.
 FACTS: t.Final = frozenset(
     {
+        "irsa_apiserver_answers",
         "irsa_apiserver_kept_report",
+        "irsa_apiserver_left",
         "irsa_apiserver_observed",
         "irsa_apiserver_report",
         "irsa_iam_made_roles",
@@ -139,6 +141,8 @@ def _in_order(value: object) -> object:
 
 
 def _short(text: str) -> str:
+    if "PRIVATE KEY-----" in text:
+        return "a private key, which is not shown"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import goal
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, issuer_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._input.task_files import problem
-from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, is_true, missing_file, text
 
 _NUMBERS: t.Final = ("irsa_apiserver_timeout", "irsa_apiserver_stale_sandbox_seconds", "irsa_apiserver_pause")
+_RETIRED: t.Final = ("irsa_apiserver_retired_issuers", "irsa_apiserver_retired_audiences")
 _TASK_FILES: t.Final = ("irsa_apiserver_before_host_tasks", "irsa_apiserver_after_host_tasks")
 
 
@@ -26,6 +28,7 @@ def problems(values: Values, look: Look) -> list[str]:
         *goal_problems(values),
         *number_problems({name: values[name] for name in _NUMBERS}),
         *_task_file_problems(values, look),
+        *(_by_hand_problems(values) if text(values, "irsa_apiserver_flags") == "show" else []),
         *missing_file(values, "irsa_apiserver_ca_path", look),
     ]
 
@@ -46,6 +49,22 @@ def goal_problems(values: Values) -> list[str]:
 def teardown_problems(values: Values, _look: Look) -> list[str]:
     """Say what is wrong with the issuer that should go: of a wrong one nothing is found, and all would seem done."""
     return issuer_problems(text(values, "irsa_apiserver_issuer_url"))
+
+
+def _by_hand_problems(values: Values) -> t.Iterator[str]:
+    """Say what is asked of flags that only the user sets; silence would look like consent."""
+    unused = [
+        *(name for name in (*_TASK_FILES, *_RETIRED) if values.get(name)),
+        *(name for name in ("irsa_apiserver_move_duplicates",) if is_true(values, name)),
+    ]
+    if unused:
+        yield (
+            f"irsa_apiserver_flags is show, so that you set the flags of the API servers, and {' and '.join(unused)} "
+            f"would change them. Leave {'that' if len(unused) == 1 else 'those'} out, and do it with the flags."
+        )
+    distribution = text(values, "irsa_apiserver_distribution")
+    if distribution:
+        yield from (f"irsa_apiserver_distribution: {found}" for found in broken(lambda: room_named(distribution)))
 
 
 def _task_file_problems(values: Values, look: Look) -> list[str]:

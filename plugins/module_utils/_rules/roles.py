@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import CONTROLLER, needs_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._rules import api_server, iam, issuer, verify, webhook
-from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 
 Rules = t.Callable[[Values, Look], list[str]]
 """Returns a sentence for each thing that is wrong: the value, the rule and the fix."""
 
 
 def _kubeconfig_problems(values: Values, look: Look) -> list[str]:
+    by_controller = text(values, "irsa_kubeconfig_host") == CONTROLLER and not needs_hosts(
+        values.get("irsa_issuer_keys"), values.get("irsa_apiserver_flags")
+    )
+    if by_controller and not text(values, "irsa_kubeconfig_path"):
+        return [
+            "irsa_kubeconfig_path is not set, and there is no control-plane host to read a kubeconfig from. Set it to "
+            "the file of a cluster administrator on the controller, as in irsa_kubeconfig_path: ~/.kube/config."
+        ]
     return missing_file(values, "irsa_kubeconfig_path", look)
 
 

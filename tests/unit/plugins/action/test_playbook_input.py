@@ -71,3 +71,21 @@ def test_names_are_checked_wherever_they_stand() -> None:
     assert [line.partition(" is a variable that no role knows.")[2] for line in lines] == [
         " Did you mean irsa_region?"
     ] * 2
+
+
+def test_the_controller_alone_is_enough_without_flags_to_set() -> None:
+    own: Result = {"irsa_issuer_keys": "api", "irsa_kubeconfig_path": ""}
+    found = run({"localhost": own}, {}, roles=["irsa_kubeconfig"])
+    assert found["msg"].startswith("irsa_kubeconfig_path is not set, and there is no control-plane host")
+    found = run({"localhost": {"irsa_issuer_keys": "{{ where }}", "where": "api"}}, {})
+    assert (found["hosts"], found["is_controller"]) == (["localhost"], True)
+    managed = run({"localhost": {"irsa_issuer_keys": "api", "irsa_apiserver_flags": "manage"}}, {})
+    assert managed["msg"].startswith("The inventory has no host in the group kube_control_plane.")
+    assert run({"localhost": own, "k1": {}}, {**GROUPS, "kube_control_plane": ["k1"]})["hosts"] == ["k1"]
+
+
+def test_a_private_key_that_differs_between_hosts_is_not_shown() -> None:
+    keys = {host: {"irsa_issuer_keys": [f"-----BEGIN PRIVATE KEY-----\n{host}secret"]} for host in ("k1", "k2")}
+    found = run(dict(keys), {"kube_control_plane": ["k1", "k2"]})["msg"]
+    assert "a private key, which is not shown for k1" in found
+    assert "secret" not in found

@@ -10,6 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory 
     ambiguity,
     control_plane,
     control_planes,
+    needs_hosts,
 )
 
 TWO = {"a1": "a", "a2": "a", "b1": "b", "bastion": ""}
@@ -59,9 +60,33 @@ def test_a_control_plane_that_is_not_there_or_not_all_there() -> None:
     assert control_plane({}, {}, []).problem.splitlines() == [
         "The inventory has no host in the group kube_control_plane. Name the control-plane hosts in it, as in",
         "kube_control_plane: {hosts: {cp1.example.com: , cp2.example.com: , cp3.example.com: }}",
-        "or name your own group in irsa_control_plane_group.",
+        "or name your own group in irsa_control_plane_group. Where nobody can log in to them, set irsa_issuer_keys to "
+        "api, irsa_apiserver_flags to show, and irsa_kubeconfig_path.",
     ]
     groups = {"kube_control_plane": ["k2", "k1", "k3"]}
     named = {"k1": "", "k2": "", "k3": ""}
     assert control_plane(named, groups, ["k2"]).problem.startswith("k1, k3 of the control plane are not in this play.")
     assert control_plane(named, groups, ["k1", "k2"]).problem.startswith("k3 of the control plane is not in this play.")
+
+
+def test_the_controller_alone_where_no_host_is_needed() -> None:
+    found = control_plane({"localhost": ""}, {}, ["localhost"], without_hosts=True)
+    assert (found.hosts, found.problem, found.is_controller) == (["localhost"], "", True)
+    there = control_plane({"k1": ""}, {"kube_control_plane": ["k1"]}, ["k1", "localhost"], without_hosts=True)
+    assert (there.hosts, there.is_controller) == (["k1"], False)
+    assert control_plane({"w1": ""}, {}, ["w1"], without_hosts=True).problem  # --limit has left the controller out
+
+
+@pytest.mark.parametrize(
+    ("keys", "flags", "needed"),
+    [
+        (None, None, True),
+        ("hosts", "show", True),
+        ("api", "manage", True),
+        ("api", None, False),
+        ("api", "show", False),
+        (["PEM"], "show", False),
+    ],
+)
+def test_which_runs_need_hosts(keys: object, flags: object, *, needed: bool) -> None:
+    assert needs_hosts(keys, flags) is needed

@@ -68,3 +68,30 @@ def test_what_goes_needs_its_issuer_alone() -> None:
     assert teardown({"irsa_apiserver_issuer_url": ISSUER}, nothing_there) == []
     (line,) = teardown({"irsa_apiserver_issuer_url": ""}, nothing_there)
     assert line.startswith("There is no issuer.")
+
+
+SHOW: t.Final = {"irsa_apiserver_flags": "show"}
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (
+            {"irsa_apiserver_retired_issuers": ["https://old.example.com"]},
+            "and irsa_apiserver_retired_issuers would ch",
+        ),
+        ({"irsa_apiserver_move_duplicates": "yes"}, "and irsa_apiserver_move_duplicates would change them. Leave that"),
+        (
+            {"irsa_apiserver_distribution": "k3d"},
+            "irsa_apiserver_distribution: 'k3d' is no distribution that this coll",
+        ),
+    ],
+)
+def test_what_only_the_user_can_do(given: dict[str, object], says: str) -> None:
+    found = problems(**SHOW, **given)
+    assert [says in problem for problem in found] == [True], found
+
+
+def test_what_the_user_sets_may_be_asked_for() -> None:
+    given = {"irsa_apiserver_extra_flags": {"v": ["4"]}, "irsa_apiserver_distribution": "k3s"}
+    assert problems(**SHOW, **given) == []

@@ -5,9 +5,17 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.given import nothing_there, with_defaults
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import (
+    ec_key,
+    private_pem,
+    public_pem,
+    rsa_key,
+    rsa_public_key,
+)
 
 OURS = {
     "irsa_region": "eu-central-1",
@@ -68,3 +76,42 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
 def test_what_is_wrong_is_told(given: dict[str, t.Any], says: str) -> None:
     (line,) = problems(**given)
     assert says in line
+
+
+PUBLIC: t.Final = public_pem(ec_key(1))
+
+
+@pytest.mark.parametrize("keys", ["hosts", "api", [PUBLIC], [PUBLIC, public_pem(rsa_key().public_key())]])
+def test_where_keys_come_from(keys: object) -> None:
+    assert problems(irsa_issuer_keys=keys) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ("hsots", "irsa_issuer_keys is hsots. It must be hosts, api, or a list of public keys."),
+        ([], "irsa_issuer_keys is []. It must be"),
+        (PUBLIC, "irsa_issuer_keys is, or holds, a PEM text. It must be"),
+        ({"pem": PUBLIC}, "irsa_issuer_keys is, or holds, a PEM text. It must be"),
+        (["sa.pub"], "irsa_issuer_keys, item 1, is no PEM text. Give each as the text of its file"),
+        ([PUBLIC, 7], "irsa_issuer_keys, item 2, is no PEM text."),
+        ([PUBLIC.replace("-----END", "-----")], "irsa_issuer_keys, item 1: holds a PEM block without its end."),
+        ([public_pem(rsa_public_key(1, 1024))], "irsa_issuer_keys, item 1: the RSA key"),
+    ],
+)
+def test_keys_that_are_none(keys: object, says: str) -> None:
+    found = problems(irsa_issuer_keys=keys)
+    assert [problem.startswith(says) for problem in found] == [True], found
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_a_private_key_is_refused_and_not_shown(form: PrivateFormat) -> None:
+    private = private_pem(rsa_key(), form)
+    found = "\n".join(problems(irsa_issuer_keys=[PUBLIC, private + PUBLIC]))
+    assert found.startswith("irsa_issuer_keys, item 2, holds a private key, which is not shown.")
+    assert [line for line in private.splitlines()[1:-1] if line in found] == []
+    assert private.splitlines()[1] not in "\n".join(problems(irsa_issuer_keys=private))
+
+
+def test_a_key_pair_is_made_on_a_host() -> None:
+    assert "Leave one of both out." in problems(irsa_issuer_keys="api", irsa_issuer_key="generate")[0]
