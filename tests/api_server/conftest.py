@@ -45,14 +45,15 @@ class ApiServer:
         }
 
 
-def _port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
+    """Return a port on which nothing listens."""
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        one.bind((address, 0))
         return int(one.getsockname()[1])
 
 
 @contextmanager
-def _running(name: str, directory: Path, *arguments: str) -> t.Iterator[None]:
+def running(name: str, directory: Path, *arguments: str) -> t.Iterator[None]:
     with (directory / f"{name}.log").open("w") as log:
         program = _BIN / name if (_BIN / name).exists() else _BIN.parent / name  # etcd is none of Kubernetes' programs
         command = [str(program), *arguments]
@@ -67,7 +68,7 @@ def _running(name: str, directory: Path, *arguments: str) -> t.Iterator[None]:
             process.wait()
 
 
-def _wait(url: str) -> None:
+def wait_for(url: str) -> None:
     """Wait until something answers, whatever it says."""
     end = time.monotonic() + _SECONDS
     while True:
@@ -88,19 +89,19 @@ def _wait(url: str) -> None:
 @contextmanager
 def api_server(directory: Path, *flags: str) -> t.Iterator[ApiServer]:
     """Run an API server with these flags besides those that it needs, until the body ends."""
-    etcd, peer, port = _port(), _port(), _port()
+    etcd, peer, port = free_port(), free_port(), free_port()
     key, tokens = directory / "sa.key", directory / "tokens.csv"
     key.write_text(private_pem(rsa_key()))
     tokens.write_text(f"{_TOKEN},administrator,1,system:masters\n")
     with ExitStack() as stack:
         clients = f"http://127.0.0.1:{etcd}"
         stack.enter_context(
-            _running(
+            running(
                 "etcd", directory, f"--listen-client-urls={clients}", f"--advertise-client-urls={clients}",
                 f"--listen-peer-urls=http://127.0.0.1:{peer}", "--data-dir=etcd", "--unsafe-no-fsync",
             )
         )  # fmt: skip
-        _wait(f"{clients}/health")
+        wait_for(f"{clients}/health")
         server = [
             "--bind-address=127.0.0.1", f"--secure-port={port}", f"--etcd-servers={clients}", "--cert-dir=certs",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
@@ -108,9 +109,9 @@ def api_server(directory: Path, *flags: str) -> t.Iterator[ApiServer]:
             f"--token-auth-file={tokens}", "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none", *flags,
         ]  # fmt: skip
-        stack.enter_context(_running("kube-apiserver", directory, *server))
+        stack.enter_context(running("kube-apiserver", directory, *server))
         url = f"https://127.0.0.1:{port}"
-        _wait(f"{url}/readyz")
+        wait_for(f"{url}/readyz")
         found = ApiServer(url, directory / "certs/apiserver.crt")
         yield found
 
