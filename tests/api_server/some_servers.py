@@ -38,7 +38,10 @@ class Servers:
     """API servers of one cluster, by their numbers from 0."""
 
     def __init__(self, directory: Path, stack: ExitStack, number: int, flags: t.Sequence[str]) -> None:
-        """Start etcd, and the API servers with these flags besides those that they need; all accept OLD alone."""
+        """Start etcd, the API servers with these flags besides those that they need, and what ends namespaces.
+
+        All accept OLD alone.
+        """
         self.directory, self.address, self._flags = directory, own_address(), flags
         self.ports = [free_port(self.address) for _server in range(number)]
         self._stacks = [stack.enter_context(ExitStack()) for _server in range(number)]
@@ -56,6 +59,14 @@ class Servers:
         for one in range(number):
             self.restart(one, [OLD])
         self._populate()
+        # A namespace that is deleted is gone only once this controller has emptied it.
+        (directory / "controller.json").write_text(json.dumps(self.at(0).kubeconfig))
+        stack.enter_context(
+            running(
+                "kube-controller-manager", directory, "--kubeconfig=controller.json", "--leader-elect=false",
+                "--controllers=namespace-controller", "--secure-port=0",
+            )
+        )  # fmt: skip
 
     def at(self, one: int) -> ApiServer:
         """Return where an API server answers."""
@@ -103,7 +114,7 @@ class Servers:
         return found
 
     def _populate(self) -> None:
-        """Make what the controller manager makes in a cluster, and what users do."""
+        """Make what other controllers make in a cluster, and what users do."""
         self.ask(0, "POST", "/api/v1/namespaces", {"metadata": {"name": "apps"}})
         for space in ("default", "apps"):
             self.ask(0, "POST", f"/api/v1/namespaces/{space}/serviceaccounts", {"metadata": {"name": "default"}})
