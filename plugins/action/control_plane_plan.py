@@ -58,9 +58,9 @@ class ActionModule(ActionBase):
         allowed = {name: given[name] for name in ("duplicates_allowed", "links_allowed")}
         after = plan(seen, wanted, **allowed)
         if after.problems:
-            return {**result, "changed": False, "failed": True, "msg": "\n".join(after.problems)}
+            return {**result, "changed": False, "failed": True, "msg": "\n".join([*after.problems, *after.by_hand])}
         said = ""
-        if wanted is not None:
+        if wanted is not None and wanted.towards != "look":
             checking = bool(self._task.check_mode)
             said = report(after, wanted, seen.hosts, restarted=given["restarted"], checking=checking)
         return {**result, "changed": False, **_told(after), "report": said}

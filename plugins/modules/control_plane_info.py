@@ -162,7 +162,7 @@ manifest_link:
   type: str
   sample: /srv/manifests/kube-apiserver.yaml
 other_distributions:
-  description: Distributions of Kubernetes of which a control plane is on the host, and which are not supported.
+  description: Other distributions of Kubernetes whose control plane has left its directory on the host.
   returned: success
   type: list
   elements: str

@@ -35,6 +35,11 @@ Stage = t.Literal["accept", "sign", "done"]
 
 # How the texts of rooms begin what belongs to each pass, too.
 _FIRST, _SECOND = "First pass", "Second pass"
+UNSEEN: t.Final = "THE-ISSUER-THAT-SIGNS-NOW"
+"""Stands in texts for an issuer that no host shows."""
+_SEEN_BY_THE_USER: t.Final = (
+    f"{UNSEEN} stands for what `kubectl get --raw /.well-known/openid-configuration` names as the issuer now."
+)
 _AGAIN: t.Final = "then run the same command again: it looks at every API server, and goes on"
 
 
@@ -85,9 +90,7 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
         )
     first = _before(asked, issuer) if leaving else issuer
     issuers = [first, *(name for name in _known(asked) if name != first)]
-    further = {name: [*values] for name, values in (flags or {}).items()}
-    wanted: Flags = {ISSUER: issuers, JWKS_URI: [jwks_uri] if jwks_uri and not leaving else []}
-    wanted |= {} if leaving else further
+    wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
     accepted = asked.sees_accepted and not asked.lacking(first)
     passes = two_passes(wanted)
     return ByHand(
@@ -98,6 +101,38 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
         warnings=(*warnings(asked), *refusals(asked)),
         report=f"{first} does not sign everywhere yet; {in_words(asked)}",
     )
+
+
+def by_hand_unasked(  # noqa: PLR0913 -- what is asked for, by name
+    issuer: str,
+    seen: t.Sequence[t.Sequence[str]],
+    *,
+    towards: Towards = "issuer",
+    jwks_uri: str = "",
+    flags: t.Mapping[str, t.Sequence[str]] | None = None,
+    distribution: str = "",
+    version: str = "",
+    rooms: t.Sequence[Room] = ROOMS,
+) -> tuple[str, ...]:
+    """Return what a user would have to set in both passes, before the API servers are asked; none where it is set.
+
+    seen: the issuers of each API server in their order, as far as its host shows them; none of one that shows none.
+    The rest is as in by_hand. Raises InputError where the distribution cannot have such flags.
+    """
+    leaving = towards == "back"
+    known = [*dict.fromkeys(name for issuers in seen for name in issuers)]
+    if all(seen) and (issuer not in known if leaving else {issuers[0] for issuers in seen} == {issuer}):
+        return ()
+    others = [name for name in known if name != issuer] or [UNSEEN]
+    issuers = [others[0], issuer, *others[1:]] if leaving else [issuer, *others]
+    wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
+    text = _text(two_passes(wanted), wanted, distribution, version, rooms, accepted=False)
+    return (*([_SEEN_BY_THE_USER] if UNSEEN in others else []), *text)
+
+
+def _wanted(issuers: list[str], jwks_uri: str, flags: t.Mapping[str, t.Sequence[str]], *, leaving: bool) -> Flags:
+    further = {} if leaving else {name: [*values] for name, values in flags.items()}
+    return {ISSUER: issuers, JWKS_URI: [jwks_uri] if jwks_uri and not leaving else [], **further}
 
 
 def _known(asked: Asked) -> list[str]:
@@ -200,4 +235,4 @@ def _lines(flags: Flags) -> t.Iterator[str]:
             yield f"  no --{name}"
 
 
-__all__: t.Final = ("ByHand", "Stage", "Towards", "by_hand")
+__all__: t.Final = ("UNSEEN", "ByHand", "Stage", "Towards", "by_hand", "by_hand_unasked")

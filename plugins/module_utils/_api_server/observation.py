@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.audiences import AUDIENCES, given, of_aws
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, Server
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import SHOW
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.expansion import shown
@@ -283,6 +284,11 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
         )
 
 
+def sets_flags_of(observed: Observation) -> bool:
+    """Tell whether the collection sets the flags of a host's distribution."""
+    return bool(observed["distribution"] == "kubeadm")
+
+
 def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
     """Return what the rollout is planned from, in plain lists: those of Ansible's templates can't be copied."""
     return [
@@ -306,7 +312,7 @@ def _ambiguous(observed: Observation) -> str:
 
 
 def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
-    if observed["distribution"] != "kubeadm":
+    if not sets_flags_of(observed):
         yield f"{host}: {_unsupported(observed)}"
     release = re.match(r"v([0-9]+)\.([0-9]+)", observed["version"] or "")
     if release is not None and tuple(map(int, release.groups())) < OLDEST_KUBERNETES:
@@ -329,29 +335,23 @@ def _linked(host: str, observed: Observation) -> str:
 
 
 def _unsupported(observed: Observation) -> str:
-    """Return why the host's Kubernetes was not made by kubeadm, and what to do."""
+    """Return why the flags of the host's API server are not set, and the way out."""
     manifest, others = observed["manifest"], observed.get("other_distributions", [])
-    unsupported = "its Kubernetes distribution is not supported"
+    not_set = "this collection does not set the flags of its API server"
     if others:
-        return (
-            f"{unsupported}: {' and '.join(others)} is on this host, and no {manifest} that kubeadm wrote. Run it on a "
-            "cluster made by kubeadm or kubespray."
-        )
+        return f"{not_set}: {' and '.join(others)} is on this host, and no {manifest} that kubeadm wrote. {SHOW}"
     if observed.get("manifest_exists", True):
-        return (
-            f"{unsupported}: {manifest} is not a manifest that kubeadm wrote. Run it on a cluster made by kubeadm or "
-            "kubespray."
-        )
+        return f"{not_set}: {manifest} is not a manifest that kubeadm wrote. {SHOW}"
     return (
-        f"{unsupported}: {manifest} does not exist, so that kubeadm has made no control plane here; K3s, RKE2, k0s, "
-        "Talos and others keep theirs elsewhere. Run it on a cluster made by kubeadm or kubespray, and check that "
-        "the control-plane group in the inventory has only its hosts."
+        f"{not_set}: {manifest} does not exist, so that kubeadm has made no control plane here; K3s, RKE2, k0s, Talos "
+        f"and others keep theirs elsewhere. {SHOW} If no API server runs on this host, remove it from the "
+        "control-plane group in the inventory."
     )
 
 
 def _of_process(host: str, observed: Observation) -> t.Iterator[str]:
     component, manifest = observed["component"], observed["manifest"]
-    if observed["distribution"] != "kubeadm":
+    if not sets_flags_of(observed):
         return
     if observed["pid"] is None:
         yield f"{host}: no {component} runs. See `journalctl -u kubelet` and `crictl ps -a --name {component}` there."
@@ -426,5 +426,6 @@ __all__: t.Final = (
     "planned",
     "problems",
     "servers",
+    "sets_flags_of",
     "warnings",
 )

@@ -13,8 +13,10 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import kubeadm_sources, observation
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import by_hand_unasked
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import listed, unlisted
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import (
+    ISSUER,
     JWKS_URI,
     Goal,
     Server,
@@ -26,14 +28,17 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout im
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout_words import in_words
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.way_back import way_back
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm import Operation
     from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm_sources import Keeper, Sources
     from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import Observation
 
-Towards = t.Literal["issuer", "back", "running"]
-"""To an issuer; back from it to the one before; or nowhere, so that what runs now is kept with some flags."""
+Towards = t.Literal["issuer", "back", "running", "look"]
+"""To an issuer; back from it to the one before; nowhere, so that what runs now is kept with some flags; or only looked
+at, where the issuer is for somebody else to set.
+"""
 
 Slice = t.Mapping[str, t.Any]
 """An EndpointSlice."""
@@ -109,6 +114,8 @@ class Plan:
 
     problems: tuple[str, ...]
     """Why the API servers must not be changed so: a sentence and its fix for each. The rest is of use without any."""
+    by_hand: tuple[str, ...] = ()
+    """What a user would have to set on hosts whose flags the collection does not set, line by line."""
     warnings: tuple[str, ...] = ()
     """What is odd, and is left as it is."""
     unconfirmed: tuple[str, ...] = ()
@@ -146,12 +153,37 @@ def plan(
         unconfirmed=tuple(unconfirmed),
         untidy=tuple(dict.fromkeys([*unconfirmed, *duplicates])),
     )
-    if of_hosts.problems or wanted is None:
+    if of_hosts.problems:
+        return replace(of_hosts, by_hand=tuple(_by_hand(seen.hosts, wanted)) if wanted else ())
+    if wanted is None or wanted.towards == "look":
         return of_hosts
     try:
         return _towards(of_hosts, seen, wanted)
     except InputError as error:
         return replace(of_hosts, problems=(str(error),))
+
+
+def _by_hand(hosts: t.Mapping[str, Observation], wanted: Wanted) -> t.Iterator[str]:
+    """Yield what the way out of an unknown distribution leads to, as far as the hosts show it."""
+    unknown = {host: observed for host, observed in hosts.items() if not observation.sets_flags_of(observed)}
+    if not unknown or wanted.towards == "running":
+        return
+    names = {name for observed in unknown.values() for name in observed.get("other_distributions", [])}
+    try:
+        text = by_hand_unasked(
+            wanted.issuer,
+            [observed["running_flags"].get(ISSUER, []) for observed in hosts.values()],
+            towards="back" if wanted.towards == "back" else "issuer",
+            jwks_uri=wanted.jwks_uri,
+            flags=check_flags(wanted.flags),
+            distribution=names.pop() if len(names) == 1 else "",
+            version=next((observed["version"] for observed in unknown.values() if observed["version"]), ""),
+        )
+    except InputError as error:
+        text = (str(error),)
+    if text:
+        yield f"It will ask for what follows on {', '.join(unknown)}, a pass at a time. Set nothing before it does."
+        yield from text
 
 
 def _towards(of_hosts: Plan, seen: Seen, wanted: Wanted) -> Plan:

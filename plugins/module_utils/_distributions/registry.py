@@ -41,10 +41,12 @@ ROOMS: t.Final[tuple[Room, ...]] = (
 OTHERS: t.Final[t.Mapping[str, str]] = {"OpenShift": "/etc/kubernetes/static-pod-resources"}
 """Distributions that have no room, and the directory by which each is told in messages."""
 
-_SHOW = (
-    "Set irsa_apiserver_flags to show: the role then says which flags to set, for you to set them where this "
-    "cluster keeps them, and goes on once the API servers have them."
+SHOW: t.Final = (
+    "Set irsa_apiserver_flags: show, irsa_issuer_keys: api, and irsa_kubeconfig_path to a kubeconfig on the "
+    "controller: the play then says which flags to set, for you to set them where this cluster keeps them, and goes on "
+    "once the API servers have them."
 )
+"""The way out where the collection does not set the flags."""
 
 
 def room_of(seen: Seen, rooms: t.Iterable[Room] = ROOMS) -> Room:
@@ -62,7 +64,7 @@ def room_of(seen: Seen, rooms: t.Iterable[Room] = ROOMS) -> Room:
             f"Its Kubernetes is {' and '.join(others)}, whose flags this collection does not set."
             if others
             else f"Its Kubernetes is none of {', '.join(room.name for room in rooms)}, as far as its files show.",
-            fix=_SHOW,
+            fix=SHOW,
         )
     if len(special) > 1:
         raise InputError(
@@ -105,4 +107,4 @@ def directories(rooms: t.Iterable[Room] = ROOMS) -> dict[str, tuple[str, ...]]:
     return {**own, **{name: (directory,) for name, directory in OTHERS.items()}}
 
 
-__all__: t.Final = ("OTHERS", "ROOMS", "directories", "room_named", "room_of")
+__all__: t.Final = ("OTHERS", "ROOMS", "SHOW", "directories", "room_named", "room_of")

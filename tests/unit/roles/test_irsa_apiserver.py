@@ -13,6 +13,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server
     PATH,
     observed,
 )
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_plan import UNKNOWN
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import (
     KUBEADM,
     NEW,
@@ -80,6 +81,20 @@ def test_hosts_after_one_that_is_lost_are_left_alone(tmp_path: Path, change: str
     code, output = hosts.play("main", {**VARIABLES, "irsa_apiserver_move_duplicates": True})
     assert (code, "Connection refused" in output) == (4, True), output
     assert hosts.log() == [("begin", "cp1"), ("end", "cp1")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry_point", ["preflight", "teardown_preflight"])
+def test_what_to_set_on_an_unknown_distribution_is_shown_and_no_host_is_touched(
+    tmp_path: Path, entry_point: str
+) -> None:
+    hosts = cluster(tmp_path, **UNKNOWN, other_distributions=["K3s"])
+    code, output = hosts.play(entry_point, VARIABLES)
+    assert (code, hosts.log()) == (2, []), output
+    assert "cp2: this collection does not set the flags of its API server: K3s is on this host" in output
+    assert "Set irsa_apiserver_flags: show, irsa_issuer_keys: api" in output
+    assert "It will ask for what follows on cp1, cp2, cp3" in output
+    assert "/etc/rancher/k3s/config.yaml.d/90-onprem-irsa.yaml" in output
 
 
 URI = {"service-account-jwks-uri": [f"{NEW}/openid/v1/jwks"]}

@@ -7,6 +7,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import observed
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_plan import UNKNOWN
+
 from .cluster_of_files import Cluster
 from .rendered import each, rendered, require_a_path_of_the_user, tasks_of
 
@@ -114,6 +117,18 @@ def test_what_the_api_servers_publish_stays_until_it_is_torn_down(tmp_path: Path
     for changed in (True, False):
         code, output = there.play("teardown", "apiserver")
         assert (code, "changed=0" in output, there.names()) == (0, not changed, []), output
+
+
+@pytest.mark.slow
+def test_what_to_set_on_an_unknown_distribution_is_shown_before_anything_is_published(tmp_path: Path) -> None:
+    hosts = Cluster(tmp_path, {"cp1": observed(**UNKNOWN, other_distributions=["RKE2"])})
+    given = {"irsa_cluster": "prod", "irsa_region": "eu-central-1", "irsa_issuer_url": "https://oidc.example.com"}
+    variables = {**given, "irsa_issuer_publisher": "files", "irsa_issuer_files_directory": str(tmp_path)}
+    code, output = hosts.include("irsa_issuer", "main", variables)
+    assert (code, "cp1: this collection does not set the flags of its API server: RKE2" in output) == (2, True), output
+    assert "Set irsa_apiserver_flags: show, irsa_issuer_keys: api" in output
+    assert "service-account-jwks-uri=https://oidc.example.com/openid/v1/jwks" in output
+    assert not (tmp_path / ".well-known").exists()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server
     CONFIGURATION,
     PATCH,
     SLICES,
+    UNKNOWN,
     observed,
 )
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_way_back import OWN, manifest
@@ -53,6 +54,16 @@ def test_problems_fail_the_task_and_are_all_told() -> None:
     assert result["failed"]
     assert [line[:3] for line in result["msg"].splitlines()] == ["cp1", "cp2"]
     assert "steps" not in result  # they would be printed with the message
+
+
+def test_what_to_set_by_hand_follows_the_problems() -> None:
+    for towards in ("issuer", "look"):
+        result = planned(observed=seen(OLD, **UNKNOWN, other_distributions=["K3s"]), issuer=NEW, towards=towards)
+        lines = result["msg"].splitlines()
+        assert [line[:3] for line in lines[:2]] == ["cp1", "cp2"]
+        assert lines[2].startswith("It will ask for what follows on cp1, cp2")
+        assert "Second pass" in result["msg"]
+    assert planned(observed=seen(OLD), issuer=NEW, towards="look")["report"] == ""
 
 
 def test_hosts_are_judged_without_an_issuer() -> None:

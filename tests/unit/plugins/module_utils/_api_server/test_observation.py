@@ -100,6 +100,7 @@ def test_flags_differ_in_value_order_or_presence(
 
 
 NOTHING: dict[str, t.Any] = {"pid": None, "running_flags": {}, "ready": False, "kids": [], "signing_key": None}
+WAY_OUT: t.Final = ("Set irsa_apiserver_flags: show, ", "irsa_issuer_keys: api, ", "irsa_kubeconfig_path ")
 
 
 @pytest.mark.parametrize(
@@ -107,17 +108,17 @@ NOTHING: dict[str, t.Any] = {"pid": None, "running_flags": {}, "ready": False, "
     [
         pytest.param(
             {"manifests": {}, "distribution": "unknown", **NOTHING},
-            ["cp1: its Kubernetes distribution is not supported", PATH, "kubeadm or kubespray"],
+            ["cp1: this collection does not set the flags", f"{PATH} is not a manifest that kubeadm wrote", *WAY_OUT],
             id="unknown distribution",
         ),
         pytest.param(
             {"manifests": {}, "distribution": "unknown", "manifest_exists": False, **NOTHING},
-            ["cp1: its Kubernetes distribution is not supported", f"{PATH} does not exist", "K3s, RKE2", "inventory"],
+            ["cp1: this collection", f"{PATH} does not exist", "K3s, RKE2", *WAY_OUT, "in the inventory"],
             id="no manifest",
         ),
         pytest.param(
             {"distribution": "unknown", "manifest_exists": False, "other_distributions": ["RKE2"], **NOTHING},
-            ["cp1: its Kubernetes distribution is not supported: RKE2 is on this host", "kubeadm or kubespray"],
+            ["cp1: this collection", "flags of its API server: RKE2 is on this host", *WAY_OUT],
             id="another distribution",
         ),
         pytest.param(

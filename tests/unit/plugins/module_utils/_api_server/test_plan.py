@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import UNSEEN
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm_sources import Sources
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.plan import (
     Plan,
@@ -34,6 +35,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test
 
 CONFIGURATION = "apiServer: {}\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"
 LAST = "https://z.example.com"  # sorted by value, another one would sign
+URI = f"{NEW}/openid/v1/jwks"
 PATCH = "/etc/kubernetes/patches/kube-apiserver50onprem-irsa+json.yaml"
 SLICES: list[dict[str, t.Any]] = [
     {"endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "https", "port": 6443}]}
@@ -62,6 +64,101 @@ def test_without_a_wish_the_hosts_alone_are_judged() -> None:
     assert problem.startswith("cp2: its clock is +1000 s off")
     (warning,) = plan(Seen({"cp2": observed(OLD, stale_key_files=["/sa.pub"])})).warnings
     assert warning.startswith("cp2: /sa.pub was written, or got another owner or mode")
+
+
+UNKNOWN: dict[str, t.Any] = {
+    "distribution": "unknown",
+    "manifests": {},
+    "manifest_exists": False,
+    "pid": None,
+    "running_flags": {},
+    "api": None,
+    "ready": False,
+    "version": None,
+    "public_keys": [],
+    "kids": [],
+    "loaded_kids": None,
+    "signing_key": None,
+}
+WAY_OUT = "Set irsa_apiserver_flags: show, irsa_issuer_keys: api, "
+
+
+def test_what_to_set_on_an_unknown_distribution_is_told_in_its_own_form() -> None:
+    hosts = {name: observed(**UNKNOWN, other_distributions=["K3s"]) for name in ("cp1", "cp2")}
+    after = plan(Seen(hosts), Wanted(NEW, jwks_uri=URI))
+    assert [(found[:5], WAY_OUT in found) for found in after.problems] == [("cp1: ", True), ("cp2: ", True)]
+    text = "\n".join(after.by_hand)
+    assert after.by_hand[0].startswith("It will ask for what follows on cp1, cp2, a pass at a time.")
+    assert after.by_hand[1].startswith(f"{UNSEEN} stands for what `kubectl get --raw /.well-known/openid")
+    assert "/etc/rancher/k3s/config.yaml.d/" in text
+    assert (text.index("First pass") < text.index("Second pass"), after.steps) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({}, "where your distribution keeps those of kube-apiserver"),
+        ({"other_distributions": ["OpenShift"]}, "where OpenShift keeps those of kube-apiserver"),
+        ({"other_distributions": ["K3s", "k0s"]}, "where your distribution keeps those"),
+    ],
+)
+def test_what_to_set_where_no_place_is_known(changes: dict[str, t.Any], place: str) -> None:
+    found = observed(**{**UNKNOWN, "running_flags": {ISSUER: [OLD, LAST]}, **changes})
+    after = plan(Seen({"cp1": found}), Wanted(NEW, jwks_uri=URI, flags={"v": ["2"]}))
+    assert place in after.by_hand[1]
+    assert [line.strip() for line in after.by_hand if line.startswith("  ")] == [
+        *(f"--{ISSUER}={issuer}" for issuer in (OLD, LAST, NEW)),
+        "--v=2",
+        *(f"--{ISSUER}={issuer}" for issuer in (NEW, OLD, LAST)),
+        f"--{JWKS_URI}={URI}",
+        "--v=2",
+    ]
+    assert UNSEEN not in "".join(after.by_hand)
+
+
+def test_the_way_back_of_an_unknown_distribution() -> None:
+    found = observed(**{**UNKNOWN, "running_flags": {ISSUER: [NEW, OLD]}})
+    after = plan(Seen({"cp1": found}), Wanted(NEW, "back", jwks_uri=URI, flags={"v": ["2"]}))
+    lines = [line.strip() for line in after.by_hand if line.startswith("  ")]
+    assert lines == [*(f"--{ISSUER}={issuer}" for issuer in (NEW, OLD, OLD, NEW)), f"no --{JWKS_URI}"]
+
+
+@pytest.mark.parametrize(
+    ("issuers", "wanted"),
+    [
+        ([NEW, OLD], Wanted(NEW)),
+        ([OLD], Wanted(NEW, "back")),
+        ([OLD], Wanted(NEW, "running")),
+        ([OLD], None),
+    ],
+)
+def test_an_unknown_distribution_of_which_nothing_is_asked(issuers: list[str], wanted: Wanted | None) -> None:
+    after = plan(Seen({"cp1": observed(**{**UNKNOWN, "running_flags": {ISSUER: issuers}})}), wanted)
+    assert (WAY_OUT in after.problems[0], after.by_hand) == (True, ())
+
+
+def test_further_flags_that_are_none_are_said_so() -> None:
+    after = plan(Seen({"cp1": observed(**UNKNOWN)}), Wanted(NEW, flags={"--v": ["2"]}))
+    assert (WAY_OUT in after.problems[0], "'--v'" in after.by_hand[1]) == (True, True)
+
+
+@pytest.mark.parametrize("towards", ["issuer", "back"])
+@pytest.mark.parametrize("name", ["K3s", "RKE2", "k0s", "MicroK8s"])
+def test_every_distribution_that_a_directory_shows_has_both_passes(name: str, towards: Towards) -> None:
+    text = "\n".join(plan(Seen({"cp1": observed(**UNKNOWN, other_distributions=[name])}), Wanted(NEW, towards)).by_hand)
+    first, second = text.index("First pass"), text.index("Second pass")
+    assert 0 < first < second
+    assert (NEW in text[first:second], UNSEEN in text[second:]) == (True, True)
+
+
+def test_a_known_distribution_is_not_set_by_hand() -> None:
+    hosts = {"cp1": observed(OLD, clock=2000.0)}
+    assert plan(Seen(hosts), Wanted(NEW)).by_hand == ()
+
+
+def test_who_only_looks_plans_nothing() -> None:
+    assert plan(cluster(OLD), Wanted(NEW, "look")) == plan(cluster(OLD))
+    assert plan(Seen({"cp1": observed(**UNKNOWN)}), Wanted(NEW, "look")).by_hand
 
 
 def test_hosts_with_more_to_do_than_flags() -> None:

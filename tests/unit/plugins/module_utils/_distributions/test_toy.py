@@ -107,7 +107,7 @@ def test_a_special_form_has_the_host_that_the_general_one_detects_too() -> None:
 
 
 def test_a_host_without_a_known_distribution_is_refused_with_the_way_out() -> None:
-    with pytest.raises(InputError, match=r"none of .*Toy.* irsa_apiserver_flags to show"):
+    with pytest.raises(InputError, match=r"none of .*Toy.* irsa_apiserver_flags: show"):
         room_of(Seen(), rooms=WITH_TOY)
 
 
