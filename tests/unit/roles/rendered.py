@@ -38,11 +38,11 @@ def require_a_path_of_the_user(role: str, option: str, name: str) -> None:
 
 
 def require_the_authority_of_the_issuer(role: str, name: str) -> None:
-    """Require that the task of a role that fetches the documents trusts irsa_issuer_ca_path, by the variable NAME."""
+    """Require that each task of a role that fetches the documents trusts irsa_issuer_ca_path, by the variable NAME."""
     assert rendered(role, [name], {})[name] == ""
     assert rendered(role, [name], {"irsa_issuer_ca_path": "/ca.pem"})[name] == "/ca.pem"
     fetching = [call for call in each("onprem.irsa.verify", tasks_of(role)) if "issuer" in call]
-    assert [call["ca_path"] for call in fetching] == [f"{{{{ {name} or omit }}}}"]
+    assert {call["ca_path"] for call in fetching} == {f"{{{{ {name} or omit }}}}"}
 
 
 def tasks_of(role: str) -> list[Json]:
