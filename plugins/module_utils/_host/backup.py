@@ -26,6 +26,10 @@ if t.TYPE_CHECKING:
 PRIVATE_DIRECTORY: t.Final = 0o700
 PRIVATE_FILE: t.Final = 0o600
 
+# Sums of a file's content and of its other attributes, which the kernel makes itself (Integrity Measurement
+# Architecture): those of the old file would forbid to read the new one.
+_SUMS = ("security.ima", "security.evm")
+
 _PAUSE = 0.1  # seconds between two attempts to get the lock
 
 
@@ -183,9 +187,12 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: is not UTF-8 text.", fix="Write it in UTF-8, as the kubelet expects.") from error
 
 
-def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | None = None) -> None:
+def write_text(
+    path: Path, text: str, *, mode: int, owner: tuple[int, int] | None = None, like: Path | None = None
+) -> None:
     """Put a text in a file's place by rename, so that it is there whole or not at all, also after a power cut.
 
+    like: a file whose extended attributes the new one gets, as far as they can be set: its SELinux label, its ACL.
     The draft next to it begins with a dot: the kubelet ignores only such names (Kubernetes, "Create static Pods").
     """
     draft = path.with_name(f".{path.name}.onprem-irsa")
@@ -196,6 +203,8 @@ def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | Non
             os.fchmod(descriptor, mode)
             if owner is not None:
                 os.fchown(descriptor, *owner)
+            if like is not None:
+                _copy_attributes(like, descriptor)
             file.write(text.encode())
             file.flush()
             os.fsync(descriptor)
@@ -204,6 +213,13 @@ def write_text(path: Path, text: str, *, mode: int, owner: tuple[int, int] | Non
             draft.unlink()
         raise OSError(error.errno, error.strerror, str(path)) from error  # writes do not name their file
     renamed(draft, path)
+
+
+def _copy_attributes(file: Path, descriptor: int) -> None:
+    with suppress(OSError):  # a file system without any
+        for name in set(os.listxattr(file)).difference(_SUMS):
+            with suppress(OSError):  # one that the kernel alone sets
+                os.setxattr(descriptor, name, os.getxattr(file, name))
 
 
 def renamed(file: Path, path: Path) -> None:

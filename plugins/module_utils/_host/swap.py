@@ -22,7 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.manifest import
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.handover import Handover
-from ansible_collections.onprem.irsa.plugins.module_utils._host.previous_manifest import PreviousManifest, require_space
+from ansible_collections.onprem.irsa.plugins.module_utils._host.previous_file import PreviousFile, require_space
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process, find
 
 if t.TYPE_CHECKING:
@@ -111,7 +111,7 @@ def apply(change: Change, watch: Watch) -> Outcome:
     Raises IrsaError where the host's file systems refuse what that takes.
     """
     try:
-        with change.backups.locked(longest(change.timeout)), _undisturbed():
+        with change.backups.locked(longest(change.timeout)), undisturbed():
             return _applied(change, watch)
     except OSError as error:
         if isinstance(error, PermissionError) and os.geteuid() != 0:
@@ -169,11 +169,11 @@ def _prepare_previous(change: Change, good: str, *, changed: bool) -> None:
     if good == change.content:
         return
     with nullcontext() if changed else suppress(OSError):
-        PreviousManifest(change.path).prepare(good)
+        PreviousFile(change.path).prepare(good)
 
 
 def _confirmed(change: Change) -> Path | None:
-    PreviousManifest(change.path).remove()
+    PreviousFile(change.path).remove()
     return change.backups.confirm(change.content)
 
 
@@ -260,7 +260,7 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replace
     """Move the good manifest in again, and wait for a process that it may have started: the old one, or a new one."""
     if good == change.content:
         return Outcome(changed=False, failure=failure)
-    previous = PreviousManifest(change.path)
+    previous = PreviousFile(change.path)
     if not _stands(change.path, change.content, change.forerunner):
         previous.remove()
         return Outcome(changed=True, failure=failure)
@@ -277,12 +277,12 @@ def _put_back(change: Change, watch: Watch, good: str, failure: Failure, replace
 
 def _replace(path: Path, content: str) -> None:
     there = path.stat()
-    write_text(path, content, mode=there.st_mode & 0o7777, owner=(there.st_uid, there.st_gid))
+    write_text(path, content, mode=there.st_mode & 0o7777, owner=(there.st_uid, there.st_gid), like=path)
 
 
 def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaError:
     """Return what to tell when a file can't be written, moved or read: the cause, what is there, and what to do."""
-    previous, here = PreviousManifest(change.path), os.uname().nodename
+    previous, here = PreviousFile(change.path), os.uname().nodename
     cause = f"{here}: {error.filename or change.path}: {error.strerror or error}"
     state = f"{watch.component} {'is ready' if watch.api.ready() else 'gives no answer'}"
     look = f"`df -h {change.path.parent} {change.backups.directory}; df -i {change.path.parent}; mount`"
@@ -304,7 +304,7 @@ def _refused_by_the_host(error: OSError, change: Change, watch: Watch) -> IrsaEr
 
 
 @contextmanager
-def _undisturbed() -> t.Iterator[None]:
+def undisturbed() -> t.Iterator[None]:
     """Let a lost connection or a stopped play not end what has begun."""
     handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
     try:
@@ -314,4 +314,4 @@ def _undisturbed() -> t.Iterator[None]:
             signal.signal(number, handler)
 
 
-__all__: t.Final = ("Change", "Outcome", "apply", "current", "longest", "reported_outcome")
+__all__: t.Final = ("Change", "Outcome", "apply", "current", "longest", "reported_outcome", "undisturbed")

@@ -76,3 +76,24 @@ def test_no_change_begins_while_somebody_looks(backups: Backups) -> None:
         pass
     with backups.locked(0):
         pass
+
+
+def test_a_file_keeps_its_attributes_but_for_the_sums_of_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = b"system_u:object_r:systemd_unit_file_t:s0"
+    there = {"security.selinux": label, "security.ima": b"sum", "security.evm": b"sum", "trusted.kernel": b"1"}
+    given: dict[str, bytes] = {}
+
+    def set_it(_descriptor: int, name: str, value: bytes) -> None:
+        if name.startswith("trusted."):
+            raise PermissionError(1, "Operation not permitted")
+        given[name] = value
+
+    monkeypatch.setattr(os, "listxattr", lambda _file: [*there])
+    monkeypatch.setattr(os, "getxattr", lambda _file, name: there[name])
+    monkeypatch.setattr(os, "setxattr", set_it)
+    file = tmp_path / "a.service"
+    file.write_text("old")
+    backup.write_text(file, "new", mode=0o600, like=file)
+    assert (file.read_text(), given) == ("new", {"security.selinux": label})

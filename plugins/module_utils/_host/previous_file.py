@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manifest from before a change, made ready to go back to. PRIVATE to the collection: it may change without notice.
+"""The file from before a change, made ready to go back to. PRIVATE to the collection: it may change without notice.
 
-A disk may fill up, or turn read-only for writers, while a new manifest is tried. So the old one is written next to it
-first, and to go back is a rename, which needs no space. Runs on managed hosts with the standard library alone.
+A disk may fill up, or turn read-only for writers, while a new manifest or unit is tried. So the old one is written next
+to it first, and to go back is a rename, which needs no space. Runs on managed hosts with the standard library alone.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ _MARGIN = 2  # times what is written: the file system keeps notes of its own
 
 
 @dataclass(frozen=True)
-class PreviousManifest:
-    """A manifest to go back to, next to the one in use, under a name that the kubelet ignores."""
+class PreviousFile:
+    """A file to go back to, next to the one in use, under a name that the kubelet and systemd ignore."""
 
-    manifest: Path
+    used: Path
 
     @property
     def file(self) -> Path:
-        """Where the manifest to go back to is kept."""
-        return self.manifest.with_name(f".{self.manifest.name}.onprem-irsa-back")
+        """Where the file to go back to is kept."""
+        return self.used.with_name(f".{self.used.name}.onprem-irsa-back")
 
     def prepare(self, text: str) -> None:
-        """Write the manifest to go back to, with owner and mode of the one that is there."""
+        """Write the file to go back to, with owner and mode of the one that is there."""
         if not (self.file.exists() and read_text(self.file) == text):
-            there = self.manifest.stat()
-            write_text(self.file, text, mode=there.st_mode & 0o7777, owner=(there.st_uid, there.st_gid))
+            there = self.used.stat()
+            owner = (there.st_uid, there.st_gid)
+            write_text(self.file, text, mode=there.st_mode & 0o7777, owner=owner, like=self.used)
 
     def take(self, text: str) -> None:
-        """Put it in the manifest's place; it is written again only where a run that was cut off has left none."""
+        """Put it in place of the one in use; it is written again only where a run that was cut off has left none."""
         self.prepare(text)
-        renamed(self.file, self.manifest)
+        renamed(self.file, self.used)
 
     def remove(self) -> None:
         """Remove it where there is no longer anything to go back from."""
@@ -70,4 +71,4 @@ def require_space(texts: t.Iterable[tuple[Path, str]]) -> None:
             )
 
 
-__all__: t.Final = ("PreviousManifest", "require_space")
+__all__: t.Final = ("PreviousFile", "require_space")

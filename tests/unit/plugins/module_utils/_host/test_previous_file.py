@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._host.previous_manifest import PreviousManifest, require_space
+from ansible_collections.onprem.irsa.plugins.module_utils._host.previous_file import PreviousFile, require_space
 from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import apply
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.conftest import watch_of
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._host.test_swap import (
@@ -121,7 +121,7 @@ def test_where_no_way_leads_back_the_next_command_is_named(
     read_only(is_new(kubelet))
     with pytest.raises(IrsaError) as caught:
         apply(change(kubelet, OLD, "--refused=true"), watch_of(kubelet))
-    back = PreviousManifest(kubelet.manifest).file
+    back = PreviousFile(kubelet.manifest).file
     words = [
         "Read-only file system",
         f"The new {kubelet.manifest} is there",
@@ -157,7 +157,7 @@ def test_space_is_asked_for_what_is_written_and_no_more(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("left", ["nothing", "another", "the same"])
 def test_a_killed_run_is_put_back_whatever_it_left(kubelet: FakeKubelet, left: str) -> None:
     killed(kubelet, "--refused=true")
-    back = PreviousManifest(kubelet.manifest).file
+    back = PreviousFile(kubelet.manifest).file
     if left == "nothing":
         back.unlink()
     elif left == "another":
