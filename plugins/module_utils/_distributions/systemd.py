@@ -45,6 +45,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.unit_fi
     Command,
     command_of,
     environment_files,
+    is_there,
+    required_files,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import flags_of, occurrences
@@ -81,11 +83,15 @@ class Systemd:
 
     def unit(self, seen: Seen) -> str:
         """Return the unit that starts the API server; empty where none does."""
+        return (*self._units(seen), "")[0]
+
+    @staticmethod
+    def _units(seen: Seen) -> list[str]:
         processes = [
             process for process in seen.processes if posixpath.basename((*process.arguments, "")[0]) == PROGRAM
         ]
         names = [process.unit for process in processes] if processes else [UNIT]
-        return next((name for name in names if name and _starts(seen.units.get(name, ()))), "")
+        return [name for name in dict.fromkeys(names) if name and _starts(seen.units.get(name, ()))]
 
     def settings(self, seen: Seen) -> list[Setting]:
         """Return the flags in the order of the command's words."""
@@ -97,7 +103,13 @@ class Systemd:
 
     def command(self, seen: Seen) -> Command:
         """Return the command of the unit; raises InputError where a shell or another wrapper hides the flags."""
-        unit = self.unit(seen)
+        units = self._units(seen)
+        if len(units) > 1:
+            raise InputError(
+                f"{' and '.join(units)} run {PROGRAM} on this host, and which one the cluster uses can't be told.",
+                fix="Stop and disable all but that one.",
+            )
+        unit = (*units, "")[0]
         files = seen.units.get(unit, ())
         for path in (*(file.path for file in files), *environment_files(files, unit)):
             readable(seen, path)
@@ -116,6 +128,7 @@ class Systemd:
     def plan(self, seen: Seen, wanted: Flags, *, disruptive: bool = False) -> Plan:
         """Return the edits of the unit's files and of its files with variables."""
         unit, command, flags = self.unit(seen), self.command(seen), checked(wanted)
+        _refuse_missing(unit, seen)
         settings = self.settings(seen)
         changed = {name: values for name, values in flags.items() if not as_wanted(flags_in(settings), {name: values})}
         for name in changed:
@@ -197,6 +210,17 @@ class Systemd:
 def _starts(files: t.Iterable[UnitFile]) -> bool:
     """Return whether a unit's command names the program; what is wrong with the unit is said when it is read."""
     return any("ExecStart" in file.text and PROGRAM in file.text for file in files)
+
+
+def _refuse_missing(unit: str, seen: Seen) -> None:
+    """Refuse a unit that runs and would not start again."""
+    for path in required_files(seen.units[unit], unit):
+        if not is_there(path, seen.files):
+            raise InputError(
+                f"{path}: {unit} names it in EnvironmentFile=, and there is no such file, so that systemd would not "
+                f"start {unit} again.",
+                fix=f"Write the file, or -{path} where it may be missing.",
+            )
 
 
 def _drop_in(unit: str, command: Command, files: list[UnitFile], error: NotOursError) -> UnitFile:

@@ -205,6 +205,19 @@ def environment_files(
     return tuple(_environment_files(_in_service(files), names))
 
 
+def required_files(
+    files: t.Sequence[UnitFile], unit: str = "", *, specifiers: t.Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Return those of C(environment_files) without which systemd does not start the unit: they have no dash."""
+    names = _specifiers(unit or (PurePosixPath(files[0].path).name if files else ""), specifiers or {})
+    return tuple(_environment_files(_in_service(files), names, optional=False))
+
+
+def is_there(pattern: str, paths: t.Iterable[str]) -> bool:
+    """Return whether a path, or a pattern as C(EnvironmentFile=) has it, is or matches any of some paths."""
+    return any(_matches(path, pattern) for path in paths)
+
+
 def load_order(name: str, unit_path: t.Sequence[str], found: t.Collection[str]) -> tuple[str, ...]:
     """Return the files of a unit in the order in which systemd loads them: the unit itself, then its drop-ins.
 
@@ -315,10 +328,13 @@ def _stripped(characters: list[Character]) -> list[Character]:
     return characters[len(text) - len(text.lstrip(_BLANK)) : len(text.rstrip(_BLANK))]
 
 
-def _environment_files(assignments: t.Sequence[_Assignment], names: t.Mapping[str, str]) -> t.Iterator[str]:
+def _environment_files(
+    assignments: t.Sequence[_Assignment], names: t.Mapping[str, str], *, optional: bool = True
+) -> t.Iterator[str]:
     for entry in _since_reset([entry for entry in assignments if entry.name == "EnvironmentFile"]):
         path = _specified(_text(entry.value), names, str(entry.source))
-        yield posixpath.normpath(path[path.startswith("-") :])
+        if optional or not path.startswith("-"):
+            yield posixpath.normpath(path[path.startswith("-") :])
 
 
 def _environment(
@@ -671,8 +687,10 @@ __all__: t.Final = (
     "command_of",
     "dropin_directories",
     "environment_files",
+    "is_there",
     "line_of",
     "load_order",
+    "required_files",
     "variables_of",
     "written",
 )
