@@ -8,6 +8,7 @@ Reads C(/proc) (Linux, proc(5)); runs on managed hosts with the standard library
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 import typing as t
@@ -17,6 +18,8 @@ from pathlib import Path, PurePath
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags, flags_of
 
 PROC: t.Final = Path("/proc")
+
+_SERVICE = re.compile(r"/([^/]+\.service)(?:/|$)")
 
 _START_TIME = 19  # field 22 of /proc/PID/stat, counted from behind the command's name, which may hold blanks
 
@@ -57,21 +60,75 @@ class Process:
         return boot + self.start_ticks / os.sysconf("SC_CLK_TCK")
 
 
-def find(component: str, proc: Path = PROC) -> Process | None:
+def find(component: str, proc: Path = PROC, *, units: t.Collection[str] = ()) -> Process | None:
     """Return the newest process of this host's own component; None when none runs.
 
     Components of other clusters, which run in pods on this host, have a network of their own: they are ignored. So
     is what another user has started: anybody may give a process that name, and flags that name a key file.
+    units: systemd's units whose processes are the host's own, whatever user they run as.
     """
     found = [
         _read(directory, arguments)
-        for directory in proc.iterdir()
-        if directory.name.isdigit()
-        for arguments in [_arguments(directory)]
-        if arguments and PurePath(arguments[0]).name == component
-        if _on_host_network(directory) and _is_trusted(directory)
+        for directory, arguments in _named((component,), proc)
+        if _on_host_network(directory) and (_is_trusted(directory) or (units and unit_of(directory) in units))
     ]
     return max(filter(None, found), key=lambda process: process.start_ticks, default=None)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A process in the host's own network that has the name of a program, whoever has started it."""
+
+    process: Process
+    uid: int
+    unit: str
+    """The unit of the system's own systemd that it is in, such as C(k3s.service); empty for none, as in a pod."""
+    parent: int
+
+
+def candidates(programs: t.Collection[str], proc: Path = PROC) -> list[Candidate]:
+    """Return the processes in the host's own network whose programs have these names, the oldest first."""
+    found = [
+        Candidate(process, uid, unit_of(directory), parent)
+        for directory, arguments in _named(programs, proc)
+        if _on_host_network(directory)
+        for process, status in [(_read(directory, arguments), _status(directory))]
+        if process is not None and status
+        for uid, parent in [(int(status["Uid"].split()[0]), int(status["PPid"]))]
+    ]
+    return sorted(found, key=lambda candidate: candidate.process.start_ticks)
+
+
+def unit_of(directory: Path) -> str:
+    """Return the service of the system's own systemd that a process is in, by its directory in /proc; empty for none.
+
+    Users' own services are none of the system's, and neither is what a pod calls a service.
+    """
+    try:
+        lines = (directory / "cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        path = line.split(":", 2)[-1]
+        match = None if "user.slice" in path or "kubepods" in path else _SERVICE.search(path)
+        if match is not None:
+            return match[1]
+    return ""
+
+
+def _named(programs: t.Collection[str], proc: Path) -> t.Iterator[tuple[Path, tuple[str, ...]]]:
+    for directory in proc.iterdir():
+        arguments = _arguments(directory) if directory.name.isdigit() else ()
+        if arguments and PurePath(arguments[0]).name in programs:
+            yield directory, arguments
+
+
+def _status(directory: Path) -> dict[str, str]:
+    try:
+        lines = (directory / "status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    return {name: value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
 
 
 def process_of(pid: int, proc: Path = PROC) -> Process | None:
@@ -121,4 +178,4 @@ def _is_trusted(directory: Path) -> bool:
     return real in (0, os.getuid()) or ("kubepods" in cgroup and "user.slice" not in cgroup)
 
 
-__all__: t.Final = ("PROC", "Process", "find", "process_of")
+__all__: t.Final = ("PROC", "Candidate", "Process", "candidates", "find", "process_of", "unit_of")

@@ -18,7 +18,8 @@ import typing as t
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-# Answers /readyz over TLS, and does what its flags say: --refused exits as a wrong flag does, --unready stays unready.
+# Answers /readyz over TLS, and does what its flags say: --refused exits as a wrong flag does (quietly: with status 0),
+# --unready stays unready.
 # Ends as kube-apiserver does: it closes its listener, answers what it has, sends its audit events (--flushes: for so
 # many seconds), and lingers until a second signal.
 SERVER = r"""
@@ -26,7 +27,7 @@ import http.server, os, signal, ssl, sys, threading, time
 flags = dict(argument[2:].partition("=")[::2] for argument in sys.argv[1:])
 if "refused" in flags:
     print('E0102 03:04:05.678901       1 run.go:72] "command failed" err="refused must not be given"', flush=True)
-    sys.exit(1)
+    sys.exit(0 if flags["refused"] == "quietly" else 1)
 state = {"in flight": int(flags.get("streams", 0))}
 STACK = "%s @ 0x1 0x2\n#\t0x1\tk8s.io/apiserver/pkg/%s+0x1\n#\t0x2\tnet/http.serverHandler.ServeHTTP+0x1\n\n"
 AUDIT = "1 @ 0x1\n#\t0x1\tk8s.io/apiserver/plugin/pkg/audit/buffered.(*bufferedBackend).collectEvents+0x1\n\n"

@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for a service to come up on this host. PRIVATE to the collection: it may change without notice.
+
+Runs on managed hosts with the standard library and the host's systemd.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import reason
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import State, Systemd
+
+# A component that exits twice does so again: once may be bad luck.
+_EXITS = 2
+# A service is in these states, too, between the end of the old process and the start of the new one; without a job,
+# and for longer than that, systemd starts it no more: "inactive" where it says that it has done its work.
+_ENDED = ("failed", "inactive")
+_STAYS_ENDED = 2.0  # seconds
+
+
+@dataclass
+class UnitWatch:
+    """Looks at a service again and again, and adds up the time in which its component gave no answer."""
+
+    component: str
+    unit: str
+    api: Api
+    systemd: Systemd
+    proc: Path = PROC
+    interval: float = 0.25
+    """Seconds between two looks."""
+    unavailable: float = 0.0
+    """Seconds in which it did not say that the component is ready."""
+    seen: set[tuple[int, int]] = field(default_factory=set)
+    """Processes seen while waiting."""
+    _looked: float | None = None
+
+    def process(self) -> Process | None:
+        """Return the newest process of the component."""
+        return find(self.component, self.proc, units=(self.unit,))
+
+    def begin(self) -> float:
+        """Start the clock, right before a change; return the time, in seconds since the epoch."""
+        self._looked = self._looked or time.monotonic()
+        return time.time()
+
+    def wait(
+        self,
+        wanted: t.Callable[[Process], bool],
+        *,
+        since: float,
+        before: State,
+        timeout: float,
+        meanwhile: t.Sequence[t.Callable[[], None]] = (),
+    ) -> Failure | None:
+        """Wait until a wanted process is ready; return None then, or why it is not.
+
+        since is what C(begin) returned before the change, and before is where the service stood then; meanwhile are
+        called between two looks. Ends early when the service exits again and again, or systemd gives up.
+        """
+        end = time.monotonic() + timeout
+        starts: dict[str, int] = {}
+        ended: float | None = None
+        while True:
+            process, ready = self._look()
+            if process is not None and ready and wanted(process):
+                return None
+            state = self.systemd.state(self.unit)
+            if state.invocation and state.invocation != before.invocation:
+                starts.setdefault(state.invocation, state.restarts)
+            ended = (ended or time.monotonic()) if state.active in _ENDED and not state.job else None
+            exits = max(len(starts) - 1, state.restarts - min(starts.values(), default=state.restarts))
+            if exits >= _EXITS or (ended is not None and time.monotonic() - ended >= _STAYS_ENDED):
+                return self._failure("it exits as soon as it starts, with {}.", since)
+            if time.monotonic() > end:
+                return self._failure(f"{self._state(process, wanted, state)} after {timeout:g} s, with {{}}.", since)
+            for act in meanwhile:
+                act()
+            time.sleep(self.interval)
+
+    def _look(self) -> tuple[Process | None, bool]:
+        process, ready = self.process(), self.api.ready()
+        now = time.monotonic()
+        if self._looked is not None and not ready:
+            self.unavailable += now - self._looked
+        self._looked = now
+        if process is not None:
+            self.seen.add(process.identity)
+        return process, ready
+
+    def _failure(self, words: str, since: float) -> Failure:
+        lines = self.systemd.last_lines(self.unit, since)
+        return Failure(words.format((reason(lines) or "no word").rstrip(".")), tuple(lines))
+
+    def _state(self, process: Process | None, wanted: t.Callable[[Process], bool], state: State) -> str:
+        if process is None:
+            return f"{self.unit} is {state.active or 'unknown'} ({state.sub}), and has no process"
+        if not wanted(process):
+            return f"{self.unit} does not run with the flags of its files"
+        return f"its {self.api.health} has not answered that it is ready"
+
+
+__all__: t.Final = ("UnitWatch",)
