@@ -107,7 +107,10 @@ component:
   type: str
   sample: kube-apiserver
 distribution:
-  description: V(kubeadm) where kubeadm wrote the manifest (kubespray, kind and minikube use it, too), or V(unknown).
+  description:
+    - V(kubeadm) where kubeadm wrote the manifest (kubespray, kind and minikube use it, too), V(systemd) where a unit of
+      systemd starts C(kube-apiserver), or V(unknown).
+    - V(unknown), too, where a unit starts C(kube-controller-manager), whose flags are shown and not changed.
   returned: success
   type: str
   sample: kubeadm
@@ -146,8 +149,26 @@ ready:
   returned: success
   type: bool
   sample: true
+unit:
+  description: The unit of systemd that runs the component; empty for a static pod.
+  returned: success
+  type: str
+  sample: ""
+changed_files:
+  description: Those of O(files) that were changed after the process started.
+  returned: success; empty while no process runs
+  type: list
+  elements: str
+  sample: []
+obstacle:
+  description:
+    - Why the host's distribution is not certain, such as that it shows two, or a unit whose files can't be read; empty
+      where nothing is in the way.
+  returned: success
+  type: str
+  sample: ""
 manifest:
-  description: The file of the static pod.
+  description: The file of the static pod, or the file of the unit in which its first flag stands.
   returned: success
   type: str
   sample: /etc/kubernetes/manifests/kube-apiserver.yaml
@@ -175,8 +196,8 @@ duplicates:
   sample: []
 flags:
   description:
-    - The values of each flag that the manifest gives the component, in their order; a flag without a value has the
-      value V(true).
+    - The values of each flag that the manifest, or the unit with its files, gives the component, in their order; a flag
+      without a value has the value V(true).
     - What the kubelet changes before it starts the component is changed here, too (C($(NAME)) and C($$) in
       C(Container.command)). For a value that the kubelet alone knows, such as the node's address, that of the process
       stands here where the rest of the flag is the same.
@@ -344,6 +365,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Ba
 from ansible_collections.onprem.irsa.plugins.module_utils._host.kubeadm import KubeadmHost, look
 from ansible_collections.onprem.irsa.plugins.module_utils._host.observe import Host, observe
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
+from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import of_host
 
 _KUBEADM = {
     "configuration_directory": {"type": "path", "default": "/etc/kubernetes"},
@@ -368,6 +390,7 @@ def main() -> t.NoReturn:
         backup_directory=Path(module.params["backup_directory"]),
         run=module.run_command,
         openssl=module.get_bin_path("openssl", required=True),
+        systemd=of_host(module.run_command, module.get_bin_path),
         files=tuple(module.params["files"]),
     )
     patience = module.params["change_timeout"]

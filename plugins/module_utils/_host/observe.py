@@ -9,8 +9,10 @@ returned.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import typing as t
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,12 +27,21 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import 
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.container import Container, File
+from ansible_collections.onprem.irsa.plugins.module_utils._host.gather import (
+    Place,
+    as_plain,
+    found_processes,
+    gather,
+    own_units,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import public_half
-from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find, unit_of
+from ansible_collections.onprem.irsa.plugins.module_utils._host.record import Records
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import PemBlock
     from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Run
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import Systemd
 
 # kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
 _KUBEADM_MARK = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint"
@@ -56,6 +67,8 @@ class Host:
     backup_directory: Path
     run: Run
     openssl: str
+    systemd: Systemd | None = None
+    """The host's, for an API server that is no static pod; None: only static pods are looked at."""
     files: tuple[str, ...] = ()
     """Files to return the digests of."""
     proc: Path = PROC
@@ -68,20 +81,27 @@ def observe(host: Host) -> dict[str, t.Any]:
     files = _files(host)
     manifests = {path: text for path, text in files.items() if host.component in text}
     text = manifests.get(str(host.manifest))
-    process = find(host.component, host.proc)
+    by_kubeadm = _KUBEADM_MARK in files.get(str(host.manifest.with_name("kube-apiserver.yaml")), "")
+    is_pod = text is not None and by_kubeadm
+    place = Place(host.systemd, host.proc, host.root) if host.systemd is not None and not is_pod else None
+    found = found_processes(place, host.component) if place else []
+    units = own_units(place, found) if place else ()
+    process = find(host.component, host.proc, units=units)
     flags = process.flags if process else {}
     container = Container.of(process, text, host.component, host.proc) if process else None
     api = _api(host.component, container) if container else None
-    by_kubeadm = _KUBEADM_MARK in files.get(str(host.manifest.with_name("kube-apiserver.yaml")), "")
+    records = Records(host.backup_directory, host.component)
     return {
         "component": host.component,
-        "distribution": "kubeadm" if text is not None and by_kubeadm else "unknown",
+        "distribution": "kubeadm" if is_pod else "unknown",
         "manifest": str(host.manifest),
         "manifests": manifests,
         "manifest_exists": host.manifest.exists(),
         "manifest_link": str(host.manifest.readlink()) if host.manifest.is_symlink() else None,
         "other_distributions": _others(host.root),
-        "unconfirmed": text is not None and Backups(host.backup_directory, host.manifest).is_unconfirmed(text),
+        "unconfirmed": Backups(host.backup_directory, host.manifest).is_unconfirmed(text)
+        if text is not None and is_pod
+        else records.is_unconfirmed(),
         "pid": process.pid if process else None,
         "started": process.started(host.proc) if process else None,
         "running_flags": flags,
@@ -91,6 +111,9 @@ def observe(host: Host) -> dict[str, t.Any]:
         **_keys(host, container),
         "loaded_kids": api.kids() if api else None,
         "stale_key_files": _stale_key_files(container) if container else [],
+        "seen": as_plain(place, gather(place, found)) if place and host.component == "kube-apiserver" else None,
+        "unit": unit_of(host.proc / str(process.pid)) if process and not is_pod else "",
+        "changed_files": _changed_files(host.files, process),
         "digests": {file: _digest(Path(file)) for file in host.files},
         "clock": time.time(),
     }
@@ -166,6 +189,17 @@ def _stale_key_files(container: Container) -> list[str]:
     files = _key_files(container, _PUBLIC_KEYS_FLAG, *_SIGNING_KEY_FLAGS)
     ages = {file.name: time.time() - file.path.stat().st_ctime for file in files}
     return [name for name, age in ages.items() if age < container.process.age]
+
+
+def _changed_files(files: t.Iterable[str], process: Process | None) -> list[str]:
+    """Return those of some files that were changed after the process started, as C(_stale_key_files) tells it."""
+    return [name for name in files if process is not None and _age(Path(name)) < process.age]
+
+
+def _age(file: Path) -> float:
+    with suppress(OSError):
+        return time.time() - file.stat().st_ctime
+    return math.inf
 
 
 def _digest(file: Path) -> str:
