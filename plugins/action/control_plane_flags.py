@@ -5,7 +5,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import FlagsPlan, explained, planned
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import (
+    SERVICES,
+    EditsPlan,
+    planned_edits,
+    seen_by,
+    shown_lines,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import longest
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
@@ -23,6 +32,14 @@ _PASSED_ON = ("component", "timeout", "stale_sandbox_seconds", "backup_directory
 _NOTHING_HAPPENED: Result = {"put_back": False, "removed_sandboxes": [], "moved_away": []}
 
 
+def _planned(observed: Result, whole: Result, arguments: Result) -> FlagsPlan | EditsPlan:
+    seen = seen_by(whole)
+    if seen is not None and observed["distribution"] in SERVICES:
+        return planned_edits(observed, seen, arguments["flags"], expected=arguments["expected"])
+    how = {name: arguments[name] for name in ("expected", "move_duplicates")}
+    return planned(observed, whole["manifests"], arguments["flags"], **how)
+
+
 class ActionModule(ControlPlaneAction):
     """Changes flags of a control-plane component on one host."""
 
@@ -38,18 +55,40 @@ class ActionModule(ControlPlaneAction):
                 "files": arguments["restart_for"],
                 "change_timeout": int(longest(arguments["timeout"])),
             }
-            observed, texts = self.observe(look, task_vars or {})
-            how = {name: arguments[name] for name in ("expected", "move_duplicates")}
-            plan = planned(observed, texts, arguments["flags"], **how)
+            observed, whole = self.observe(look, task_vars or {})
+            plan = _planned(observed, whole, arguments)
         except HostModuleFailed as failure:
             return failure.result
         except IrsaError as error:
             return {"failed": True, "msg": f"{host}: {error}"}
-        result = self._applied(plan, arguments, task_vars or {})
+        if isinstance(plan, EditsPlan):
+            result = self._edited(plan, arguments, task_vars or {})
+        else:
+            result = self._applied(plan, arguments, task_vars or {})
         if result.get("failed"):
             result["msg"] = explained(plan, host, result)
             result.pop("exception", None)  # or else Ansible shows the module's own words in place of these
         return {**result, "before": plan.before, "after": plan.after}
+
+    def _edited(self, plan: EditsPlan, arguments: Result, task_vars: Result) -> Result:
+        if plan.reached:
+            return {"changed": False, "backup": None, "unavailable_seconds": 0.0, **_NOTHING_HAPPENED}
+        change = {
+            "edits": [asdict(edit) for edit in plan.edits],
+            "unit": plan.restart.name,
+            "restart": plan.forced,
+            "flags": plan.flags,
+            "flags_before": plan.flags_before,
+            **plan.api,
+            **{name: arguments[name] for name in ("component", "timeout", "backup_directory")},
+        }
+        result: Result = self._execute_module(
+            "onprem.irsa.control_plane_edits_host", module_args=change, task_vars=task_vars
+        )
+        warnings = [f"{self.host(task_vars)}: {warning}" for warning in plan.warnings]
+        more = {"warnings": [*result.get("warnings", []), *warnings]} if warnings else {}
+        shown = {"diff": [shown_lines(edit) for edit in plan.edits]} if self._task.diff and plan.edits else {}
+        return {**({} if self._task.check_mode else _NOTHING_HAPPENED), **result, **more, **shown}
 
     def _applied(self, plan: FlagsPlan, arguments: Result, task_vars: Result) -> Result:
         if plan.reached:

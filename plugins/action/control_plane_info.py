@@ -31,7 +31,7 @@ class ActionModule(ControlPlaneAction):
         try:
             require_numbers(arguments)
             while True:
-                observed, _texts = self.observe(arguments, task_vars or {})
+                observed, _whole = self.observe(arguments, task_vars or {})
                 supported = observed["distribution"] != "unknown"
                 if observed["settled"] or not supported or time.monotonic() >= end:
                     return observed

@@ -105,4 +105,5 @@ def _told(after: Plan) -> Result:
         "says": [*after.says, *after.notes, *after.warnings],
         "listed": dict(after.listed),
         "upkeep": upkeep,
+        "in_units": after.in_units,
     }

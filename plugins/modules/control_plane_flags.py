@@ -26,6 +26,9 @@ description:
   - Everything in the manifest but these flags stays as it is, to the byte; but where the old process took longer than
     10 seconds, the annotation C(onprem.irsa/forerunner-of) stays there, and means nothing. The old manifest is kept in
     O(backup_directory), because the kubelet runs every file in the manifests directory.
+  - Where a unit of systemd runs the API server, as in "Kubernetes the hard way", its flags are changed where they
+    stand, which is in the unit, a drop-in or a file of C(EnvironmentFile=), and the unit is restarted. A unit of a
+    package gets a drop-in with its whole command. All files are put back where it does not come up.
   - Changes one host. For several API servers, change them one after the other, as the role
     P(onprem.irsa.irsa_apiserver#role) does.
 extends_documentation_fragment:
@@ -68,6 +71,7 @@ options:
       - The digest of their content is kept in the pod's annotation C(onprem.irsa/restart-for-sha256). Name the same
         files in the same order each time; the first time restarts the component.
       - Without any, the annotation stays as it is.
+      - A unit of systemd is restarted where a file was changed after its process started.
     type: list
     elements: path
     default: []

@@ -291,6 +291,13 @@ listed:
   type: dict
   returned: success
   sample: {cp1: "https://10.0.0.1:6443"}
+in_units:
+  description:
+    - Where the flags stand that no tool of Kubernetes writes again, and who does, in words.
+    - Empty where the manifests of some host are written by kubeadm.
+  type: str
+  returned: success
+  sample: ""
 upkeep:
   description: What makes the keeper keep the flags; V(null) without O(keeper), and where the goal does not apply.
   type: dict

@@ -59,12 +59,12 @@ class ControlPlaneAction(ActionBase):
             return {"msg": str(error)}
         return {}
 
-    def observe(self, arguments: Result, task_vars: Result) -> tuple[Result, dict[str, str]]:
-        """Return an observation as C(control_plane_info) documents it, and the texts of the manifests."""
+    def observe(self, arguments: Result, task_vars: Result) -> tuple[Result, Result]:
+        """Return an observation as C(control_plane_info) documents it, and the host's own, which has the texts."""
         began = time.time()
         result = self.execute("control_plane_info", arguments, task_vars)
         now = (began + time.time()) / 2
         host = self.host(task_vars)
         kubeadm = {**result["kubeadm"], "host": host} if result.get("kubeadm") else None
         seen = {**described(result, now=now), "host": host, "seen_at": now, "kubeadm": kubeadm}
-        return seen, result["manifests"]
+        return seen, result

@@ -15,6 +15,11 @@ from dataclasses import asdict, dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.audiences import AUDIENCES, given, of_aws
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, Server
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import (
+    SERVICES,
+    EditsPlan,
+    described_by_room,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import SHOW
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
@@ -42,6 +47,8 @@ _MOVED_AWAY = "onprem.irsa/moved-away"
 
 _FORERUNNER_OF = "onprem.irsa/forerunner-of"
 
+_SUPPORTED = ("kubeadm", *SERVICES)
+
 _SIGNER = "service-account-signing-endpoint"
 
 _MOVE_AWAY = "Move all but the right one out of the manifests directory."
@@ -62,12 +69,16 @@ def described(observed: Observation, *, now: float) -> dict[str, t.Any]:
         path = observed["manifest"]
         flags = _parsed(manifests[path], observed).flags
         duplicates = same_pod(manifests, path)
+    of_room = described_by_room(observed)
+    flags = of_room.pop("flags", flags)
     drift = differing(flags, observed["running_flags"])
     return {
-        **{name: value for name, value in observed.items() if name != "manifests"},
+        **{name: value for name, value in observed.items() if name not in ("manifests", "seen")},
         "flags": flags,
         "drift": drift,
         "duplicates": duplicates,
+        "obstacle": "",
+        **of_room,
         "settled": observed["ready"] and not drift,
         "clock_offset": round(observed["clock"] - now, 1),
     }
@@ -134,6 +145,13 @@ def planned(
     Raises InputError where there is no manifest to change, or no telling which one the kubelet runs.
     """
     path, component = observed["manifest"], observed["component"]
+    unit = observed.get("unit")
+    if unit and path not in manifests:
+        raise InputError(
+            f"{unit} of systemd runs {component}, and no flags of {component} are changed there; nothing was touched.",
+            fix=f"Set them in ExecStart= by hand (`systemctl cat {unit}`), and run `systemctl daemon-reload && "
+            f"systemctl restart {unit}`.",
+        )
     if path not in manifests:
         raise InputError(
             f"There is no static pod {path} of {component}.", fix="Name the directory that the kubelet reads."
@@ -206,7 +224,7 @@ def _forerunner(pod: StaticPod) -> str:
     return ""
 
 
-def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
+def explained(plan: FlagsPlan | EditsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     """Return what a failure of the host's part means: the host, the flags, the reason, and what to try next."""
     if "reason" not in result:
         return f"{host}: {result.get('msg', 'the module failed')}"
@@ -215,17 +233,25 @@ def explained(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     words += [f"no --{name}" for name, values in changed.items() if not values]
     if not words:
         words = [
-            f"the content of {' and '.join(plan.restart_for)}" if plan.restart_for else "the manifest that is there"
+            f"the content of {' and '.join(plan.restart_for)}"
+            if plan.restart_for
+            else f"the {'unit' if isinstance(plan, EditsPlan) else 'manifest'} that is there"
         ]
     asked = f"with {' '.join(words)}"
     return f"{host}, {asked}: {result['msg']} {_next(plan, host, result)}"
 
 
-def _next(plan: FlagsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
+def _next(plan: FlagsPlan | EditsPlan, host: str, result: t.Mapping[str, t.Any]) -> str:
     if result["recovered"]:
         return (
             f"It gave no answer for {result['unavailable_seconds']:.0f} s. Correct the flags, see what the play would "
             "change with `ansible-playbook --check --diff`, and run it again."
+        )
+    if isinstance(plan, EditsPlan):
+        return (
+            f"On {host}, `systemctl status {plan.restart.name}` says where it stands, and `journalctl -u "
+            f"{plan.restart.name} -n 50` why it ended. Correct {plan.manifest} there; what it said earlier is in the "
+            "backup directory."
         )
     return (
         f"On {host}, `journalctl -u kubelet -n 50` says what the kubelet does, `crictl ps -a --name {plan.component}` "
@@ -286,7 +312,7 @@ def _odd(host: str, observed: Observation) -> t.Iterator[str]:
 
 def sets_flags_of(observed: Observation) -> bool:
     """Tell whether the collection sets the flags of a host's distribution."""
-    return bool(observed["distribution"] == "kubeadm")
+    return observed["distribution"] in _SUPPORTED
 
 
 def servers(hosts: t.Mapping[str, Observation]) -> list[Server]:
@@ -313,7 +339,7 @@ def _ambiguous(observed: Observation) -> str:
 
 def _of_host(host: str, observed: Observation) -> t.Iterator[str]:
     if not sets_flags_of(observed):
-        yield f"{host}: {_unsupported(observed)}"
+        yield f"{host}: {observed.get('obstacle') or _unsupported(observed)}"
     release = re.match(r"v([0-9]+)\.([0-9]+)", observed["version"] or "")
     if release is not None and tuple(map(int, release.groups())) < OLDEST_KUBERNETES:
         yield (
@@ -353,7 +379,15 @@ def _of_process(host: str, observed: Observation) -> t.Iterator[str]:
     component, manifest = observed["component"], observed["manifest"]
     if not sets_flags_of(observed):
         return
-    if observed["pid"] is None:
+    unit = observed.get("unit") if observed["distribution"] in SERVICES else ""
+    if unit and observed["pid"] is None:
+        yield f"{host}: no {component} runs. See `systemctl status {unit}` and `journalctl -u {unit}` there."
+    elif unit and observed["drift"]:
+        yield (
+            f"{host}: {component} does not run with what {unit} and its files say: {_drift(observed)}. Correct them, "
+            f"and run `systemctl daemon-reload && systemctl restart {unit}` there."
+        )
+    elif observed["pid"] is None:
         yield f"{host}: no {component} runs. See `journalctl -u kubelet` and `crictl ps -a --name {component}` there."
     elif observed["drift"]:
         yield (

@@ -26,6 +26,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout im
     rollout,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout_words import in_words
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import in_units
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.way_back import way_back
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
@@ -135,6 +136,8 @@ class Plan:
     """The URL of each host's API server that the cluster lists as ready."""
     upkeep: Upkeep | None = None
     """None where nothing keeps the flags."""
+    in_units: str = ""
+    """Where the flags stand that no tool of Kubernetes writes again, in words; empty where kubeadm writes manifests."""
 
 
 def plan(
@@ -152,6 +155,7 @@ def plan(
         warnings=tuple(observation.warnings(seen.hosts)),
         unconfirmed=tuple(unconfirmed),
         untidy=tuple(dict.fromkeys([*unconfirmed, *duplicates])),
+        in_units=in_units(seen.hosts),
     )
     if of_hosts.problems:
         return replace(of_hosts, by_hand=tuple(_by_hand(seen.hosts, wanted)) if wanted else ())

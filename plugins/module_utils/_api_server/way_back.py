@@ -8,6 +8,7 @@ before. What the flags were then, the manifests say that each host has kept as t
 
 from __future__ import annotations
 
+import json
 import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI, Server
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.static_pod_flags import parse
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
 _COMPONENT = "kube-apiserver"
 
@@ -41,7 +45,7 @@ def way_back(
     """Return to what servers go back from an issuer, or raise InputError where they had different ones before it.
 
     retired: issuers that none goes back to.
-    kept: the manifests that each host has kept, by their paths, which sort by the time at which they were replaced.
+    kept: the manifests that each host has kept, by their paths, which end in the time at which they were replaced.
     """
     by_issuer: dict[str, list[str]] = {}
     for server in servers:
@@ -70,12 +74,26 @@ def _jwks_uri(server: Server, issuer: str, kept: t.Mapping[str, str]) -> list[st
     """Return the value of the flag with which a server signs, or last signed, with an issuer; nothing if not known."""
     if server.issuers[:1] == [issuer]:
         return [_last(server.flags.get(JWKS_URI, []))]
-    for path in sorted(kept, reverse=True):
+    for path in sorted(kept, key=_moment, reverse=True):
         with suppress(InputError):  # no manifest that can be read
-            flags = parse(kept[path], _COMPONENT, source=path).flags
+            flags = _flags_of(kept[path], path)
             if flags.get(ISSUER, [])[:1] == [issuer]:
                 return [_last(flags.get(JWKS_URI, []))]
     return []
+
+
+def _moment(path: str) -> str:
+    """Return when a text was replaced, by which its name ends."""
+    return path.rpartition(".")[2]
+
+
+def _flags_of(text: str, path: str) -> Flags:
+    """Return the flags in what a host has kept: a manifest, or the record of a service's files."""
+    with suppress(ValueError):
+        kept = json.loads(text)
+        if isinstance(kept, dict) and isinstance(kept.get("flags"), dict):
+            return t.cast("Flags", kept["flags"])
+    return parse(text, _COMPONENT, source=path).flags
 
 
 def _last(values: t.Sequence[str]) -> str:

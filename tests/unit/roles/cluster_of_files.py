@@ -59,6 +59,28 @@ def main():
         file.with_name("unlisted").write_text(late.read_text())
     module.exit_json(changed=changed, **result)
 """,
+    "control_plane_edits_host": """
+def main():
+    import json, os
+    from pathlib import Path
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    file, asked = Path(os.environ["HOST"]), module.params
+    def note(what):
+        with file.with_name("log").open("a") as log:
+            log.write(f"{what} {file.name}\\n")
+    note("begin")
+    state = json.loads(file.read_text())
+    for unit in state["seen"]["units"].values():
+        for text in unit:
+            for edit in asked["edits"]:
+                if edit["path"] == text[0]:
+                    assert text[1] == edit["before"]
+                    text[1] = edit["after"]
+    state.update(running_flags=asked["flags"], unconfirmed=False)
+    file.write_text(json.dumps(state))
+    note("end")
+    module.exit_json(changed=bool(asked["edits"]), backup=None, unavailable_seconds=0.2, put_back=False)
+""",
     "verify": """
 def main():
     options = {name: {"type": "raw"} for name in ("issuer", "kids")}

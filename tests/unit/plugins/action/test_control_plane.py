@@ -16,6 +16,9 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server
     PATH,
     observed,
 )
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_service import FILE as UNIT_FILE
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_service import OLD as UNIT_OLD
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_service import host as unit_host
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import (
     KUBEADM,
     NEW,
@@ -26,6 +29,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import ControlPlaneAction
 
 Result = dict[str, t.Any]
+ISSUER_OF_UNIT = {"service-account-issuer": [NEW, UNIT_OLD]}
 ISSUERS = {"service-account-issuer": [NEW, OLD]}
 
 
@@ -152,6 +156,36 @@ def test_files_are_digested_on_the_host() -> None:
     assert host.run(control_plane_flags.ActionModule, flags={}, restart_for=["/sa.pub"])["changed"]
     assert host.told[0][1]["files"] == ["/sa.pub"]
     assert "onprem.irsa/restart-for-sha256" in host.told[1][1]["content"]
+
+
+def test_units_take_the_same_two_round_trips_with_edits() -> None:
+    there = {**unit_host(), "clock": time.time(), "changed": False}
+    host = Host(there, {"changed": True, "backup": "/b", "unavailable_seconds": 2.0, "put_back": False})
+    result = host.run(control_plane_flags.ActionModule, flags=ISSUER_OF_UNIT, timeout=99)
+    assert (result["changed"], result["after"], result["removed_sandboxes"]) == (True, ISSUER_OF_UNIT, [])
+    assert [shown["after_header"] for shown in result["diff"]] == [UNIT_FILE]
+    module, arguments = host.told[1]
+    assert module == "onprem.irsa.control_plane_edits_host"
+    [edit] = arguments.pop("edits")
+    assert (edit["path"], NEW in edit["after"], edit["mode"]) == (UNIT_FILE, True, None)
+    assert arguments == {
+        "unit": "kube-apiserver.service",
+        "restart": False,
+        "flags": {"secure-port": ["6443"], **ISSUER_OF_UNIT},
+        "flags_before": {"secure-port": ["6443"], "service-account-issuer": [UNIT_OLD]},
+        "url": "https://127.0.0.1:6443",
+        "client_cert": "",
+        "client_key": "",
+        "health": "/readyz",
+        "component": "kube-apiserver",
+        "timeout": 99,
+        "backup_directory": "/var/lib/onprem-irsa/backup",
+    }
+
+
+def test_a_unit_that_is_as_it_should_be_takes_one() -> None:
+    host = Host({**unit_host(), "clock": time.time(), "changed": False})
+    assert not host.run(control_plane_flags.ActionModule, flags={"service-account-issuer": [UNIT_OLD]})["changed"]
 
 
 MANAGER = KUBEADM.replace("kube-apiserver", "kube-controller-manager").replace("--advertise", "--bind")
