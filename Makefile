@@ -204,6 +204,13 @@ molecule-kind: kind-build ## Clusters of kind: new ones with one and three contr
 	$(SCENARIOS) kind_guide
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: molecule-units
+molecule-units: lab-build ## API servers that are systemd units, as "the hard way" has them (NODES=1|3)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=$(NODES)
+	$(SCENARIOS) systemd
+	ansible-playbook extensions/lab/down.yml
+
 .PHONY: bench-roll
 bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours, on three nodes of its own (15 minutes)
 	ansible-playbook extensions/lab/down.yml
