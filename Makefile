@@ -180,10 +180,27 @@ molecule-more: lab-build ## What make test has no time for: guides' clusters, ot
 
 .PHONY: molecule-upgrade
 molecule-upgrade: lab-build ## kubeadm upgrade to the next minor version on three nodes, and a fourth that joins (builds that version first)
-	ansible-playbook extensions/lab/next.yml
+	ansible-playbook extensions/lab/version.yml
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	$(SCENARIOS) upgrade
+	ansible-playbook extensions/lab/down.yml
+
+# The modules in extensions/lab/go of the versions beside that of make test.
+VERSIONS ?= kubernetes-next kubernetes-kind kubernetes-newest
+
+.PHONY: molecule-matrix
+molecule-matrix: $(VERSIONS:%=molecule-%) ## The whole on new clusters of other versions of Kubernetes (5 minutes each, 12 more cold; VERSIONS=kubernetes-newest)
+
+.PHONY: $(VERSIONS:%=molecule-%)
+$(VERSIONS:%=molecule-%): molecule-%: lab-build
+	ansible-playbook extensions/lab/version.yml --extra-vars lab_other_modules=$*
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/nodes.yml --extra-vars lab_nodes=1
+	ansible-playbook --inventory $(INVENTORY) extensions/lab/give_version.yml --extra-vars lab_other_modules=$*
+	ansible-playbook extensions/lab/cluster.yml --extra-vars lab_nodes=1 --extra-vars lab_other_modules=$* \
+	  --extra-vars 'lab_cluster_version="{{ lab_other_version }}"'
+	$(SCENARIOS) site refused_flag
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: kind-build
