@@ -221,6 +221,14 @@ molecule-kind: kind-build ## Clusters of kind: new ones with one and three contr
 	$(SCENARIOS) kind_guide
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: molecule-shapes
+molecule-shapes: lab-build ## What is like minikube: its files and port on a kubeadm node (5 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1 --extra-vars lab_certificates=/var/lib/minikube/certs \
+	  --extra-vars lab_api_port=8443 --extra-vars lab_cluster_issuer=https://irsa-minikube.s3.amazonaws.com
+	$(SCENARIOS) minikube
+	ansible-playbook extensions/lab/down.yml
+
 .PHONY: molecule-units
 molecule-units: lab-build ## API servers that are systemd units, as "the hard way" has them (NODES=1|3)
 	ansible-playbook extensions/lab/down.yml
