@@ -243,6 +243,14 @@ bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours,
 	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: bench-roll-units
+bench-roll-units: lab-build ## The same with API servers that are systemd units
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	extensions/lab/run ansible-playbook --inventory $(INVENTORY) extensions/lab/units.yml
+	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py --units ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
+	ansible-playbook extensions/lab/down.yml
+
 KILLS ?= --kills=20
 
 .PHONY: kill-roll

@@ -3,6 +3,7 @@
 """Enabling an issuer on three control-plane nodes under load: by the usual guide's procedure, and by onprem.irsa.site.
 
 The guide replaces the issuer's flag, node by node. Both run on one cluster, one after the other, with the same load.
+With C(--units) first, the API servers are systemd units (extensions/lab/units.yml), and the guide restarts each.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Load, 
 
 NODES: t.Final = ("irsa-lab-cp1", "irsa-lab-cp2", "irsa-lab-cp3")
 MANIFEST: t.Final = "/etc/kubernetes/manifests/kube-apiserver.yaml"
+VARIABLES: t.Final = "/etc/kubernetes/kube-apiserver.env"
+RESTART: t.Final = ("systemctl", "restart", "kube-apiserver.service")
 BACKUPS: t.Final = "/var/lib/onprem-irsa/backup"
 PREFIX, BALANCER = "198.18.19", "198.18.18.1"
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -68,13 +71,18 @@ def process(node: str) -> str:
     return done.stdout.strip()
 
 
-def bare_restart(number: int, change: t.Callable[[str], str]) -> float:
-    """Change a node's manifest by rename, as an editor does, and leave all else to the kubelet; return the seconds."""
+def bare_restart(number: int, change: t.Callable[[str], str], file: str) -> float:
+    """Change the file with a node's flags by rename, as an editor does, and restart; return the seconds.
+
+    A manifest is left to the kubelet.
+    """
     node = NODES[number - 1]
-    before, text = process(node), change(on(node, "cat", MANIFEST))
+    before, text = process(node), change(on(node, "cat", file))
     began = time.monotonic()
-    draft = MANIFEST.replace("kube-apiserver", ".kube-apiserver")
-    on(node, "sh", "-c", f"cat > {draft} && mv {draft} {MANIFEST}", stdin=text)
+    draft = file.replace("kube-apiserver", ".kube-apiserver")
+    on(node, "sh", "-c", f"cat > {draft} && chmod --reference={file} {draft} && mv {draft} {file}", stdin=text)
+    if file == VARIABLES:
+        on(node, *RESTART)
     while process(node) in ("", before) or not ready(number):
         if time.monotonic() - began > SECONDS_A_NODE:
             sys.exit(f"{node}: its API server did not come back within {SECONDS_A_NODE} s.")
@@ -90,7 +98,7 @@ def annotated(text: str) -> str:
 
 def with_issuer(issuer: str) -> t.Callable[[str], str]:
     """Return the guide's edit: another value for the one flag."""
-    return lambda text: re.sub(r"--service-account-issuer=\S+", f"--service-account-issuer={issuer}", text)
+    return lambda text: re.sub(r"--service-account-issuer=[^\s\"]+", f"--service-account-issuer={issuer}", text)
 
 
 def load(home: Path) -> Load:
@@ -113,14 +121,14 @@ def load(home: Path) -> Load:
 
 
 def roll_seconds(since: float) -> float:
-    """Return the seconds from the first change of a manifest to the last API server's answer, by the hosts' own files.
+    """Return the seconds from a host's first change to the last API server's answer, by the hosts' own files.
 
-    A replaced manifest is written right before the change, and gets its last name when the new one was seen running.
+    What is replaced is written right before the change, and gets its last name when the new one was seen running.
     """
     times = [
         float(word)
         for node in NODES
-        for word in on(node, "find", BACKUPS, "-name", "kube-apiserver.yaml.*", "-printf", "%T@ %C@\n").split()
+        for word in on(node, "find", BACKUPS, "-name", "kube-apiserver.*", "-printf", "%T@ %C@\n").split()
     ]
     ours = [moment for moment in times if moment >= since]
     return max(ours) - min(ours)
@@ -137,11 +145,11 @@ def row(name: str, counts: Counts, seconds: float) -> str:
     )
 
 
-def guide(home: Path) -> tuple[Counts, float]:
+def guide(home: Path, file: str) -> tuple[Counts, float]:
     """Replace the issuer node by node under load; return what was counted, and the seconds."""
     asking = load(home)
     asking.start()
-    seconds = sum(bare_restart(number, with_issuer(GUIDE_ISSUER)) for number in (1, 2, 3))
+    seconds = sum(bare_restart(number, with_issuer(GUIDE_ISSUER), file) for number in (1, 2, 3))
     time.sleep(5)
     return asking.stop(), seconds
 
@@ -157,7 +165,8 @@ def ours(home: Path, site: t.Sequence[str]) -> tuple[Counts, float]:
 
 def main() -> None:
     """Measure a bare restart, the guide and the site, and print a row for each of the latter."""
-    site = sys.argv[1:]
+    units = sys.argv[1:2] == ["--units"]
+    site, file = sys.argv[2 if units else 1 :], VARIABLES if units else MANIFEST
     kubectl = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
     on(
         NODES[0],
@@ -174,19 +183,19 @@ def main() -> None:
         "--filename=-",
         stdin='{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app"}}',
     )
-    default = re.findall(r"--service-account-issuer=(\S+)", on(NODES[0], "cat", MANIFEST))
+    default = re.findall(r"--service-account-issuer=([^\s\"]+)", on(NODES[0], "cat", file))
     if len(default) != 1 or default[0] in (ISSUER, GUIDE_ISSUER):
         sys.exit(
             f"The benchmark begins on a cluster with its first issuer alone, and not with {default}: make lab-down."
         )
-    print("A bare restart, by the kubelet alone (a minute)", file=sys.stderr)
-    bare = bare_restart(1, annotated)
+    print("A bare restart (a minute)", file=sys.stderr)
+    bare = bare_restart(1, str if units else annotated, file)
     with tempfile.TemporaryDirectory() as home:
         print("The guide: another issuer, node by node (three minutes)", file=sys.stderr)
-        guided, guide_s = guide(Path(home))
+        guided, guide_s = guide(Path(home), file)
         print("Back to the first issuer (three minutes)", file=sys.stderr)
         for number in (1, 2, 3):
-            bare_restart(number, with_issuer(default[0]))
+            bare_restart(number, with_issuer(default[0]), file)
         print("onprem.irsa.site (four minutes)", file=sys.stderr)
         rolled, roll_s = ours(Path(home), site)
     print(
