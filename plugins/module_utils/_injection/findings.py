@@ -12,7 +12,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import unknown
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificates import IMPORT_ERROR, served
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import POLICY_PARAMETERS
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import data_of
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.parts import KINDS, POLICY_KINDS
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.plan import served_secret
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Settings
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import is_injected, other_settings
@@ -50,9 +52,16 @@ def findings(options: Options, seen: Observation, trials: Trials) -> list[Findin
         *_pods(options, seen),
         *_certificates(options, seen),
         *_roles(options, seen),
-        *_probes(options, trials),
-        *_missed(trials.missed),
+        *_probes(options, seen, trials),
+        *_missed(options, seen, trials.missed),
     ]
+
+
+def _to_read(kinds: t.Collection[str], namespace: str = "") -> str:
+    """Say how kinds that could not be read can be."""
+    plurals = " and ".join(kind.plural for kind in KINDS if kind.name in kinds)
+    where = f" in {namespace}" if namespace else ""
+    return f"Let the user of the kubeconfig list {plurals}{where}, and run again."
 
 
 def _mode(options: Options, seen: Observation) -> Finding:
@@ -61,6 +70,11 @@ def _mode(options: Options, seen: Observation) -> Finding:
     others = [f"the MutatingWebhookConfiguration {other.name}" for other in seen.foreign]
     own = [mode for mode, is_there in (("webhook", seen.live_webhooks), ("policy", seen.has_policy)) if is_there]
     there = [*own, *("foreign" for _other in others)]
+    hidden = [kind for kind in POLICY_KINDS if kind in seen.unreadable]
+    if hidden:
+        known = " and by ".join([*(f"the {mode} of this role" for mode in own), *others])
+        found = f"irsa_webhook_mode is {wanted}; {known and f'pods are injected by {known}; '}whether a policy of this "
+        return Finding(link, "warning", f"{found}role injects them is not known: it cannot be read", _to_read(hidden))
     if there == ([] if wanted == "none" else [wanted]):
         return Finding(link, "ok", f"{', '.join(others) or wanted}, as asked for")
     names = [*(f"the {mode} of this role" for mode in own), *others]
@@ -84,6 +98,10 @@ def _mode_fix(wanted: str, own: t.Collection[str], others: t.Collection[str], *,
 def _pods(options: Options, seen: Observation) -> t.Iterator[Finding]:
     """Count the webhook's pods."""
     link, namespace, deployment = "webhook: pods", options.namespace, seen.deployment
+    if "Deployment" in seen.unreadable and seen.live_webhooks:
+        found = f"the Deployment of the webhook in {namespace} cannot be read, so that its pods are not known"
+        yield Finding(link, "warning", found, _to_read(["Deployment"], namespace))
+        return
     if not deployment:
         if seen.live_webhooks:
             others = seen.other_namespaces
@@ -106,7 +124,7 @@ def _certificates(options: Options, seen: Observation) -> t.Iterator[Finding]:
         return
     name = f"{options.namespace}/{_mounted(seen)}"
     if "Secret" in seen.unreadable:
-        fix = f"Let the user of the kubeconfig list Secrets in {options.namespace}, and run again."
+        fix = _to_read(["Secret"], options.namespace)
         yield Finding(link, "warning", f"the Secret {name} cannot be read, so that the days left are not known", fix)
         return
     if IMPORT_ERROR is not None:
@@ -182,7 +200,10 @@ def _roles(options: Options, seen: Observation) -> t.Iterator[Finding]:
     annotated = accounts(seen.running.service_accounts, (), Settings())
     names = [name for name in unknown(annotated, seen.parameters) if not name.startswith(own)]
     link = "webhook: roles"
-    if names:
+    if "ConfigMap" in seen.unreadable:
+        found = f"the ConfigMap {own}{POLICY_PARAMETERS} cannot be read, so that the roles of the policy are not known"
+        yield Finding(link, "warning", found, _to_read(["ConfigMap"], options.namespace))
+    elif names:
         found = f"{len(names)} service accounts have a role that the policy does not know: {_some(names)}"
         yield Finding(link, "warning", found, _RUN)
     else:
@@ -193,9 +214,12 @@ def _some(names: t.Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
 
 
-def _probes(options: Options, trials: Trials) -> t.Iterator[Finding]:
+def _probes(options: Options, seen: Observation, trials: Trials) -> t.Iterator[Finding]:
     """Judge a pod that was tried now, at one API server after the other."""
     link, servers = "webhook: a pod, tried", [trial.server for trial in trials.tried]
+    if "ServiceAccount" in seen.unreadable:
+        found = f"it cannot be tried: the service accounts in {options.namespace} cannot be read"
+        yield Finding(link, "warning", found, _to_read(["ServiceAccount"], options.namespace))
     at: dict[tuple[State, str, str], list[str]] = {}
     for trial in trials.tried:
         at.setdefault(_outcome(options, trial), []).append(trial.server)
@@ -227,10 +251,14 @@ def _refused(options: Options, error: str) -> tuple[State, str, str]:
     return "warning", f"it cannot be tried: {said}", fix
 
 
-def _missed(missed: Missed | None) -> t.Iterator[Finding]:
+def _missed(options: Options, seen: Observation, missed: Missed | None) -> t.Iterator[Finding]:
     """Count the pods that run without their role."""
     link = "webhook: running pods"
     if missed is None:
+        return
+    if options.mode == "policy" and "ConfigMap" in seen.unreadable and not missed.pods:
+        found = "none lacks a role that an annotation names; those of the policy are not known"
+        yield Finding(link, "warning", found, _to_read(["ConfigMap"], options.namespace))
         return
     names = [f"{pod['namespace']}/{pod['name']}" for pod in missed.pods]
     why = dict.fromkeys(pod["reason"] for pod in missed.pods if pod.get("reason"))

@@ -297,7 +297,9 @@ def owned(read: Reader, seen: Observation, namespace: str, *, all_of_it: bool) -
         if configuration["metadata"]["name"] in (CLUSTER_NAME, PROBE_CONFIGURATION)
     ]
     unreadable = []
-    for kind in own_kinds(seen, namespaced=seen.is_own_namespace):
+    # What is there injects pods, also in a namespace that has lost its label.
+    namespaced = seen.is_own_namespace or (not all_of_it and seen.namespace is not None)
+    for kind in own_kinds(seen, namespaced=namespaced):
         if kind == WEBHOOK:
             continue  # all of them are known
         # Of which every cluster has many of others, and the role one.

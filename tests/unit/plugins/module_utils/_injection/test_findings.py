@@ -303,8 +303,49 @@ def test_a_certificate_that_may_not_be_read() -> None:
     rows = found(owned=[deployment()], unreadable=["Secret"])
     assert rows["certificate"].state == "warning"
     assert "pod-identity-webhook-tls cannot be read" in rows["certificate"].found
-    assert "list Secrets in pod-identity-webhook" in rows["certificate"].fix
+    assert "list secrets in pod-identity-webhook" in rows["certificate"].fix
     assert "authority" not in rows
+
+
+@pytest.mark.parametrize(
+    ("unread", "name", "found_not", "says", "fix"),
+    [
+        ("MutatingAdmissionPolicy", "mode", "nothing", "a policy of this role injects them is", "list mutatingadmissi"),
+        (
+            "MutatingAdmissionPolicyBinding",
+            "mode",
+            "nothing",
+            "it cannot be read",
+            "mutatingadmissionpolicybindings, and",
+        ),
+        ("ConfigMap", "roles", "does not know", "roles of the policy are not known", "list configmaps in pod-ident"),
+        ("ConfigMap", "running pods", "role of its service", "those of the policy are not known", "list configmaps in"),
+        ("ServiceAccount", "a pod, tried", "is injected", "it cannot be tried", "list serviceaccounts in pod-identity"),
+    ],
+)
+def test_what_may_not_be_read_of_a_policy_is_not_taken_for_absent(
+    unread: str, name: str, found_not: str, says: str, fix: str
+) -> None:
+    parameters = own("ConfigMap", POLICY_PARAMETERS, "policy_parameters", data={"apps.a": "arn:1"})
+    there = [part for part in [*POLICIES, parameters] if part["kind"] != unread]
+    tried = TRIED if unread != "ServiceAccount" else []
+    row = found({"mode": "policy"}, tried, configurations=[], owned=there, unreadable=[unread])[name]
+    assert row.state == "warning"
+    assert (found_not in row.found, says in row.found, fix in row.fix) == (False, True, True), row
+
+
+@pytest.mark.parametrize("mode", ["webhook", "none"])
+def test_a_policy_that_may_not_be_read_is_none_that_is_absent_in_other_modes(mode: str) -> None:
+    row = found({"mode": mode}, unreadable=["MutatingAdmissionPolicy"])["mode"]
+    assert row.state == "warning"
+    assert f"irsa_webhook_mode is {mode}; pods are injected by the webhook of this role; whether a" in row.found
+
+
+def test_a_deployment_that_may_not_be_read_is_not_taken_for_absent() -> None:
+    rows = found(owned=[], unreadable=["Deployment"])
+    assert rows["pods"].state == "warning"
+    assert "the Deployment of the webhook in pod-identity-webhook cannot be read" in rows["pods"].found
+    assert "list deployments in pod-identity-webhook" in rows["pods"].fix
 
 
 def test_a_controller_that_cannot_read_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
