@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Balances the API servers of a kind cluster, called as envoy in an image of that name, which cannot be pulled here.
