@@ -147,3 +147,16 @@ def test_a_test_names_private_variables_of_its_own_role_alone() -> None:
         if not file.name.startswith(f"test_{role}")
     }
     assert found == set()
+
+
+def test_a_role_names_its_own_private_variables_alone() -> None:
+    """Roles tell each other things by entry points and public variables."""
+    found = {
+        (str(file.relative_to(ROOT)), role)
+        for folder in ("roles", "playbooks")
+        for file in (ROOT / folder).rglob("*.*")
+        if file.suffix in (".yml", ".j2")
+        for role in PRIVATE.findall(file.read_text())
+        if file.relative_to(ROOT).parts[:2] != ("roles", role)
+    }
+    assert found == set()
