@@ -39,6 +39,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
 if t.TYPE_CHECKING:
     from datetime import datetime
 
+_CONFIG_MAP: t.Final = next(kind for kind in KINDS if kind.name == "ConfigMap")
 _SERVICE: t.Final = Kind("v1", "Service", "services")
 _DEPLOYMENT: t.Final = Kind("apps/v1", "Deployment", "deployments")
 _REQUEST: t.Final = Kind("cert-manager.io/v1", "CertificateRequest", "certificaterequests")
@@ -297,9 +298,10 @@ def owned(read: Reader, seen: Observation, namespace: str, *, all_of_it: bool) -
         if configuration["metadata"]["name"] in (CLUSTER_NAME, PROBE_CONFIGURATION)
     ]
     unreadable = []
-    # What is there injects pods, also in a namespace that has lost its label.
-    namespaced = seen.is_own_namespace or (not all_of_it and seen.namespace is not None)
-    for kind in own_kinds(seen, namespaced=namespaced):
+    kinds = list(own_kinds(seen, namespaced=seen.is_own_namespace))
+    if not all_of_it and seen.namespace is not None and _CONFIG_MAP not in kinds:
+        kinds.append(_CONFIG_MAP)  # the policy reads its own by name, also in a namespace that has lost its label
+    for kind in kinds:
         if kind == WEBHOOK:
             continue  # all of them are known
         # Of which every cluster has many of others, and the role one.

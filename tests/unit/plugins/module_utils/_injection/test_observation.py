@@ -327,11 +327,12 @@ def test_what_a_diagnosis_may_not_read_is_named() -> None:
         look(api)
 
 
-def test_a_diagnosis_knows_what_is_in_a_namespace_that_has_lost_its_label() -> None:
-    api = FakeApi().put(*OWN[1:], {**NAMESPACE, "metadata": {"name": NAME}})
+def test_a_diagnosis_knows_what_the_policy_reads_in_a_namespace_that_has_lost_its_label() -> None:
     assert OWN[0] == NAMESPACE
-    assert look(api, all_of_it=False).deployment
-    assert not look(api).deployment  # a run refuses the namespace, which may be somebody else's
+    api = FakeApi().put(*OWN[1:], {**NAMESPACE, "metadata": {"name": NAME}})
+    found = look(api, all_of_it=False)
+    assert (found.parameters, found.deployment, found.has_probe) == ({"a": "b"}, {}, False)
+    assert look(api).parameters == {}  # a run refuses the namespace, which may be somebody else's
 
 
 def test_what_runs() -> None:
