@@ -297,15 +297,15 @@ def _logical_lines(text: str) -> t.Iterator[tuple[list[Character], int, int]]:
     one that ends in a backslash.
     """
     held: list[Character] | None = None
-    begin = 0
+    begin, is_marked = 0, False
     for match in _LINE.finditer(text):
         line, start = match[1], match.start()
         if start == len(text):  # behind the last line break
             break
         if line.lstrip(_BLANK)[:1] in tuple(_COMMENT):
             continue
-        if start == 0 and line.startswith(_BYTE_ORDER_MARK):
-            line, start = line[1:], 1
+        if not is_marked and line.startswith(_BYTE_ORDER_MARK):  # once in a file, at the beginning of any line
+            line, start, is_marked = line[1:], start + 1, True
         characters = [(character, start + number, start + number + 1) for number, character in enumerate(line)]
         if held is None:
             held, begin = [], match.start()

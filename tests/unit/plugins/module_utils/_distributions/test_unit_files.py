@@ -65,6 +65,10 @@ SYNTAX = {
     "another name": ("@/bin/x apiserver --a", ["apiserver", "--a"]),
     "no expansion": (":/bin/x $A ${A} $$", ["/bin/x", "$A", "${A}", "$$"]),
     "unset variables": ("/bin/x $A --a=${A} $A-b --c=$A $$d", ["/bin/x", "--a=", "--c=$A", "$d"]),
+    "a byte order mark is dropped once, at the beginning of a line": (
+        "/bin/x \ufeff--a=1 \\\n\ufeff--b=2 \\\n\ufeff--c=3",
+        ["/bin/x", "\ufeff--a=1", "--b=2", "\ufeff--c=3"],
+    ),
     "carriage returns": ("/bin/x \\\r\n --a=1\r", ["/bin/x", "--a=1"]),
 }
 
