@@ -75,10 +75,11 @@ class ActionModule(ControlPlaneAction):
             return {"changed": False, "backup": None, "unavailable_seconds": 0.0, **_NOTHING_HAPPENED}
         change = {
             "edits": [asdict(edit) for edit in plan.edits],
-            "unit": plan.restart.name,
+            "unit": plan.restart.unit,
             "restart": plan.forced,
             "flags": plan.flags,
             "flags_before": plan.flags_before,
+            "whole": plan.whole,
             **plan.api,
             **{name: arguments[name] for name in ("component", "timeout", "backup_directory")},
         }

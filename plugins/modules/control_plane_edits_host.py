@@ -75,13 +75,19 @@ options:
     type: bool
     default: false
   flags:
-    description: The values of every flag of the new process, in their order.
+    description: The values of every flag of the new process, in their order; of those to look at, without O(whole).
     type: dict
     required: true
   flags_before:
-    description: The values of every flag as the files say them before, kept with what is replaced.
+    description: The values of the same flags as the files say them before, kept with what is replaced.
     type: dict
     required: true
+  whole:
+    description:
+      - Whether O(flags) has all flags of the process. If not, it has others besides, such as those that a distribution
+        sets by itself, and none that has an empty list.
+    type: bool
+    default: true
   url:
     description: As O(onprem.irsa.control_plane_flags_host#module:url).
     type: str
@@ -196,6 +202,7 @@ ARGUMENT_SPEC = {
     "restart": {"type": "bool", "default": False},
     "flags": {"type": "dict", "required": True},
     "flags_before": {"type": "dict", "required": True},
+    "whole": {"type": "bool", "default": True},
     "url": {"type": "str", "required": True},
     "client_cert": {"type": "str", "default": ""},
     "client_key": {"type": "str", "default": "", "no_log": False},
@@ -211,12 +218,12 @@ def main() -> t.NoReturn:
     change = Change(
         records=Records(Path(params["backup_directory"]), params["component"]),
         edits=tuple(Edit(**edit) for edit in params["edits"]),
-        **{name: params[name] for name in ("flags", "flags_before", "timeout", "restart")},
+        **{name: params[name] for name in ("flags", "flags_before", "whole", "timeout", "restart")},
     )
     module.get_bin_path("systemctl", required=True)
     systemd = of_host(module.run_command, module.get_bin_path)
     api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
-    watch = UnitWatch(params["component"], params["unit"], api, systemd)
+    watch = UnitWatch(params["component"], params["unit"], api, systemd, supervised=not params["whole"])
     with reported(module), needing_root():
         require_numbers(params)
         if module.check_mode:

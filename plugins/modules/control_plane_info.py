@@ -109,7 +109,7 @@ component:
 distribution:
   description:
     - V(kubeadm) where kubeadm wrote the manifest (kubespray, kind and minikube use it, too), V(systemd) where a unit of
-      systemd starts C(kube-apiserver), or V(unknown).
+      systemd starts C(kube-apiserver), V(RKE2) or V(k0s), or V(unknown).
     - V(unknown), too, where a unit starts C(kube-controller-manager), whose flags are shown and not changed.
   returned: success
   type: str
@@ -150,7 +150,9 @@ ready:
   type: bool
   sample: true
 unit:
-  description: The unit of systemd that runs the component; empty for a static pod.
+  description:
+    - The unit of systemd that runs the component, or RKE2, which runs it as a static pod of its own; empty for a static
+      pod of kubeadm's.
   returned: success
   type: str
   sample: ""
@@ -167,8 +169,18 @@ obstacle:
   returned: success
   type: str
   sample: ""
+refusal:
+  description:
+    - Why the host's distribution can't be given an issuer besides those that it has, and the fix. Empty where it can,
+      and for a static pod of kubeadm's.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 manifest:
-  description: The file of the static pod, or the file of the unit in which its first flag stands.
+  description:
+    - The file of the static pod, or the file of the unit or the distribution in which its first flag stands. Where none
+      does, the file that a change would write.
   returned: success
   type: str
   sample: /etc/kubernetes/manifests/kube-apiserver.yaml
@@ -198,6 +210,7 @@ flags:
   description:
     - The values of each flag that the manifest, or the unit with its files, gives the component, in their order; a flag
       without a value has the value V(true).
+    - Of a distribution that sets flags by itself (RKE2, k0s), those are there as the process shows them.
     - What the kubelet changes before it starts the component is changed here, too (C($(NAME)) and C($$) in
       C(Container.command)). For a value that the kubelet alone knows, such as the node's address, that of the process
       stands here where the rest of the flag is the same.

@@ -78,6 +78,7 @@ def described(observed: Observation, *, now: float) -> dict[str, t.Any]:
         "drift": drift,
         "duplicates": duplicates,
         "obstacle": "",
+        "refusal": [],
         **of_room,
         "settled": observed["ready"] and not drift,
         "clock_offset": round(observed["clock"] - now, 1),
@@ -249,8 +250,8 @@ def _next(plan: FlagsPlan | EditsPlan, host: str, result: t.Mapping[str, t.Any])
         )
     if isinstance(plan, EditsPlan):
         return (
-            f"On {host}, `systemctl status {plan.restart.name}` says where it stands, and `journalctl -u "
-            f"{plan.restart.name} -n 50` why it ended. Correct {plan.manifest} there; what it said earlier is in the "
+            f"On {host}, `systemctl status {plan.restart.unit}` says where it stands, and `journalctl -u "
+            f"{plan.restart.unit} -n 50` why it ended. Correct {plan.manifest} there; what it said earlier is in the "
             "backup directory."
         )
     return (

@@ -197,6 +197,7 @@ def _towards(of_hosts: Plan, seen: Seen, wanted: Wanted) -> Plan:
     steps = tuple(rollout(servers, aim))
     applies = known or wanted.towards != "back"
     _refuse_unlisted(seen)
+    _refuse_impossible(seen.hosts, steps if applies else ())
     after = replace(
         of_hosts,
         issuer=aim.issuer,
@@ -264,6 +265,15 @@ def _refuse_unlisted(seen: Seen) -> None:
             fix="Add its host to the group of the control plane in the inventory; or if that server is gone, run again "
             "in a minute, when its lease has ended.",
         )
+
+
+def _refuse_impossible(hosts: t.Mapping[str, Observation], steps: t.Iterable[Step]) -> None:
+    """Refuse a change of issuers before the first host gets it, where a host's distribution cannot hold it."""
+    for step in steps:
+        refusal = hosts[step.host].get("refusal")
+        if refusal and ISSUER in step.flags:
+            problem, fix = refusal
+            raise InputError(f"{step.host}: {problem}", fix=fix)
 
 
 def _with_upkeep(after: Plan, seen: Seen, writer: Writer, flags: t.Mapping[str, list[str]]) -> Plan:

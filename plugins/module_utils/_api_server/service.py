@@ -3,36 +3,47 @@
 """API servers that a service of the host runs. PRIVATE to the collection: it may change without notice.
 
 Pure, and for the controller alone. What is known of each distribution is in its room; here an observation is turned
-into what a room reads, and its plan into what a host does.
+into what a room reads, and its plan into what a host does. The files of a systemd unit say all flags of its process.
+Those of a distribution say some: it sets others by itself, which differ with its version, so that its process alone
+tells what they are.
 """
 
 from __future__ import annotations
 
 import difflib
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_of
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
+    ISSUER,
+    JWKS_URI,
     Edit,
     Process,
     Restart,
     Seen,
+    Setting,
     UnitFile,
     flags_in,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.systemd import PROGRAM
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import check_flags
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import serving
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import Serving, serving
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Room
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
-SERVICES: t.Final = ("systemd",)
-"""The distributions, by their rooms' names, whose API server is a process of a unit that a change restarts."""
+SERVICES: t.Final = ("systemd", "RKE2", "k0s")
+"""The distributions, by their rooms' names, whose API server a unit runs that a change restarts."""
+
+_SAYS_ALL: t.Final = ("systemd",)
+# What each room knows of its distribution whether a file says it or not.
+_KNOWN: t.Final = (ISSUER, JWKS_URI)
+# Stands for the issuer that is not known yet (RFC 2606: .invalid).
+_NEW_ISSUER: t.Final = "https://new-issuer.invalid"
 
 Observation = t.Mapping[str, t.Any]
 """What C(control_plane_info) returns for one host."""
@@ -72,18 +83,46 @@ def described_by_room(observed: Observation) -> dict[str, t.Any]:
         others = observed["other_distributions"]
         return {"other_distributions": others if room.name in others else [*others, room.name]}
     settings = room.settings(seen)
+    unit = room.plan(seen, {}).restart.unit
+    flags = flags_in(settings)
+    edited, refusal = _tried(room, seen, flags.get(ISSUER, []))
     links = observed["seen"].get("links", {})
-    files = list(dict.fromkeys(setting.source.file for setting in settings))
-    file = next((name for name in files if name in links), (*files, "")[0])
-    restart = room.plan(seen, {}).restart
+    said = [setting.source.file for setting in settings if setting.source.line]
+    files = [*said, *edited, *(file.path for file in seen.units.get(unit, ())), observed["manifest"]]
+    file = next((name for name in [*said, *edited] if name in links), files[0])
     return {
         "distribution": room.name,
-        "manifest": file or observed["manifest"],
+        "manifest": file,
         "manifest_exists": True,
         "manifest_link": links.get(file),
-        "flags": flags_in(settings),
-        "unit": restart.name,
+        "flags": flags if room.name in _SAYS_ALL else _with_running(settings, observed["running_flags"]),
+        "unit": unit,
+        "refusal": refusal,
     }
+
+
+def _tried(room: Room, seen: Seen, issuers: list[str]) -> tuple[list[str], list[str]]:
+    """Return the files that an issuer besides these would change; and why the room refuses one, with the fix."""
+    try:
+        passes = [room.plan(seen, {ISSUER: wanted}) for wanted in ([*issuers, _NEW_ISSUER], [_NEW_ISSUER, *issuers])]
+    except InputError as error:
+        return [], [error.problem.replace(_NEW_ISSUER, "the new issuer"), error.fix]
+    return [edit.path for plan in passes for edit in plan.edits], []
+
+
+def _with_running(settings: t.Sequence[Setting], running: Flags) -> Flags:
+    """Return the flags of the files, and those of the process that no file says.
+
+    Where no process runs, those are there that the distribution is known to set. A distribution may put a value of its
+    own in front of one in a file, of which kube-apiserver takes the last.
+    """
+    told = flags_in(settings)
+    said = {*_KNOWN, *(setting.flag for setting in settings if setting.source.line)}
+    flags = {name: values for name, values in (running or told).items() if name not in said}
+    for name in sorted(said):
+        values, there = told.get(name, []), running.get(name, [])
+        flags[name] = there if name not in _KNOWN and values and there[-len(values) :] == values else values
+    return {name: values for name, values in flags.items() if values}
 
 
 def _hidden(seen: Seen) -> str:
@@ -115,9 +154,11 @@ class EditsPlan:
     forced: bool
     """Whether the service restarts although no file changes, for files that it reads once."""
     flags: Flags
-    """All flags that the new process runs with."""
+    """The flags that the new process runs with."""
     flags_before: Flags
-    """All that the files say now."""
+    """Those that the files say now."""
+    whole: bool
+    """Whether those are all flags; the process has others besides where not, and none with an empty list."""
     api: dict[str, str]
     """Where the new process answers, to what, and with which client certificate."""
     before: Flags
@@ -132,7 +173,7 @@ class EditsPlan:
     @property
     def manifest(self) -> str:
         """The files that change, for messages; the unit where none does."""
-        return " and ".join(edit.path for edit in self.edits) or self.restart.name
+        return " and ".join(edit.path for edit in self.edits) or self.restart.unit
 
 
 def planned_edits(
@@ -154,23 +195,49 @@ def planned_edits(
                 fix="Another run, or somebody by hand, has changed it. Run the play again: it plans on what is there.",
             )
     plan = room.plan(seen, wanted)
-    after = {name: values for name, values in {**configured, **wanted}.items() if values}
+    whole = room.name in _SAYS_ALL
     again = tuple(observed["changed_files"])
     settled = observed["settled"] and not observed["unconfirmed"]
+    if whole:
+        after = {name: values for name, values in {**configured, **wanted}.items() if values}
+        flags_then, flags_before = after, configured
+    else:
+        files = {**seen.files, **{edit.path: edit.after for edit in plan.edits}}
+        after = _with_running(room.settings(replace(seen, files=files)), observed["running_flags"])
+        flags_then, flags_before = _watched(after, wanted), _watched(configured, wanted)
     return EditsPlan(
         component=observed["component"],
         edits=plan.edits,
         restart=plan.restart,
         forced=bool(again),
-        flags=after,
-        flags_before=configured,
-        api=asdict(serving(observed["component"], after)),
+        flags=flags_then,
+        flags_before=flags_before,
+        whole=whole,
+        api=asdict(_api(room, seen, after, observed["component"])),
         before={name: configured.get(name, []) for name in flags},
         after={name: after.get(name, []) for name in flags},
         restart_for=again,
         warnings=plan.warnings,
         reached=not plan.edits and not again and settled,
     )
+
+
+def _api(room: Room, seen: Seen, flags: Flags, component: str) -> Serving:
+    """Return where the new process answers: by its flags, or as the room knows it where no process shows them."""
+    by_flags = serving(component, flags)
+    if room.name in _SAYS_ALL or by_flags.client_cert:
+        return by_flags
+    places = room.places(seen)
+    return Serving(places.api_url, places.client_cert, places.client_key)
+
+
+def _watched(flags: Flags, wanted: Flags) -> Flags:
+    """Return the flags by which a process is known: what makes it other than before.
+
+    Without a flag that the change removes: the distribution may have a value of its own for it.
+    """
+    names = dict.fromkeys([*_KNOWN, *(name for name, values in wanted.items() if values)])
+    return {name: flags.get(name, []) for name in names}
 
 
 def shown_lines(edit: Edit) -> dict[str, str]:
@@ -194,12 +261,14 @@ def in_units(hosts: t.Mapping[str, Observation]) -> str:
     rooms = {observed["distribution"] for observed in hosts.values()}
     if not rooms or not rooms.issubset(SERVICES):
         return ""
-    units: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     for host, observed in hosts.items():
-        units.setdefault(str(observed["unit"]), []).append(host)
-    where = "; ".join(f"in {unit} on {', '.join(names)}" for unit, names in units.items())
+        place = observed["unit"] if observed["distribution"] in _SAYS_ALL else observed["manifest"]
+        places.setdefault(str(place), []).append(host)
+    where = "; ".join(f"in {place} on {', '.join(names)}" for place, names in places.items())
     upkeep = [room.upkeep(None) for room in ROOMS if room.name in rooms]
-    return " ".join([f"{where}.", *[f"{each.undone_by} {each.put_instead}" for each in upkeep]])
+    said = [f"{each.undone_by} {each.put_instead}".strip() for each in upkeep]
+    return " ".join([f"{where}.", *filter(None, said)])
 
 
 __all__: t.Final = ("SERVICES", "EditsPlan", "described_by_room", "in_units", "planned_edits", "seen_by", "shown_lines")

@@ -237,7 +237,7 @@ def _require_rest(wanted: Flags, flags: Flags, version: str | None, *, disruptiv
         raise InputError(
             f"k0s {version} gives a flag one value, and v1.34.1+k0s is the first that can hold several "
             f"({', '.join(repeated) or ISSUER}): a change would refuse every token of {lost} until it is renewed.",
-            fix="Update k0s first, or say that this may be disruptive.",
+            fix="Update k0s first.",
         )
     left = {name: values[:1] for name, values in wanted.items()}
     return left, [
@@ -326,6 +326,9 @@ class K0s:
             kubeconfig=f"{controller.data}/pki/admin.conf",
             api_url=f"https://{bound or 'localhost'}:{scalar(api, 'port') or '6443'}",
             component_user=user,
+            client_cert=f"{controller.data}/pki/apiserver-kubelet-client.crt",
+            client_key=f"{controller.data}/pki/apiserver-kubelet-client.key",
+            authority=f"{controller.data}/pki/ca.crt",
         )
 
     def upkeep(self, version: str | None) -> Upkeep:

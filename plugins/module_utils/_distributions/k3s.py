@@ -234,6 +234,9 @@ class K3s:
             ),
             api_url=f"https://{host}:{configuration.last('https-listen-port', default=_PORT)}",
             component_user="root",
+            client_cert=f"{self._keys(configuration)}/client-admin.crt",
+            client_key=f"{self._keys(configuration)}/client-admin.key",
+            authority=f"{self._keys(configuration)}/server-ca.crt",
         )
 
     def upkeep(self, version: str | None) -> Upkeep:
@@ -331,14 +334,17 @@ class K3s:
 
     def _built_in(self, configuration: _Configuration) -> dict[str, str]:
         issuer = f"https://kubernetes.default.svc.{configuration.last('cluster-domain', default=_DOMAIN)}"
-        data = configuration.last("data-dir", f"{self.program.upper()}_DATA_DIR", self._default_data)
-        keys = posixpath.join(data, "server", "tls")
+        keys = self._keys(configuration)
         return {
             AUDIENCES: f"{issuer},{self.program}",
             ISSUER: issuer,
             PUBLIC_KEYS: f"{keys}/service.key",
             SIGNING_KEY: f"{keys}/service.current.key",
         }
+
+    def _keys(self, configuration: _Configuration) -> str:
+        data = configuration.last("data-dir", f"{self.program.upper()}_DATA_DIR", self._default_data)
+        return posixpath.join(data, "server", "tls")
 
     def _refuse(self, configuration: _Configuration, wanted: Flags) -> None:
         """Refuse what cannot be known, and what K3s does not stand."""

@@ -241,6 +241,9 @@ class MicroK8s:
             kubeconfig=f"{DATA}/credentials/client.config",
             api_url=f"https://127.0.0.1:{flags.get('secure-port', [_PORT])[-1]}",
             component_user="root",
+            client_cert=flags.get("kubelet-client-certificate", [f"{DATA}/certs/apiserver-kubelet-client.crt"])[-1],
+            client_key=flags.get("kubelet-client-key", [f"{DATA}/certs/apiserver-kubelet-client.key"])[-1],
+            authority=f"{DATA}/certs/ca.crt",
         )
 
     def upkeep(self, version: str | None) -> Upkeep:

@@ -120,6 +120,11 @@ class Restart:
     reload: bool = False
     """Whether C(systemctl daemon-reload) comes first, because a unit was changed."""
 
+    @property
+    def unit(self) -> str:
+        """The systemd unit that is restarted; snapd names those of its services so."""
+        return f"snap.{self.name}.service" if self.kind == "snap" else self.name
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -159,6 +164,11 @@ class Places:
     """Where the host's own API server answers."""
     component_user: str
     """Who the API server runs as, and who has to be able to read its key files."""
+    client_cert: str = ""
+    """The certificate of a client that may ask for everything."""
+    client_key: str = ""
+    authority: str = ""
+    """By which the certificates of API servers are known."""
 
 
 @dataclass(frozen=True)

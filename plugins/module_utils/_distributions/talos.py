@@ -230,7 +230,7 @@ def _refuse_loss(wanted: Flags, flags: Flags, version: str | None, *, disruptive
         raise InputError(
             f"Talos {version} gives a flag one value, and 1.13 is the first that takes a list "
             f"({', '.join(repeated) or ISSUER}): a change would refuse every token of {lost} until it is renewed.",
-            fix="Update Talos first, or say that this may be disruptive.",
+            fix="Update Talos first.",
         )
     warning = f"Talos {version} holds one issuer: tokens of {lost} are refused until pods get new ones, within a day."
     return {name: values[:1] for name, values in wanted.items()}, [warning] if replaced else []

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Edit
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
     from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import Process
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import State
     from ansible_collections.onprem.irsa.plugins.module_utils._host.unit_watch import UnitWatch
 
 _UNITS = Path("/etc/systemd/system")
@@ -43,13 +44,20 @@ class Change:
     records: Records
     edits: tuple[Edit, ...]
     flags: Flags
-    """All flags of the new process."""
+    """The flags of the new process."""
     flags_before: Flags
-    """All that the files said before."""
+    """Those that the files said before."""
     timeout: float
     """Seconds to wait for the new process; the same again for the old files, if they are put back."""
     restart: bool = False
     """Whether the service restarts although no file changes, such as for the content of a key file."""
+    whole: bool = True
+    """Whether those are all flags; the process has others besides where not, and none with an empty list."""
+
+    def runs_with(self, process: Process, flags: Flags) -> bool:
+        """Return whether a process has these flags."""
+        there = process.flags
+        return there == flags if self.whole else all(there.get(name, []) == flags[name] for name in flags)
 
 
 @dataclass(frozen=True)
@@ -119,7 +127,7 @@ def _applied(change: Change, watch: UnitWatch) -> Outcome:
     replaced = running if changed or change.restart or to_end else None
 
     def wanted(process: Process) -> bool:
-        return (replaced is None or process.identity != replaced.identity) and process.flags == change.flags
+        return (replaced is None or process.identity != replaced.identity) and change.runs_with(process, change.flags)
 
     if not (changed or change.restart) and running is not None and wanted(running) and watch.api.ready():
         return Outcome(changed=False, backup=_confirmed(change, record))
@@ -284,12 +292,12 @@ def _taken_back(change: Change, record: Record, watch: UnitWatch, running: Proce
     before, since = watch.systemd.state(watch.unit), watch.begin()
     files = record.files.items()
     done, left = _Way({path: was.before for path, was in files}, {path: was.after for path, was in files}).go()
-    if running is not None and running.flags == record.flags and watch.api.ready():
+    if running is not None and change.runs_with(running, record.flags) and watch.api.ready() and _stays(before):
         failure = _refused(watch.systemd.reload())
     else:
         failure = _restarted(watch)
     failure = failure or watch.wait(
-        lambda process: process.flags == record.flags, since=since, before=before, timeout=change.timeout
+        lambda process: change.runs_with(process, record.flags), since=since, before=before, timeout=change.timeout
     )
     if failure is None:
         _close(change, left)
@@ -306,13 +314,21 @@ def _put_back(change: Change, watch: UnitWatch, way: _Way, failure: Failure, rep
     before, since = watch.systemd.state(watch.unit), watch.begin()
     running = watch.process()
     same = replaced is not None and running is not None and running.identity == replaced.identity
-    again = _refused(watch.systemd.reload()) if same and not before.job else _restarted(watch)
-    again = again or watch.wait(
-        lambda process: process.identity not in bad, since=since, before=before, timeout=change.timeout
-    )
+    again = _refused(watch.systemd.reload()) if same and _stays(before) else _restarted(watch)
+    tells = not change.whole and change.flags != change.flags_before
+
+    def old(process: Process) -> bool:
+        return process.identity not in bad and not (tells and change.runs_with(process, change.flags))
+
+    again = again or watch.wait(old, since=since, before=before, timeout=change.timeout)
     if again is None:
         _close(change, left)
     return Outcome(changed=True, failure=failure, put_back=True, put_back_failure=again, left=tuple(left))
+
+
+def _stays(state: State) -> bool:
+    """Return whether a service runs on as it is: of one that starts other processes, those may outlive it."""
+    return state.active == "active" and not state.job
 
 
 def reported_outcome(outcome: Outcome, watch: UnitWatch) -> dict[str, t.Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +27,11 @@ _ERROR = re.compile(r"[EF]\d{4} |Error: |panic: |fatal error: ")
 def log_files(component: str, root: Path = POD_LOGS) -> frozenset[Path]:
     """Return the log file of each attempt to run the component's static pod on this host."""
     return frozenset(root.glob(f"kube-system_{component}-*/{component}/[0-9]*.log"))
+
+
+def attempts_of_one_pod(files: t.Iterable[Path]) -> int:
+    """Return how often the pod was started that was started most: another manifest's attempts are not this one's."""
+    return max(Counter(file.parent for file in files).values(), default=0)
 
 
 def last_lines(files: t.Iterable[Path]) -> list[str]:
@@ -50,4 +56,4 @@ def _modified(file: Path) -> float:
     return 0.0
 
 
-__all__: t.Final = ("POD_LOGS", "last_lines", "log_files", "reason")
+__all__: t.Final = ("POD_LOGS", "attempts_of_one_pod", "last_lines", "log_files", "reason")

@@ -29,6 +29,7 @@ _UNIT_PATH = (
 )
 _STATE = ("ActiveState", "SubState", "InvocationID", "NRestarts", "Job", "MainPID")
 _LINES = 10
+_LOOKED_THROUGH = 500  # lines of a unit that has several programs in it
 
 # systemctl itself waits 25 s for an answer, and 180 s where systemd reads its units again (systemctl-daemon-reload.c);
 # both hold once it has a connection.
@@ -111,16 +112,20 @@ class Systemd:
         self._done(["reset-failed", unit])
         return self._done(["restart", "--no-block", unit])
 
-    def last_lines(self, unit: str, since: float) -> list[str]:
-        """Return the last lines that a service wrote to the journal since a time, in seconds since the epoch."""
+    def last_lines(self, unit: str, since: float, about: str = "") -> list[str]:
+        """Return the last lines that a service wrote to the journal since a time, in seconds since the epoch.
+
+        about: what the lines have in them, where any has.
+        """
         if not self.journalctl:
             return []
-        command = [self.journalctl, "--no-pager", "--output=cat", f"--lines={_LINES}", f"--since=@{int(since)}"]
+        number = _LOOKED_THROUGH if about else _LINES
+        command = [self.journalctl, "--no-pager", "--output=cat", f"--lines={number}", f"--since=@{int(since)}"]
         for whose in (f"_SYSTEMD_UNIT={unit}", f"--unit={unit}"):  # the journal may not know whose a last line was
             status, output, _error = self._ended([*command, whose], _TO_ASK)
             lines = [line for line in output.splitlines() if line.strip() and not line.startswith("-- ")]
             if status == 0 and lines:
-                return lines
+                return ([line for line in lines if about in line] or lines)[-_LINES:]
         return []
 
     def _here(self, path: str) -> Path:

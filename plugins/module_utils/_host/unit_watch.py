@@ -11,7 +11,13 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import reason
+from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import (
+    POD_LOGS,
+    attempts_of_one_pod,
+    last_lines,
+    log_files,
+    reason,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure
 
@@ -44,7 +50,13 @@ class UnitWatch:
     """Seconds in which it did not say that the component is ready."""
     seen: set[tuple[int, int]] = field(default_factory=set)
     """Processes seen while waiting."""
+    supervised: bool = False
+    """Whether the unit's own process starts the component, as a child of it or as a static pod, and starts it again
+    where that ends: the unit runs on, and it has come up only when it says so.
+    """
+    logs: Path = POD_LOGS
     _looked: float | None = None
+    _files: frozenset[Path] = frozenset()
 
     def process(self) -> Process | None:
         """Return the newest process of the component."""
@@ -53,6 +65,10 @@ class UnitWatch:
     def begin(self) -> float:
         """Start the clock, right before a change; return the time, in seconds since the epoch."""
         self._looked = self._looked or time.monotonic()
+        if self.supervised:
+            self._files = log_files(self.component, self.logs)
+            process = self.process()
+            self.seen |= {process.identity} if process is not None else set()
         return time.time()
 
     def wait(
@@ -72,15 +88,20 @@ class UnitWatch:
         end = time.monotonic() + timeout
         starts: dict[str, int] = {}
         ended: float | None = None
+        known = frozenset(self.seen)
         while True:
             process, ready = self._look()
-            if process is not None and ready and wanted(process):
+            come_up = process is not None and ready and wanted(process)
+            if come_up and not self.supervised:
                 return None
             state = self.systemd.state(self.unit)
+            if come_up and state.active == "active" and not state.job:
+                return None
             if state.invocation and state.invocation != before.invocation:
                 starts.setdefault(state.invocation, state.restarts)
             ended = (ended or time.monotonic()) if state.active in _ENDED and not state.job else None
             exits = max(len(starts) - 1, state.restarts - min(starts.values(), default=state.restarts))
+            exits = max(exits, self._ends_in_it(known)) if self.supervised else exits
             if exits >= _EXITS or (ended is not None and time.monotonic() - ended >= _STAYS_ENDED):
                 return self._failure("it exits as soon as it starts, with {}.", since)
             if time.monotonic() > end:
@@ -99,13 +120,21 @@ class UnitWatch:
             self.seen.add(process.identity)
         return process, ready
 
+    def _ends_in_it(self, known: t.Collection[tuple[int, int]]) -> int:
+        """Return how often the component has ended that the unit's own process starts."""
+        attempts = attempts_of_one_pod(log_files(self.component, self.logs) - self._files)
+        return max(len(self.seen.difference(known)), attempts) - 1
+
     def _failure(self, words: str, since: float) -> Failure:
-        lines = self.systemd.last_lines(self.unit, since)
+        lines = last_lines(log_files(self.component, self.logs) - self._files) if self.supervised else []
+        lines = lines or self.systemd.last_lines(self.unit, since, self.component if self.supervised else "")
         return Failure(words.format((reason(lines) or "no word").rstrip(".")), tuple(lines))
 
     def _state(self, process: Process | None, wanted: t.Callable[[Process], bool], state: State) -> str:
         if process is None:
             return f"{self.unit} is {state.active or 'unknown'} ({state.sub}), and has no process"
+        if self.supervised and wanted(process) and state.active != "active":
+            return f"{self.unit} is {state.active or 'unknown'} ({state.sub}), and has not said that it has come up"
         if not wanted(process):
             return f"{self.unit} does not run with the flags of its files"
         return f"its {self.api.health} has not answered that it is ready"

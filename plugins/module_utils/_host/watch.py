@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import POD_LOGS, last_lines, log_files, reason
+from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import (
+    POD_LOGS,
+    attempts_of_one_pod,
+    last_lines,
+    log_files,
+    reason,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find
 
 if t.TYPE_CHECKING:
@@ -79,7 +84,7 @@ class Watch:
                 if ready and wanted(process):
                     return None
             new |= self._attempts() - since
-            exits = _attempts_of_one_pod(new) - 1 + (time.monotonic() - alive > self.gone)
+            exits = attempts_of_one_pod(new) - 1 + (time.monotonic() - alive > self.gone)
             if exits >= _EXITS:
                 lines = last_lines(new)
                 return Failure(f"it exits as soon as it starts, with {reason(lines) or 'no word'}.", tuple(lines))
@@ -99,11 +104,6 @@ class Watch:
         if process is not None:
             self.seen.add(process.identity)
         return process, ready
-
-
-def _attempts_of_one_pod(files: t.Iterable[Path]) -> int:
-    """Return how often the pod was started that was started most: another manifest's attempts are not this one's."""
-    return max(Counter(file.parent for file in files).values(), default=0)
 
 
 def _state(process: Process | None, wanted: t.Callable[[Process], bool], health: str) -> str:
