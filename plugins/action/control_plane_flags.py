@@ -79,7 +79,7 @@ class ActionModule(ControlPlaneAction):
             "restart": plan.forced,
             "flags": plan.flags,
             "flags_before": plan.flags_before,
-            "whole": plan.whole,
+            **({} if plan.whole else {"whole": False, "outcome": plan.outcome}),
             **plan.api,
             **{name: arguments[name] for name in ("component", "timeout", "backup_directory")},
         }

@@ -88,6 +88,28 @@ options:
         sets by itself, and none that has an empty list.
     type: bool
     default: true
+  outcome:
+    description:
+      - What to ask the API server for once its process runs, with O(client_cert). It signs a token, whose issuer must
+        be the first of O(flags), it must accept the others, and each API server that the cluster lists, and that
+        answers, must accept that token. Without it, the flags of the process are enough.
+    type: dict
+    suboptions:
+      issuers:
+        description: The issuers that it may accept.
+        type: list
+        elements: str
+        required: true
+      authority:
+        description: The file on the host by which the certificates of API servers are known.
+        type: path
+        required: true
+      within:
+        description:
+          - Whether the API server is a part of the unit's main process, which does not show its flags. Then what it
+            answers stands in place of them.
+        type: bool
+        default: false
   url:
     description: As O(onprem.irsa.control_plane_flags_host#module:url).
     type: str
@@ -182,10 +204,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.edits import (
     reported_outcome,
     would_change,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._host.outcome import OutcomeApi
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 from ansible_collections.onprem.irsa.plugins.module_utils._host.record import Records
-from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import of_host
-from ansible_collections.onprem.irsa.plugins.module_utils._host.unit_watch import UnitWatch
+from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import Systemd, of_host
+from ansible_collections.onprem.irsa.plugins.module_utils._host.unit_watch import OutcomeWatch, UnitWatch
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
 
 _EDIT = {
@@ -195,6 +218,11 @@ _EDIT = {
     "after": {"type": "str", "required": True, "no_log": True},
     "mode": {"type": "int"},
 }
+_OUTCOME = {
+    "issuers": {"type": "list", "elements": "str", "required": True},
+    "authority": {"type": "path", "required": True},
+    "within": {"type": "bool", "default": False},
+}
 ARGUMENT_SPEC = {
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "unit": {"type": "str", "required": True},
@@ -203,6 +231,7 @@ ARGUMENT_SPEC = {
     "flags": {"type": "dict", "required": True},
     "flags_before": {"type": "dict", "required": True},
     "whole": {"type": "bool", "default": True},
+    "outcome": {"type": "dict", "options": _OUTCOME},
     "url": {"type": "str", "required": True},
     "client_cert": {"type": "str", "default": ""},
     "client_key": {"type": "str", "default": "", "no_log": False},
@@ -210,6 +239,18 @@ ARGUMENT_SPEC = {
     "timeout": {"type": "int", "default": 300},
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
 }
+
+
+def watch_of(params: t.Mapping[str, t.Any], systemd: Systemd) -> UnitWatch:
+    """Return what looks at the unit."""
+    served = {name: params[name] for name in ("url", "client_cert", "client_key", "health")}
+    outcome = params["outcome"]
+    asks = OutcomeApi(**served, authority=outcome["authority"]) if outcome and served["client_cert"] else None
+    api = Api(**served)
+    if outcome and outcome["within"]:
+        told, issuers = params["flags"], outcome["issuers"]
+        return OutcomeWatch(params["component"], params["unit"], api, systemd, asks=asks, told=told, issuers=issuers)
+    return UnitWatch(params["component"], params["unit"], api, systemd, supervised=not params["whole"], asks=asks)
 
 
 def main() -> t.NoReturn:
@@ -222,8 +263,7 @@ def main() -> t.NoReturn:
     )
     module.get_bin_path("systemctl", required=True)
     systemd = of_host(module.run_command, module.get_bin_path)
-    api = Api(params["url"], params["client_cert"], params["client_key"], params["health"])
-    watch = UnitWatch(params["component"], params["unit"], api, systemd, supervised=not params["whole"])
+    watch = watch_of(params, systemd)
     with reported(module), needing_root():
         require_numbers(params)
         if module.check_mode:

@@ -52,6 +52,42 @@ options:
       - The last observation is returned, whatever it shows. On an unknown distribution there is nothing to wait for.
     type: int
     default: 0
+  within:
+    description:
+      - Where the API server is a part of the main process of a unit, as in K3s and MicroK8s, which its arguments don't
+        show. The action plugin gives it, by what it finds on the host.
+    type: dict
+    suboptions:
+      unit:
+        description: The systemd unit.
+        type: str
+        required: true
+      url:
+        description: Where the API server answers on this host.
+        type: str
+        required: true
+      client_cert:
+        description: The file on the host with the certificate of a client that may ask for tokens.
+        type: path
+        required: true
+      client_key:
+        description: The file on the host with that certificate's private key.
+        type: path
+        required: true
+      issuers:
+        description: The issuers to ask for whether they are accepted.
+        type: list
+        elements: str
+        default: []
+      public_keys:
+        description: The files on the host with the keys by which tokens are accepted.
+        type: list
+        elements: path
+        required: true
+      signing_key:
+        description: The file on the host with the key that signs.
+        type: path
+        required: true
   change_timeout:
     description:
       - Seconds to wait at most while another run changes the manifest with M(onprem.irsa.control_plane_flags), because
@@ -109,7 +145,7 @@ component:
 distribution:
   description:
     - V(kubeadm) where kubeadm wrote the manifest (kubespray, kind and minikube use it, too), V(systemd) where a unit of
-      systemd starts C(kube-apiserver), V(RKE2) or V(k0s), or V(unknown).
+      systemd starts C(kube-apiserver), V(K3s), V(RKE2), V(k0s) or V(MicroK8s), or V(unknown).
     - V(unknown), too, where a unit starts C(kube-controller-manager), whose flags are shown and not changed.
   returned: success
   type: str
@@ -218,10 +254,40 @@ flags:
   type: dict
   sample: {service-account-issuer: ["https://kubernetes.default.svc.cluster.local"]}
 running_flags:
-  description: The values of each flag of the process, in their order; empty while no process runs.
+  description:
+    - The values of each flag of the process, in their order; empty while no process runs.
+    - Of K3s and MicroK8s, whose process does not show them, the issuers, the audiences and the URL of the key set are
+      those that the API server shows (RV(outcome)), and the others those of the files.
   returned: success
   type: dict
   sample: {service-account-issuer: ["https://kubernetes.default.svc.cluster.local"]}
+outcome:
+  description: What the API server shows of its flags by what it answers.
+  returned: success; V(null) but for K3s and MicroK8s, and where it signs no token
+  type: dict
+  contains:
+    issuer:
+      description: The issuer of a token that it has just signed.
+      type: str
+      sample: https://kubernetes.default.svc.cluster.local
+    audiences:
+      description: Whom the token is for where nobody is named.
+      type: list
+      elements: str
+      sample: ["https://kubernetes.default.svc.cluster.local", "k3s"]
+    accepted:
+      description: The issuers that it accepts, of those of the files; empty where that can't be told.
+      type: list
+      elements: str
+      sample: ["https://kubernetes.default.svc.cluster.local"]
+    jwks_uri:
+      description: The URL of the key set in its discovery document; V(null) where it serves none.
+      type: str
+      sample: https://10.0.0.1:6443/openid/v1/jwks
+    advertised:
+      description: The address of the host by which the cluster lists it; empty where it lists none.
+      type: str
+      sample: 10.0.0.1
 drift:
   description: The names of the flags that differ between manifest and process.
   returned: success
@@ -376,7 +442,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups
 from ansible_collections.onprem.irsa.plugins.module_utils._host.kubeadm import KubeadmHost, look
-from ansible_collections.onprem.irsa.plugins.module_utils._host.observe import Host, observe
+from ansible_collections.onprem.irsa.plugins.module_utils._host.observe import Host, Within, observe
+from ansible_collections.onprem.irsa.plugins.module_utils._host.outcome import OutcomeApi
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
 from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import of_host
 
@@ -384,15 +451,36 @@ _KUBEADM = {
     "configuration_directory": {"type": "path", "default": "/etc/kubernetes"},
     "patches_directory": {"type": "path", "default": "/etc/kubernetes/patches"},
 }
+_WITHIN = {
+    "unit": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "client_cert": {"type": "path", "required": True},
+    "client_key": {"type": "path", "required": True, "no_log": False},
+    "issuers": {"type": "list", "elements": "str", "default": []},
+    "public_keys": {"type": "list", "elements": "path", "required": True, "no_log": False},
+    "signing_key": {"type": "path", "required": True, "no_log": False},
+}
 ARGUMENT_SPEC = {
     "component": {"type": "str", "choices": ["kube-apiserver", "kube-controller-manager"], "default": "kube-apiserver"},
     "manifests_directory": {"type": "path", "default": "/etc/kubernetes/manifests"},
     "backup_directory": {"type": "path", "default": "/var/lib/onprem-irsa/backup"},
     "files": {"type": "list", "elements": "path", "default": []},
+    "within": {"type": "dict", "options": _WITHIN},
     "settle_timeout": {"type": "int", "default": 0},
     "change_timeout": {"type": "int", "default": 0},
     "kubeadm": {"type": "dict", "options": _KUBEADM},
 }
+
+
+def within_of(given: t.Mapping[str, t.Any]) -> Within:
+    """Return where the API server is a part of, as it was given."""
+    return Within(
+        unit=given["unit"],
+        api=OutcomeApi(given["url"], given["client_cert"], given["client_key"]),
+        issuers=tuple(given["issuers"]),
+        public_keys=tuple(given["public_keys"]),
+        signing_key=given["signing_key"],
+    )
 
 
 def main() -> t.NoReturn:
@@ -405,6 +493,7 @@ def main() -> t.NoReturn:
         openssl=module.get_bin_path("openssl", required=True),
         systemd=of_host(module.run_command, module.get_bin_path),
         files=tuple(module.params["files"]),
+        within=within_of(module.params["within"]) if module.params["within"] else None,
     )
     patience = module.params["change_timeout"]
     no_change = Backups(host.backup_directory, host.manifest).still(patience) if patience else nullcontext()

@@ -12,6 +12,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import described
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import within_of
 from ansible_collections.onprem.irsa.plugins.module_utils._python import OLDEST, require_python
 
 Result = dict[str, t.Any]
@@ -63,6 +64,9 @@ class ControlPlaneAction(ActionBase):
         """Return an observation as C(control_plane_info) documents it, and the host's own, which has the texts."""
         began = time.time()
         result = self.execute("control_plane_info", arguments, task_vars)
+        within = within_of(result)
+        if within is not None:
+            result = self.execute("control_plane_info", {**arguments, "within": within}, task_vars)
         now = (began + time.time()) / 2
         host = self.host(task_vars)
         kubeadm = {**result["kubeadm"], "host": host} if result.get("kubeadm") else None

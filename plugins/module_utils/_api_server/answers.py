@@ -14,16 +14,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import difference, jwk_problem
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import NOBODY
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 Json = t.Mapping[str, t.Any]
 
-NOBODY: t.Final = "https://onprem-irsa.invalid"
-"""An issuer that no API server has, by which it is seen whether the others are told apart (RFC 2606: .invalid)."""
-
-# kube-apiserver looks at the issuer before it looks for the key (AuthenticateToken in Kubernetes'
-# pkg/serviceaccount/jwt.go): of an issuer that it accepts it says that there is no key, of another one nothing.
-_ACCEPTED: t.Final = "no keys found"
 _DEFAULT_ISSUERS: t.Final = ("https://kubernetes.default.svc.cluster.local", "https://kubernetes.default.svc")
 
 
@@ -139,24 +134,6 @@ def of_result(result: Json) -> Asked:
         rounds=int(result["rounds"]),
         unreached=result["unreached"],
     )
-
-
-def unsigned_token(issuer: str) -> str:
-    """Return a token that nobody has signed, by which an API server shows whether it accepts the issuer.
-
-    It is valid nowhere: its key does not exist, and its signature is zeros.
-    """
-    parts = ({"alg": "RS256", "kid": "onprem-irsa-asks"}, {"iss": issuer})
-    return ".".join([*(_base64url(json.dumps(part).encode()) for part in parts), _base64url(bytes(256))])
-
-
-def _base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
-
-
-def is_accepted(error: str) -> bool:
-    """Tell by what a TokenReview says of an unsigned token whether its issuer is accepted."""
-    return _ACCEPTED in error
 
 
 def said_by(server: str, token: str, key_set: Json | None, discovery: Json | None) -> Said:
@@ -281,7 +258,6 @@ def host_of(url: str) -> str:
 
 
 __all__: t.Final = (
-    "NOBODY",
     "Accepted",
     "Asked",
     "Said",
@@ -289,12 +265,10 @@ __all__: t.Final = (
     "candidates",
     "host_of",
     "in_words",
-    "is_accepted",
     "key_set",
     "of_result",
     "refusals",
     "require_signing",
     "said_by",
-    "unsigned_token",
     "warnings",
 )

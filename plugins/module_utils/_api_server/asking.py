@@ -16,12 +16,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     Asked,
     Said,
     candidates,
-    is_accepted,
     said_by,
-    unsigned_token,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import is_accepted, unsigned_token
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 
 Json = dict[str, t.Any]

@@ -11,7 +11,6 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import (
-    NOBODY,
     Asked,
     host_of,
     in_words,
@@ -22,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout im
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import two_passes
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import MANAGED
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import NOBODY
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 if t.TYPE_CHECKING:

@@ -71,7 +71,7 @@ def described(observed: Observation, *, now: float) -> dict[str, t.Any]:
         duplicates = same_pod(manifests, path)
     of_room = described_by_room(observed)
     flags = of_room.pop("flags", flags)
-    drift = differing(flags, observed["running_flags"])
+    drift = differing(flags, of_room.get("running_flags") or observed["running_flags"])
     return {
         **{name: value for name, value in observed.items() if name not in ("manifests", "seen")},
         "flags": flags,
@@ -370,9 +370,9 @@ def _unsupported(observed: Observation) -> str:
     if observed.get("manifest_exists", True):
         return f"{not_set}: {manifest} is not a manifest that kubeadm wrote. {SHOW}"
     return (
-        f"{not_set}: {manifest} does not exist, so that kubeadm has made no control plane here; K3s, RKE2, k0s, Talos "
-        f"and others keep theirs elsewhere. {SHOW} If no API server runs on this host, remove it from the "
-        "control-plane group in the inventory."
+        f"{not_set}: {manifest} does not exist, so that kubeadm has made no control plane here, and no unit of K3s, "
+        f"RKE2, k0s or MicroK8s, nor one of kube-apiserver, is there. {SHOW} If no API server runs on this host, "
+        "remove it from the control-plane group in the inventory."
     )
 
 

@@ -15,6 +15,7 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.outcome import SHOWN, Outcome
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_of
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     ISSUER,
@@ -36,13 +37,16 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Room
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
 
-SERVICES: t.Final = ("systemd", "RKE2", "k0s")
+SERVICES: t.Final = ("systemd", "RKE2", "k0s", "K3s", "MicroK8s")
 """The distributions, by their rooms' names, whose API server a unit runs that a change restarts."""
 
 _SAYS_ALL: t.Final = ("systemd",)
+# Those whose API server has no process of its own, so that what it answers stands in place of its flags.
+_WITHIN: t.Final = ("K3s", "MicroK8s")
 # What each room knows of its distribution whether a file says it or not.
 _KNOWN: t.Final = (ISSUER, JWKS_URI)
 # Stands for the issuer that is not known yet (RFC 2606: .invalid).
+_ADDRESS: t.Final = "advertise-address"
 _NEW_ISSUER: t.Final = "https://new-issuer.invalid"
 
 Observation = t.Mapping[str, t.Any]
@@ -64,6 +68,33 @@ def seen_by(observed: Observation) -> Seen | None:
     )
 
 
+def within_of(observed: Observation) -> dict[str, t.Any] | None:
+    """Return where to ask the API server that is a part of another program, as C(control_plane_info) takes it.
+
+    None where it has a process of its own, and where the files do not say enough, which their description tells.
+    """
+    seen = seen_by(observed)
+    if seen is None:
+        return None
+    try:
+        room = room_of(seen)
+        settings = flags_in(room.settings(seen)) if room.name in _WITHIN else {}
+        if not settings:
+            return None
+        places, unit = room.places(seen), room.plan(seen, {}).restart.unit
+    except InputError:
+        return None
+    return {
+        "unit": unit,
+        "url": places.api_url,
+        "client_cert": places.client_cert,
+        "client_key": places.client_key,
+        "issuers": settings.get(ISSUER, []),
+        "public_keys": [*places.public_keys],
+        "signing_key": places.signing_key,
+    }
+
+
 def described_by_room(observed: Observation) -> dict[str, t.Any]:
     """Return what the host's room makes of an observation: nothing where no room whose flags are set here has it.
 
@@ -82,10 +113,22 @@ def described_by_room(observed: Observation) -> dict[str, t.Any]:
     if room.name not in SERVICES:
         others = observed["other_distributions"]
         return {"other_distributions": others if room.name in others else [*others, room.name]}
+    return _described(room, seen, observed)
+
+
+def _described(room: Room, seen: Seen, observed: Observation) -> dict[str, t.Any]:
     settings = room.settings(seen)
     unit = room.plan(seen, {}).restart.unit
     flags = flags_in(settings)
     edited, refusal = _tried(room, seen, flags.get(ISSUER, []))
+    if not seen.units.get(unit):
+        return {"obstacle": f"{room.name} is on this host, and no systemd unit {unit}, which runs its API server."}
+    running: Flags = observed["running_flags"]
+    if room.name in _WITHIN:
+        outcome = observed.get("outcome")
+        if outcome is None and observed["ready"]:
+            return {"obstacle": _hidden_outcome(room, seen, unit)}
+        running = _shown_by(outcome, flags) if outcome is not None else flags if observed["pid"] is not None else {}
     links = observed["seen"].get("links", {})
     said = [setting.source.file for setting in settings if setting.source.line]
     files = [*said, *edited, *(file.path for file in seen.units.get(unit, ())), observed["manifest"]]
@@ -95,10 +138,33 @@ def described_by_room(observed: Observation) -> dict[str, t.Any]:
         "manifest": file,
         "manifest_exists": True,
         "manifest_link": links.get(file),
-        "flags": flags if room.name in _SAYS_ALL else _with_running(settings, observed["running_flags"]),
+        "flags": flags if room.name in _SAYS_ALL else _with_running(settings, running),
+        "running_flags": running,
         "unit": unit,
         "refusal": refusal,
     }
+
+
+def _hidden_outcome(room: Room, seen: Seen, unit: str) -> str:
+    return (
+        f"{unit} has the API server of {room.name} in its own process, which does not show its flags, and it signs no "
+        f"token for the client certificate {room.places(seen).client_cert}, so that its issuers can't be seen. See "
+        "whether that certificate is a cluster administrator's."
+    )
+
+
+def _shown_by(outcome: t.Mapping[str, t.Any], told: Flags) -> Flags:
+    """Return the flags that an API server shows by what it answers, and those of its files that do not show."""
+    found = Outcome(
+        issuer=outcome["issuer"],
+        audiences=tuple(outcome["audiences"]),
+        accepted=tuple(outcome["accepted"]),
+        jwks_uri=outcome["jwks_uri"],
+        advertised=outcome["advertised"],
+    )
+    others = {name: values for name, values in told.items() if name not in SHOWN}
+    address = {_ADDRESS: [found.advertised]} if found.advertised else {}
+    return {**address, **others, **found.flags(told)}
 
 
 def _tried(room: Room, seen: Seen, issuers: list[str]) -> tuple[list[str], list[str]]:
@@ -159,6 +225,8 @@ class EditsPlan:
     """Those that the files say now."""
     whole: bool
     """Whether those are all flags; the process has others besides where not, and none with an empty list."""
+    outcome: dict[str, t.Any] | None
+    """What to ask the API server for, as C(control_plane_edits_host) takes it; None where its flags are enough."""
     api: dict[str, str]
     """Where the new process answers, to what, and with which client certificate."""
     before: Flags
@@ -204,7 +272,10 @@ def planned_edits(
     else:
         files = {**seen.files, **{edit.path: edit.after for edit in plan.edits}}
         after = _with_running(room.settings(replace(seen, files=files)), observed["running_flags"])
-        flags_then, flags_before = _watched(after, wanted), _watched(configured, wanted)
+        # Of a flag that is removed, the distribution may have a value of its own.
+        given = [name for name, values in wanted.items() if values]
+        shown = [name for name in given if room.name not in _WITHIN or name in SHOWN]
+        flags_then, flags_before = _watched(after, shown), _watched(configured, shown)
     return EditsPlan(
         component=observed["component"],
         edits=plan.edits,
@@ -213,6 +284,7 @@ def planned_edits(
         flags=flags_then,
         flags_before=flags_before,
         whole=whole,
+        outcome=None if whole else _outcome(room, seen, [*after.get(ISSUER, []), *configured.get(ISSUER, [])]),
         api=asdict(_api(room, seen, after, observed["component"])),
         before={name: configured.get(name, []) for name in flags},
         after={name: after.get(name, []) for name in flags},
@@ -220,6 +292,11 @@ def planned_edits(
         warnings=plan.warnings,
         reached=not plan.edits and not again and settled,
     )
+
+
+def _outcome(room: Room, seen: Seen, issuers: t.Iterable[str]) -> dict[str, t.Any]:
+    authority = room.places(seen).authority
+    return {"issuers": [*dict.fromkeys(issuers)], "authority": authority, "within": room.name in _WITHIN}
 
 
 def _api(room: Room, seen: Seen, flags: Flags, component: str) -> Serving:
@@ -231,13 +308,9 @@ def _api(room: Room, seen: Seen, flags: Flags, component: str) -> Serving:
     return Serving(places.api_url, places.client_cert, places.client_key)
 
 
-def _watched(flags: Flags, wanted: Flags) -> Flags:
-    """Return the flags by which a process is known: what makes it other than before.
-
-    Without a flag that the change removes: the distribution may have a value of its own for it.
-    """
-    names = dict.fromkeys([*_KNOWN, *(name for name, values in wanted.items() if values)])
-    return {name: flags.get(name, []) for name in names}
+def _watched(flags: Flags, changed: t.Iterable[str]) -> Flags:
+    """Return the flags by which a process is known: those that every room knows, and those that the change gives."""
+    return {name: flags.get(name, []) for name in dict.fromkeys([*_KNOWN, *changed])}
 
 
 def shown_lines(edit: Edit) -> dict[str, str]:
@@ -271,4 +344,13 @@ def in_units(hosts: t.Mapping[str, Observation]) -> str:
     return " ".join([f"{where}.", *filter(None, said)])
 
 
-__all__: t.Final = ("SERVICES", "EditsPlan", "described_by_room", "in_units", "planned_edits", "seen_by", "shown_lines")
+__all__: t.Final = (
+    "SERVICES",
+    "EditsPlan",
+    "described_by_room",
+    "in_units",
+    "planned_edits",
+    "seen_by",
+    "shown_lines",
+    "within_of",
+)

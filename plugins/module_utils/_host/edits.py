@@ -16,12 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.outcome import same_issuers
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text, write_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.drain import Drain
 from ansible_collections.onprem.irsa.plugins.module_utils._host.previous_file import PreviousFile, require_space
 from ansible_collections.onprem.irsa.plugins.module_utils._host.record import Record, Records, Replaced
 from ansible_collections.onprem.irsa.plugins.module_utils._host.swap import longest, undisturbed
+from ansible_collections.onprem.irsa.plugins.module_utils._host.unit_watch import OutcomeWatch
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure
 
 if t.TYPE_CHECKING:
@@ -57,7 +60,12 @@ class Change:
     def runs_with(self, process: Process, flags: Flags) -> bool:
         """Return whether a process has these flags."""
         there = process.flags
-        return there == flags if self.whole else all(there.get(name, []) == flags[name] for name in flags)
+        if self.whole:
+            return there == flags
+        others = [name for name in flags if name != ISSUER]
+        return same_issuers(there.get(ISSUER, []), flags.get(ISSUER, [])) and all(
+            there.get(name, []) == flags[name] for name in others
+        )
 
 
 @dataclass(frozen=True)
@@ -135,12 +143,15 @@ def _applied(change: Change, watch: UnitWatch) -> Outcome:
     if changed:
         _prepare(change, way, running, watch)
     before, since = watch.systemd.state(watch.unit), watch.begin()
-    drain = Drain.begin(replaced, watch.api, watch.proc) if replaced is not None else None
+    # A process that is more than an API server has other work to end.
+    ends = None if isinstance(watch, OutcomeWatch) else replaced
+    drain = Drain.begin(ends, watch.api, watch.proc) if ends is not None else None
     _write_all(change, way, now)
     failure = _restarted(watch) if changed or change.restart or to_end or running is None else None
     failure = failure or watch.wait(
         wanted, since=since, before=before, timeout=change.timeout, meanwhile=[drain.go_on] if drain else []
     )
+    failure = failure or watch.unlike(change.flags)
     if failure is None:
         return Outcome(changed=changed or change.restart, backup=_confirmed(change, record))
     return _put_back(change, watch, way, failure, replaced)

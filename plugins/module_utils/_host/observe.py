@@ -13,7 +13,7 @@ import math
 import time
 import typing as t
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import (
@@ -23,7 +23,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import 
     public_blocks,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import advertised_url, serving
+from ansible_collections.onprem.irsa.plugins.module_utils._flags.serving import Serving, advertised_url, serving
 from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import Backups, read_text
 from ansible_collections.onprem.irsa.plugins.module_utils._host.container import Container, File
@@ -35,12 +35,21 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.gather import (
     own_units,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import public_half
-from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find, unit_of
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import (
+    PROC,
+    Process,
+    find,
+    process_of,
+    unit_of,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._host.record import Records
 
 if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._distributions.outcome import Outcome
     from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import PemBlock
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
     from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Run
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.outcome import OutcomeApi
     from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import Systemd
 
 # kubeadm writes it into every kube-apiserver manifest (kubeadm, "Implementation details").
@@ -59,6 +68,27 @@ _SIGNING_KEY_FLAGS = ("service-account-signing-key-file", "service-account-priva
 
 
 @dataclass(frozen=True)
+class Within:
+    """An API server that is a part of the main process of a unit, whose arguments are not its flags."""
+
+    unit: str
+    api: OutcomeApi
+    issuers: tuple[str, ...]
+    """Asked for whether it accepts them."""
+    public_keys: tuple[str, ...]
+    signing_key: str
+
+    def process(self, host: Host) -> Process | None:
+        """Return that process with the flags of the key files, which the API server has read as it started."""
+        main = host.systemd.state(self.unit).main_pid if host.systemd is not None else 0
+        process = process_of(main, host.proc) if main else None
+        if process is None:
+            return None
+        keys = [f"--{_PUBLIC_KEYS_FLAG}={file}" for file in self.public_keys]
+        return replace(process, arguments=(host.component, *keys, f"--{_SIGNING_KEY_FLAGS[0]}={self.signing_key}"))
+
+
+@dataclass(frozen=True)
 class Host:
     """What to look at on this host, and how to run its C(openssl)."""
 
@@ -71,6 +101,8 @@ class Host:
     """The host's, for an API server that is no static pod; None: only static pods are looked at."""
     files: tuple[str, ...] = ()
     """Files to return the digests of."""
+    within: Within | None = None
+    """Where the API server is a part of another program's process; None: it has a process of its own, or none."""
     proc: Path = PROC
     root: Path = Path("/")
     """Where directories of other distributions are looked for."""
@@ -86,10 +118,13 @@ def observe(host: Host) -> dict[str, t.Any]:
     place = Place(host.systemd, host.proc, host.root) if host.systemd is not None and not is_pod else None
     found = found_processes(place, host.component) if place else []
     units = own_units(place, found) if place else ()
-    process = find(host.component, host.proc, units=units)
-    flags = process.flags if process else {}
+    within = host.within
+    process = within.process(host) if within else find(host.component, host.proc, units=units)
+    flags = process.flags if process and not within else {}
     container = Container.of(process, text, host.component, host.proc) if process else None
-    api = _api(host.component, container) if container else None
+    there = within.api if within else _api(host.component, container) if container else None
+    api = there if process else None
+    outcome = within.api.outcome(within.issuers) if within and process else None
     records = Records(host.backup_directory, host.component)
     return {
         "component": host.component,
@@ -105,14 +140,15 @@ def observe(host: Host) -> dict[str, t.Any]:
         "pid": process.pid if process else None,
         "started": process.started(host.proc) if process else None,
         "running_flags": flags,
-        "api": {**asdict(api), "advertised_url": advertised_url(api.url, flags)} if api else None,
+        "outcome": {name: value for name, value in asdict(outcome).items() if name != "token"} if outcome else None,
+        "api": _api_told(api, flags, outcome) if api else None,
         "ready": api.ready() if api else False,
         "version": api.version() if api else None,
         **_keys(host, container),
         "loaded_kids": api.kids() if api else None,
         "stale_key_files": _stale_key_files(container) if container else [],
         "seen": as_plain(place, gather(place, found)) if place and host.component == "kube-apiserver" else None,
-        "unit": unit_of(host.proc / str(process.pid)) if process and not is_pod else "",
+        "unit": within.unit if within else unit_of(host.proc / str(process.pid)) if process and not is_pod else "",
         "changed_files": _changed_files(host.files, process),
         "digests": {file: _digest(Path(file)) for file in host.files},
         "clock": time.time(),
@@ -148,6 +184,13 @@ def _api(component: str, container: Container) -> Api:
         client_key=str(container.file(there.client_key).path) if there.client_key else "",
         health=there.health,
     )
+
+
+def _api_told(api: Api, flags: Flags, outcome: Outcome | None) -> dict[str, t.Any]:
+    if outcome is not None and outcome.advertised:
+        flags = {"advertise-address": [outcome.advertised]}
+    told = {field.name: getattr(api, field.name) for field in fields(Serving)}
+    return {**told, "advertised_url": advertised_url(api.url, flags)}
 
 
 def _key_files(container: Container | None, *names: str) -> list[File]:
@@ -243,4 +286,4 @@ def _signing_kid(host: Host, file: File) -> str:
     return kid_from_public_pem(public_half(host.run, host.openssl, private, source=file.name), source=file.name)
 
 
-__all__: t.Final = ("Host", "observe")
+__all__: t.Final = ("Host", "Within", "observe")

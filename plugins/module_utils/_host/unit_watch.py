@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import ISSUER, JWKS_URI
 from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import (
     POD_LOGS,
     attempts_of_one_pod,
@@ -18,13 +19,15 @@ from ansible_collections.onprem.irsa.plugins.module_utils._host.pod_logs import 
     log_files,
     reason,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import PROC, Process, find, process_of
 from ansible_collections.onprem.irsa.plugins.module_utils._host.watch import Failure
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
     from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.outcome import OutcomeApi
     from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import State, Systemd
 
 # A component that exits twice does so again: once may be bad luck.
@@ -55,6 +58,8 @@ class UnitWatch:
     where that ends: the unit runs on, and it has come up only when it says so.
     """
     logs: Path = POD_LOGS
+    asks: OutcomeApi | None = None
+    """Asks the API server for what comes out of its flags; None: the flags of its process say enough."""
     _looked: float | None = None
     _files: frozenset[Path] = frozenset()
 
@@ -110,6 +115,20 @@ class UnitWatch:
                 act()
             time.sleep(self.interval)
 
+    def unlike(self, flags: Flags) -> Failure | None:
+        """Return why what the API server does is not what these flags say; None where it is, or can't be asked."""
+        issuers = flags.get(ISSUER, [])
+        outcome = self.asks.outcome(issuers) if self.asks is not None and issuers else None
+        if self.asks is None or outcome is None:
+            return None
+        if outcome.issuer != issuers[0]:
+            return Failure(f"a token that it has just signed has the issuer {outcome.issuer}, not {issuers[0]}.")
+        lacking = [issuer for issuer in issuers if outcome.accepted and issuer not in outcome.accepted]
+        if lacking:
+            return Failure(f"it does not accept the issuer {', '.join(lacking)}.")
+        refusing = self.asks.refusing(outcome)
+        return Failure(f"{', '.join(refusing)} refuses a token that it has just signed.") if refusing else None
+
     def _look(self) -> tuple[Process | None, bool]:
         process, ready = self.process(), self.api.ready()
         now = time.monotonic()
@@ -127,8 +146,15 @@ class UnitWatch:
 
     def _failure(self, words: str, since: float) -> Failure:
         lines = last_lines(log_files(self.component, self.logs) - self._files) if self.supervised else []
-        lines = lines or self.systemd.last_lines(self.unit, since, self.component if self.supervised else "")
+        lines = lines or self.systemd.last_lines(self.unit, since, self._about())
         return Failure(words.format((reason(lines) or "no word").rstrip(".")), tuple(lines))
+
+    def _otherwise(self, _process: Process) -> str:
+        return f"{self.unit} does not run with the flags of its files"
+
+    def _about(self) -> str:
+        """Return what lines of the journal have in them that are the component's."""
+        return self.component if self.supervised else ""
 
     def _state(self, process: Process | None, wanted: t.Callable[[Process], bool], state: State) -> str:
         if process is None:
@@ -136,8 +162,42 @@ class UnitWatch:
         if self.supervised and wanted(process) and state.active != "active":
             return f"{self.unit} is {state.active or 'unknown'} ({state.sub}), and has not said that it has come up"
         if not wanted(process):
-            return f"{self.unit} does not run with the flags of its files"
+            return self._otherwise(process)
         return f"its {self.api.health} has not answered that it is ready"
 
 
-__all__: t.Final = ("UnitWatch",)
+@dataclass
+class OutcomeWatch(UnitWatch):
+    """Looks at a service that has the API server within its own process, which does not show its flags."""
+
+    interval: float = 1.0
+    supervised: bool = True
+    told: Flags = field(default_factory=dict)
+    """Those of the files, for what does not show."""
+    issuers: t.Sequence[str] = ()
+    """The issuers that may be accepted."""
+
+    def process(self) -> Process | None:
+        """Return the service's main process with the flags that its API server shows; without any where it does not."""
+        process = process_of(self.systemd.state(self.unit).main_pid, self.proc)
+        outcome = self.asks.outcome(self.issuers) if self.asks is not None and process is not None else None
+        if process is None:
+            return None
+        flags = outcome.flags(self.told) if outcome is not None else {}
+        words = [f"--{name}={value}" for name, values in flags.items() for value in values]
+        return replace(process, arguments=(self.component, *words))
+
+    def _about(self) -> str:
+        return ""
+
+    def _otherwise(self, process: Process) -> str:
+        if not process.flags:
+            return f"its API server signs no token for the client certificate {self.api.client_cert}"
+        issuers, uris = process.flags[ISSUER], process.flags.get(JWKS_URI, [])
+        return (
+            f"a token of its API server has the issuer {issuers[0]}, it accepts {', '.join(issuers)}, and its "
+            f"discovery document names {', '.join(uris) or 'no key set but its own'}"
+        )
+
+
+__all__: t.Final = ("OutcomeWatch", "UnitWatch")

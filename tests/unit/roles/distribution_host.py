@@ -19,25 +19,28 @@ import typing as t
 from dataclasses import replace
 from pathlib import Path
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.outcome import Outcome
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import Edit, UnitFile, flags_in
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.unit_files import command_of
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host import backup, edits, observe
-from ansible_collections.onprem.irsa.plugins.module_utils._host.api import Api
 from ansible_collections.onprem.irsa.plugins.module_utils._host.gather import Place, gather
+from ansible_collections.onprem.irsa.plugins.module_utils._host.outcome import OutcomeApi
 from ansible_collections.onprem.irsa.plugins.module_utils._host.record import Records
 from ansible_collections.onprem.irsa.plugins.module_utils._host.systemd import Systemd
-from ansible_collections.onprem.irsa.plugins.module_utils._host.unit_watch import UnitWatch
+from ansible_collections.onprem.irsa.plugins.modules import control_plane_edits_host, control_plane_info
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import Flags
+    from ansible_collections.onprem.irsa.plugins.module_utils._host.unit_watch import UnitWatch
 
 Json = dict[str, t.Any]
 
 ISSUER: t.Final = "service-account-issuer"
 REFUSED: t.Final = "audit-policy-file"
 """A flag with which no API server here starts: its file is not there."""
+SECRET: t.Final = "a.token.of-the-cluster"  # noqa: S105 -- of nothing
 BACKUP: t.Final = "var/lib/onprem-irsa/backup"
 _CERTIFICATE = {"kubelet-client-certificate": ["/client.crt"], "kubelet-client-key": ["/client.key"]}
 
@@ -135,7 +138,7 @@ class FakeHost:
                 why = "Error: found duplicate issuers"
         except InputError as error:
             flags, why = {}, str(error)
-        own = not flags  # the distribution itself does not start
+        own = not flags or bool(why and not self.state["child"])  # the service itself ends
         self.state["pid"] += 2
         if again:
             self.state["restarts"] += own
@@ -175,10 +178,26 @@ class FakeHost:
         (directory / "exe").touch()
 
 
-def fake_api(host: FakeHost) -> type[Api]:
-    """Return what asks the API server of this host, who has to show its certificate."""
+def fake_api(host: FakeHost) -> type[OutcomeApi]:
+    """Return what asks the API server of this host, to which a client has to show its certificate."""
 
-    class FakeApi(Api):
+    class FakeApi(OutcomeApi):
+        def outcome(self, issuers: t.Iterable[str]) -> Outcome | None:
+            """Show what the flags of the process make, whatever the files say by now."""
+            if not self.ready():
+                return None
+            flags = host.state["flags"]
+            own = flags[ISSUER]
+            audiences = ",".join(flags.get("api-audiences", own)).split(",")
+            uri = flags.get("service-account-jwks-uri", ["https://10.0.0.1:6443/openid/v1/jwks"])[-1]
+            known = [name for name in dict.fromkeys([own[0], *issuers]) if name in own]
+            return Outcome(own[0], tuple(audiences), tuple(known), uri, token=SECRET)
+
+        def refusing(self, outcome: Outcome) -> list[str]:
+            """Let other servers refuse what they are told to refuse."""
+            assert outcome.token == SECRET
+            return [url for url in host.state.get("refusing", {}) if outcome.issuer in host.state["refusing"][url]]
+
         def ready(self) -> bool:
             assert self.client_cert, "anonymous requests are off"
             return not host.state["failing"]
@@ -197,6 +216,7 @@ def fake_api(host: FakeHost) -> type[Api]:
 
 def info(host: FakeHost, asked: Json) -> Json:
     """Do what control_plane_info does on a host."""
+    control_plane_info.OutcomeApi = fake_api(host)  # type: ignore[attr-defined]
     keys = {"public_keys": [], "kids": ["k"], "signing_key": {"file": "/sa.key", "kid": "k"}}
     stand_ins = {"Api": fake_api(host), "_stale_key_files": lambda _of: [], "_keys": lambda _host, _of: keys}
     for name, stand_in in stand_ins.items():
@@ -210,6 +230,7 @@ def info(host: FakeHost, asked: Json) -> Json:
         systemd=host.systemd(),
         proc=host.proc,
         root=host.root,
+        within=control_plane_info.within_of(asked["within"]) if asked.get("within") else None,
     )
     kubeadm: Json = {"version": None, "configuration": None, "patches_directories": [], "patches": {}, "obstacle": ""}
     return {**observe.observe(there), "kubeadm": kubeadm if asked["kubeadm"] else None, "changed": False}
@@ -223,17 +244,10 @@ def change(host: FakeHost, asked: Json) -> Json:
     wanted = edits.Change(
         Records(host.root / BACKUP, asked["component"]), changes, **{name: asked[name] for name in names}
     )
-    api = fake_api(host)(asked["url"], asked["client_cert"], asked["client_key"])
-    watch = UnitWatch(
-        asked["component"],
-        asked["unit"],
-        api,
-        host.systemd(),
-        proc=host.proc,
-        interval=0.01,
-        supervised=not asked["whole"],
-        logs=host.root / "var/log/pods",
-    )
+    for name in ("Api", "OutcomeApi"):
+        setattr(control_plane_edits_host, name, fake_api(host))
+    watch: UnitWatch = control_plane_edits_host.watch_of({**asked, "health": "/readyz"}, host.systemd())
+    watch.proc, watch.interval, watch.logs = host.proc, 0.01, host.root / "var/log/pods"
     kill_in_time(host)
     result = edits.reported_outcome(edits.apply(wanted, watch), watch)
     host.note("fail" if "reason" in result else "end")
@@ -261,15 +275,33 @@ def kill_in_time(host: FakeHost) -> None:
     backup.renamed = renamed
 
 
-def main() -> None:
-    what, file = sys.argv[1:]
-    host = FakeHost(Path(file))
-    asked = json.load(sys.stdin)
+def done(what: str, file: str, asked: Json) -> str:
+    """Do a part of a module, and return its result as JSON."""
     try:
-        result = {"info": info, "change": change}[what](host, asked)
+        return json.dumps({"info": info, "change": change}[what](FakeHost(Path(file)), asked))
     except IrsaError as error:
-        result = {"failed": True, "msg": str(error), "changed": False}
-    print(json.dumps(result))
+        return json.dumps({"failed": True, "msg": str(error), "changed": False})
+
+
+def serve() -> None:
+    """Do one part after another, each in a process of its own, as each module on a host has; a line for each."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os.environ.pop("HOST", None)
+            print(done(*json.loads(line)), flush=True)
+            os._exit(0)
+        status = os.waitpid(pid, 0)[1]
+        if status:
+            print("{}" if os.WIFSIGNALED(status) else json.dumps({"crashed": status}), flush=True)
+
+
+def main() -> None:
+    if sys.argv[1:] == ["serve"]:
+        serve()
+        return
+    what, file = sys.argv[1:]
+    print(done(what, file, json.load(sys.stdin)))
 
 
 if __name__ == "__main__":

@@ -43,10 +43,49 @@ K0S: Json = {
         "/etc/k0s/k0s.yaml": "# by hand\nspec:\n  api:\n    sans: [a.example.com]\n  network: {provider: calico}\n",
     },
 }
-DISTRIBUTIONS: dict[str, Json] = {"RKE2": RKE2, "k0s": K0S}
-OLD = {"RKE2": "https://kubernetes.default.svc.cluster.local", "k0s": "https://kubernetes.default.svc"}
+K3S: Json = {
+    "distribution": "K3s",
+    "version": "v1.36.1+k3s1",
+    "unit": "k3s.service",
+    "main": ["/usr/local/bin/k3s server"],
+    "pod": False,
+    "child": False,
+    "own_flags": _OWN,
+    "files": {
+        "/etc/systemd/system/k3s.service": unit("/usr/local/bin/k3s server"),
+        "/etc/rancher/k3s/config.yaml": f"# by hand\ntoken: {SECRET}\nkube-apiserver-arg:\n- 'v=2' # loud\n",
+    },
+}
+MICROK8S: Json = {
+    "distribution": "MicroK8s",
+    "version": "v1.36.1",
+    "unit": "snap.microk8s.daemon-kubelite.service",
+    "main": ["/snap/microk8s/1/kubelite", "--apiserver-args-file=/var/snap/microk8s/1/args/kube-apiserver"],
+    "pod": False,
+    "child": False,
+    "own_flags": _OWN,
+    "files": {
+        "/etc/systemd/system/snap.microk8s.daemon-kubelite.service": unit("/usr/bin/snap run microk8s.daemon-kubelite"),
+        "/var/snap/microk8s/current/args/kube-apiserver": (
+            "# by hand\n--secure-port=16443\n--service-account-issuer='https://kubernetes.default.svc'\n"
+            "--service-account-key-file=${SNAP_DATA}/certs/serviceaccount.key\n--event-ttl=5m\n"
+        ),
+    },
+}
+DISTRIBUTIONS: dict[str, Json] = {"RKE2": RKE2, "k0s": K0S, "K3s": K3S, "MicroK8s": MICROK8S}
+OLD = {
+    "RKE2": "https://kubernetes.default.svc.cluster.local",
+    "k0s": "https://kubernetes.default.svc",
+    "K3s": "https://kubernetes.default.svc.cluster.local",
+    "MicroK8s": "https://kubernetes.default.svc",
+}
 """The issuer that each sets by itself."""
-FILE = {"RKE2": "/etc/rancher/rke2/config.yaml.d/90-onprem-irsa.yaml", "k0s": "/etc/k0s/k0s.yaml"}
+FILE = {
+    "RKE2": "/etc/rancher/rke2/config.yaml.d/90-onprem-irsa.yaml",
+    "k0s": "/etc/k0s/k0s.yaml",
+    "K3s": "/etc/rancher/k3s/config.yaml.d/90-onprem-irsa.yaml",
+    "MicroK8s": "/var/snap/microk8s/current/args/kube-apiserver",
+}
 """The file that gets the flags."""
 
 

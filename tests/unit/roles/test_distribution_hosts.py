@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service im
     planned_edits,
     seen_by,
     shown_lines,
+    within_of,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.tests.unit.roles import distribution_host
@@ -47,6 +49,16 @@ pytestmark = pytest.mark.slow
 BOTH = "service-account-issuer"
 
 
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    """Return what runs the parts of modules; it ends with this process, whose end of the pipe it reads."""
+    command = [sys.executable, "-m", distribution_host.__name__, "serve"]
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / ".build"), *sys.path])}
+    return subprocess.Popen(  # noqa: S603 -- our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=path, text=True
+    )
+
+
 class Machine:
     """One host, on which the parts of the modules run as programs."""
 
@@ -64,21 +76,21 @@ class Machine:
 
     def ask(self, what: str, asked: Json) -> Json:
         """Run a part of a module; a run that was killed has no result."""
-        command = [sys.executable, "-m", distribution_host.__name__, what, str(self.file)]
-        path = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / ".build"), *sys.path])}
-        path.pop("HOST", None)
-        done = subprocess.run(  # noqa: S603 -- our own
-            command, input=json.dumps(asked), env=path, capture_output=True, text=True, check=False
-        )
-        if done.returncode == -9:
-            return {}
-        assert done.returncode == 0, done.stderr
-        result: Json = json.loads(done.stdout)
+        server = _server()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(f"{json.dumps([what, str(self.file), asked])}\n")
+        server.stdin.flush()
+        result: Json = json.loads(server.stdout.readline())
+        assert "crashed" not in result, "see what it wrote"
         return result
 
     def look(self) -> tuple[Json, Json]:
         """Return what is observed of the host, and what the host's part alone returns."""
-        raw = self.ask("info", {"component": "kube-apiserver", "kubeadm": None})
+        asked = {"component": "kube-apiserver", "kubeadm": None}
+        raw = self.ask("info", asked)
+        within = within_of(raw)
+        raw = self.ask("info", {**asked, "within": within}) if within is not None else raw
         return described(raw, now=raw["clock"]), raw
 
     def planned(self) -> Plan:
@@ -102,6 +114,7 @@ class Machine:
             "flags": made.flags,
             "flags_before": made.flags_before,
             "whole": made.whole,
+            "outcome": made.outcome,
             **made.api,
             "timeout": 60,
         }
@@ -220,7 +233,12 @@ def test_what_somebody_has_written_meanwhile_stays(tmp_path: Path, name: str) ->
     file.parent.mkdir(exist_ok=True)
     file.write_text("# by hand\n")
     asked = {"component": "kube-apiserver", "unit": made.restart.unit, "restart": False, "timeout": 60, **made.api}
-    asked |= {"edits": [asdict(edit) for edit in made.edits], "flags": made.flags, "whole": made.whole}
+    asked |= {
+        "edits": [asdict(edit) for edit in made.edits],
+        "flags": made.flags,
+        "whole": made.whole,
+        "outcome": made.outcome,
+    }
     result = machine.ask("change", {**asked, "flags_before": made.flags_before})
     assert "somebody else changed it" in result["msg"]
     assert file.read_text() == "# by hand\n"
@@ -289,3 +307,30 @@ def test_a_file_that_does_not_parse_is_named(tmp_path: Path, name: str, path: st
     with pytest.raises(InputError, match=path) as caught:
         machine.look()
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_a_server_whose_tokens_another_one_refuses_is_put_back(tmp_path: Path, name: str) -> None:
+    machine = Machine(tmp_path, name)
+    host = machine.host
+    host.state["refusing"] = {"https://10.0.0.2:6443": [NEW]}
+    host.save()
+    before = machine.files()
+    result = machine.change({BOTH: [NEW, OLD[name]]})
+    assert "https://10.0.0.2:6443 refuses a token that it has just signed" in result["reason"]
+    assert (result["recovered"], machine.files(), machine.issuers()) == (True, before, [OLD[name]])
+
+
+def test_what_is_not_seen_of_k3s_is_said(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, "K3s")
+    observed, raw = machine.look()
+    assert observed["running_flags"]["v"] == ["2"]
+    assert observed["running_flags"]["api-audiences"] == [f"{OLD['K3s']},k3s"]
+    assert "service-account-jwks-uri" not in observed["running_flags"]
+    [problem] = problems({"cp1": described({**raw, "outcome": None}, now=raw["clock"])})
+    assert "it signs no token for the client certificate /var/lib/rancher/k3s/server/tls/client-admin.crt" in problem
+    [problem] = problems({"cp1": described({**raw, "outcome": None, "ready": False}, now=raw["clock"])})
+    assert "is not ready" in problem
+    gone = {**raw, "outcome": None, "ready": False, "pid": None}
+    [problem] = problems({"cp1": described(gone, now=raw["clock"])})
+    assert "journalctl -u k3s.service" in problem

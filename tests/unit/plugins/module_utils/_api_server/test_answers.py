@@ -8,13 +8,15 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import (
-    NOBODY,
     Asked,
     Said,
     candidates,
-    is_accepted,
     key_set,
     said_by,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import (
+    NOBODY,
+    is_accepted,
     unsigned_token,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError

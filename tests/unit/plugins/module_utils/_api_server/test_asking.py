@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import (
-    NOBODY,
     Asked,
     as_result,
     in_words,
@@ -16,6 +15,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import ask, until_repeated
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import NOBODY
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 
 from .some_answers import BALANCER, NEW, OLD, Client, One, cluster, kid, sign

@@ -73,16 +73,11 @@ def test_a_unit_that_does_not_run_with_its_files_is_named() -> None:
 
 
 def test_what_is_no_unit_of_ours_is_unsupported_by_its_name() -> None:
-    plain = {
-        **host()["seen"],
-        "units": {
-            "k3s.service": [["/etc/systemd/system/k3s.service", "[Service]\nExecStart=/usr/local/bin/k3s server\n"]]
-        },
-    }
-    plain["processes"] = [[["/usr/local/bin/k3s", "server"], 0, "k3s.service"]]
+    plain = {**host()["seen"], "units": {}, "processes": []}
+    plain["files"] = {"/system/state/config.yaml": "machine:\n  type: controlplane\n"}
     found = described(host(seen=plain), now=1000.0)
-    assert (found["distribution"], found["other_distributions"]) == ("unknown", ["K3s"])
-    assert "K3s is on this host" in problems({"cp1": found})[0]
+    assert (found["distribution"], found["other_distributions"]) == ("unknown", ["Talos"])
+    assert "Talos is on this host" in problems({"cp1": found})[0]
 
 
 @pytest.mark.parametrize(
