@@ -79,7 +79,7 @@ lint: setup ## Formats, linters, changelog and documentation rules
 	ruff check
 	yamllint --strict .
 	ansible-lint
-	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/bin/kubectl extensions/lab/node/prepare-node \
+	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/distributions extensions/lab/bin/kubectl extensions/lab/node/prepare-node \
 	  extensions/lab/kind/join-lab extensions/lab/kind/pod-network | xargs -0 shellcheck
 	antsibull-changelog lint
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
@@ -235,6 +235,10 @@ molecule-units: lab-build ## API servers that are systemd units, as "the hard wa
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=$(NODES)
 	$(SCENARIOS) systemd
 	ansible-playbook extensions/lab/down.yml
+
+.PHONY: molecule-distributions
+molecule-distributions: setup ## K3s, RKE2, k0s and MicroK8s by programs of yours: LAB_K3S=/path/k3s, LAB_RKE2, LAB_K0S, LAB_MICROK8S (its snap)
+	extensions/lab/distributions
 
 .PHONY: bench-roll
 bench-roll: lab-build ## An issuer enabled under load, the guide's way and ours, on three nodes of its own (15 minutes)
