@@ -32,6 +32,8 @@ if t.TYPE_CHECKING:
 
 # A component that exits twice does so again: once may be bad luck.
 _EXITS = 2
+# One that another program starts may end while what it needs still starts with it, such as etcd.
+_EXITS_IN_IT = 4
 # A service is in these states, too, between the end of the old process and the start of the new one; without a job,
 # and for longer than that, systemd starts it no more: "inactive" where it says that it has done its work.
 _ENDED = ("failed", "inactive")
@@ -106,8 +108,8 @@ class UnitWatch:
                 starts.setdefault(state.invocation, state.restarts)
             ended = (ended or time.monotonic()) if state.active in _ENDED and not state.job else None
             exits = max(len(starts) - 1, state.restarts - min(starts.values(), default=state.restarts))
-            exits = max(exits, self._ends_in_it(known)) if self.supervised else exits
-            if exits >= _EXITS or (ended is not None and time.monotonic() - ended >= _STAYS_ENDED):
+            stays_ended = ended is not None and time.monotonic() - ended >= _STAYS_ENDED
+            if exits >= _EXITS or self._ends_in_it(known) >= _EXITS_IN_IT or stays_ended:
                 return self._failure("it exits as soon as it starts, with {}.", since)
             if time.monotonic() > end:
                 return self._failure(f"{self._state(process, wanted, state)} after {timeout:g} s, with {{}}.", since)
@@ -140,7 +142,9 @@ class UnitWatch:
         return process, ready
 
     def _ends_in_it(self, known: t.Collection[tuple[int, int]]) -> int:
-        """Return how often the component has ended that the unit's own process starts."""
+        """Return how often the component has ended that the unit's own process starts; -1 where none does."""
+        if not self.supervised:
+            return -1
         attempts = attempts_of_one_pod(log_files(self.component, self.logs) - self._files)
         return max(len(self.seen.difference(known)), attempts) - 1
 
