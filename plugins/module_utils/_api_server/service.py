@@ -145,6 +145,17 @@ def _described(room: Room, seen: Seen, observed: Observation) -> dict[str, t.Any
     }
 
 
+def _has(there: t.Sequence[str], values: t.Sequence[str]) -> bool:
+    """Return whether values of a file are among those of a process.
+
+    A distribution may put its own value in front, of which kube-apiserver takes the last, or add to a list in one.
+    """
+    behind = there[-len(values) :] if values else ()
+    return len(behind) == len(values) > 0 and all(
+        {*value.split(",")} <= {*own.split(",")} for value, own in zip(values, behind)
+    )
+
+
 def _hidden_outcome(room: Room, seen: Seen, unit: str) -> str:
     return (
         f"{unit} has the API server of {room.name} in its own process, which does not show its flags, and it signs no "
@@ -179,15 +190,14 @@ def _tried(room: Room, seen: Seen, issuers: list[str]) -> tuple[list[str], list[
 def _with_running(settings: t.Sequence[Setting], running: Flags) -> Flags:
     """Return the flags of the files, and those of the process that no file says.
 
-    Where no process runs, those are there that the distribution is known to set. A distribution may put a value of its
-    own in front of one in a file, of which kube-apiserver takes the last.
+    Where no process runs, those are there that the distribution is known to set.
     """
     told = flags_in(settings)
     said = {*_KNOWN, *(setting.flag for setting in settings if setting.source.line)}
     flags = {name: values for name, values in (running or told).items() if name not in said}
     for name in sorted(said):
         values, there = told.get(name, []), running.get(name, [])
-        flags[name] = there if name not in _KNOWN and values and there[-len(values) :] == values else values
+        flags[name] = there if name not in _KNOWN and _has(there, values) else values
     return {name: values for name, values in flags.items() if values}
 
 

@@ -190,3 +190,82 @@ def test_the_way_back_reads_what_was_kept_of_a_unit() -> None:
     }
     server = Server("cp1", {"service-account-issuer": [NEW, OLD]}, ("k",), "k")
     assert way_back([server], NEW, kept={"cp1": kept}).jwks_uri == uri
+
+
+def of_rke2(config: str, **running: list[str]) -> dict[str, t.Any]:
+    """Return what the host's module returns for a server of RKE2 with these flags of the process besides its issuer."""
+    unit, file = "rke2-server.service", "/etc/systemd/system/rke2-server.service"
+    plain = {
+        **host()["seen"],
+        "files": {"/etc/rancher/rke2/config.yaml": config},
+        "units": {unit: [[file, "[Service]\nExecStart=/usr/local/bin/rke2 server\n"]]},
+        "processes": [[["rke2 server"], 0, unit]],
+    }
+    flags = {"service-account-issuer": ["https://kubernetes.default.svc.cluster.local"]}
+    given = {name.replace("_", "-"): values for name, values in running.items()}
+    return host(seen=plain, running_flags={**flags, **given})
+
+
+@pytest.mark.parametrize(
+    ("running", "drift"),
+    [
+        (["2"], []),
+        (["0", "2"], []),
+        (["3"], ["v"]),
+        (["2", "3"], ["v"]),
+        ([], ["v"]),
+    ],
+)
+def test_a_flag_of_a_file_has_to_be_in_force_whatever_the_distribution_puts_before_it(
+    running: list[str], drift: list[str]
+) -> None:
+    found = described(of_rke2("kube-apiserver-arg: [v=2]\n", v=running), now=1000.0)
+    assert found["drift"] == drift
+    assert found["flags"].get("v") == (["2"] if drift else running)
+
+
+def test_what_a_distribution_adds_to_a_list_is_its_own() -> None:
+    config = "kube-apiserver-arg: ['enable-admission-plugins=NodeRestriction,PodSecurity']\n"
+    plugins = "NodeRestriction,OwnerReferences,PodSecurity"
+    assert described(of_rke2(config, enable_admission_plugins=[plugins]), now=1000.0)["drift"] == []
+    assert described(of_rke2(config, enable_admission_plugins=["PodSecurity"]), now=1000.0)["drift"] != []
+
+
+def test_flags_that_a_distribution_sets_by_itself_are_those_of_its_process() -> None:
+    found = described(of_rke2("", profiling=["false"], api_audiences=["https://other,rke2"]), now=1000.0)
+    assert (found["drift"], found["flags"]) == ([], found["running_flags"])
+    assert found["refusal"] == []
+    assert found["manifest"] == "/etc/rancher/rke2/config.yaml.d/90-onprem-irsa.yaml"
+    found = described(of_rke2("", service_account_jwks_uri=["https://other/jwks"]), now=1000.0)
+    assert found["drift"] == ["service-account-jwks-uri"]
+
+
+def test_a_refusal_of_the_distribution_stops_before_the_first_host() -> None:
+    name = "service-account-issuer"
+    text = f"kube-apiserver-arg: [{name}={OLD}]\n"
+    files = {
+        f"/etc/rancher/rke2/config.yaml.d/{number}.yaml": f"kube-apiserver-arg+: [{name}=https://{number}]\n"
+        for number in (1, 2)
+    }
+    raw = of_rke2(text, **{name: [OLD, "https://1", "https://2"]})
+    raw["seen"]["files"].update(files)
+    found = described(raw, now=1000.0)
+    assert "is set in" in found["refusal"][0]
+    [problem] = plan(PlanSeen({"cp1": found}), Wanted(NEW)).problems
+    assert problem.startswith("cp1: The flag service-account-issuer is set in ")
+    assert plan(PlanSeen({"cp1": found}), Wanted(OLD)).problems == ()
+
+
+def test_what_is_in_place_of_a_missing_unit_is_refused() -> None:
+    plain = {**host()["seen"], "units": {}, "processes": [], "directories": ["/var/snap/microk8s/current"]}
+    plain["files"] = {"/var/snap/microk8s/current/args/kube-apiserver": f"--service-account-issuer={OLD}\n"}
+    found = described(host(seen=plain, pid=None, running_flags={}), now=1000.0)
+    [problem] = problems({"cp1": found})
+    assert "no systemd unit snap.microk8s.daemon-kubelite.service" in problem
+
+
+def test_where_the_flags_of_distributions_stand_is_said_by_their_files() -> None:
+    found = described(of_rke2(""), now=1000.0)
+    said = plan(PlanSeen({"cp1": found, "cp2": described(host(), now=1000.0)})).in_units
+    assert said.startswith(f"in /etc/rancher/rke2/config.yaml.d/90-onprem-irsa.yaml on cp1; in {UNIT} on cp2. ")
+    assert "A server that joins needs" in said
