@@ -45,8 +45,8 @@ _SAYS_ALL: t.Final = ("systemd",)
 _WITHIN: t.Final = ("K3s", "MicroK8s")
 # What each room knows of its distribution whether a file says it or not.
 _KNOWN: t.Final = (ISSUER, JWKS_URI)
-# Stands for the issuer that is not known yet (RFC 2606: .invalid).
 _ADDRESS: t.Final = "advertise-address"
+# Stands for the issuer that is not known yet (RFC 2606: .invalid).
 _NEW_ISSUER: t.Final = "https://new-issuer.invalid"
 
 Observation = t.Mapping[str, t.Any]
