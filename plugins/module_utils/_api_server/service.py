@@ -11,6 +11,7 @@ tells what they are.
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
@@ -46,6 +47,7 @@ _WITHIN: t.Final = ("K3s", "MicroK8s")
 # What each room knows of its distribution whether a file says it or not.
 _KNOWN: t.Final = (ISSUER, JWKS_URI)
 _ADDRESS: t.Final = "advertise-address"
+_MAP: t.Final = re.compile(r"""\{\s*["']?[\w.+-]+["']?\s*:""")
 # Stands for the issuer that is not known yet (RFC 2606: .invalid).
 _NEW_ISSUER: t.Final = "https://new-issuer.invalid"
 
@@ -324,19 +326,26 @@ def _watched(flags: Flags, changed: t.Iterable[str]) -> Flags:
 
 
 def shown_lines(edit: Edit) -> dict[str, str]:
-    """Return the lines of a file that change, as Ansible shows a difference: others may hold secrets."""
-    before, after = (edit.before or "").splitlines(keepends=True), edit.after.splitlines(keepends=True)
+    """Return the lines of a file that change, as Ansible shows a difference: others may hold secrets.
+
+    A last line that gets its line break does not change; a map in one line may hold more than the flags.
+    """
+    before, after = (edit.before or "").splitlines(), edit.after.splitlines()
     gone, come = list[str](), list[str]()
     for tag, old, old_end, new, new_end in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag != "equal":
             gone += before[old:old_end]
             come += after[new:new_end]
     return {
-        "before": "".join(gone),
-        "after": "".join(come),
+        "before": "".join(map(_shown_line, gone)),
+        "after": "".join(map(_shown_line, come)),
         "before_header": edit.path if edit.before is not None else f"{edit.path} (not there)",
         "after_header": edit.path,
     }
+
+
+def _shown_line(line: str) -> str:
+    return f"{'(a line with a map, which may hold secrets)' if _MAP.search(line) else line}\n"
 
 
 def in_units(hosts: t.Mapping[str, Observation]) -> str:

@@ -144,6 +144,11 @@ def test_only_the_lines_that_change_are_shown() -> None:
     edit = Edit("/e", "TOKEN=secret\nA=1\nKEY=secret\n", "TOKEN=secret\nA=2\nKEY=secret\n")
     assert shown_lines(edit) == {"before": "A=1\n", "after": "A=2\n", "before_header": "/e", "after_header": "/e"}
     assert shown_lines(Edit("/e", None, "A=1\n"))["before_header"] == "/e (not there)"
+    cut = shown_lines(Edit("/e", "A: 1\ntoken: secret", "A: 1\ntoken: secret\nB: 2\n"))
+    assert (cut["before"], cut["after"]) == ("", "B: 2\n")
+    flow = shown_lines(Edit("/e", "{token: secret, a: [1]}\n", '{"token": secret, a: [1, 2]}\n'))
+    assert "secret," not in flow["before"] + flow["after"]
+    assert shown_lines(Edit("/e", "a ${X}\n", "b ${X}\n"))["after"] == "b ${X}\n"
 
 
 def test_a_change_that_was_cut_off_is_ended_without_edits() -> None:
