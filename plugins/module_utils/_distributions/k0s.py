@@ -209,14 +209,17 @@ def _with_raw(text: str, file: str, name: str, values: list[str]) -> str:
     own = [flag for flag in occurrences(items) if flag.name == name]
     if [flag.value for flag in own] == values:
         return text
-    place = own[0].index if own else len(items)
-    gone = {index for flag in own for index in range(flag.index, flag.end)}
-    new = [f"--{name}={value}" for value in values]
-    before, behind = (
-        [item for index, item in enumerate(items) if index not in gone and (index < place) is first]
-        for first in (True, False)
-    )
-    return with_value(text, _RAW, [*before, *new, *behind] or None, source=file)
+    own_items = {index for flag in own for index in range(flag.index, flag.end)}
+    left, placed = [f"--{name}={value}" for value in values], list[t.Union[str, int]]()
+    for index, item in enumerate(items):
+        if index not in own_items:
+            placed.append(index)
+        elif left and any(flag.index == index for flag in own):  # what stands between its values keeps its place
+            placed.append(index if item == left[0] else left[0])
+            left = left[1:]
+        if own and index == own[-1].end - 1:
+            placed, left = [*placed, *left], []
+    return with_value(text, _RAW, [*placed, *left] or None, source=file)
 
 
 def _require_rest(wanted: Flags, flags: Flags, version: str | None, *, disruptive: bool) -> tuple[Flags, list[str]]:

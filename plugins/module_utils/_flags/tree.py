@@ -29,7 +29,8 @@ with suppress(ImportError):  # ansible-core brings PyYAML to the controller, whe
 
 Path = tuple[str, ...]
 """The keys that lead from a document's mapping to a value."""
-Value = t.Union[str, list[str]]
+Value = t.Union[str, list[str], list[t.Union[str, int]]]
+"""A text, or a list of texts, in which a number stands for the item at that place, which stays."""
 
 _NULL, _MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
 _MARK = "\ufeff"  # with which some editors begin a text
@@ -88,10 +89,11 @@ def is_empty(node: yaml.Node) -> bool:
 
 
 def with_value(text: str, path: Path, value: Value | None, *, source: str, number: int = 0) -> str:
-    """Return the text with a value at the end of a path: a text, or a list of texts; None removes its key.
+    """Return the text with a value at the end of a path; None removes its key.
 
-    Mappings on the way are made where there are none, and removed where nothing is left in them. NUMBER says which of
-    the documents is changed. Raises InputError for a text that cannot be changed so without changing anything else.
+    Of a list without numbers as many items stay as difflib finds equal in their order. Mappings on the way are made
+    where there are none, and removed where nothing is left in them. NUMBER says which of the documents is changed.
+    Raises InputError for a text that cannot be changed so without changing anything else.
     """
     if text.startswith(_MARK):
         return _MARK + with_value(text[1:], path, value, source=source, number=number)
@@ -100,7 +102,9 @@ def with_value(text: str, path: Path, value: Value | None, *, source: str, numbe
     member(root, path, source=source)
     try:
         after = edited(text, _edits(text, root, path, value, source)) if root else _grown(text, path, value)
-        same = _says(after, path, value, source, number) and _rest(after, path, number) == _rest(text, path, number)
+        same = _says(after, path, _texts_of(root, path, value, source), source, number) and _rest(
+            after, path, number
+        ) == _rest(text, path, number)
     except (InputError, yaml.YAMLError, KeyError, IndexError):
         same = False
     if not same:
@@ -173,20 +177,39 @@ def _removed(text: str, chain: list[yaml.MappingNode], number: int) -> list[Edit
     return changed(text, holder, Changes(gone={place}))
 
 
-def _list_changes(node: yaml.SequenceNode, value: list[str], source: str) -> Changes:
-    """Return the least that makes a list this one: what stays the same keeps its place."""
+def _list_changes(node: yaml.SequenceNode, value: t.Sequence[str | int], source: str) -> Changes:
+    """Return what makes a list this one: what stays keeps its bytes."""
     items = texts(node, source=source, key="a list")
     changes = Changes()
-    matcher = difflib.SequenceMatcher(None, [item.value for item in items], value, autojunk=False)
-    for tag, old, old_end, new, new_end in matcher.get_opcodes():
-        if tag == "equal":
-            continue
+    old, new = 0, 0
+    for old_end, new_end in [*_staying(items, value), (len(items), len(value))]:
         both = min(old_end - old, new_end - new)
-        changes.values.update({old + at: (items[old + at], value[new + at]) for at in range(both)})
+        changes.values.update({old + at: (items[old + at], str(value[new + at])) for at in range(both)})
         changes.gone.update(range(old + both, old_end))
         for content in value[new + both : new_end]:
-            changes.insert(old_end, content)
+            changes.insert(old_end, str(content))
+        old, new = old_end + 1, new_end + 1
     return changes
+
+
+def _staying(items: t.Sequence[yaml.ScalarNode], value: t.Sequence[str | int]) -> list[tuple[int, int]]:
+    """Return the places of the items that stay, before and after."""
+    numbers = [(each, at) for at, each in enumerate(value) if isinstance(each, int)]
+    if numbers:
+        return numbers
+    matcher = difflib.SequenceMatcher(None, [item.value for item in items], value, autojunk=False)
+    return [(block.a + at, block.b + at) for block in matcher.get_matching_blocks() for at in range(block.size)]
+
+
+def _texts_of(root: yaml.Node | None, path: Path, value: Value | None, source: str) -> str | list[str] | None:
+    """Return a value with the texts of the items that stay."""
+    if value is None or isinstance(value, str):
+        return value
+    if not any(isinstance(each, int) for each in value):
+        return [str(each) for each in value]
+    pair = member(root, path, source=source)
+    items = texts(pair[1], source=source, key=path[-1]) if pair else []
+    return [each if isinstance(each, str) else str(items[each].value) for each in value]
 
 
 def _nested(path: Path, value: Value) -> dict[str, Content]:
@@ -205,7 +228,7 @@ def _grown(text: str, path: Path, value: Value | None) -> str:
     return f"{text}{end}{rendered(_nested(path, value)).replace(chr(10), newline)}"
 
 
-def _says(text: str, path: Path, value: Value | None, source: str, number: int) -> bool:
+def _says(text: str, path: Path, value: str | list[str] | None, source: str, number: int) -> bool:
     found = documents(text, source=source)
     pair = member(found[number], path, source=source) if number < len(found) else None
     if pair is None or value is None:
