@@ -240,12 +240,14 @@ def test_refuses_what_is_no_issuer() -> None:
         made(issuer="https://oidc.example.com/")
 
 
+# PyYAML writes a NEL, and other ends of lines, so that it reads them as blanks.
+CHARACTERS = st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"))
 NODES = st.fixed_dictionaries(
     {},
     optional={
         "role": st.sampled_from(["control-plane", "worker"]),
-        "image": st.text(min_size=1, max_size=5),
-        "labels": st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2),
+        "image": st.text(CHARACTERS, min_size=1, max_size=5),
+        "labels": st.dictionaries(st.text(CHARACTERS, max_size=4), st.text(CHARACTERS, max_size=4), max_size=2),
         "extraMounts": st.lists(st.just({"hostPath": "/a", "containerPath": "/b"}), max_size=2),
         "kubeadmConfigPatches": st.lists(st.just("kind: KubeletConfiguration\nfailSwapOn: false\n"), max_size=1),
     },
@@ -253,9 +255,9 @@ NODES = st.fixed_dictionaries(
 CLUSTERS = st.fixed_dictionaries(
     {"kind": st.just("Cluster"), "apiVersion": st.just("kind.x-k8s.io/v1alpha4")},
     optional={
-        "name": st.text(max_size=5),
+        "name": st.text(CHARACTERS, max_size=5),
         "nodes": st.none() | st.lists(NODES, max_size=4),
-        "featureGates": st.dictionaries(st.text(max_size=4), st.booleans(), max_size=2),
+        "featureGates": st.dictionaries(st.text(CHARACTERS, max_size=4), st.booleans(), max_size=2),
         "kubeadmConfigPatches": st.none() | st.just(["kind: KubeletConfiguration\nfailSwapOn: false\n"]),
     },
 )
