@@ -30,8 +30,10 @@ class AsAdministrator(OutcomeApi):
         connection = super()._connection()
         request = connection.request
 
-        def with_token(method: str, path: str, body: str | None = None, headers: t.Mapping[str, str] = {}) -> None:
-            request(method, path, body, {**headers, "Authorization": "Bearer administrator"})
+        def with_token(
+            method: str, path: str, body: str | None = None, headers: t.Mapping[str, str] | None = None
+        ) -> None:
+            request(method, path, body, {**(headers or {}), "Authorization": "Bearer administrator"})
 
         connection.request = with_token  # type: ignore[method-assign,assignment]
         return connection
