@@ -161,12 +161,9 @@ version:
   sample: v1.34.4+k3s1
 """
 
-import copy
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import answers
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import VERSION_PATH, Server, ask
@@ -174,7 +171,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints 
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR, jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import (
     SHORTEST,
     TokenRequest,
@@ -191,11 +188,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=ShownModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC, ShownModule)
     if IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
     with reported(module):
