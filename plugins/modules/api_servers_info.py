@@ -28,6 +28,7 @@ description:
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
 options:
   issuers:
@@ -44,12 +45,6 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
 requirements:
   - kubernetes >= 24.2
   - jwcrypto >= 1.5.6

@@ -8,13 +8,11 @@ that it serves, the tokens that it signs, and what it makes of other tokens.
 
 from __future__ import annotations
 
-import base64
-import json
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import difference, jwk_problem
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import NOBODY
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import NOBODY, claims, header
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 Json = t.Mapping[str, t.Any]
@@ -142,12 +140,12 @@ def said_by(server: str, token: str, key_set: Json | None, discovery: Json | Non
     Raises InputError for a token or a key set that is none.
     """
     try:
-        header, payload = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
+        payload = claims(token)
         audiences = payload.get("aud") or []
         return Said(
             server,
             issuer=str(payload["iss"]),
-            kid=str(header["kid"]),
+            kid=str(header(token)["kid"]),
             audiences=tuple([audiences] if isinstance(audiences, str) else map(str, audiences)),
             keys=tuple((key_set or {"keys": []})["keys"]),
             jwks_uri=str((discovery or {}).get("jwks_uri") or ""),

@@ -34,16 +34,25 @@ def is_accepted(error: str) -> bool:
     return _ACCEPTED in error
 
 
+def header(token: str) -> dict[str, t.Any]:
+    """Return the header of a token, unverified; raises ValueError for what is no token."""
+    return _part(token, 0)
+
+
 def claims(token: str) -> dict[str, t.Any]:
     """Return what a token says, unverified; raises ValueError for what is no token."""
-    payload = json.loads(base64.urlsafe_b64decode(f"{token.split('.')[1]}==" if token.count(".") > 1 else ""))
-    if not isinstance(payload, dict):
-        raise ValueError("no claims")  # noqa: TRY004 -- of the text, not of the caller
-    return payload
+    return _part(token, 1)
+
+
+def _part(token: str, number: int) -> dict[str, t.Any]:
+    part = json.loads(base64.urlsafe_b64decode(f"{token.split('.')[number]}==" if token.count(".") > 1 else ""))
+    if not isinstance(part, dict):
+        raise ValueError("no mapping")  # noqa: TRY004 -- of the text, not of the caller
+    return part
 
 
 def _base64url(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
 
-__all__: t.Final = ("NOBODY", "claims", "is_accepted", "unsigned_token")
+__all__: t.Final = ("NOBODY", "claims", "header", "is_accepted", "unsigned_token")
