@@ -68,9 +68,9 @@ def running(name: str, directory: Path, *arguments: str) -> t.Iterator[None]:
             process.wait()
 
 
-def wait_for(url: str) -> None:
+def wait_for(url: str, seconds: float = _SECONDS) -> None:
     """Wait until something answers, whatever it says."""
-    end = time.monotonic() + _SECONDS
+    end = time.monotonic() + seconds
     while True:
         try:
             urllib.request.urlopen(url, timeout=2)  # noqa: S310 -- loopback

@@ -74,27 +74,31 @@ class Servers:
 
     def restart(self, one: int, issuers: t.Sequence[str], *further: str) -> None:
         """Run an API server with these issuers, in their order, and wait until it is ready."""
-        self._stacks[one].close()
         key = self.directory / "sa.key"
+        keys = (f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}")
+        self.restart_with(one, [*keys, *(f"--service-account-issuer={name}" for name in issuers), *further])
+
+    def restart_with(self, one: int, flags: t.Sequence[str], *, seconds: float = 60) -> None:
+        """Run an API server with these flags for service accounts, and wait until it is ready, so long at most."""
+        self._stacks[one].close()
         self._stacks[one].enter_context(
             running(
                 "kube-apiserver", self.directory, f"--bind-address={self.address}", f"--secure-port={self.ports[one]}",
-                f"--etcd-servers={self._etcd}", "--cert-dir=certs", f"--service-account-key-file={key}",
-                f"--service-account-signing-key-file={key}", *(f"--service-account-issuer={name}" for name in issuers),
-                "--authorization-mode=RBAC", f"--token-auth-file={self.directory / 'tokens.csv'}",
-                "--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none", *self._flags, *further,
+                f"--etcd-servers={self._etcd}", "--cert-dir=certs", "--authorization-mode=RBAC",
+                f"--token-auth-file={self.directory / 'tokens.csv'}", "--service-cluster-ip-range=10.96.0.0/16",
+                "--endpoint-reconciler-type=none", *self._flags, *flags,
             )
         )  # fmt: skip
-        self._until_ready(one)
+        self._until_ready(one, seconds)
 
     def restart_all(self, issuers: t.Sequence[str], *further: str) -> None:
         """Do as a user who has read what to set: one after the other."""
         for one in range(len(self.ports)):
             self.restart(one, issuers, *further)
 
-    def _until_ready(self, one: int) -> None:
-        wait_for(f"{self.at(one).url}/readyz")
-        end = time.monotonic() + 60
+    def _until_ready(self, one: int, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        wait_for(f"{self.at(one).url}/readyz", seconds)
         while True:
             with suppress(OSError, ValueError):
                 if self.ask(one, "GET", "/api/v1/namespaces/default"):
