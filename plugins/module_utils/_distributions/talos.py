@@ -104,7 +104,12 @@ class _Config:
         return self.texts(_CLUSTER, ("endpoint",)) or self.texts("", ("cluster", "controlPlane", "endpoint"))
 
     def put(self, kind: str, path: Path, value: Value | None) -> _Config:
-        """Return the configuration with a value, in a document that is there."""
+        """Return the configuration with a value; raises InputError where the document of that kind is not there."""
+        if kind not in self.numbers:
+            raise InputError(
+                f"{FILE} has no document without a kind, which holds the flags of this node's API server.",
+                fix="Give the node its whole machine configuration first.",
+            )
         return _config(with_value(self.text, path, value, source=FILE, number=self.numbers[kind]))
 
 
@@ -165,6 +170,11 @@ def _settings(config: _Config, version: str | None) -> list[Setting]:
     if _SERVICE_ACCOUNT in config.nodes:
         _refuse_conflicts(config, extra)
         issuers = [*config.texts(_SERVICE_ACCOUNT, _ISSUER_URL), *config.texts(_SERVICE_ACCOUNT, _ACCEPTED)]
+        if not config.value(_SERVICE_ACCOUNT, _ISSUER_URL):
+            raise InputError(
+                f"{FILE}: the {_SERVICE_ACCOUNT} has no issuer.issuerURL, so that which issuer signs is not known.",
+                fix="Write the issuer that signs now there.",
+            )
         own[ISSUER] = [Setting(ISSUER, text, source) for text, source in issuers]
         audiences = config.texts(_SERVICE_ACCOUNT, _ACCEPTED_FOR) or issuers[:1]
         joined = ",".join(text for text, _source in audiences)

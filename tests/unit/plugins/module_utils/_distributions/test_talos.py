@@ -112,6 +112,19 @@ def test_what_the_api_server_gets(text: str, version: str, issuers: list[str], a
     assert found["anonymous-auth"] == ["false"]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (NEW_STYLE.replace("issuerURL:", "issuerUrl:"), r"KubeServiceAccountConfig has no issuer\.issuerURL"),
+        (HOSTNAME + DOCUMENT, "has no document without a kind"),
+        (f"kind: MachineConfig\n{NEW_STYLE}", "has no document without a kind"),
+    ],
+)
+def test_what_lacks_a_part_is_refused(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        TALOS.plan(seen(text, V14), {ISSUER: [A, B], JWKS_URI: [JWKS]})
+
+
 def test_a_setting_says_where_it_is_written() -> None:
     places = [(each.value, str(each.source)) for each in TALOS.settings(seen(NEW_STYLE + f"    issuers: [{A}]\n", V14))]
     assert (B, f"{FILE}:27") in places
