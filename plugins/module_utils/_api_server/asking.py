@@ -66,9 +66,7 @@ def ask(read: Server, urls: t.Sequence[str], issuers: t.Iterable[str], sign: Sig
     unreached = {url: why for url in urls for why in [_why_not(read.at(url))] if why}
     reached = [url for url in urls if url not in unreached]
     if len(reached) > 1 and not unreached:
-        said = [_said(read.at(url), sign) for url in reached]
-        wanted, tokens = candidates(said, issuers), _tokens(said)
-        return Asked(tuple(said), tuple(_accepted(read.at(url), wanted, tokens) for url in reached))
+        return ask_each(read, reached, issuers, sign)
     own = reached if len(urls) > 1 else []
     address = reached[0] if len(urls) == 1 and reached else read.server
     quiet = QUIET_ROUNDS * max(1, len(urls))
@@ -78,6 +76,13 @@ def ask(read: Server, urls: t.Sequence[str], issuers: t.Iterable[str], sign: Sig
     reviewed, _rounds = until_repeated(lambda: _accepted(read.at(address), wanted, tokens), quiet)
     accepted = [*(_accepted(read.at(url), wanted, tokens) for url in own), *reviewed]
     return Asked(tuple(said), tuple(accepted), balanced=address, rounds=rounds, unreached=unreached)
+
+
+def ask_each(read: Server, urls: t.Sequence[str], issuers: t.Iterable[str], sign: Sign) -> Asked:
+    """Ask the API servers at these URLs, each of which one alone has; raises ApiError and InputError."""
+    said = [_said(read.at(url), sign) for url in urls]
+    wanted, tokens = candidates(said, issuers), _tokens(said)
+    return Asked(tuple(said), tuple(_accepted(read.at(url), wanted, tokens) for url in urls))
 
 
 def until_repeated(ask_once: t.Callable[[], Answer], quiet: int) -> tuple[list[Answer], int]:
@@ -140,5 +145,6 @@ __all__: t.Final = (
     "Server",
     "Sign",
     "ask",
+    "ask_each",
     "until_repeated",
 )

@@ -159,7 +159,7 @@ def _before(asked: Asked, issuer: str) -> str:
 def _done(asked: Asked, issuer: str, *, leaving: bool) -> ByHand:
     found = list(warnings(asked)) + refusals(asked)
     what = f"{issuer} signs nowhere" if leaving else f"{issuer} signs"
-    return ByHand("done", {}, "", (), tuple(found), f"{what}, as you have set it; {in_words(asked)}")
+    return ByHand("done", {}, "", (), tuple(found), f"{what}; {in_words(asked)}")
 
 
 def _says(asked: Asked, first: str, *, accepted: bool) -> str:

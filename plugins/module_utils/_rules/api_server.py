@@ -14,6 +14,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input.task_files impo
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, is_true, missing_file, text
 
 _NUMBERS: t.Final = ("irsa_apiserver_timeout", "irsa_apiserver_stale_sandbox_seconds", "irsa_apiserver_pause")
+_NOT_ON_HOSTS: t.Final = ("show", "talosctl")
 _RETIRED: t.Final = ("irsa_apiserver_retired_issuers", "irsa_apiserver_retired_audiences")
 _TASK_FILES: t.Final = ("irsa_apiserver_before_host_tasks", "irsa_apiserver_after_host_tasks")
 
@@ -28,7 +29,7 @@ def problems(values: Values, look: Look) -> list[str]:
         *goal_problems(values),
         *number_problems({name: values[name] for name in _NUMBERS}),
         *_task_file_problems(values, look),
-        *(_by_hand_problems(values) if text(values, "irsa_apiserver_flags") == "show" else []),
+        *(_by_hand_problems(values) if text(values, "irsa_apiserver_flags") in _NOT_ON_HOSTS else []),
         *missing_file(values, "irsa_apiserver_ca_path", look),
     ]
 
@@ -58,9 +59,13 @@ def _by_hand_problems(values: Values) -> t.Iterator[str]:
         *(name for name in ("irsa_apiserver_move_duplicates",) if is_true(values, name)),
     ]
     if unused:
+        those = "that" if len(unused) == 1 else "those"
         yield (
             f"irsa_apiserver_flags is show, so that you set the flags of the API servers, and {' and '.join(unused)} "
-            f"would change them. Leave {'that' if len(unused) == 1 else 'those'} out, and do it with the flags."
+            f"would change them. Leave {those} out, and do it with the flags."
+            if text(values, "irsa_apiserver_flags") == "show"
+            else f"irsa_apiserver_flags is talosctl, which sets the issuer and irsa_apiserver_extra_flags alone, and "
+            f"{' and '.join(unused)} asks for more. Leave {those} out."
         )
     distribution = text(values, "irsa_apiserver_distribution")
     if distribution:

@@ -44,12 +44,14 @@ def _flag_problems(values: Values) -> t.Iterator[str]:
     """Say which flags the roles irsa_apiserver and irsa_webhook would both set, the latter for its mode policy."""
     flags = values.get("irsa_apiserver_flags")
     by_controller = [*values.get("irsa_webhook_hosts", ())] == [CONTROLLER]
-    by_hand = flags == "show" or (by_controller and not needs_hosts(values.get("irsa_issuer_keys"), flags))
+    by_hand = flags in ("show", "talosctl") or (
+        by_controller and not needs_hosts(values.get("irsa_issuer_keys"), flags)
+    )
     if by_hand and is_true(values, "irsa_webhook_set_flags"):
         yield (
-            "irsa_webhook_set_flags sets flags of the API servers, and with irsa_apiserver_flags: show you set them. "
-            "Leave it out, and set feature-gates and runtime-config yourself where the policy's API is not "
-            "served yet."
+            "irsa_webhook_set_flags sets flags of the API servers on their hosts, which irsa_apiserver_flags: "
+            f"{flags or 'show'} leaves alone. Leave it out, and set feature-gates and runtime-config yourself where "
+            "the policy's API is not served yet."
         )
     extra_flags = values.get("irsa_apiserver_extra_flags") or {}
     contested = [flag for flag in ("feature-gates", "runtime-config") if flag in extra_flags]

@@ -92,6 +92,14 @@ def test_what_only_the_user_can_do(given: dict[str, object], says: str) -> None:
     assert [says in problem for problem in found] == [True], found
 
 
+def test_talosctl_sets_the_issuer_and_further_flags_alone() -> None:
+    given = {"irsa_apiserver_flags": "talosctl", "irsa_apiserver_extra_flags": {"v": ["4"]}}
+    assert problems(**given) == []
+    (line,) = problems(**given, irsa_apiserver_retired_issuers=["https://old.example.com"])
+    assert line.startswith("irsa_apiserver_flags is talosctl, which sets the issuer and irsa_apiserver_extra_flags")
+    assert line.endswith("and irsa_apiserver_retired_issuers asks for more. Leave that out.")
+
+
 def test_what_the_user_sets_may_be_asked_for() -> None:
     given = {"irsa_apiserver_extra_flags": {"v": ["4"]}, "irsa_apiserver_distribution": "k3s"}
     assert problems(**SHOW, **given) == []
