@@ -145,7 +145,8 @@ def _has_raw_args(version: str | None) -> bool | None:
 
 
 def _written(text: str, file: str, *, raw: bool) -> _Written:
-    root = next(iter(documents(text, source=file)), None)
+    root = next(iter(documents(text, source=file)), None)  # k0s reads the first document alone
+    _refuse_other_case(root, file)
     extra, arguments = (_there(root, path, file) for path in (_EXTRA, _RAW))
     if extra and not isinstance(extra, yaml.MappingNode):
         raise InputError(f"{file}: spec.api.extraArgs must be a map of flags to values.", fix="Correct it first.")
@@ -156,6 +157,21 @@ def _written(text: str, file: str, *, raw: bool) -> _Written:
         tuple(_of_map(root, key, file) for key, _value in (extra.value if extra else [])),
         tuple((str(item.value), Source(file, item.start_mark.line + 1)) for item in items),
     )
+
+
+def _refuse_other_case(root: yaml.Node | None, file: str) -> None:
+    """Refuse keys that differ from those of flags in capitals alone: Go's reader of JSON takes them for the same."""
+    own = {path[-1].lower(): path[-1] for path in (_EXTRA, _RAW)}
+    pair = member(root, _API, source=file)
+    keys = [str(key.value) for key, _value in pair[1].value] if pair and isinstance(pair[1], yaml.MappingNode) else []
+    for key in keys:
+        name = own.get(key.lower(), key)
+        if key != name:
+            raise InputError(
+                f"{file} has spec.api.{key}, which k0s reads as {name}, and beside which another {name} would count "
+                "or not.",
+                fix=f"Write it as {name}.",
+            )
 
 
 def _there(root: yaml.Node | None, path: tuple[str, ...], file: str) -> yaml.Node | None:

@@ -79,6 +79,7 @@ def planned(text: str, wanted: Flags, version: str | None = NEW, *, disruptive: 
         (f"  api:\n    extraArgs: {{{ISSUER}: {A}}}\n    rawArgs: [--{ISSUER}={B}, --{ISSUER}={C}]\n", [A, B, C]),
         (f"  api:\n    extrArgs:\n      {ISSUER}: {A}\n", [B]),  # misspelt, which k0s passes over
         ("  api:\n    extraArgs:\n    rawArgs: ~\n", [B]),
+        (f"  api:\n---\nspec:\n  api:\n    extraArgs: {{{ISSUER}: {A}}}\n", [B]),  # the first document alone is read
     ],
 )
 def test_the_map_comes_first_and_the_list_behind_it(api: str, issuers: list[str]) -> None:
@@ -243,6 +244,8 @@ def test_a_version_that_is_not_known_is_refused() -> None:
         (f"  api:\n    extraArgs:\n      {ISSUER}: &a {C}\n      v: *a\n", "cannot be changed alone"),
         ("  api:\n    rawArgs: [--, --v=2]\n", "cannot be changed alone"),
         ("  api:\n\tx: y\n", "is not YAML"),
+        (f"  api:\n    extraargs: {{{ISSUER}: {A}}}\n", r"spec\.api\.extraargs, which k0s reads as extraArgs"),
+        ("  api: {RawArgs: []}\n", "Write it as rawArgs"),
     ],
 )
 def test_a_configuration_that_leaves_a_doubt_is_refused(api: str, says: str) -> None:
