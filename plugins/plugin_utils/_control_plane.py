@@ -8,7 +8,9 @@ import re
 import shlex
 import time
 import typing as t
+from contextlib import contextmanager
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import described
@@ -42,10 +44,28 @@ class ControlPlaneAction(ActionBase):
 
     def execute(self, module: str, arguments: Result, task_vars: Result) -> Result:
         """Return what a module returned on the host, or raise HostModuleFailed."""
-        result: Result = self._execute_module(f"onprem.irsa.{module}", module_args=arguments, task_vars=task_vars)
+        try:
+            with self._unshown():  # files of the host, which may hold secrets, are in what it prints
+                result: Result = self._execute_module(
+                    f"onprem.irsa.{module}", module_args=arguments, task_vars=task_vars
+                )
+        except AnsibleConnectionFailure:
+            # Its words were not shown either: whatever comes next says why the host cannot be reached.
+            ActionBase._low_level_execute_command(self, "true")  # as in arguments()
+            raise
         if result.get("failed"):
             raise HostModuleFailed({**result, **self._of_old_python(result)})
         return result
+
+    @contextmanager
+    def _unshown(self) -> t.Iterator[None]:
+        """Keep what commands print out of C(-vvv), as C(no_log) of a task does, and the task's result in it."""
+        context = self._connection._play_context
+        before, context.no_log = context.no_log, True
+        try:
+            yield
+        finally:
+            context.no_log = before
 
     def _of_old_python(self, result: Result) -> Result:
         """Return what a module's failure means that gave no result: a Python that cannot read it cannot say so."""

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.tests.unit.roles.some_distributions import 
     NEW,
     OLD,
     SECRET,
+    with_file,
 )
 
 if t.TYPE_CHECKING:
@@ -50,6 +51,30 @@ def test_all_accept_then_all_sign_and_a_second_run_restarts_nothing(tmp_path: Pa
     assert code == 0, output
     assert cluster.restarts() == [*NAMES, *NAMES]
     assert cluster.files("cp1") == after
+
+
+def test_secrets_of_files_are_not_shown_over_ssh(tmp_path: Path) -> None:
+    """With -vvv, Ansible's connection shows what commands print."""
+    secret_file = with_file("K3s", "/etc/rancher/k3s/config.yaml", f"token: {SECRET}\nkube-apiserver-arg: [v=2]\n")
+    cluster = Distributions(tmp_path, {"cp1": {**copy.deepcopy(DISTRIBUTIONS["K3s"]), "files": secret_file}})
+    ssh = tmp_path / "ssh"
+    ssh.write_text(
+        "#!/bin/sh\nfor last; do :; done\n"
+        '[ ! -e "$0.gone" ] || { echo "cp1: Name or service not known" >&2; exit 255; }\nexec sh -c "$last"\n'
+    )
+    ssh.chmod(0o755)
+    cluster.own["cp1"] = {"ansible_connection": "ssh", "ansible_ssh_executable": str(ssh), "ansible_pipelining": True}
+    gone = ssh.with_name("ssh.gone")
+    gone.touch()
+    code, output = cluster.play("main", VARIABLES)
+    assert (code != 0, "Name or service not known" in output, "censored" in output) == (True, True, False), output
+
+    gone.unlink()
+    wanted = {**VARIABLES, "irsa_apiserver_extra_flags": {"v": ["4"]}}
+    code, output = cluster.run(str(tmp_path / "playbook.json"), wanted, "-vvv", "--diff")
+    assert code == 0, output
+    assert SECRET not in output
+    assert "stdout and stderr censored" in output
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
