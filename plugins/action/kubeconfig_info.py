@@ -83,7 +83,7 @@ def _reduced(text: str | bytes, where: str, directory: str | None) -> Result:
     """Return the current context of what was read; an error of the parser would quote it, so that it is not shown."""
     try:
         return current_context(yaml.safe_load(text), directory)
-    except (yaml.YAMLError, InputError, TypeError, AttributeError, KeyError):
+    except (yaml.YAMLError, InputError, TypeError, AttributeError, KeyError, ValueError):
         raise _unusable(where) from None
 
 

@@ -420,9 +420,12 @@ class K3s:
         """Read the new texts back: a YAML feature that a splice does not see ends here."""
         flags, now = flags_in(self.settings(before)), flags_in(self.settings(after))
         same = {name: values for name, values in {**flags, **wanted}.items() if values} == now
-        for path, text in after.files.items():
-            earlier = before.files.get(path, "")
-            same = same and (earlier == text or _rest(earlier, path, wanted) == _rest(text, path, wanted))
+        try:
+            for path, text in after.files.items():
+                earlier = before.files.get(path, "")
+                same = same and (earlier == text or _rest(earlier, path, wanted) == _rest(text, path, wanted))
+        except yaml.YAMLError:  # of a tag that nobody knows
+            same = False
         if not same:
             raise InputError(
                 "The configuration is written so that the flags cannot be changed alone (an anchor or a tag).",

@@ -118,7 +118,7 @@ def _patches(owner: yaml.MappingNode) -> t.Iterator[_Patch]:
     for item in _items(owner, "kubeadmConfigPatches"):
         try:
             documents = list(yaml.safe_load_all(str(item.value)))
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # PyYAML fails at the 30th of February
             raise InputError(
                 f"A patch in kubeadmConfigPatches is not YAML: {' '.join(str(error).split())}",
                 fix="Correct it; kind reads each as a text (a block that begins with |).",

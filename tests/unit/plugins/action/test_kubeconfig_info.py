@@ -78,7 +78,9 @@ def test_a_file_that_is_not_on_the_controller_is_told() -> None:
     assert run("/none")["msg"].startswith("irsa_kubeconfig_path names the file /none, which does not exist")
 
 
-@pytest.mark.parametrize("content", ["", "secret-text", "- secret-text", "{secret-text", '{"clusters": [1]}', "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "secret-text", "- secret-text", "a: 2026-02-30", "{secret-text", '{"clusters": [1]}', "\x00"]
+)
 def test_what_is_no_kubeconfig_is_told_and_not_shown(tmp_path: Path, content: str) -> None:
     path = tmp_path / "config"
     path.write_text(content)

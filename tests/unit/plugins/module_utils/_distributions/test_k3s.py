@@ -395,6 +395,12 @@ def test_a_text_in_a_file_is_not_taken_for_the_command_line() -> None:
             {ISSUER: [A]},
             "changed alone",
         ),
+        (
+            {"config.yaml": f"kube-apiserver-arg:\n- !unknown v=1\n- {ISSUER}={OLD}\n- {ISSUER}={B}\n"},
+            [],
+            {ISSUER: [A]},
+            r"changed alone \(an anchor or a tag\)",
+        ),
     ],
 )
 def test_what_is_refused(files: dict[str, str], arguments: list[str], wanted: Flags, says: str) -> None:

@@ -223,6 +223,7 @@ REFUSED = {
     "two documents": (f"{HEAD}---\n{HEAD}", "not YAML of one document"),
     "no YAML": ("a: [", "not YAML of one document"),
     "a patch that is no YAML": (f"{HEAD}kubeadmConfigPatches: ['a: [']\n", "is not YAML"),
+    "a patch with a day that no month has": (f"{HEAD}kubeadmConfigPatches: ['a: 2026-02-30']\n", "is not YAML"),
     "nodes that are none": (f"{HEAD}nodes: 3\n", "nodes in kind's configuration must be a list"),
     "a node that is none": (f"{HEAD}nodes: [control-plane]\n", "kind's nodes must be made of keys"),
 }
