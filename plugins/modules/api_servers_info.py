@@ -140,6 +140,11 @@ servers:
   returned: success
   type: dict
   sample: {"10.0.0.11:6443": "https://10.0.0.11:6443"}
+named:
+  description: The URLs of the API servers that the cluster names, whether they answer here or not.
+  returned: success
+  type: list
+  elements: str
 says:
   description: Which way the API servers were asked, in words.
   returned: success
@@ -203,6 +208,7 @@ def main() -> None:
         kids=[key["kid"] for key in keys],
         issuers=[*asked.signing],
         servers={answers.host_of(url): url for url in asked.servers},
+        named=[*named],
         says=answers.in_words(asked),
         distribution=distribution,
         version=version,

@@ -104,6 +104,11 @@ def test_the_whole_chain_by_talosctl(tmp_path: Path, lab: Lab) -> None:
         assert (code, "no program talosctl in its PATH" in output) == (2, True), output
 
         program(tmp_path / "bin", nodes.directory)
+        cluster.name_addresses([(cluster.address, cluster.ports[0]), ("192.0.2.201", 6443)])  # RFC 5737: nobody has it
+        code, output = runs.run("site", **given)
+        assert (code, "not every API server answers at its own address here" in output) == (2, True), output
+        cluster.name_addresses([(cluster.address, cluster.ports[0])])
+
         code, output = runs.run("site", "--check", **given)
         assert (code, nodes.nodes[0].configuration("persistent")) == (0, TEXT), output
         with nodes.followed():

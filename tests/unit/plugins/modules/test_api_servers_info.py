@@ -63,6 +63,7 @@ def test_what_one_api_server_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert (result["issuers"], result["kids"], result["keys"]) == ([OLD], [kid(1)], [key(1)])
     assert result["servers"] == {result["url"].partition("://")[2]: result["url"]}
     assert [NEW in found["issuers"] for found in result["accepted"]] == [True]
+    assert result["named"] == [], "there are no EndpointSlices"
     assert (result["distribution"], result["version"]) == ("K3s", "v1.34.4+k3s1")
     assert result["says"] == f"{result['url']} asked 9 times, until nothing new came: the same answer each time"
     assert base64.urlsafe_b64encode(json.dumps({"alg": "ES256", "kid": kid(1)}).encode()).decode() not in str(result)
