@@ -387,8 +387,9 @@ class K3s:
                 text = _edited(after.files.get(path), path, flag, entries)
                 if text is not None:
                     after = replace(after, files={**after.files, path: text})
-            if flags_in(self.settings(after)).get(flag, []) == values:
-                return after
+            with suppress(InputError):  # a text that does not parse any more, as without an anchor that it names
+                if flags_in(self.settings(after)).get(flag, []) == values:
+                    return after
         raise self._impossible(configuration, flag, values)
 
     def _impossible(self, configuration: _Configuration, flag: str, values: list[str]) -> InputError:
@@ -480,11 +481,12 @@ def _key(key: yaml.Node, value: yaml.Node, path: str) -> _Key:
     name = str(key.value)
     option = name[:-1] if name.endswith("+") else name
     source = Source(path, key.start_mark.line + 1)
+    parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    if option == _KEY and not all(isinstance(part, yaml.ScalarNode) for part in parts):
+        raise InputError(
+            f"{source}: {_KEY} should be a list of texts.", fix='Write each one like "service-account-issuer=URL".'
+        )
     if isinstance(value, yaml.SequenceNode):
-        if option == _KEY and not all(isinstance(item, yaml.ScalarNode) for item in value.value):
-            raise InputError(
-                f"{source}: {_KEY} should be a list of texts.", fix='Write each one like "service-account-issuer=URL".'
-            )
         values = tuple(
             _Value(str(item.value), Source(path, item.start_mark.line + 1), Item.of(item, value))
             for item in value.value
@@ -576,9 +578,10 @@ def _edited(text: str | None, path: str, flag: str, entries: list[_Entry]) -> st
         after = spliced(text, items, slots)
     except InputError as error:
         raise InputError(f"{path}: {error.problem}", fix=error.fix) from None
-    for before, now in reversed([*zip(keys, _arguments_of(after, path))]):
-        if before.values and now.value.tag == _NULL:
-            after = _with_value(after, now, "[]")
+    with suppress(InputError):  # what does not parse any more is found by who reads it back
+        for before, now in reversed([*zip(keys, _arguments_of(after, path))]):
+            if before.values and now.value.tag == _NULL:
+                after = _with_value(after, now, "[]")
     return after
 
 

@@ -401,6 +401,14 @@ def test_a_text_in_a_file_is_not_taken_for_the_command_line() -> None:
             {ISSUER: [A]},
             r"changed alone \(an anchor or a tag\)",
         ),
+        ({"config.yaml": "kube-apiserver-arg: {v: 1}\n"}, [], {ISSUER: [A]}, "config.yaml:1: .* a list of texts"),
+        ({"config.yaml": "kube-apiserver-arg:\n  v: 1\n"}, [], {ISSUER: [A]}, "config.yaml:1: .* a list of texts"),
+        (
+            {"config.yaml": f"x: &old {ISSUER}={OLD}\nkube-apiserver-arg:\n- *old\n"},
+            [],
+            {ISSUER: [A]},
+            rf"{ISSUER} cannot become {A} besides {CONFIG}:1",
+        ),
     ],
 )
 def test_what_is_refused(files: dict[str, str], arguments: list[str], wanted: Flags, says: str) -> None:
