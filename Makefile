@@ -148,6 +148,11 @@ molecule: molecule-one molecule-three ## The scenarios of extensions/molecule on
 kubeadm: lab-build ## What the real kubeadm makes of configurations that we have changed (seconds)
 	KUBEADM=$(LAB)/bin/links/kubeadm pytest --quiet tests/kubeadm
 
+.PHONY: talos
+talos: setup ## What Talos' own code makes of machine configurations that we have changed (3 minutes cold)
+	ansible-playbook extensions/lab/talos.yml
+	TALOS=$(LAB)/talos pytest --quiet tests/talos
+
 .PHONY: api-server
 api-server: lab-build ## What real API servers make of the injection by policy, and of the whole without their hosts (five minutes)
 	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet tests/api_server

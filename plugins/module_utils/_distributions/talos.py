@@ -3,9 +3,10 @@
 """Talos Linux, whose nodes are changed by their machine configuration alone. PRIVATE to the collection.
 
 There is no shell on a node: the controller reads the configuration with C(talosctl get machineconfig v1alpha1 --output
-jsonpath={.spec}), and gives it back with C(talosctl apply-config). Up to 1.12 a flag in C(extraArgs) has one value, in
-1.13 it may have a list; from 1.14 on, issuers and audiences are a document of their own. Source of the rules: Talos'
-tags v1.12.0 and v1.13.9, and its documentation of v1.14 (KubeServiceAccountConfig).
+jsonpath={.spec}), and gives it back with C(talosctl apply-config). Up to 1.12 a flag in C(extraArgs) has one value,
+from 1.13 on it may have a list. In clusters made with 1.14 or newer, issuers and audiences are a document of their own;
+those made before keep the form of 1.13. Source of the rules: Talos' tags v1.12.0, v1.13.9 and v1.14.1 (the static pods'
+arguments in internal/app/machined, KubeServiceAccountConfig in pkg/machinery); C(make talos) tries them.
 """
 
 from __future__ import annotations
@@ -164,8 +165,9 @@ def _settings(config: _Config, version: str | None) -> list[Setting]:
         PUBLIC_KEYS: [Setting(PUBLIC_KEYS, f"{_SECRETS}/service-account.pub", _BY_TALOS)],
         SIGNING_KEY: [Setting(SIGNING_KEY, f"{_SECRETS}/service-account.key", _BY_TALOS)],
         AUDIENCES: [Setting(AUDIENCES, text, _BY_TALOS) for text in endpoint],
-        "anonymous-auth": [Setting("anonymous-auth", "false", _BY_TALOS)],
     }
+    if _API_SERVER not in config.nodes:  # with it, a KubeAuthenticationConfig says who may come without credentials
+        own["anonymous-auth"] = [Setting("anonymous-auth", "false", _BY_TALOS)]
     extra = _extra_args(config, version)
     if _SERVICE_ACCOUNT in config.nodes:
         _refuse_conflicts(config, extra)
@@ -193,7 +195,7 @@ def _refuse_conflicts(config: _Config, extra: t.Container[str]) -> None:
         if flag in extra:
             raise InputError(
                 f"{FILE}: {'.'.join(config.extra_args[1])}.{flag} is set, and a {_SERVICE_ACCOUNT} says it, too.",
-                fix=f"Remove it from extraArgs; the {_SERVICE_ACCOUNT} is its place since Talos 1.14.",
+                fix=f"Remove it from extraArgs, which replaces it; the {_SERVICE_ACCOUNT} is its place.",
             )
 
 
@@ -210,22 +212,10 @@ def _require_possible(config: _Config, wanted: Flags, version: str | None) -> No
             "Which version of Talos this is is not known, and with it the form of its configuration.",
             fix="See why `talosctl version` says nothing of the node.",
         )
-    document = _SERVICE_ACCOUNT in config.nodes
-    if release < _WITH_DOCUMENT and document:
+    if release < _WITH_DOCUMENT and _SERVICE_ACCOUNT in config.nodes:
         raise InputError(
             f"{FILE} has a {_SERVICE_ACCOUNT}, which Talos {version} does not know; 1.14 is the first that does.",
             fix="Remove it, or update Talos.",
-        )
-    if release >= _WITH_DOCUMENT and not document and any(flag in wanted for flag in _IN_DOCUMENT):
-        key = config.value("", _OLD_KEY)
-        raise InputError(
-            f"{FILE}: .cluster.serviceAccount is set, with which Talos {version} refuses a {_SERVICE_ACCOUNT}, the "
-            "place of issuers and audiences since 1.14."
-            if key
-            else f"{FILE} has no {_SERVICE_ACCOUNT}, the place of issuers and audiences since Talos 1.14.",
-            fix=f"{'Replace .cluster.serviceAccount by' if key else 'Add'} a {_SERVICE_ACCOUNT}: issuer.privateKey is "
-            f"the key{', decoded from base64' if key else ' that signs now'}, and issuer.issuerURL is the issuer that "
-            "signs now.",
         )
 
 
@@ -342,22 +332,25 @@ class Talos:
         )
 
     def show(self, wanted: Flags, version: str | None) -> str:
-        """Return what to write into the machine configuration, in two passes; for 1.13 and 1.14 where none is named."""
+        """Return what to write into the machine configuration, in two passes, in each form that it may have."""
         wanted = checked(wanted)
         release = _release(version)
         _refuse_loss(wanted, {ISSUER: wanted.get(ISSUER, [])[1:]}, version, disruptive=False)
         old = wanted.get(AUDIENCES) or wanted.get(ISSUER, [])[1:2]
 
         def steps(flags: Flags) -> str:
-            forms = {_WITH_LISTS: _as_lists(flags), _WITH_DOCUMENT: _as_document(flags, old)}
-            if release is not None:
-                return forms[min(max(release, _WITH_LISTS), _WITH_DOCUMENT)]
-            return f"With Talos 1.13:\n\n{forms[_WITH_LISTS]}\n\nWith Talos 1.14 and newer:\n\n{forms[_WITH_DOCUMENT]}"
+            lists = _as_lists(flags)
+            if release is not None and release < _WITH_DOCUMENT:
+                return lists
+            return (
+                f"Where the machine configuration has a {_SERVICE_ACCOUNT}, as in clusters made with Talos 1.14 or "
+                f"newer:\n\n{_as_document(flags, old)}\n\nWhere it has none, as in clusters made before:\n\n{lists}"
+            )
 
         about = (
             "Talos gives its API server the flags of the machine configuration. A list under extraArgs replaces what "
-            "Talos sets by itself, from 1.13 on; from 1.14 on, issuers and audiences are those of a "
-            f"{_SERVICE_ACCOUNT}. The first issuer signs, all are accepted. {self.upkeep(version).put_instead}"
+            "Talos sets by itself, from 1.13 on; in clusters made with 1.14 or newer, issuers and audiences are those "
+            f"of a {_SERVICE_ACCOUNT}. The first issuer signs, all are accepted. {self.upkeep(version).put_instead}"
         )
         return by_hand(wanted, about=about, steps=steps)
 
@@ -407,9 +400,7 @@ def _as_document(flags: Flags, old: list[str]) -> str:
         f"Give the {_SERVICE_ACCOUNT} of each control-plane node these values, one node after another, and leave its "
         "issuer.privateKey and accepted.publicKeys as they are. Edit it: a patch adds to lists and does not replace "
         f"them.{further}{gone}\n\n{block(document)}\n\n"
-        f"{block('talosctl --nodes NODE edit machineconfig --mode=no-reboot')}\n\n"
-        "Where the configuration still has .cluster.serviceAccount, Talos refuses the document: move its key, decoded "
-        "from base64, to issuer.privateKey in the same edit."
+        f"{block('talosctl --nodes NODE edit machineconfig --mode=no-reboot')}"
     )
 
 

@@ -132,12 +132,14 @@ def test_a_setting_says_where_it_is_written() -> None:
     assert [str(each.source) for each in TALOS.settings(seen(OLD_STYLE)) if each.flag == ISSUER] == [f"{FILE}:10"]
 
 
-def test_a_list_of_1_13_in_both_passes_and_the_way_back() -> None:
-    first = planned(OLD_STYLE, {ISSUER: [B, A]}, V13)
+@pytest.mark.parametrize("version", [V13, V14])
+def test_a_list_of_1_13_in_both_passes_and_the_way_back(version: str) -> None:
+    """A cluster that was made before 1.14 keeps the form."""
+    first = planned(OLD_STYLE, {ISSUER: [B, A]}, version)
     assert first == extra(f"          {ISSUER}:\n          - {B}\n          - {A}\n")
-    second = planned(first, WANTED, V13)
-    assert flags(second) == {**flags(OLD_STYLE), **WANTED}
-    assert planned(second, {ISSUER: [B], JWKS_URI: []}, V13) == OLD_STYLE
+    second = planned(first, WANTED, version)
+    assert flags(second, version) == {**flags(OLD_STYLE, version), **WANTED}
+    assert planned(second, {ISSUER: [B], JWKS_URI: []}, version) == OLD_STYLE
 
 
 def test_a_document_of_1_14_in_both_passes() -> None:
@@ -211,8 +213,6 @@ def test_1_12_loses_the_old_issuer_when_told() -> None:
 @pytest.mark.parametrize(
     ("text", "version", "says"),
     [
-        (OLD_STYLE, V14, r"\.cluster\.serviceAccount is set, with which Talos v1\.14\.0 refuses"),
-        (BASE + SERVER, V14, "has no KubeServiceAccountConfig"),
         (OLD_STYLE + DOCUMENT, V14, r"\.cluster\.serviceAccount is set, and a KubeServiceAccountConfig"),
         (NEW_STYLE, V13, r"which Talos v1\.13\.9 does not know"),
         (NEW_STYLE + DOCUMENT, V14, "KubeServiceAccountConfig twice"),
@@ -292,23 +292,24 @@ def test_the_patches_of_1_13_lead_there_in_two_passes(version: str) -> None:
     assert "patch machineconfig --mode=no-reboot --patch @irsa.yaml" in command
 
 
-@pytest.mark.parametrize("version", ["v1.14.0", "v1.15.2"])
-def test_the_document_of_1_14_leads_there_in_two_passes(version: str) -> None:
+@pytest.mark.parametrize("version", ["v1.14.0", "v1.15.2", None])
+def test_both_forms_lead_there_where_the_cluster_may_have_either(version: str | None) -> None:
     text = TALOS.show(WANTED, version)
-    first, command, second, _again = pasted(text)
-    for document, issuers in ((first, [B, A]), (second, [A, B])):
+    blocks = pasted(text)
+    documents, patches = [blocks[0], blocks[4]], [blocks[2], blocks[6]]
+    for document, issuers in zip(documents, ([B, A], [A, B])):
         found = yaml.safe_load(document)
         assert [found["issuer"]["issuerURL"], *found["accepted"]["issuers"]] == issuers
         assert found["accepted"]["audiences"] == [B]
         assert "privateKey" not in document
-    assert "edit machineconfig" in command
+    arguments = [yaml.safe_load(patch)["cluster"]["apiServer"]["extraArgs"] for patch in patches]
+    assert arguments == [{ISSUER: [B, A]}, {ISSUER: [A, B], JWKS_URI: JWKS}]
+    assert [("edit" in blocks[n], "patch" in blocks[n + 2]) for n in (1, 5)] == [(True, True)] * 2
     assert f"Set {JWKS_URI} to {JWKS} under extraArgs." in text
-    assert ".cluster.serviceAccount" in text
 
 
-def test_both_forms_are_shown_where_no_version_is_named() -> None:
+def test_a_flag_that_goes_is_named_in_both_forms() -> None:
     text = TALOS.show({**WANTED, JWKS_URI: []}, None)
-    assert text.count("With Talos 1.13:") == text.count("With Talos 1.14 and newer:") == 2
     assert f"Remove {JWKS_URI} there." in text
     assert f"Remove {JWKS_URI} from extraArgs." in text
 
