@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 name: api_server_urls
 short_description: The URLs of a cluster's API servers, past any load balancer (internal)
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Every API server writes its C(--advertise-address) into the EndpointSlices of the service C(default/kubernetes),
     where it has not C(--endpoint-reconciler-type=none). One that is gone stays there until its lease ends, some seconds

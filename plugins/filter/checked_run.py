@@ -16,7 +16,7 @@ DOCUMENTATION = r"""
 name: checked_run
 short_description: Refuse a run whose options skip what has to come first
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the pattern of hosts as it is, unless C(ansible-playbook) runs the collection's playbooks themselves with
     C(--start-at-task), with a tag in C(--tags) or C(--skip-tags) that is none of theirs, or with C(--skip-tags) that

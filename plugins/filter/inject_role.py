@@ -22,7 +22,7 @@ DOCUMENTATION = r"""
 name: inject_role
 short_description: Put the role and its token into the pods of manifests
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Adds to the pods of manifests what the Amazon EKS Pod Identity Webhook adds to pods on their admission, the volume
     with the token, its mount and the variables by which the AWS SDKs find the role. With it a cluster needs no webhook.

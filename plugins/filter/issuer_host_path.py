@@ -15,7 +15,7 @@ DOCUMENTATION = r"""
 name: issuer_host_path
 short_description: Check an issuer URL and return it without its scheme
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns what follows V(https://) in an issuer URL. IAM names an identity provider so in its ARN, and trust policies
     name their condition keys by it.

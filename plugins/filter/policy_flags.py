@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 name: policy_flags
 short_description: Flags of an API server with some key=value pairs added
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the flags to set so that an API server has each wanted pair in addition to those that it has. A pair with
     the same key is replaced. When nothing is missing there is nothing to set.

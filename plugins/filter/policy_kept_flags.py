@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 name: policy_kept_flags
 short_description: Flags of an API server that turn the API of its policies on
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns C(feature-gates) and C(runtime-config) of an API server, each with its pairs in one value, because that is
     what every version of kubeadm can hold. One that the API server does not have is left out.

@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 name: report_table
 short_description: Rows as aligned lines of text
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns lines for M(ansible.builtin.debug), which shows a list of lines well with every callback.
   - Made for the roles of this collection, and may change with them in any release.

@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 name: s3_issuer_url
 short_description: The issuer URL of documents published in an S3 bucket
 version_added: 1.0.0
-author: The onprem.irsa authors (@onprem)
+author: The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the URL under which S3 serves the objects of a bucket over HTTPS, in virtual-hosted style at the regional
     endpoint, which makes it the issuer URL of a cluster that publishes its documents there.

@@ -10,7 +10,7 @@ module: api_servers_info
 short_description: Ask every API server which keys it has, what it signs with, and what it accepts (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Looks at the API servers of a cluster from outside. No host is contacted, so that it works on any distribution.
   - Asks each API server that the EndpointSlices of C(default/kubernetes) name at its own address. Where that is one

@@ -10,7 +10,7 @@ module: api_servers_plan
 short_description: Say what a user has to set on API servers whose flags nobody else sets (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns what is left to do until every API server signs with an issuer, by what they answer. In a first pass all of
     them accept it, in a second one all of them sign with it. A pass that is seen in force is left out.

@@ -10,7 +10,7 @@ module: cloudfront_issuer
 short_description: Publish the documents of an issuer from a private bucket behind CloudFront
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - For accounts that keep S3 from being public. The bucket stays private, with all four settings of its public-access
     block on, and one CloudFront distribution may read the two documents in it, by origin access control.

@@ -10,7 +10,7 @@ module: control_plane_edits_host
 short_description: Change files of a service, restart it, wait for it, and put the files back if it fails
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Writes files from which a systemd unit starts C(kube-apiserver), each by rename, lets systemd read its units again,
     restarts the unit, and waits until a new process with exactly the wanted flags runs and is ready at the host's own

@@ -10,7 +10,7 @@ module: control_plane_flags
 short_description: Change flags of a control-plane component on one host, and put them back if it does not come up
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Changes flags of C(kube-apiserver) or C(kube-controller-manager) in its static pod's manifest on one control-plane
     host, and waits until the process that the kubelet starts runs with exactly these flags and is ready at the host's

@@ -10,7 +10,7 @@ module: control_plane_flags_host
 short_description: Replace a static pod's manifest, wait for it, and put the old one back if it fails
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Moves another manifest of C(kube-apiserver) or C(kube-controller-manager) into the kubelet's manifests
     directory by rename, and waits until a new process with exactly the wanted flags runs and is ready at the host's own

@@ -10,7 +10,7 @@ module: control_plane_info
 short_description: Show what a control-plane host runs with
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the flags of C(kube-apiserver) or C(kube-controller-manager) on one host, as configured in
     its static pod's manifest and as its process really runs with, the public keys and key ids by which it accepts

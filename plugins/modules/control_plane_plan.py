@@ -10,7 +10,7 @@ module: control_plane_plan
 short_description: Plan how API servers get an issuer, or say why they must not be changed
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the restarts that bring an issuer, or a key, to every API server, one server at a time. Every server accepts
     it before any signs with it, so that the tokens of each are accepted by all at every moment.

@@ -10,7 +10,7 @@ module: controller_info
 short_description: Refuse a controller that lacks Python libraries or AWS credentials
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the versions of the Python libraries that the collection needs where modules for the controller run, and
     fails where one is missing or too old, or where there are no AWS credentials.

@@ -10,7 +10,7 @@ module: iam_oidc_provider
 short_description: Manage the IAM identity provider of a token issuer
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Makes sure that IAM has an OpenID Connect identity provider for an issuer, so that roles of the account can trust
     its tokens.

@@ -10,7 +10,7 @@ module: iam_oidc_provider_info
 short_description: Show the IAM identity providers of token issuers
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the OpenID Connect identity providers of the account, or the one of an issuer, with their audiences,
     thumbprints and tags.

@@ -10,7 +10,7 @@ module: iam_role_info
 short_description: Find the ARN and the trust policy of an IAM role
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Says whether IAM has a role of this name, which ARN it has, and whom it trusts.
   - Makes one call, C(GetRole), so that whoever may manage the role by the policy of M(onprem.irsa.operator_policy) may

@@ -10,7 +10,7 @@ module: iam_roles
 short_description: Manage the IAM roles of Kubernetes service accounts, all in one task
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Makes sure that each role of a list exists, lets the named service accounts assume it by the tokens of the cluster's
     issuer, and has the given policies.

@@ -10,7 +10,7 @@ module: injection_info
 short_description: Look at what injects pods in a cluster, and plan what is asked for (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Looks once at all that the injection of pods is about, which are webhooks, policies, certificates, service accounts,
     pods, what makes them, API servers and the rights of the kubeconfig's user. Says what is in the way of what is asked

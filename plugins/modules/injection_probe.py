@@ -10,7 +10,7 @@ module: injection_probe
 short_description: Wait until each API server would have a pod injected (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Has each API server of the cluster try a pod of the role's probe, without storing it, until what injects pods has
     given it what it should have, and says why where that does not happen in time.

@@ -10,7 +10,7 @@ module: irsa_kind_config
 short_description: Write a configuration of kind whose cluster signs with your issuer from the start
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Writes what C(kind create cluster --config) takes, so that the API servers of the new cluster sign with O(issuer)
     and accept the default issuer of Kubernetes in addition. Tokens with the default audience, which many charts name,

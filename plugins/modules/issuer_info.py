@@ -10,7 +10,7 @@ module: issuer_info
 short_description: Read what an issuer publishes
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Fetches the discovery document and the key set of an issuer over their public URLs, whoever publishes them and how.
   - With O(kids), it judges them as AWS does, and fails when they do not do; status, issuer, key ids, the keys

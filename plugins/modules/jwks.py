@@ -10,7 +10,7 @@ module: jwks
 short_description: Build the documents of an issuer from its public keys
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Builds the two documents by which AWS and other relying parties verify service-account tokens, the OpenID Connect
     discovery document and the JSON Web Key Set, from the public keys of a cluster.

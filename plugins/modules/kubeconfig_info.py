@@ -10,7 +10,7 @@ module: kubeconfig_info
 short_description: Read a kubeconfig into memory, reduced to its current context (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Reads a kubeconfig of the controller or of the host, and returns what is needed to reach the cluster of its current
     context, and nothing of other clusters. The result is hidden in every output, and what fails is not.

@@ -10,7 +10,7 @@ module: objects_diff
 short_description: Compare objects of the cluster with what is asked for (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Says whether M(kubernetes.core.k8s) would change something, by the code of that module in check mode. The API
     server tries each object, and nothing is stored. On the controller this module needs no process of its own, which

@@ -10,7 +10,7 @@ module: objects_info
 short_description: Read objects of the cluster (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Reads the objects of a list of the Kubernetes API, as M(kubernetes.core.k8s_info) does. On the controller
     this module needs no process of its own, which saves most of a second.

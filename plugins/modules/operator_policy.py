@@ -10,7 +10,7 @@ module: operator_policy
 short_description: Write the IAM policy that the operator of the collection needs
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the IAM policy that allows the calls which the modules of the collection make, on the bucket, documents,
     identity provider and roles of one cluster alone.

@@ -10,7 +10,7 @@ module: playbook_input
 short_description: Find the control plane of a run, and refuse wrong variables of the roles (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Finds the hosts of the control plane that a run is for, and fails where the inventory has none, several or a part
     of one in the play.

@@ -10,7 +10,7 @@ module: proof_plan
 short_description: Plan how to prove that a service account has its role (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns what M(onprem.irsa.verify) compares with, and what STS has to refuse. It fails where a service account is
     named that has no role.

@@ -10,7 +10,7 @@ module: proof_pod
 short_description: Try a pod, and run it until it has printed who it is (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Has the API server try a pod without storing it, which shows what injects pods. With O(run) makes the pod, waits
     until it has ended, reads what it printed and removes it again, also one that an interrupted run has left.

@@ -10,7 +10,7 @@ module: proof_report
 short_description: Say what a proof has shown, and what it has not tried (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns how many links of a proof hold, and which ones were not tried and why, so that a proof of a part does not
     pass for one of the whole.

@@ -10,7 +10,7 @@ module: proof_subject
 short_description: Choose whose identity is proved (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Returns the service account to verify with, and its role.
   - Made for the roles of this collection, and may change with them in any release.

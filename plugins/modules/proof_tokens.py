@@ -10,7 +10,7 @@ module: proof_tokens
 short_description: Ask every API server for a token, and for tokens that must be refused (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Asks each API server of O(servers) for a token of a service account, and the one that the kubeconfig names for
     tokens that AWS should refuse.

@@ -10,7 +10,7 @@ module: role_annotations
 short_description: Plan what to send to the cluster so that service accounts name their roles (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Compares the service accounts of a cluster with the roles that they should have, and returns the manifests of what
     differs. When nothing differs there is nothing to send. It sends nothing itself.

@@ -10,7 +10,7 @@ module: role_input
 short_description: Refuse wrong variables of a role, all of them at once (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Looks at the variables that a role of this collection has, its defaults and what the caller has passed among them,
     and fails with a line for everything that is wrong, each with the value, the rule and the fix.

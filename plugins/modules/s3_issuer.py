@@ -10,7 +10,7 @@ module: s3_issuer
 short_description: Publish the documents of an issuer in an S3 bucket
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Makes sure that a bucket exists, that everybody may read its two documents and nothing else of it, and that the
     documents are there; then reads them back over their public URLs as AWS does.

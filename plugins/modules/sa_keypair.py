@@ -10,7 +10,7 @@ module: sa_keypair
 short_description: Make the key pair that signs service-account tokens
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Makes the key pair with which a Kubernetes cluster that does not exist yet will sign its service-account tokens, on
     a control-plane host, where C(kubeadm init) finds it and uses it.

@@ -10,7 +10,7 @@ module: service_account_token
 short_description: Ask an API server for a service-account token
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Asks for a short-lived token of a service account through the TokenRequest API, as C(kubectl create token) does.
   - A TokenRequest changes nothing that is stored in the cluster, so the module asks in check mode, too.

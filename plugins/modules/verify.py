@@ -10,7 +10,7 @@ module: verify
 short_description: Prove that service accounts get AWS identities, link by link
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Proves each link between a Kubernetes service account and its AWS identity, and names cause and fix of every one
     that does not hold. It fails when a link does not hold, after it has tried them all.

@@ -10,7 +10,7 @@ module: workload_restart
 short_description: Restart workloads as kubectl does, and wait for their pods (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Restarts Deployments, StatefulSets and DaemonSets by an annotation in their template, as C(kubectl rollout restart)
     does, and waits until every pod is of the new template and available.
