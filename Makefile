@@ -14,6 +14,8 @@ endif
 CACHE  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/onprem-irsa
 VENV   := $(CACHE)/venv-$(MINOR)-$(shell sha256sum requirements-dev.txt | cut -c 1-12)
 UV     := $(CACHE)/uv-$(MINOR)/bin/uv
+# What judges the package is in an environment of its own: galaxy-importer pins what the others choose.
+JUDGES := $(CACHE)/package-$(MINOR)-$(shell sha256sum requirements-package.txt | cut -c 1-12)
 LAB    := $(CACHE)/lab
 TREE   := .build/ansible_collections/onprem/irsa
 COPY   := .build/copy/ansible_collections
@@ -40,6 +42,11 @@ $(VENV)/.done: | $(UV)
 	$(UV) pip install --quiet --compile-bytecode --python $(VENV) --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
+$(JUDGES)/.done: | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(JUDGES)
+	$(UV) pip install --quiet --python $(JUDGES) --require-hashes --requirement requirements-package.txt
+	@touch $@
+
 $(TREE):
 	@mkdir -p $(dir $@)
 	@ln -s ../../.. $@
@@ -49,6 +56,8 @@ lock: $(UV) ## Pin the development dependencies anew
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --frozen --all-groups --no-header --output-file requirements-dev.txt >/dev/null
 	@rm uv.lock  # it names download hosts; the exported file does not
+	printf '%s\n' ansible-builder galaxy-importer reuse | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --output-file requirements-package.txt -
 
 .PHONY: demo
 demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1|3)
@@ -58,7 +67,7 @@ demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1
 demo-down: lab-down ## Remove what the demo made
 
 .PHONY: test
-test: lint types unit-all docs sanity install quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
+test: lint types unit-all docs sanity package quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
 
 .PHONY: unit
 unit: setup ## Unit tests but the slow ones: the fast loop
@@ -74,13 +83,14 @@ format: setup ## Format the Python code
 	ruff check --fix
 
 .PHONY: lint
-lint: setup ## Formats, linters, changelog and documentation rules
+lint: setup $(JUDGES)/.done ## Formats, linters, changelog and documentation rules
 	ruff format --check
 	ruff check
 	yamllint --strict .
 	ansible-lint
-	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/distributions extensions/lab/bin/kubectl extensions/lab/node/prepare-node \
+	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/distributions extensions/lab/bin/kubectl extensions/lab/node/prepare-node .ci/release \
 	  extensions/lab/kind/join-lab extensions/lab/kind/pod-network | xargs -0 shellcheck
+	$(JUDGES)/bin/reuse lint --quiet || $(JUDGES)/bin/reuse lint --lines
 	antsibull-changelog lint
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
 
@@ -105,19 +115,17 @@ sanity: setup ## ansible-test sanity on a clean copy
 	python tests/sanity/offline_pip.py
 	cd $(COPY)/onprem/irsa && ansible-test sanity --python $(MINOR)
 
-.PHONY: build
-build: setup ## Build the collection's archive into .build/dist
-	rm -rf .build/dist
-	ansible-galaxy collection build --output-path .build/dist
+.PHONY: package
+package: setup $(JUDGES)/.done ## The archive: what Galaxy's importer and ansible-builder say, and installed with the oldest and the newest Ansible
+	PACKAGE_JUDGES=$(JUDGES)/bin PACKAGE_CACHE=$(CACHE) UV=$(UV) pytest --quiet tests/package
 
-.PHONY: install
-install: build ## Install the built archive into an empty path and call it from there
-	rm -rf .build/installed && mkdir -p .build/installed
-	cd .build/installed && env -u ANSIBLE_CONFIG sh -ec ' \
-	  ansible-galaxy collection install --offline --no-deps -p collections ../dist/onprem-irsa-*.tar.gz; \
-	  export ANSIBLE_COLLECTIONS_PATH=collections; \
-	  for name in site verify doctor teardown; do ansible-playbook --inventory kube_control_plane, --syntax-check onprem.irsa.$$name; done; \
-	  ansible-doc --type module --list onprem.irsa'
+.PHONY: package-lab
+package-lab: setup $(JUDGES)/.done ## site --check from the archive on the lab's cluster (make lab-up), with both
+	PACKAGE_JUDGES=$(JUDGES)/bin PACKAGE_CACHE=$(CACHE) UV=$(UV) extensions/lab/run pytest --quiet tests/package -k on_the_lab
+
+.PHONY: release
+release: setup ## What a release of galaxy.yml's version changes, and its archive, in .build/release; uploads nothing
+	.ci/release
 
 .PHONY: quickstart
 quickstart: setup ## README's quick start in an empty virtual environment, as far as it needs no cluster (a minute)

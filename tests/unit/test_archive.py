@@ -30,7 +30,7 @@ FILES = {
     "SECURITY.md",
     "requirements.yml",
 }
-FOLDERS = {"LICENSES", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
+FOLDERS = {"LICENSES", "changelogs", "docs", "examples", "meta", "playbooks", "plugins", "roles"}
 
 
 @pytest.fixture(scope="module")
