@@ -136,6 +136,29 @@ options:
             leaves room.
           - When not given, they stay as they are. An empty dictionary deletes all.
         type: dict
+      policy:
+        description:
+          - A ready policy for what clusters run most. The role gets it as an inline policy of this name, which counts
+            as one of O(roles[].inline_policies), so that others are deleted.
+          - It allows what the project's own documentation asks for, on what O(roles[].policy_variables) names.
+            R(The guide, ansible_collections.onprem.irsa.docsite.guide_ready_policies) describes each of them.
+        type: str
+        choices:
+          - cert_manager_route53
+          - cloudnative_pg
+          - ecr_read
+          - external_dns
+          - external_secrets
+          - loki
+          - tempo
+          - thanos
+          - vault_kms_unseal
+          - velero
+      policy_variables:
+        description:
+          - What O(roles[].policy) is for, lists by name. V(buckets) are names of buckets, V(zones) are ids of Route 53
+            zones, and V(kms_keys), V(parameters), V(repositories) and V(secrets) are ARNs.
+        type: dict
       permissions_boundary:
         description:
           - ARN of the managed policy that bounds the role. An empty string removes the boundary.
@@ -229,6 +252,19 @@ EXAMPLES = r"""
               - Effect: Allow
                 Action: sqs:SendMessage
                 Resource: arn:aws:sqs:eu-central-1:123456789012:preview
+
+- name: Let ExternalDNS change the records of a zone
+  onprem.irsa.iam_roles:
+    cluster: prod
+    region: eu-central-1
+    oidc_provider_arns:
+      - arn:aws:iam::123456789012:oidc-provider/acme-prod-oidc.s3.eu-central-1.amazonaws.com
+    roles:
+      - name: prod-external-dns
+        service_accounts: [external-dns/external-dns]
+        policy: external_dns
+        policy_variables:
+          zones: [Z0123456789ABCDEFGHIJ]
 
 - name: Let the role be assumed from the company's addresses alone
   onprem.irsa.iam_roles:

@@ -18,7 +18,7 @@ COLLECTION = "ansible_collections.onprem.irsa.plugins."
 FLOORS = (
     ("_doctor", "_progress", "_python", "_service_accounts", "_table", "_unquoted"),
     ("_errors",),
-    ("_aws", "_documents", "_flags", "_kube", "_trust"),
+    ("_aws", "_documents", "_flags", "_kube", "_policies", "_trust"),
     ("_distributions",),
     ("_api_server", "_host", "_injection", "_input"),
     ("_controller", "_proof"),

@@ -29,6 +29,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     inline_size,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import argument_problems, as_yaml
+from ansible_collections.onprem.irsa.plugins.module_utils._policies.ready import READY, ready_policy, ready_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import (
     has_wildcard,
     service_account_problem,
@@ -52,6 +53,8 @@ ROLE_OPTIONS: t.Final[dict[str, dict[str, t.Any]]] = {
     "session_tags": {"type": "bool", "default": False},
     "managed_policies": {"type": "list", "elements": "str"},
     "inline_policies": {"type": "dict"},
+    "policy": {"type": "str", "choices": sorted(READY)},
+    "policy_variables": {"type": "dict"},
     "permissions_boundary": {"type": "str"},
     "path": {"type": "str"},
     "description": {"type": "str"},
@@ -178,8 +181,9 @@ def read_items(
         validated = ArgumentSpecValidator(ROLE_OPTIONS).validate(known)
         if validated.error_messages:
             found += _type_problems([*argument_problems(ROLE_OPTIONS, known), *validated.error_messages], found)
-        item = validated.validated_parameters if found else _complete(validated.validated_parameters)
-        # Of values of a wrong type nothing more can be said.
+        # Of values of a wrong type nothing more can be said, nor of a policy that cannot be written.
+        found = found or _policy_problems(validated.validated_parameters, settings)
+        item = validated.validated_parameters if found else _complete(validated.validated_parameters, settings)
         found = found or [*_own_problems(item, settings), *_trust_problems(item, settings)]
         label = f"Role {entry['name']!r}" if entry.get("name") else f"Role number {number}"
         problems += [f"{label}: {problem}" for problem in found]
@@ -317,10 +321,28 @@ def _document(value: object) -> object:
         return value
 
 
-def _complete(item: dict[str, t.Any]) -> Item:
+def _policy_problems(item: Item, settings: RoleSettings) -> list[str]:
+    """Say what is wrong with the ready policy of a role."""
+    name, variables = item.get("policy"), item.get("policy_variables")
+    if name is None:
+        return ["policy_variables are for a policy. Name it in policy, or remove them."] if variables else []
+    taken = (
+        [f"inline policy {name!r} would be both the one of policy and the one of inline_policies. Rename yours."]
+        if name in (item.get("inline_policies") or {})
+        else []
+    )
+    return taken + ready_problems(name, variables or {}, settings.partition)
+
+
+def _complete(item: Item, settings: RoleSettings) -> Item:
+    """Return a role with its policies as documents, the ready one among them."""
     complete = dict(item)
     if item.get("inline_policies"):
         complete["inline_policies"] = {name: _document(value) for name, value in item["inline_policies"].items()}
+    if item.get("policy"):
+        # Before the partition is known, what is wrong elsewhere is still told.
+        ready = ready_policy(item["policy"], item.get("policy_variables") or {}, settings.partition or "aws")
+        complete["inline_policies"] = {**(complete.get("inline_policies") or {}), item["policy"]: ready}
     if item.get("conditions"):
         complete["conditions"] = {name: _as_texts(keys) for name, keys in item["conditions"].items()}
     return complete
