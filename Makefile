@@ -103,8 +103,12 @@ types: setup ## mypy --strict
 docs: setup ## Build the documentation site into .build/docs
 	rm -rf .build/docs && mkdir -p .build/docs && chmod 0700 .build/docs
 	antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir .build/docs onprem.irsa
-	printf '%s\n' 'intersphinx_mapping = {}' 'suppress_warnings = ["ref.ref"]' >> .build/docs/conf.py
+	cat docs/conf.py >> .build/docs/conf.py
+	sed -i '/^# Build Sphinx site/,$$d' .build/docs/build.sh
 	cd .build/docs && ANSIBLE_CONFIG=$(CURDIR)/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build ./build.sh
+	python docs/site.py .build/docs/rst
+	cd .build/docs && sphinx-build -M html rst build -c . --fail-on-warning --keep-going --quiet
+	pytest --quiet tests/site
 
 .PHONY: sanity
 sanity: setup ## ansible-test sanity on a clean copy
