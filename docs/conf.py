@@ -4,5 +4,5 @@
 project = "onprem.irsa"
 copyright = "the onprem.irsa authors"  # noqa: A001 -- its name for Sphinx
 title = html_short_title = "onprem.irsa: IAM roles for service accounts on your own Kubernetes"
-intersphinx_mapping = {}
+intersphinx_mapping: dict[str, object] = {}
 suppress_warnings = ["ref.ref"]

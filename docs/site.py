@@ -82,7 +82,7 @@ class Converter:
             yield from self.inline(next(tokens)).splitlines()
             next(tokens)
         elif token.type in ("bullet_list_open", "ordered_list_open"):
-            yield from self.list(token, tokens)
+            yield from self.listing(token, tokens)
         elif token.type == "fence":
             yield f".. code-block:: {token.info or 'text'}"
             yield from ("", *indented(token.content.splitlines()))
@@ -99,7 +99,7 @@ class Converter:
         yield from (f".. _{label(self.source, slug(content.content))}:", "")
         yield from (text, UNDERLINES[self.level + depth - 1] * len(text))
 
-    def list(self, opened: Token, tokens: t.Iterator[Token]) -> t.Iterator[str]:
+    def listing(self, opened: Token, tokens: t.Iterator[Token]) -> t.Iterator[str]:
         """Yield the items of a list."""
         mark = "* " if opened.type == "bullet_list_open" else "#. "
         for token in tokens:
