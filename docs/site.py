@@ -219,13 +219,14 @@ def start_page(sections: list[dict[str, t.Any]], roles: list[str]) -> str:
     page = Converter("README.md", skip=NOT_ON_THE_START_PAGE).convert()
     trees = [toctree(each["title"], [f"docsite/{name}" for name in each["toctree"]]) for each in sections]
     project = [name for name in PAGES.values() if name not in ("index", "examples")]
-    reference = ["reference", *roles, "environment_variables"]
+    reference = ["reference", *(f"{role} <{role}_role>" for role in roles), "environment_variables"]
     return "\n".join(
         [
             f".. _{label('README.md', '')}:\n",
             page,
+            trees[0],
             toctree("Examples", ["examples"]),
-            *trees,
+            *trees[1:],
             toctree("Reference", reference),
             toctree("Project", project),
         ]
@@ -240,7 +241,8 @@ def reference_page(index: str, sections: list[dict[str, t.Any]]) -> str:
         heading = f"{section['title']}\n{'-' * len(section['title'])}\n"
         before, _heading, after = text.partition(heading)
         text = before + re.sub(r"\A\s*\.\. toctree::\n(?:    .*\n|\n)*", "", after)
-    return text
+    # The roles are beside the start page, too.
+    return re.sub(r"^\.\. toctree::\n(?:    :.*\n)*\n(?:    irsa_\w+_role\n)+", "", text, flags=re.MULTILINE)
 
 
 def role_page(name: str, page: str) -> str:
@@ -253,10 +255,9 @@ def role_page(name: str, page: str) -> str:
     ordered = ["main", *(point for point in points if point != "main")]
     readme = re.sub(r"\A.*?\n=+\n", "", Converter(f"roles/{name}/README.md").convert(), count=1, flags=re.DOTALL)
     anchor = f".. _{label(f'roles/{name}/README.md', '')}:\n\n"
+    own = f".. _{COLLECTION}.{name}_role:\n"
     head = (
-        page[: edges[0]]
-        .replace(":orphan:\n", "")
-        .replace(f".. _{COLLECTION}.{name}_role:\n", f".. _{COLLECTION}.{name}_role:\n\n{anchor}", 1)
+        page[: edges[0]].replace(":orphan:\n", "").replace(":depth: 2", ":depth: 1").replace(own, f"{own}\n{anchor}", 1)
     )
     return f"{head}{readme}\n" + "".join(points[point] for point in ordered) + page[end:]
 
@@ -285,7 +286,7 @@ def main(folder: Path) -> None:
     for source, name in PAGES.items():
         if name != "index":
             (folder / f"{name}.rst").write_text(page_of(source))
-    (folder / "index.rst").write_text(start_page(sections, [f"{name}_role" for name in roles]))
+    (folder / "index.rst").write_text(start_page(sections, roles))
     shutil.copy(ROOT / "docs/chain.svg", folder)
     refuse_dead_links({path.name: path.read_text() for path in folder.rglob("*.rst")})
 

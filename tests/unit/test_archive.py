@@ -64,3 +64,9 @@ def test_it_has_what_users_need_and_nothing_else(names: set[str]) -> None:
         "playbooks/site.yml",
         "roles/irsa_iam/README.md",
     } <= names
+
+
+def test_no_account_of_a_stranger_is_named() -> None:
+    """Of a handle behind an author's name the documentation makes a link; write (!UNKNOWN) in its place."""
+    files = [path for folder in ("plugins", "roles") for path in (ROOT / folder).rglob("*.[py]*") if path.is_file()]
+    assert [str(path) for path in files if path.suffix in (".py", ".yml") and "(@" in path.read_text()] == []
