@@ -10,7 +10,7 @@ module: talos_flags
 short_description: Set flags of kube-apiserver on a Talos node with talosctl (internal)
 version_added: 1.0.0
 author:
-  - The onprem.irsa authors (@onprem)
+  - The onprem.irsa authors (!UNKNOWN)
 description:
   - Reads the machine configuration of one control-plane node with C(talosctl), changes the flags of its API server in
     it and nothing else, and gives it back without a reboot. Runs on the controller; a node has no shell.
