@@ -1,0 +1,159 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a rotation of keys, or a move to another issuer, goes by. PRIVATE: it may change without notice.
+
+Pure. Everything is observed: files and processes on the control-plane hosts, what is published, which tokens are in
+use. Nothing is remembered from one run to the next. Times are in seconds since the epoch, by the controller's clock.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+Kind = t.Literal["RSA", "EC"]
+
+# What kube-apiserver sends itself, and asks for before a key signs (GetCacheAgeMaxSeconds in Kubernetes'
+# pkg/routes/openidmetadata.go); where a web server sends no Cache-Control, nobody knows better.
+UNSAID_MAX_AGE: t.Final = 3600.0
+# kube-apiserver takes a token for a minute longer than it says (go-jose, jwt.DefaultLeeway).
+LEEWAY: t.Final = 60.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """What an API server accepts and signs with."""
+
+    kids: tuple[str, ...]
+    """The keys by which it accepts tokens, in the order of its files."""
+    signer: str
+    """The key that signs."""
+    issuers: tuple[str, ...] = ()
+    """The issuers that it accepts; it signs with the first."""
+
+    @property
+    def issuer(self) -> str:
+        """The issuer that signs; empty for none."""
+        return self.issuers[0] if self.issuers else ""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A control-plane host: what its files say, and what its processes have read of them as they started."""
+
+    host: str
+    written: Config
+    """By the files: what a restart makes it."""
+    running: Config
+    """By the API server's process; parts that cannot be told, as when files changed after it started, are empty."""
+    since: float = 0.0
+    """When the process started, so that it signs with the same key since then at the latest."""
+    secrets_signer: str = ""
+    """The key with which kube-controller-manager's process signs the tokens of Secrets; empty as above."""
+    secrets_since: float = 0.0
+    """When that process started."""
+    next_kid: str = ""
+    """A private key that lies ready on the host to sign; empty for none."""
+    previous_kid: str = ""
+    """The private key that signed before, and is kept for the way back; empty for none."""
+
+    @property
+    def holds(self) -> frozenset[str]:
+        """The keys that the host could sign with."""
+        return frozenset({self.written.signer, self.next_kid, self.previous_kid} - {""})
+
+    def signs_with(self, kid: str, issuer: str) -> bool:
+        """Return whether files and processes sign with this key and this issuer, and with nothing else."""
+        signers = {self.written.signer, self.running.signer, self.secrets_signer}
+        return signers == {kid} and {self.written.issuer, self.running.issuer} == {issuer}
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The documents of one issuer as everybody fetches them."""
+
+    issuer: str
+    kids: tuple[str, ...]
+    """None while nothing is published there."""
+    since: float = 0.0
+    """When this version of the key set came there."""
+    max_age: float = UNSAID_MAX_AGE
+    """Seconds for which a version is kept in caches, by Cache-Control."""
+    by_api_servers: bool = False
+    """Whether the API servers publish themselves: what they accept is published with it."""
+
+    @property
+    def spread_at(self) -> float:
+        """When no cache holds an older version any longer."""
+        return self.since + self.max_age
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long tokens live, and which object says so."""
+
+    seconds: float
+    source: str
+    """Such as C(pod apps/reports) or C(service account apps/reports)."""
+
+
+@dataclass(frozen=True)
+class LegacyToken:
+    """A token in a Secret, which lives until its key goes."""
+
+    secret: str
+    """C(NAMESPACE/NAME)."""
+    kid: str
+    """The key that signed it; empty where the token cannot be read."""
+
+
+@dataclass(frozen=True)
+class RelyingParty:
+    """Somebody outside of the cluster who verifies tokens, by a copy of the key set where KIDS are not None."""
+
+    name: str
+    kids: tuple[str, ...] | None = None
+    """The keys in the copy; None for one that reads what is published."""
+    rs256_only: bool = False
+    """Whether it takes tokens that an RSA key has signed, and no others."""
+
+
+@dataclass(frozen=True)
+class State:
+    """All that is observed."""
+
+    servers: tuple[Server, ...]
+    publications: tuple[Publication, ...]
+    now: float
+    lifetimes: tuple[Lifetime, ...] = ()
+    legacy_tokens: tuple[LegacyToken, ...] = ()
+    relying_parties: tuple[RelyingParty, ...] = ()
+    unreachable: tuple[str, ...] = ()
+    """Control-plane hosts that could not be looked at."""
+    kinds: t.Mapping[str, Kind] = field(default_factory=dict)
+    """Of the keys by their ids, as far as they are known."""
+    made: t.Mapping[str, float] = field(default_factory=dict)
+    """When the private keys on the hosts were made, by their ids."""
+    copies_made: float | None = None
+    """When the copy of the key files for joining hosts was made (Secret kube-system/kubeadm-certs); None for none."""
+    changed: float = 0.0
+    """When the key files on the hosts were last written."""
+
+    @property
+    def lifetime(self) -> Lifetime:
+        """The longest of the lifetimes in use."""
+        return max(self.lifetimes, key=lambda lifetime: lifetime.seconds, default=Lifetime(0.0, "no token"))
+
+
+__all__: t.Final = (
+    "LEEWAY",
+    "UNSAID_MAX_AGE",
+    "Config",
+    "Kind",
+    "LegacyToken",
+    "Lifetime",
+    "Publication",
+    "RelyingParty",
+    "Server",
+    "State",
+)
