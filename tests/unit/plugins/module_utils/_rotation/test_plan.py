@@ -75,7 +75,8 @@ def arrived(cluster: Cluster, aim: Aim, *, steps: int = 80) -> Cluster:
         pytest.param(3, 0, [A], [FORWARD, BACK], id="keys, three servers"),
         pytest.param(2, 1, [A], [FORWARD, BACK], id="keys, two servers and one that joins", marks=pytest.mark.slow),
         pytest.param(3, 0, [A, B], [MOVE, MOVE_BACK], id="issuers"),
-        pytest.param(3, 0, [A, B], [FORWARD, BOTH, BOTH_BACK, RETIRE], id="both", marks=pytest.mark.slow),
+        pytest.param(3, 0, [A, B], [FORWARD, BOTH, RETIRE], id="both, three servers", marks=pytest.mark.slow),
+        pytest.param(1, 0, [A, B], [FORWARD, BOTH, BOTH_BACK], id="both and back", marks=pytest.mark.slow),
         pytest.param(3, 0, [], [FORWARD, BACK], id="nothing is published"),
     ],
 )
