@@ -37,7 +37,7 @@ FACTS: t.Final = frozenset(
 )
 
 # Defaults of the roles and the playbooks read them; no role has them among its options.
-SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group"})
+SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group", "irsa_relying_parties"})
 
 _PREFIX: t.Final = "irsa"
 _SLIPS: t.Final = frozenset(

@@ -209,7 +209,7 @@ def _newest(kids: list[str], state: State) -> list[str]:
 
 def _several(what: str, state: State, kid: t.Callable[[Server], str]) -> str:
     sides = "; ".join(f"{server.host}: {kid(server) or 'none'}" for server in state.servers)
-    return f"{what}, and which of them should is not known: {sides}. Name it in irsa_rotation_signing_kid."
+    return f"{what}, and which of them should is not known: {sides}. Name it in irsa_rotate_signing_kid."
 
 
 def _retired(state: State, aim: Aim, target: str) -> tuple[str, ...]:
@@ -256,7 +256,7 @@ def _kind_problems(state: State, target: str, new: Kind = "RSA") -> list[str]:
     kind = state.kinds.get(target, new)
     return [
         f"{party.name} takes tokens that an RSA key has signed (RS256), and no others, so that an EC key must not "
-        "sign. Set irsa_rotation_key_type to RSA; or once it takes ES256, remove rs256_only from it in "
+        "sign. Set irsa_rotate_key_type to RSA; or once it takes ES256, remove rs256_only from it in "
         "irsa_relying_parties."
         for party in state.relying_parties
         if party.rs256_only and kind == "EC"
@@ -312,7 +312,11 @@ def _signing(begun: Plan, state: State) -> Plan | None:
     switching = [server for server in state.servers if not server.signs_with(begun.target, begun.issuer)]
     if not switching:
         return None
-    problems = [*_copy_problems(state), *_kind_problems(state, begun.target), *_untold(state, begun.target)]
+    problems = [
+        *_copy_problems(state, state.accepted_since),
+        *_kind_problems(state, begun.target),
+        *_untold(state, begun.target),
+    ]
     if problems:
         return replace(begun, problems=tuple(problems))
     wait = _caches(begun, state)
@@ -382,9 +386,9 @@ def _caches(begun: Plan, state: State) -> Wait | None:
     return None
 
 
-def _copy_problems(state: State) -> list[str]:
+def _copy_problems(state: State, since: float) -> list[str]:
     """Say that a host which joins would get the key files as they were before."""
-    if state.copies_made is None or state.copies_made >= state.changed:
+    if state.copies_made is None or state.copies_made >= since:
         return []
     return [
         "The Secret kube-system/kubeadm-certs has the key files as they were before: a host that joins with it would "
@@ -408,7 +412,11 @@ def _retiring(begun: Plan, state: State) -> Plan:
     step = _removing(begun, state)
     if step is None:
         return begun
-    holders = [*_copy_problems(state), *still_needed(state, begun.retired), *_untold(state, begun.target)]
+    holders = [
+        *_copy_problems(state, state.signing_since),
+        *still_needed(state, begun.retired),
+        *_untold(state, begun.target),
+    ]
     if holders:
         return replace(begun, problems=tuple(holders))
     wait = _lifetimes(begun, state)

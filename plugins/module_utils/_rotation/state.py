@@ -136,8 +136,10 @@ class State:
     """When the private keys on the hosts were made, by their ids."""
     copies_made: float | None = None
     """When the copy of the key files for joining hosts was made (Secret kube-system/kubeadm-certs); None for none."""
-    changed: float = 0.0
-    """When the key files on the hosts were last written."""
+    accepted_since: float = 0.0
+    """When a public key came to the files of a host the last time, or went."""
+    signing_since: float = 0.0
+    """When the private key that signs was replaced on a host the last time."""
 
     @property
     def lifetime(self) -> Lifetime:

@@ -209,7 +209,7 @@ def test_the_signing_key_comes_first_among_the_public_ones() -> None:
             "pool has a copy of the key set without new",
         ),
         (
-            replace(half_way("switch"), copies_made=NOW - 60.0, changed=NOW),
+            replace(half_way("switch"), copies_made=NOW - 60.0, accepted_since=NOW),
             FORWARD,
             "kube-system/kubeadm-certs has the key files as they were before",
         ),
@@ -222,6 +222,11 @@ def test_the_signing_key_comes_first_among_the_public_ones() -> None:
             replace(half_way("withdraw"), legacy_tokens=(LegacyToken("ci/robot", ""),)),
             FORWARD,
             "ci/robot is signed with a key that cannot be told",
+        ),
+        (
+            replace(half_way("withdraw"), copies_made=NOW - 60.0, signing_since=NOW),
+            FORWARD,
+            "kube-system/kubeadm-certs has the key files as they were before",
         ),
         (
             replace(half_way("withdraw"), relying_parties=(RelyingParty("pool", kids=("old",)),)),
@@ -240,7 +245,7 @@ def test_what_stops_it_is_named(observed: State, aim: Aim, says: str) -> None:
 @pytest.mark.parametrize(
     "observed",
     [
-        replace(half_way("switch"), copies_made=NOW, changed=NOW - 60.0),
+        replace(half_way("switch"), copies_made=NOW, accepted_since=NOW - 60.0, signing_since=NOW + 60.0),
         replace(half_way("switch"), relying_parties=(RelyingParty("pool", kids=("old", "new")), RelyingParty("aws"))),
         replace(half_way("withdraw"), legacy_tokens=(LegacyToken("ci/web", "new"),)),
         replace(half_way("switch"), relying_parties=(RelyingParty("vault", rs256_only=True),), kinds={"new": "RSA"}),

@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which tokens a cluster has in use. PRIVATE to the collection: it may change without notice.
+
+Pure, on objects of the Kubernetes API. No token is among what it returns.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import typing as t
+from datetime import datetime, timezone
+
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import LegacyToken, Lifetime
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
+
+Json = t.Mapping[str, t.Any]
+
+LEGACY_TYPE: t.Final = "kubernetes.io/service-account-token"
+COPIES: t.Final = ("kube-system", "kubeadm-certs")
+"""Namespace and name of the Secret with which kubeadm gives the key files to a host that joins."""
+
+# The webhook's own default, and what the policy gives (README of the Amazon EKS Pod Identity Webhook).
+INJECTED: t.Final = 86400.0
+_EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"
+# Of a volume that names none (Kubernetes, ServiceAccountTokenProjection); kubectl create token asks for no other.
+_DEFAULT: t.Final = 3600.0
+_ENDED = ("Succeeded", "Failed")
+_UNITS: t.Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_DURATION = re.compile(r"([0-9.]+)(h|ms|m|s|us|µs|ns)")
+
+
+def lifetimes(
+    service_accounts: t.Iterable[Json], pods: t.Iterable[Json], *, longest_allowed: float | None = None
+) -> list[Lifetime]:
+    """Return how long the tokens in use live, each lifetime once, the longest first.
+
+    longest_allowed: seconds to which every API server cuts a longer request; None where one of them cuts none.
+    """
+    found = {_DEFAULT: "whoever asks for no other"}
+    for seconds, source in (*_of_accounts(service_accounts), *_of_pods(pods)):
+        allowed = seconds if longest_allowed is None else min(seconds, longest_allowed)
+        found.setdefault(allowed, source)
+    return [Lifetime(seconds, source) for seconds, source in sorted(found.items(), reverse=True)]
+
+
+def _of_accounts(service_accounts: t.Iterable[Json]) -> t.Iterator[tuple[float, str]]:
+    for account in service_accounts:
+        annotations = account["metadata"].get("annotations") or {}
+        if ROLE_ANNOTATION not in annotations and _EXPIRATION_ANNOTATION not in annotations:
+            continue
+        asked = str(annotations.get(_EXPIRATION_ANNOTATION, ""))
+        yield float(asked) if asked.isdecimal() else INJECTED, f"service account {_name(account)}"
+
+
+def _of_pods(pods: t.Iterable[Json]) -> t.Iterator[tuple[float, str]]:
+    for pod in pods:
+        if (pod.get("status") or {}).get("phase") in _ENDED:
+            continue
+        asked = str((pod["metadata"].get("annotations") or {}).get(_EXPIRATION_ANNOTATION, ""))
+        if asked.isdecimal():
+            yield float(asked), f"pod {_name(pod)}"
+        for volume in (pod.get("spec") or {}).get("volumes") or []:
+            for source in (volume.get("projected") or {}).get("sources") or []:
+                token = source.get("serviceAccountToken")
+                if token is not None:
+                    yield float(token.get("expirationSeconds") or _DEFAULT), f"pod {_name(pod)}"
+
+
+def legacy_tokens(secrets: t.Iterable[Json]) -> list[LegacyToken]:
+    """Return which key has signed the token of each Secret that has one."""
+    return [
+        LegacyToken(_name(secret), kid_of(_text((secret.get("data") or {})["token"])))
+        for secret in secrets
+        if secret.get("type") == LEGACY_TYPE and (secret.get("data") or {}).get("token")
+    ]
+
+
+def kid_of(token: str) -> str:
+    """Return the id of the key that has signed a token; empty for one that cannot be read."""
+    try:
+        header = token.partition(".")[0]
+        return str(json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _text(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _name(item: Json) -> str:
+    return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+
+
+def made_at(item: Json | None) -> float | None:
+    """Return when an object was made, in seconds since the epoch; None for none."""
+    if item is None:
+        return None
+    made = datetime.strptime(item["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
+    return made.replace(tzinfo=timezone.utc).timestamp()
+
+
+def seconds_of(duration: str) -> float | None:
+    """Return the seconds of a duration as Go writes it (C(24h0m0s)); None for another text, and for none (C(0s))."""
+    parts = _DURATION.findall(duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        return None
+    try:
+        return sum(float(number) * _UNITS[unit] for number, unit in parts) or None
+    except ValueError:
+        return None
+
+
+__all__: t.Final = (
+    "COPIES",
+    "INJECTED",
+    "LEGACY_TYPE",
+    "kid_of",
+    "legacy_tokens",
+    "lifetimes",
+    "made_at",
+    "seconds_of",
+)

@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import LegacyToken
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
+    LEGACY_TYPE,
+    kid_of,
+    legacy_tokens,
+    lifetimes,
+    made_at,
+    seconds_of,
+)
+
+Json = dict[str, t.Any]
+ROLE = {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/r"}
+
+
+def account(name: str, **annotations: str) -> Json:
+    return {"metadata": {"namespace": "apps", "name": name, "annotations": annotations}}
+
+
+def pod(name: str, *seconds: int | None, phase: str = "Running", **annotations: str) -> Json:
+    tokens = [{"serviceAccountToken": {"path": "token", **({"expirationSeconds": n} if n else {})}} for n in seconds]
+    volumes = [{"name": "others", "emptyDir": {}}, {"name": "tokens", "projected": {"sources": [{}, *tokens]}}]
+    metadata = {"namespace": "apps", "name": name, "annotations": annotations}
+    return {"metadata": metadata, "spec": {"volumes": volumes}, "status": {"phase": phase}}
+
+
+def test_the_longest_comes_first_with_what_says_it() -> None:
+    found = lifetimes(
+        [
+            account("plain"),
+            account("web", **ROLE),
+            account("short", **ROLE, **{"eks.amazonaws.com/token-expiration": "900"}),
+        ],
+        [pod("a", 3607), pod("b", 172800), pod("done", 999999, phase="Succeeded"), pod("none")],
+    )
+    assert [(lifetime.seconds, lifetime.source) for lifetime in found] == [
+        (172800.0, "pod apps/b"),
+        (86400.0, "service account apps/web"),
+        (3607.0, "pod apps/a"),
+        (3600.0, "whoever asks for no other"),
+        (900.0, "service account apps/short"),
+    ]
+
+
+def test_a_pod_may_ask_by_an_annotation() -> None:
+    assert lifetimes([], [pod("a", **{"eks.amazonaws.com/token-expiration": "7200"})])[0].seconds == 7200.0
+
+
+def test_the_api_servers_may_cut_it() -> None:
+    found = lifetimes([], [pod("a", 172800)], longest_allowed=43200.0)
+    assert [lifetime.seconds for lifetime in found] == [43200.0, 3600.0]
+
+
+def token(kid: str) -> str:
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", "kid": kid}).encode()).rstrip(b"=").decode()
+    return f"{header}.e30.c2lnbmF0dXJl"
+
+
+def secret(name: str, content: str, kind: str = LEGACY_TYPE) -> Json:
+    data = {"token": base64.b64encode(content.encode()).decode()} if content else {}
+    return {"metadata": {"namespace": "ci", "name": name}, "type": kind, "data": data}
+
+
+def test_tokens_in_secrets() -> None:
+    secrets = [
+        secret("robot", token("old")),
+        secret("broken", "no token"),
+        secret("empty", ""),
+        secret("other", token("old"), "Opaque"),
+    ]
+    assert legacy_tokens(secrets) == [LegacyToken("ci/robot", "old"), LegacyToken("ci/broken", "")]
+
+
+@given(st.text())
+def test_any_text_has_a_kid_or_none(text: str) -> None:
+    assert isinstance(kid_of(text), str)
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [
+        ("24h0m0s", 86400.0),
+        ("1h30m", 5400.0),
+        ("3600s", 3600.0),
+        ("1.5h", 5400.0),
+        ("0s", None),
+        ("", None),
+        ("1d", None),
+    ],
+)
+def test_durations(duration: str, seconds: float | None) -> None:
+    assert seconds_of(duration) == seconds
+
+
+def test_when_an_object_was_made() -> None:
+    assert made_at({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}) == 1767225600.0
+    assert made_at(None) is None
