@@ -110,7 +110,7 @@ def state(looked: Looked) -> State:
         relying_parties=tuple(map(_relying_party, looked.relying_parties)),
         unreachable=looked.unreachable,
         kinds={key["kid"]: kind_of(key) for key in _keys(looked)},
-        made={key["kid"]: key["made"] for key in _keys(looked) if key["made"]},
+        made=_made(looked),
         copies_made=looked.use.get("copies_made"),
         accepted_since=max(
             (_time(files["accepted_since"], looked, host) for host, files in looked.files.items()), default=0.0
@@ -119,6 +119,15 @@ def state(looked: Looked) -> State:
             (_time(files["signing_since"], looked, host) for host, files in looked.files.items()), default=0.0
         ),
     )
+
+
+def _made(looked: Looked) -> dict[str, float]:
+    """Return when each private key was made: a host that has joined since has a younger file of it."""
+    found: dict[str, float] = {}
+    for key in _keys(looked):
+        if key["made"]:
+            found[key["kid"]] = min(key["made"], found.get(key["kid"], key["made"]))
+    return found
 
 
 def _time(on_host: float, looked: Looked, host: str) -> float:
@@ -134,7 +143,7 @@ def kind_of(key: Json) -> Kind:
 def _keys(looked: Looked) -> t.Iterator[Json]:
     for files in looked.files.values():
         yield from files["public"]
-        yield from files["private"].values()  # last: their age is known
+        yield from files["private"].values()
 
 
 def _server(host: str, observed: Json, looked: Looked) -> Server:

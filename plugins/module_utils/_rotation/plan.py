@@ -114,6 +114,8 @@ class Plan:
     """The keys that go in the end."""
     retired_issuers: frozenset[str] = frozenset()
     """The issuers that do."""
+    moves: bool = False
+    """Whether issuers change; or else those that each server accepts stay as they are, whatever the others do."""
     step: Step | None = None
     wait: Wait | None = None
     problems: tuple[str, ...] = field(default=())
@@ -136,7 +138,7 @@ def plan(state: State, aim: Aim) -> Plan:
     retired = _retired(state, aim, target)
     issuer, unclear = _issuer(state, aim)
     problems = [*problems, *unclear]
-    begun = Plan(target, issuer, retired, aim.retired_issuers)
+    begun = Plan(target, issuer, retired, aim.retired_issuers, bool(aim.issuer or aim.retired_issuers))
     if problems:
         return replace(begun, problems=tuple(problems))
     making = _making(state, target)
@@ -275,6 +277,7 @@ def _live(state: State, begun: Plan) -> tuple[list[str], list[str]]:
         kids += [*server.written.kids, *server.running.kids]
         kids += [server.written.signer, server.running.signer, server.secrets_signer]
         issuers += [*server.written.issuers, *server.running.issuers]
+    issuers = issuers if begun.moves else []
     if not _at_target(state, begun):
         return _some(kids), _some(issuers)
     return _some(kids, _leaving(state, begun)), _some(issuers, _leaving_issuers(state, begun))

@@ -150,6 +150,14 @@ def test_what_api_servers_publish_themselves() -> None:
     assert found.publications == (Publication(OLD, ("two",), by_api_servers=True),)
 
 
+def test_a_key_is_as_old_as_its_oldest_file() -> None:
+    servers = {"cp1": server(), "cp2": server()}
+    controllers = {"cp1": controller(), "cp2": controller()}
+    joined = {**FILES, "private": {"own": key("one", 4000.0)}}
+    found = state(looked(servers=servers, controllers=controllers, files={"cp1": FILES, "cp2": joined}))
+    assert found.made["one"] == 100.0
+
+
 def test_relying_parties() -> None:
     parties = [
         {"name": "aws"},

@@ -260,6 +260,16 @@ def test_an_ec_key_that_lies_ready_does_not_sign_where_somebody_takes_rs256_alon
     assert "vault" in plan(ready, FORWARD).problems[0]
 
 
+def test_issuers_stay_as_they_are_where_keys_alone_change() -> None:
+    cp1, cp2 = settled(2).observed().servers
+    more = replace(cp2.written, issuers=(A, B))
+    following = plan(state(servers=(cp1, replace(cp2, written=more, running=more))), Aim(min_age=1.0))
+    assert following.step is not None
+    assert following.step.action == "make"
+    finished = plan(state(servers=(cp1, replace(cp2, written=more, running=more))), BACK)
+    assert finished.is_finished
+
+
 def test_a_young_key_is_not_replaced() -> None:
     observed = state(made={"old": NOW - 100.0})
     assert plan(observed, Aim(min_age=101.0)).is_finished
