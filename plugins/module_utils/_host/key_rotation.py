@@ -45,6 +45,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 Role = t.Literal["own", "next", "previous"]
+_KEPT: t.Final[tuple[Role, ...]] = ("next", "previous")
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ class KeyFiles:
                     fix="Put the file itself there and run the play again.",
                 )
         with locked(self.paths):
-            for role in ("next", "previous"):  # what a killed run left of one
-                path = self.path(t.cast("Role", role))
+            for path in map(self.path, _KEPT):  # what a killed run left of one
                 path.with_name(f".{path.name}.onprem-irsa").unlink(missing_ok=True)
             yield
 

@@ -157,12 +157,14 @@ class Rotating(Cluster):
             self._host(name)
         for module, main in _MAINS.items():
             file = directory / f"collections/ansible_collections/onprem/irsa/plugins/modules/{module}.py"
-            text = file.read_text()
+            head = file.read_text().partition("def main(")[0]
+            if (
+                "ansible_collections.kubernetes" in head
+            ):  # of which there is a double without all that the module imports
+                head = "from ansible.module_utils.basic import AnsibleModule\n"
             file.unlink()
-            file.write_text(
-                f"{text.partition('def main(')[0]}\nDIRECTORY = {str(directory)!r}\n{main}\n\n"
-                'if __name__ == "__main__":\n    main()\n'
-            )
+            ending = 'if __name__ == "__main__":\n    main()\n'
+            file.write_text(f"{head}\nDIRECTORY = {str(directory)!r}\n{main}\n\n{ending}")
         self.put("published", {"kids": [self.kid], "since": time.time() - DAY})
         self.put("use", USE)
 

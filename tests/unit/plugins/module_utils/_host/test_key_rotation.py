@@ -86,7 +86,7 @@ def test_a_new_key_comes_in_step_by_step(files: KeyFiles) -> None:
     assert files.write(files.look(), [made], made.kid)
     assert files.forget(files.look(), [old.kid, made.kid]) == ["previous"]
     seen = files.look()
-    assert (seen.own.kid, seen.private.keys()) == (made.kid, {"own"})
+    assert (seen.own.kid, [*seen.private]) == (made.kid, ["own"])
     assert stat.S_IMODE(files.paths.private.stat().st_mode) == 0o600
 
 
@@ -184,7 +184,7 @@ def test_a_killed_run_leaves_no_draft_of_a_private_key(files: KeyFiles) -> None:
 
 # Bad key files, each with what a good one has around it.
 PKCS8, TRADITIONAL = PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL
-OTHER_PRIVATE = {
+OTHER_PRIVATE: dict[str, t.Callable[[], t.Any]] = {
     "an Ed25519 key": ed25519.Ed25519PrivateKey.generate,
     "an Ed448 key": ed448.Ed448PrivateKey.generate,
     "an X25519 key": x25519.X25519PrivateKey.generate,

@@ -32,7 +32,7 @@ def server(**changes: object) -> Json:
 def controller(**changes: object) -> Json:
     flags = {"service-account-private-key-file": [KEY]}
     manifests = {"/etc/kubernetes/manifests/kube-controller-manager.yaml": MANIFEST}
-    own = {
+    own: Json = {
         "component": "kube-controller-manager",
         "manifest": "/etc/kubernetes/manifests/kube-controller-manager.yaml",
         "manifests": manifests,
