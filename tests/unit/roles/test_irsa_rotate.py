@@ -158,10 +158,9 @@ class Rotating(Cluster):
         for module, main in _MAINS.items():
             file = directory / f"collections/ansible_collections/onprem/irsa/plugins/modules/{module}.py"
             head = file.read_text().partition("def main(")[0]
-            if (
-                "ansible_collections.kubernetes" in head
-            ):  # of which there is a double without all that the module imports
-                head = "from ansible.module_utils.basic import AnsibleModule\n"
+            # Of that collection there is a double, without all that the module imports.
+            head = "" if "ansible_collections.kubernetes" in head else head
+            head += "\nfrom ansible.module_utils.basic import AnsibleModule\n"
             file.unlink()
             ending = 'if __name__ == "__main__":\n    main()\n'
             file.write_text(f"{head}\nDIRECTORY = {str(directory)!r}\n{main}\n\n{ending}")
