@@ -14,7 +14,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import observed, words
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import PHASES, Aim, Plan, Step, Wait, plan
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.gauges import gauges
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import PHASES, Aim, Phase, Plan, Step, plan
 from ansible_collections.onprem.irsa.plugins.modules.rotation_plan import ARGUMENT_SPEC
 
 if t.TYPE_CHECKING:
@@ -23,6 +24,8 @@ if t.TYPE_CHECKING:
 Result = dict[str, t.Any]
 
 _NOTHING: t.Final[Result] = {
+    "concerns": [],
+    "gauges": [],
     "step": None,
     "next": "",
     "wait_until": None,
@@ -78,8 +81,15 @@ def planned(given: Result, now: float) -> Result:
     state = observed.state(looked)
     following = plan(state, aim)
     step = following.step
+    problems, concerns = [*following.problems], [*following.concerns]
+    if problems and not _reaches(following.stopped, given["phase"]):
+        problems, concerns = [], problems
+    if step and aim.leaked and not given["emergency"]:
+        problems.append(_confirm(given["leaked_kid"]))
     told: Result = {
-        "problems": [*following.problems],
+        "problems": problems,
+        "concerns": concerns,
+        "gauges": gauges(state),
         "next": words.says(step) if step else "",
         "finished": following.is_finished,
         "target": following.target,
@@ -88,12 +98,12 @@ def planned(given: Result, now: float) -> Result:
         "keys": words.keys(state, following),
         "issuers": words.issuers(state),
     }
-    if step and _is_within(step, given["phase"]):
+    if step and not problems and _reaches(step.phase, given["phase"]):
         told["step"] = _step(step, looked, following, {server.host: server for server in state.servers}.get(step.host))
     if following.wait:
         told["wait_until"] = following.wait.until
         told["wait_seconds"] = (
-            math.ceil(following.wait.until - now) if _is_within(following.wait, given["phase"]) else 0
+            math.ceil(following.wait.until - now) if _reaches(following.wait.phase, given["phase"]) else 0
         )
         told["run_again"] = words.run_again(following.wait, now)
     return {**_NOTHING, **told}
@@ -109,9 +119,17 @@ def _with_copies(given: Result) -> list[Result]:
     ]
 
 
-def _is_within(step: Step | Wait, phase: str) -> bool:
-    """Return whether a step or a wait is not beyond the phase that is asked for."""
-    return phase in PHASES and PHASES.index(step.phase) <= [*PHASES].index(t.cast("t.Any", phase))
+def _reaches(phase: Phase, asked: str) -> bool:
+    """Return whether a phase is not beyond the one that is asked for."""
+    return asked in PHASES and PHASES.index(phase) <= [*PHASES].index(t.cast("t.Any", asked))
+
+
+def _confirm(kid: str) -> str:
+    """Say what has to be set before tokens are refused on purpose."""
+    return (
+        f"irsa_rotate_leaked_kid is {kid}: every token that this key has signed would be refused at once, as is said "
+        "above. If that should be done now, set irsa_rotate_emergency: true and run again; nothing was touched."
+    )
 
 
 def _step(step: Step, looked: observed.Looked, following: Plan, server: Server | None) -> Result:

@@ -23,10 +23,7 @@ description:
 extends_documentation_fragment:
   - onprem.irsa._attributes
   - onprem.irsa._attributes.info_module
-attributes:
-  action:
-    description: Has an action plugin, which does all of the work on the controller, of the same name.
-    support: full
+  - onprem.irsa._attributes.on_controller
 options:
   servers:
     description: What M(onprem.irsa.control_plane_info) returned of C(kube-apiserver) for each host.
@@ -93,13 +90,19 @@ options:
     description: The id of a key that somebody else has. It goes at once, and with it every token that it has signed.
     type: str
     default: ""
+  emergency:
+    description: Whether tokens that O(leaked_kid) has signed may be refused. Without it no step is planned for it.
+    type: bool
+    default: false
   type:
     description: The kind of a new key.
     type: str
     choices: [RSA, EC]
     default: RSA
   min_age:
-    description: Seconds; a key that signs and is younger is not replaced, so that the same command may run again.
+    description:
+      - Seconds; a key that signs is not replaced while it is younger, or while the files with the public keys are, so
+        that the same command may run again.
     type: int
     default: 0
   first_seen:
@@ -121,6 +124,13 @@ EXAMPLES = r"""
 RETURN = r"""
 problems:
   description: Why it cannot go on; a sentence and its fix each.
+  returned: success
+  type: list
+  elements: str
+concerns:
+  description:
+    - What would stop it if the time to wait had passed, or if more than O(phase) were asked for; a sentence and its fix
+      each.
   returned: success
   type: list
   elements: str
@@ -188,6 +198,11 @@ breaks:
   description: What an emergency breaks.
   returned: success
   type: str
+gauges:
+  description: What alert rules of P(onprem.irsa.irsa_rotate#role) go by; the name, the labels and the value of each.
+  returned: success
+  type: list
+  elements: dict
 keys:
   description: A row for each key.
   returned: success
@@ -224,6 +239,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     },
     "signing_kid": {"type": "str", "default": ""},
     "leaked_kid": {"type": "str", "default": ""},
+    "emergency": {"type": "bool", "default": False},
     "type": {"type": "str", "choices": ["RSA", "EC"], "default": "RSA"},
     "min_age": {"type": "int", "default": 0},
     "first_seen": {"type": "float"},

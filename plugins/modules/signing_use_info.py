@@ -14,17 +14,14 @@ author:
 description:
   - Returns how long the tokens live that service accounts and pods ask for, and which key has signed the tokens that
     stand in Secrets and do not end by themselves. No token is among what it returns.
+  - Tells how often each of O(servers) has taken a token that should have been refreshed, and which pods may be behind
+    that.
   - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - onprem.irsa._attributes
+  - onprem.irsa._attributes.k8s
   - onprem.irsa._attributes.info_module
-attributes:
-  action_group:
-    description: Use C(group/onprem.irsa.k8s) in C(module_defaults); it holds the modules of kubernetes.core, too.
-    support: full
-    membership:
-      - onprem.irsa.k8s
 requirements:
   - kubernetes >= 24.2
 options:
@@ -35,6 +32,10 @@ options:
     type: list
     elements: str
     default: []
+  servers:
+    description: Where each API server answers, by a name for it. Its C(/metrics) are read.
+    type: dict
+    default: {}
 seealso:
   - module: onprem.irsa.rotation_plan
 """
@@ -78,6 +79,28 @@ legacy_tokens:
       type: str
       returned: success
       sample: Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4
+stale_uses:
+  description:
+    - How often each of O(servers) has taken a stale token since it started (C(serviceaccount_stale_tokens_total)).
+  returned: success
+  type: dict
+  sample: {cp1: 0.0}
+keepers:
+  description: Pods with a token for the API servers that a program may have read once; none where no token was stale.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    pod:
+      description: Namespace and name of the pod.
+      type: str
+      returned: success
+      sample: apps/reports
+    started:
+      description: When it started, in seconds since the epoch.
+      type: float
+      returned: success
+      sample: 1767225600.0
 copies_made:
   description: When the key files were copied for hosts that join (the Secret kube-system/kubeadm-certs).
   returned: success; V(null) without such a copy
@@ -85,51 +108,51 @@ copies_made:
   sample: 1767225600.0
 """
 
-import copy
 import typing as t
 from dataclasses import asdict
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import AnsibleK8SModule
-
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
     COPIES,
     LEGACY_TYPE,
+    keepers,
     legacy_tokens,
     lifetimes,
     made_at,
     seconds_of,
+    stale_uses,
 )
 
-ARGUMENT_SPEC: dict[str, t.Any] = {"max_expirations": {"type": "list", "elements": "str", "default": []}}
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "max_expirations": {"type": "list", "elements": "str", "default": []},
+    "servers": {"type": "dict", "default": {}},
+}
 
 
 def main() -> None:
-    module = AnsibleK8SModule(
-        module_class=AnsibleModule,
-        argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **ARGUMENT_SPEC},
-        supports_check_mode=True,
-    )
+    module = k8s_module(ARGUMENT_SPEC)
     api = Api(module)
     allowed = [seconds for seconds in map(seconds_of, module.params["max_expirations"]) if seconds is not None]
     cut = len(allowed) == len(module.params["max_expirations"])
     namespace, name = COPIES
     with reported(module):
+        pods = api.items("/api/v1/pods")
         found = lifetimes(
             api.items("/api/v1/serviceaccounts"),
-            api.items("/api/v1/pods"),
+            pods,
             longest_allowed=max(allowed, default=None) if cut else None,
         )
         legacy = legacy_tokens(api.items("/api/v1/secrets", fields=f"type={LEGACY_TYPE}"))
         copies = api.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        stale = {host: stale_uses(api.at(url).text("/metrics")) for host, url in module.params["servers"].items()}
     module.exit_json(
         changed=False,
         lifetimes=[asdict(lifetime) for lifetime in found],
         legacy_tokens=[asdict(token) for token in legacy],
         copies_made=made_at(copies),
+        stale_uses=stale,
+        keepers=[asdict(keeper) for keeper in keepers(pods)] if any(stale.values()) else [],
     )
 
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import observation
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import is_unit_alone
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
     UNSAID_MAX_AGE,
     Config,
+    Keeper,
     Kind,
     LegacyToken,
     Lifetime,
@@ -55,7 +57,9 @@ class Looked:
 def problems(looked: Looked) -> list[str]:
     """Say why the hosts must not be changed as they are: one sentence and its fix for each reason."""
     found = [*observation.problems(looked.servers, keys_change=True)]
-    found += [*observation.problems(looked.controllers, keys_change=True)]
+    # Those of units are restarted, and no more is known of them.
+    known = {host: observed for host, observed in looked.controllers.items() if not is_unit_alone(observed)}
+    found += [*observation.problems(known, keys_change=True)]
     if found:
         return list(dict.fromkeys(found))
     for host, observed in looked.servers.items():
@@ -107,12 +111,17 @@ def state(looked: Looked) -> State:
         now=looked.now,
         lifetimes=tuple(Lifetime(**lifetime) for lifetime in looked.use.get("lifetimes", ())),
         legacy_tokens=tuple(LegacyToken(**token) for token in looked.use.get("legacy_tokens", ())),
+        stale_uses=looked.use.get("stale_uses", {}),
+        keepers=tuple(Keeper(**pod) for pod in looked.use.get("keepers", ())),
         relying_parties=tuple(map(_relying_party, looked.relying_parties)),
         unreachable=looked.unreachable,
         kinds={key["kid"]: kind_of(key) for key in _keys(looked)},
         made=_made(looked),
         copies_made=looked.use.get("copies_made"),
         accepted_since=max(
+            (_time(files["accepted_since"], looked, host) for host, files in looked.files.items()), default=0.0
+        ),
+        settled_since=min(
             (_time(files["accepted_since"], looked, host) for host, files in looked.files.items()), default=0.0
         ),
         signing_since=max(

@@ -59,7 +59,8 @@ class Aim:
     kind: Kind = "RSA"
     """Of a new key."""
     min_age: float = 0.0
-    """Seconds; a key that signs and is younger is not replaced, so that the same command may run again."""
+    """Seconds; a key that signs is not replaced while it is younger, or while the files with the public keys are, so
+    that the same command may run again: a rotation takes as long as tokens live, and changes the files at its end."""
     retired_kids: frozenset[str] = frozenset()
     """Keys that should go besides the one that signed before."""
     retired_issuers: frozenset[str] = frozenset()
@@ -120,6 +121,10 @@ class Plan:
     wait: Wait | None = None
     problems: tuple[str, ...] = field(default=())
     """Why it cannot go on: a sentence and its fix each. The same run goes on once they are solved."""
+    stopped: Phase = "make"
+    """The phase that they are in the way of."""
+    concerns: tuple[str, ...] = ()
+    """What would be a problem if the time to wait had passed: a sentence and its fix each."""
 
     @property
     def is_finished(self) -> bool:
@@ -150,7 +155,16 @@ def plan(state: State, aim: Aim) -> Plan:
 
 
 def _gated(begun: Plan, step: Step, problems: t.Sequence[str]) -> Plan:
-    return replace(begun, problems=tuple(problems)) if problems else replace(begun, step=step)
+    return _stopped(begun, step.phase, problems) if problems else replace(begun, step=step)
+
+
+def _stopped(begun: Plan, phase: Phase, problems: t.Sequence[str]) -> Plan:
+    return replace(begun, problems=tuple(problems), stopped=phase)
+
+
+def _after(begun: Plan, wait: Wait | None, step: Step, problems: t.Sequence[str]) -> Plan:
+    """Return the plan with a step that comes once time has passed, and where nothing is in its way."""
+    return replace(begun, wait=wait, concerns=tuple(problems)) if wait else _gated(begun, step, problems)
 
 
 def _unreachable(state: State) -> list[str]:
@@ -193,7 +207,8 @@ def _target_of_signing(state: State, aim: Aim) -> tuple[str, list[str]]:
         return "", []
     signer = own[0]
     is_under_way = any(server.previous_kid for server in state.servers) or bool(aim.leaked)
-    if is_under_way or aim.issuer or state.now - state.made.get(signer, 0.0) < aim.min_age:
+    since = max(state.made.get(signer, 0.0), state.settled_since)
+    if is_under_way or aim.issuer or state.now - since < aim.min_age:
         return signer, []
     return "", []
 
@@ -320,13 +335,8 @@ def _signing(begun: Plan, state: State) -> Plan | None:
         *_kind_problems(state, begun.target),
         *_untold(state, begun.target),
     ]
-    if problems:
-        return replace(begun, problems=tuple(problems))
-    wait = _caches(begun, state)
-    if wait:
-        return replace(begun, wait=wait)
-    config = _first(switching[0].written, begun)
-    return replace(begun, step=_step("switch", switching[0], config, begun.target))
+    step = _step("switch", switching[0], _first(switching[0].written, begun), begun.target)
+    return _after(begun, _caches(begun, state), step, problems)
 
 
 def _accepts(server: Server, kids: t.Collection[str], issuers: t.Collection[str]) -> bool:
@@ -418,12 +428,10 @@ def _retiring(begun: Plan, state: State) -> Plan:
     holders = [
         *_copy_problems(state, state.signing_since),
         *still_needed(state, begun.retired),
+        *_kept_tokens(state, begun),
         *_untold(state, begun.target),
     ]
-    if holders:
-        return replace(begun, problems=tuple(holders))
-    wait = _lifetimes(begun, state)
-    return replace(begun, wait=wait) if wait else replace(begun, step=step)
+    return _after(begun, _lifetimes(begun, state), step, holders)
 
 
 def still_needed(state: State, retired: t.Collection[str]) -> list[str]:
@@ -435,6 +443,32 @@ def still_needed(state: State, retired: t.Collection[str]) -> list[str]:
         for token in state.legacy_tokens
         if token.kid in retired or not token.kid
     ]
+
+
+def _kept_tokens(state: State, begun: Plan) -> list[str]:
+    """Say which pods may keep a token of a key that goes, where API servers see that some pod keeps one.
+
+    Where a program reads its token once, it goes on with that for up to a year, and is refused when the key goes.
+    """
+    used = {host: uses for host, uses in state.stale_uses.items() if uses}
+    if not used or not begun.retired or _is_dropping(state, begun):
+        return []
+    before = max(max(server.since, server.secrets_since) for server in state.servers)
+    pods = sorted(keeper.pod for keeper in state.keepers if keeper.started < before)
+    if not pods:
+        return []
+    counted = ", ".join(f"{host} {uses:g} times" for host, uses in used.items())
+    return [
+        f"Some pod uses a token that it has read once and does not refresh: since {begun.target} signs, API servers "
+        f"have taken such tokens (serviceaccount_stale_tokens_total: {counted}), and would refuse them without "
+        f"{', '.join(begun.retired)}. It is among those that run since before: {', '.join(pods)}. Restart them with "
+        "`kubectl rollout restart`, and have their programs read the token again, as newer client libraries do."
+    ]
+
+
+def _is_dropping(state: State, begun: Plan) -> bool:
+    """Return whether some server has dropped what goes: it has started again since, and others follow."""
+    return any(kid not in server.written.kids for kid in begun.retired for server in state.servers)
 
 
 def _signer(token: LegacyToken) -> str:

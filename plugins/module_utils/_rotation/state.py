@@ -108,6 +108,15 @@ class LegacyToken:
 
 
 @dataclass(frozen=True)
+class Keeper:
+    """A pod that may keep a token which it has read once: the API servers take one for a year (claims.go)."""
+
+    pod: str
+    """C(NAMESPACE/NAME)."""
+    started: float
+
+
+@dataclass(frozen=True)
 class RelyingParty:
     """Somebody outside of the cluster who verifies tokens, by a copy of the key set where KIDS are not None."""
 
@@ -127,6 +136,10 @@ class State:
     now: float
     lifetimes: tuple[Lifetime, ...] = ()
     legacy_tokens: tuple[LegacyToken, ...] = ()
+    stale_uses: t.Mapping[str, float] = field(default_factory=dict)
+    """How often each API server has taken a token that should have been refreshed, since it started; by its host."""
+    keepers: tuple[Keeper, ...] = ()
+    """Pods that may be behind that."""
     relying_parties: tuple[RelyingParty, ...] = ()
     unreachable: tuple[str, ...] = ()
     """Control-plane hosts that could not be looked at."""
@@ -138,6 +151,8 @@ class State:
     """When the copy of the key files for joining hosts was made (Secret kube-system/kubeadm-certs); None for none."""
     accepted_since: float = 0.0
     """When a public key came to the files of a host the last time, or went."""
+    settled_since: float = 0.0
+    """The same of the host whose files have not changed for the longest time: a host that joins has new ones."""
     signing_since: float = 0.0
     """When the private key that signs was replaced on a host the last time."""
 
@@ -151,6 +166,7 @@ __all__: t.Final = (
     "LEEWAY",
     "UNSAID_MAX_AGE",
     "Config",
+    "Keeper",
     "Kind",
     "LegacyToken",
     "Lifetime",

@@ -14,7 +14,7 @@ import re
 import typing as t
 from datetime import datetime, timezone
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import LegacyToken, Lifetime
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Keeper, LegacyToken, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
 
 Json = t.Mapping[str, t.Any]
@@ -29,6 +29,9 @@ _EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"
 # Of a volume that names none (Kubernetes, ServiceAccountTokenProjection); kubectl create token asks for no other.
 _DEFAULT: t.Final = 3600.0
 _ENDED = ("Succeeded", "Failed")
+# Of tokens for the API servers that are older than their pod's file should let them be (Kubernetes,
+# pkg/serviceaccount/metrics.go); it has no labels.
+_STALE_USES: t.Final = re.compile(r"^serviceaccount_stale_tokens_total(?:\{\})? ([0-9.eE+]+)$", re.MULTILINE)
 _UNITS: t.Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _DURATION = re.compile(r"([0-9.]+)(h|ms|m|s|us|µs|ns)")
 
@@ -63,11 +66,16 @@ def _of_pods(pods: t.Iterable[Json]) -> t.Iterator[tuple[float, str]]:
         asked = str((pod["metadata"].get("annotations") or {}).get(_EXPIRATION_ANNOTATION, ""))
         if asked.isdecimal():
             yield float(asked), f"pod {_name(pod)}"
-        for volume in (pod.get("spec") or {}).get("volumes") or []:
-            for source in (volume.get("projected") or {}).get("sources") or []:
-                token = source.get("serviceAccountToken")
-                if token is not None:
-                    yield float(token.get("expirationSeconds") or _DEFAULT), f"pod {_name(pod)}"
+        for token in _tokens(pod):
+            yield float(token.get("expirationSeconds") or _DEFAULT), f"pod {_name(pod)}"
+
+
+def _tokens(pod: Json) -> t.Iterator[Json]:
+    """Yield the tokens in the volumes of a pod, as its specification has them."""
+    for volume in (pod.get("spec") or {}).get("volumes") or []:
+        for source in (volume.get("projected") or {}).get("sources") or []:
+            if source.get("serviceAccountToken") is not None:
+                yield source["serviceAccountToken"]
 
 
 def legacy_tokens(secrets: t.Iterable[Json]) -> list[LegacyToken]:
@@ -88,6 +96,24 @@ def kid_of(token: str) -> str:
         return ""
 
 
+def stale_uses(metrics: str) -> float:
+    """Return how often an API server has taken a stale token since it started, by the text of its C(/metrics)."""
+    found = _STALE_USES.search(metrics)
+    return float(found[1]) if found else 0.0
+
+
+def keepers(pods: t.Iterable[Json]) -> list[Keeper]:
+    """Return the pods with a token for the API servers, which a program may have read once and kept."""
+    found = []
+    for pod in pods:
+        status = pod.get("status") or {}
+        if status.get("phase") in _ENDED or not status.get("startTime"):
+            continue
+        if any(not token.get("audience") for token in _tokens(pod)):
+            found.append(Keeper(_name(pod), _epoch(status["startTime"])))
+    return found
+
+
 def _text(value: str) -> str:
     try:
         return base64.b64decode(value, validate=True).decode("ascii")
@@ -101,10 +127,11 @@ def _name(item: Json) -> str:
 
 def made_at(item: Json | None) -> float | None:
     """Return when an object was made, in seconds since the epoch; None for none."""
-    if item is None:
-        return None
-    made = datetime.strptime(item["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-    return made.replace(tzinfo=timezone.utc).timestamp()
+    return None if item is None else _epoch(item["metadata"]["creationTimestamp"])
+
+
+def _epoch(moment: str) -> float:
+    return datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def seconds_of(duration: str) -> float | None:
@@ -122,9 +149,11 @@ __all__: t.Final = (
     "COPIES",
     "INJECTED",
     "LEGACY_TYPE",
+    "keepers",
     "kid_of",
     "legacy_tokens",
     "lifetimes",
     "made_at",
     "seconds_of",
+    "stale_uses",
 )

@@ -30,6 +30,8 @@ LIFETIME: t.Final = 1000.0
 MAX_AGE: t.Final = 100.0
 _FORGOTTEN: t.Final = LIFETIME + LEEWAY + MAX_AGE  # seconds after which it no longer matters when something was
 NOW: t.Final = 10_000.0
+KEYS: t.Final = ("old", "new", "newer")
+"""By their generations: the one that signs at first, and those that are made one after the other."""
 
 
 @dataclass(frozen=True, order=True)
@@ -63,6 +65,10 @@ class Cluster:
     """Those that no server signs any longer, and which still live."""
     joins: int = 0
     """How many more hosts may join."""
+    generations: int = 1
+    """How many keys are made; the one that is made last is younger than a rotation replaces."""
+    failures: int = 0
+    """How often a process may not come up, so that its files are put back."""
 
     def observed(self) -> State:
         """Return what is seen of it: of a process, what it signs with only where the file was not changed since."""
@@ -83,7 +89,7 @@ class Cluster:
             ),
             now=NOW,
             lifetimes=(Lifetime(LIFETIME, "pod apps/reports"),),
-            made={kid: NOW for server in self.servers for kid in server.holds if kid != "old"},
+            made={kid: NOW for server in self.servers for kid in server.holds if kid in KEYS[self.generations :]},
         )
 
     def signed(self) -> frozenset[Token]:
@@ -197,6 +203,11 @@ class Cluster:
         new = Server(host, by.written, by.written, 0.0, by.written.signer, 0.0)
         return replace(self, servers=(*self.servers, new), joins=self.joins - 1)
 
+    def next_key(self) -> str:
+        """Return the name of a key that is made now."""
+        known = {kid for server in self.servers for kid in (*server.holds, *server.written.kids, *server.running.kids)}
+        return KEYS[max(KEYS.index(kid) for kid in known) + 1]
+
     def server(self, host: str) -> Server:
         """Return a server by its host."""
         return next(server for server in self.servers if server.host == host)
@@ -242,7 +253,7 @@ def _moves(cluster: Cluster, step: Step) -> t.Iterator[Cluster]:
         yield cluster.published(step.issuer, step.published)
         return
     if step.action in ("make", "carry", "lay"):
-        yield cluster.written(step.host, next_kid=step.kid or "new")
+        yield cluster.written(step.host, next_kid=step.kid or cluster.next_key())
         return
     if step.action == "aside":
         yield cluster.written(step.host, previous_kid=cluster.server(step.host).next_kid, next_kid="")
@@ -278,7 +289,32 @@ def accidents(cluster: Cluster) -> t.Iterator[Cluster]:
             yield cluster.restarted(server.host)
         if server.secrets_signer != server.written.signer:
             yield cluster.secrets_restarted(server.host)
+    if cluster.failures:
+        for server in cluster.servers:
+            yield from _put_back(replace(cluster, failures=cluster.failures - 1), server)
     if cluster.joins:
         yield from {
             cluster.joined(server).servers[-1].written: cluster.joined(server) for server in cluster.servers
         }.values()
+
+
+def _put_back(cluster: Cluster, server: Server) -> t.Iterator[Cluster]:
+    """Yield what becomes of a host whose API server does not come up with its files, as C(step_restart.yml) has it."""
+    host, before = server.host, server.running
+    if server.written == before or {before.signer} - server.holds:
+        return
+    if server.written.signer != before.signer:
+        cluster = cluster.written(host, next_kid=before.signer)
+        yield cluster
+        cluster = cluster.written(host, kids=tuple(dict.fromkeys([*before.kids, server.written.signer])))
+        yield cluster
+        cluster = cluster.written(host, signer=before.signer, next_kid="", previous_kid=server.written.signer)
+        yield cluster
+    cluster = cluster.written(host, kids=before.kids, issuers=before.issuers)
+    yield cluster
+    cluster = cluster.restarted(host)
+    yield cluster
+    cluster = cluster.secrets_restarted(host)
+    yield cluster
+    if server.written.signer != before.signer:
+        yield cluster.written(host, next_kid=server.written.signer)

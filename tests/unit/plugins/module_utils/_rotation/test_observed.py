@@ -68,6 +68,14 @@ def looked(**changes: t.Any) -> Looked:  # noqa: ANN401 -- those of Looked
     return Looked(**{**given, **changes})
 
 
+def test_a_controller_manager_of_a_unit_is_no_problem() -> None:
+    unit = {"distribution": "unknown", "manifests": {}, "unit": "kube-controller-manager.service"}
+    of_unit = looked(controllers={"cp1": controller(**unit)})
+    assert problems(of_unit) == []
+    assert state(of_unit).servers[0].secrets_signer == "one"
+    assert problems(looked(controllers={"cp1": controller(**{**unit, "unit": ""})})) != []
+
+
 def test_a_settled_host() -> None:
     assert problems(looked()) == []
     found = state(looked())
@@ -76,7 +84,7 @@ def test_a_settled_host() -> None:
     assert (cp1.since, cp1.secrets_since, cp1.secrets_signer) == (890.0, 940.0, "one")  # its clock is 10 s ahead
     assert (cp1.next_kid, cp1.previous_kid) == ("two", "")
     assert (found.kinds, found.made) == ({"one": "RSA", "two": "EC"}, {"one": 100.0, "two": 200.0})
-    assert (found.accepted_since, found.signing_since) == (100.0, 110.0)
+    assert (found.accepted_since, found.settled_since, found.signing_since) == (100.0, 100.0, 110.0)
 
 
 @pytest.mark.parametrize(

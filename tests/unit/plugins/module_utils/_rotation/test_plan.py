@@ -11,12 +11,14 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rotation import plan 
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Aim, plan
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
     Config,
+    Keeper,
     LegacyToken,
     Lifetime,
     RelyingParty,
     State,
 )
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.a_cluster import (
+    KEYS,
     LIFETIME,
     MAX_AGE,
     NOW,
@@ -28,6 +30,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.a
 
 A, B = "https://a", "https://b"
 FORWARD, BACK = Aim(min_age=1.0), Aim(signer="old")
+BACK_TO_NEW = Aim(signer="new")
 MOVE, MOVE_BACK = Aim(issuer=B), Aim(issuer=A)
 BOTH, BOTH_BACK = Aim(signer="new", issuer=B), Aim(signer="old", issuer=A)
 RETIRE = Aim(signer="new", issuer=B, retired_issuers=frozenset({A}))
@@ -69,21 +72,36 @@ def arrived(cluster: Cluster, aim: Aim, *, steps: int = 80) -> Cluster:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "joins", "issuers", "aims"),
+    ("hosts", "more", "issuers", "aims"),
     [
-        pytest.param(1, 1, [A], [FORWARD, BACK], id="keys, one server and one that joins"),
-        pytest.param(3, 0, [A], [FORWARD, BACK], id="keys, three servers"),
-        pytest.param(2, 1, [A], [FORWARD, BACK], id="keys, two servers and one that joins", marks=pytest.mark.slow),
-        pytest.param(3, 0, [A, B], [MOVE, MOVE_BACK], id="issuers"),
-        pytest.param(3, 0, [A, B], [FORWARD, BOTH, RETIRE], id="both, three servers", marks=pytest.mark.slow),
-        pytest.param(1, 0, [A, B], [FORWARD, BOTH, BOTH_BACK], id="both and back", marks=pytest.mark.slow),
-        pytest.param(3, 0, [], [FORWARD, BACK], id="nothing is published"),
+        pytest.param(1, {"joins": 1}, [A], [FORWARD, BACK], id="keys, one server and one that joins"),
+        pytest.param(3, {}, [A], [FORWARD, BACK], id="keys, three servers"),
+        pytest.param(2, {"joins": 1}, [A], [FORWARD, BACK], id="two servers, one joins", marks=pytest.mark.slow),
+        pytest.param(1, {"generations": 2, "failures": 1}, [A], [FORWARD, BACK, BACK_TO_NEW], id="two generations"),
+        pytest.param(2, {"failures": 1}, [A], [FORWARD, BACK], id="two servers, and files that are put back"),
+        pytest.param(
+            3,
+            {"generations": 2, "failures": 1},
+            [A],
+            [FORWARD, BACK, BACK_TO_NEW],
+            id="three servers, two generations, and files that are put back",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(3, {}, [A, B], [MOVE, MOVE_BACK], id="issuers"),
+        pytest.param(3, {}, [A, B], [FORWARD, BOTH, RETIRE], id="both, three servers", marks=pytest.mark.slow),
+        pytest.param(1, {}, [A, B], [FORWARD, BOTH, BOTH_BACK], id="both and back", marks=pytest.mark.slow),
+        pytest.param(3, {}, [], [FORWARD, BACK], id="nothing is published"),
     ],
 )
-def test_no_token_is_refused_in_any_situation(hosts: int, joins: int, issuers: list[str], aims: list[Aim]) -> None:
-    start = replace(settled(hosts, published=issuers), joins=joins)
+def test_no_token_is_refused_in_any_situation(
+    hosts: int, more: dict[str, int], issuers: list[str], aims: list[Aim]
+) -> None:
+    start = replace(settled(hosts, published=issuers), **t.cast("t.Any", more))
     found = situations(start, aims)
     assert len(found) > 20
+    last = KEYS[more.get("generations", 1)]
+    if FORWARD in aims:
+        assert any(all(server.signs_with(last, A) for server in cluster.servers) for cluster in found)
 
 
 @pytest.mark.parametrize(("aim", "others"), [(FORWARD, []), (BACK, [FORWARD])])
@@ -224,6 +242,16 @@ def test_the_signing_key_comes_first_among_the_public_ones() -> None:
             "ci/robot is signed with a key that cannot be told",
         ),
         (
+            replace(
+                half_way("withdraw"),
+                stale_uses={"cp1": 7.0, "cp2": 0.0},
+                keepers=(Keeper("apps/web", 0.0), Keeper("apps/new", NOW)),
+            ),
+            FORWARD,
+            "(serviceaccount_stale_tokens_total: cp1 7 times), and would refuse them without old. It is among those "
+            "that run since before: apps/web. Restart",
+        ),
+        (
             replace(half_way("withdraw"), copies_made=NOW - 60.0, signing_since=NOW),
             FORWARD,
             "kube-system/kubeadm-certs has the key files as they were before",
@@ -248,11 +276,36 @@ def test_what_stops_it_is_named(observed: State, aim: Aim, says: str) -> None:
         replace(half_way("switch"), copies_made=NOW, accepted_since=NOW - 60.0, signing_since=NOW + 60.0),
         replace(half_way("switch"), relying_parties=(RelyingParty("pool", kids=("old", "new")), RelyingParty("aws"))),
         replace(half_way("withdraw"), legacy_tokens=(LegacyToken("ci/web", "new"),)),
+        replace(half_way("withdraw"), stale_uses={"cp1": 7.0}, keepers=(Keeper("apps/new", NOW),)),
+        replace(half_way("withdraw"), stale_uses={"cp1": 0.0}, keepers=(Keeper("apps/web", 0.0),)),
         replace(half_way("switch"), relying_parties=(RelyingParty("vault", rs256_only=True),), kinds={"new": "RSA"}),
     ],
 )
 def test_what_does_not_stop_it(observed: State) -> None:
     assert plan(observed, FORWARD).step is not None
+
+
+def test_what_will_stop_it_is_told_while_there_is_time() -> None:
+    robot = replace(waiting("retire"), legacy_tokens=(LegacyToken("ci/robot", "old"),))
+    told = plan(robot, FORWARD)
+    assert (told.wait is not None, told.problems) == (True, ())
+    assert "ci/robot" in told.concerns[0]
+    pool = plan(replace(waiting("switch"), relying_parties=(RelyingParty("pool", kids=("old",)),)), FORWARD)
+    assert "pool has a copy" in pool.concerns[0]
+
+
+@pytest.mark.parametrize(
+    ("action", "phase", "changed"),
+    [
+        ("make", "make", {"relying_parties": (RelyingParty("a", rs256_only=True),), "kinds": {}}),
+        ("accept", "accept", {"relying_parties": (RelyingParty("a", rs256_only=True),), "kinds": {"new": "EC"}}),
+        ("switch", "switch", {"relying_parties": (RelyingParty("a", kids=("old",)),)}),
+        ("withdraw", "retire", {"legacy_tokens": (LegacyToken("ci/robot", "old"),)}),
+    ],
+)
+def test_a_problem_says_which_phase_it_stops(action: str, phase: str, changed: dict[str, t.Any]) -> None:
+    stopped = plan(replace(half_way(action), **changed), replace(FORWARD, kind="EC"))
+    assert (len(stopped.problems), stopped.stopped) == (1, phase)
 
 
 def test_an_ec_key_that_lies_ready_does_not_sign_where_somebody_takes_rs256_alone() -> None:
@@ -272,6 +325,12 @@ def test_issuers_stay_as_they_are_where_keys_alone_change() -> None:
 
 def test_a_young_key_is_not_replaced() -> None:
     observed = state(made={"old": NOW - 100.0})
+    assert plan(observed, Aim(min_age=101.0)).is_finished
+    assert plan(observed, Aim(min_age=99.0)).step is not None
+
+
+def test_none_is_replaced_right_after_a_rotation_which_takes_longer() -> None:
+    observed = state(made={"old": NOW - 100_000.0}, settled_since=NOW - 100.0)
     assert plan(observed, Aim(min_age=101.0)).is_finished
     assert plan(observed, Aim(min_age=99.0)).step is not None
 

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import LegacyToken
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Keeper, LegacyToken
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
     LEGACY_TYPE,
+    keepers,
     kid_of,
     legacy_tokens,
     lifetimes,
     made_at,
     seconds_of,
+    stale_uses,
 )
 
 Json = dict[str, t.Any]
@@ -106,3 +108,29 @@ def test_durations(duration: str, seconds: float | None) -> None:
 def test_when_an_object_was_made() -> None:
     assert made_at({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}}) == 1767225600.0
     assert made_at(None) is None
+
+
+METRICS = """# HELP serviceaccount_stale_tokens_total [STABLE] Cumulative stale projected service account tokens used
+# TYPE serviceaccount_stale_tokens_total counter
+serviceaccount_stale_tokens_total {stale}
+# TYPE serviceaccount_valid_tokens_total counter
+serviceaccount_valid_tokens_total 812
+"""
+
+
+@pytest.mark.parametrize(("stale", "uses"), [("0", 0.0), ("17", 17.0), ("1.2e+06", 1200000.0)])
+def test_stale_tokens_are_counted(stale: str, uses: float) -> None:
+    assert stale_uses(METRICS.format(stale=stale)) == uses
+    assert stale_uses("") == 0.0
+
+
+def test_pods_that_may_keep_a_token() -> None:
+    started = {"startTime": "2026-01-01T00:00:00Z"}
+    plain, ended = pod("plain", 3607), pod("ended", 3607, phase="Failed")
+    plain["status"] |= started
+    ended["status"] |= started
+    for_aws = pod("for-aws", 86400)
+    for_aws["spec"]["volumes"][1]["projected"]["sources"][1]["serviceAccountToken"]["audience"] = "sts.amazonaws.com"
+    for_aws["status"] |= started
+    pending = pod("pending", 3607, phase="Pending")
+    assert keepers([plain, ended, for_aws, pending, pod("none")]) == [Keeper("apps/plain", 1767225600.0)]
