@@ -27,6 +27,7 @@ FACTS: t.Final = frozenset(
         "irsa_issuer_report",
         "irsa_kubeconfig_content",
         "irsa_kubeconfig_environment",
+        "irsa_rotate_report",
         "irsa_verify_links",
         "irsa_verify_report",
         "irsa_webhook_certificate",
@@ -37,7 +38,12 @@ FACTS: t.Final = frozenset(
 )
 
 # Defaults of the roles and the playbooks read them; no role has them among its options.
-SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group", "irsa_relying_parties"})
+SHARED: t.Final[t.Mapping[str, str]] = {
+    "irsa_audience": "str",
+    "irsa_control_plane_group": "str",
+    "irsa_relying_parties": "list",
+}
+"""Each with its type."""
 
 _PREFIX: t.Final = "irsa"
 _SLIPS: t.Final = frozenset(
