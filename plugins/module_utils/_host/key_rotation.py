@@ -152,6 +152,11 @@ class KeyFiles:
                 f"{source}: holds a PEM block {blocks[0].label}, which is no unencrypted private key.",
                 fix="Restore the file from an intact copy; kube-apiserver reads unencrypted PEM keys alone.",
             )
+        if "Proc-Type: 4,ENCRYPTED" in blocks[0].text:  # RFC 1421, as openssl wrote it for long
+            raise InputError(
+                f"{source}: holds an encrypted private key, for which kube-apiserver takes no password.",
+                fix="Restore the file from an intact copy; kube-apiserver reads unencrypted PEM keys alone.",
+            )
         der, label = der_of(blocks[0], source=source), blocks[0].label
         if label != "RSA PRIVATE KEY":
             check_private(der, pkcs8=label == "PRIVATE KEY", source=source)

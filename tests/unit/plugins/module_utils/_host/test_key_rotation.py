@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Paths
@@ -259,6 +261,50 @@ def _damaged(text: str, name: str) -> t.Iterator[tuple[str, str]]:
                 yield f"{name} with another letter at {at}", f"{text[:at]}{other}{text[at + 1 :]}"
 
 
+# By how the name of a bad file begins: the reason that it is refused for.
+_OTHER_KIND, _NO_KEY = "the key is neither RSA nor ECDSA on P-256", "PEM blocks where one private key is expected"
+REASONS: t.Final = {
+    "sa.key": {
+        **dict.fromkeys((name for name in OTHER_PRIVATE if "1024" not in name), _OTHER_KIND),
+        "an RSA key of 1024 bits": "the RSA key has 1024 bits",
+        **dict.fromkeys(("nothing", "a line end", "zeros", "DER", "two private keys", "no end", "an HTML"), _NO_KEY),
+        "a public key": "holds a PEM block PUBLIC KEY, which is no unencrypted private key",
+        "an encrypted key of old": "holds an encrypted private key",
+        "an encrypted key": "holds a PEM block ENCRYPTED PRIVATE KEY, which is no unencrypted private key",
+        "an OpenSSH key": "holds a PEM block OPENSSH PRIVATE KEY, which is no unencrypted private key",
+        "another label": "holds a PEM block DSA PRIVATE KEY, which is no unencrypted private key",
+        "EC cut off": _NO_KEY,
+        "RSA cut off": _NO_KEY,
+        "EC with a star": "block is not base64 inside",
+        "RSA with a star": "block is not base64 inside",
+    },
+    "sa.pub": {
+        **dict.fromkeys((name for name in OTHER_PRIVATE if "1024" not in name), _OTHER_KIND),
+        "an RSA key of 1024 bits": "the RSA key has 1024 bits",
+        "nothing": "holds no whole PEM block of a public key",
+        "the key of another pair": "does not hold the public half of",
+        "a private key": "holds a private key among the public ones",
+        "an RSA PUBLIC KEY": "holds a PEM block RSA PUBLIC KEY, which Kubernetes reads by guessing",
+        "public cut off": "holds a PEM block without its end",
+        "public with a star": "a PUBLIC KEY block is not base64 inside",
+        "public with another letter": "holds a PUBLIC KEY block that openssl does not read",
+        "a compressed point": "or its point is compressed",
+    },
+}
+# Another letter breaks one thing or another.
+ANY_REASON: t.Final = (
+    "is not an unencrypted private key that openssl can read",
+    "the numbers of the private key do not belong together",
+    "the private key is not one of RFC 5915",
+)
+
+
+def reasons(file: str, name: str) -> tuple[str, ...]:
+    """Return the reasons one of which a bad file has to be refused for."""
+    table = REASONS["sa.pub" if file == "sa.pub" else "sa.key"]
+    return next(((reason,) for beginning, reason in table.items() if name.startswith(beginning)), ANY_REASON)
+
+
 @pytest.mark.slow
 def test_bad_key_files_are_refused_and_no_file_changes(tmp_path: Path) -> None:
     good, public = private_pem(ec_key(1)), public_pem(ec_key(1))
@@ -282,13 +328,59 @@ def test_bad_key_files_are_refused_and_no_file_changes(tmp_path: Path) -> None:
                 lines = [line for line in text.splitlines() if len(line) > 40 and not line.startswith("-----")]
                 assert not [line for line in lines if line in str(error)]
                 assert str(files.paths.private) in str(error) or str(files.paths.public) in str(error), str(error)
-                assert len(str(error)) > 40
+                assert any(reason in str(error) for reason in reasons(file, name)), (name, str(error))
             else:
                 taken.append(f"{file}: {name}")
             assert contents(directory) == before
             shutil.rmtree(directory)
     assert taken == []
     assert tried >= 300
+
+
+@st.composite
+def damaged(draw: st.DrawFn, text: str) -> str:
+    """Draw a text from which something was cut, into which something was put, or of which lines have moved."""
+    at, to = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+    come = draw(st.text(st.sampled_from("AQz09+/=-* \r\n\0é"), max_size=8) | st.sampled_from(["-----END", text]))
+    lines = text.splitlines(keepends=True)
+    moved = draw(st.permutations(range(len(lines))))
+    return draw(
+        st.sampled_from(
+            [
+                text[:at] + text[to:],
+                text[:at] + come + text[at:],
+                text[:at] + come + text[to:],
+                "".join(lines[number] for number in moved),
+                text[:at] + text[at:to].swapcase() + text[to:],
+            ]
+        )
+    )
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_file_is_the_same_key_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    """Each file says what it said before, or is refused by its name; and nothing is written for that."""
+    own, public = private_pem(ec_key(1)), public_pem(ec_key(1)) + public_pem(ec_key(2))
+    files = key_files(tmp_path / "pki", own, public)
+    files.path("next").write_text(private_pem(ec_key(3)))
+    good = files.look()
+    name = data.draw(st.sampled_from(["sa.key", "sa.key.next", "sa.pub"]))
+    bad = files.paths.private.with_name(name)
+    bad.write_bytes(data.draw(damaged(bad.read_text())).encode())
+    before = contents(tmp_path)
+    with files.locked():
+        try:
+            seen = files.look()
+        except InputError as error:
+            assert str(bad) in str(error)
+        else:
+            assert {role: key.kid for role, key in seen.private.items()} == {
+                role: key.kid for role, key in good.private.items()
+            }
+            assert {key.kid for key in seen.public} <= {key.kid for key in good.public}
+    assert contents(tmp_path) == before
 
 
 # The transport.
