@@ -229,6 +229,13 @@ molecule-shapes: lab-build ## What is like minikube: its files and port on a kub
 	$(SCENARIOS) minikube
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: molecule-rotate
+molecule-rotate: lab-build ## Another signing key on one node, and the old one dropped as if it had leaked
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(SCENARIOS) rotate
+	ansible-playbook extensions/lab/down.yml
+
 .PHONY: molecule-units
 molecule-units: lab-build ## API servers that are systemd units, as "the hard way" has them (NODES=1|3)
 	ansible-playbook extensions/lab/down.yml
@@ -253,6 +260,13 @@ bench-roll-units: lab-build ## The same with API servers that are systemd units
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	extensions/lab/run ansible-playbook --inventory $(INVENTORY) extensions/lab/units.yml
 	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py --units ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: bench-rotate
+bench-rotate: lab-build ## Keys rotated under load, by hand and by rotate_keys, on three nodes of its own (three hours: tokens live for one)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/rotate.py ansible-playbook --inventory $(INVENTORY)
 	ansible-playbook extensions/lab/down.yml
 
 KILLS ?= --kills=20
