@@ -38,12 +38,12 @@ FACTS: t.Final = frozenset(
 )
 
 # Defaults of the roles and the playbooks read them; no role has them among its options.
-SHARED: t.Final[t.Mapping[str, str]] = {
-    "irsa_audience": "str",
-    "irsa_control_plane_group": "str",
-    "irsa_relying_parties": "list",
+SHARED: t.Final[t.Mapping[str, Json]] = {
+    "irsa_audience": {"type": "str"},
+    "irsa_control_plane_group": {"type": "str"},
+    "irsa_relying_parties": {"type": "list", "elements": "dict"},
 }
-"""Each with its type."""
+"""Each with what an argument spec says of it."""
 
 _PREFIX: t.Final = "irsa"
 _SLIPS: t.Final = frozenset(
