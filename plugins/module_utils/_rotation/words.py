@@ -104,8 +104,12 @@ def _hosts(state: State, hosts: t.Sequence[str]) -> str:
 
 def _safe(state: State) -> float:
     """Return when the last token has ended that is not from a key that signs now."""
-    signed = max((max(server.since, server.secrets_since) for server in state.servers), default=0.0)
-    return signed + state.lifetime.seconds + LEEWAY
+    return _signed(state) + state.lifetime.seconds + LEEWAY
+
+
+def _signed(state: State) -> float:
+    """Return since when no key has signed but those that do now."""
+    return max((max(server.since, server.secrets_since) for server in state.servers), default=0.0)
 
 
 def _signs_anywhere(kid: str, state: State) -> list[str]:
@@ -133,6 +137,9 @@ def _held(kid: str, state: State, plan: Plan, zone: tzinfo | None) -> t.Iterator
     for token in state.legacy_tokens:
         if token.kid == kid:
             yield f"the Secret {token.secret}"
+    keepers = [keeper for keeper in state.keepers if keeper.started < _signed(state)]
+    if kid in plan.retired and keepers and any(state.stale_uses.values()):
+        yield f"a pod, of {len(keepers)}, that does not refresh its token"
     for party in state.relying_parties:
         if party.kids is not None and plan.target not in party.kids and kid in party.kids:
             yield f"the copy of {party.name}"

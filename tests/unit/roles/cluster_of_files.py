@@ -174,6 +174,8 @@ class Cluster:
         self.directory, self.hosts = directory, list(hosts)
         self.own: dict[str, Json] = {}
         """Variables of single hosts."""
+        self.environment: dict[str, str] = {}
+        """What the environment of ansible-playbook has in addition."""
         self._collection(directory / "collections/ansible_collections/onprem/irsa")
         self._api(directory / "collections/ansible_collections/kubernetes/core/plugins/modules")
         self.serve()
@@ -275,10 +277,13 @@ class Cluster:
         names = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         names |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}  # nothing answers to them
         names["ANSIBLE_COLLECTIONS_PATH"] = str(self.directory / "collections")
-        done = subprocess.run(  # noqa: S603 -- our own
-            command, cwd=self.directory, env=names, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
+        names |= self.environment
+        with subprocess.Popen(  # noqa: S603 -- our own
+            command, cwd=self.directory, env=names, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as play:
+            (self.directory / "run.pid").write_text(str(play.pid))
+            output, complaints = play.communicate()
+        return play.returncode, output + complaints
 
     def log(self) -> list[tuple[str, str]]:
         """Return what began and ended on which host, in order."""

@@ -16,7 +16,7 @@ import typing as t
 import pytest
 import yaml
 
-from .rendered import Json, rendered_each
+from .rendered import Json, rendered_each, require_a_path_of_the_user
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +152,10 @@ def test_what_fires(rules: dict[str, Json], situation: str) -> None:
         for labels, _value in Promql(recorded).value(rule["expr"])
     ]
     assert firing == SITUATIONS[situation][1]
+
+
+def test_the_file_is_where_the_user_is() -> None:
+    require_a_path_of_the_user("irsa_rotate", "irsa_rotate_alert_rules_file", "__irsa_rotate_alert_rules_path")
 
 
 def test_each_alert_says_what_to_do_and_about_which_cluster(rules: dict[str, Json]) -> None:

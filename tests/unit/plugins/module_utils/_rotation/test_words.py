@@ -8,7 +8,12 @@ from datetime import timezone
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Aim, Plan, Step, Wait, plan
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, LegacyToken, RelyingParty
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
+    Config,
+    Keeper,
+    LegacyToken,
+    RelyingParty,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.words import (
     at,
     breaks,
@@ -92,6 +97,9 @@ def test_the_old_key_after_the_switch() -> None:
     assert rows["old"]["held_by"].startswith("tokens until ")
     assert rows["old"]["retire_at"] == at(state.now + 1060.0, state.now, timezone.utc)
     assert rows["new"]["held_by"] == "signs on cp1, cp2"
+    kept = replace(state, stale_uses={"cp1": 3.0}, keepers=(Keeper("apps/web", 0.0), Keeper("apps/new", state.now + 1)))
+    rows = {row["kid"]: row for row in keys(kept, plan(state, Aim(min_age=1.0)), timezone.utc)}
+    assert "; a pod, of 1, that does not refresh its token" in rows["old"]["held_by"]
 
 
 def test_the_table_of_issuers() -> None:
