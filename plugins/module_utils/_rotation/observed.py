@@ -29,6 +29,17 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import
 
 Json = t.Mapping[str, t.Any]
 
+OWN_WAYS: t.Final = {
+    "RKE2": "`rke2 certificate rotate-ca` takes a service.key that has the new key first and the old one after it.",
+    "K3s": "`k3s certificate rotate-ca` takes a service.key that has the new key first and the old one after it.",
+    "k0s": "/var/lib/k0s/pki/sa.pub takes the new public key besides the old one, and sa.key the new one later.",
+    "MicroK8s": (
+        "Its serviceaccount.key both signs and accepts: name a file with the new public key in a further "
+        "--service-account-key-file first."
+    ),
+}
+"""What to do on the distributions whose API servers the collection changes, and whose keys it does not."""
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -56,6 +67,9 @@ class Looked:
 
 def problems(looked: Looked) -> list[str]:
     """Say why the hosts must not be changed as they are: one sentence and its fix for each reason."""
+    elsewhere = [problem for host, observed in looked.servers.items() for problem in _of_distribution(host, observed)]
+    if elsewhere:
+        return elsewhere
     found = [*observation.problems(looked.servers, keys_change=True)]
     # Those of units are restarted, and no more is known of them.
     known = {host: observed for host, observed in looked.controllers.items() if not is_unit_alone(observed)}
@@ -65,6 +79,17 @@ def problems(looked: Looked) -> list[str]:
     for host, observed in looked.servers.items():
         found += _of_files(host, observed, looked.controllers[host])
     return found or [*_of_lost(looked)]
+
+
+def _of_distribution(host: str, observed: Json) -> t.Iterator[str]:
+    """Say that a distribution runs its controller manager itself, so that a rotation could not restart it alone."""
+    name = observed["distribution"]
+    if name in OWN_WAYS:
+        yield (
+            f"{host}: keys of {name} are not rotated here, because its kube-controller-manager, which signs with them, "
+            f'is not restarted; nothing was touched. {OWN_WAYS[name]} The guide "Day 2" has the order that keeps '
+            "every token valid."
+        )
 
 
 def _of_lost(looked: Looked) -> t.Iterator[str]:
@@ -206,4 +231,4 @@ def _relying_party(party: Json) -> RelyingParty:
     return RelyingParty(party["name"], None if kids is None else tuple(kids), bool(party.get("rs256_only")))
 
 
-__all__: t.Final = ("Looked", "kind_of", "problems", "state")
+__all__: t.Final = ("OWN_WAYS", "Looked", "kind_of", "problems", "state")

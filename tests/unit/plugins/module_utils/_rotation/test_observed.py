@@ -7,7 +7,8 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import described
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.observed import Looked, problems, state
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import SERVICES
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.observed import OWN_WAYS, Looked, problems, state
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Publication, RelyingParty
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import observed
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import OLD
@@ -129,6 +130,14 @@ def test_what_signs_the_tokens_of_secrets(changes: Json, signer: str) -> None:
 def test_hosts_that_are_not_as_they_must_be(changes: Json, says: str) -> None:
     (problem,) = problems(looked(**changes))
     assert says in problem
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "systemd"])
+def test_distributions_that_run_their_controller_manager_themselves(name: str) -> None:
+    others = {"cp1": {**server(), "distribution": name}, "cp2": server()}
+    (problem,) = problems(looked(servers=others, controllers={"cp1": controller(), "cp2": controller()}))
+    assert problem.startswith(f"cp1: keys of {name} are not rotated here")
+    assert OWN_WAYS[name] in problem
 
 
 def test_keys_that_differ_are_no_problem_while_they_change() -> None:
