@@ -70,13 +70,14 @@ def planned(given: Result, now: float) -> Result:
         first_seen=now if given["first_seen"] is None else given["first_seen"],
     )
     problems = observed.problems(looked)
-    if problems or not given["files"]:
+    if problems or not (given["files"] or given["unreachable"]):
         return {**_NOTHING, "problems": problems}
     aim = Aim(
         signer=given["signing_kid"],
         kind=given["type"],
         min_age=float(given["min_age"]),
         leaked=frozenset({given["leaked_kid"]} - {""}),
+        reminted=tuple(given["reminted_secrets"]),
     )
     state = observed.state(looked)
     following = plan(state, aim)
@@ -149,6 +150,7 @@ def _step(step: Step, looked: observed.Looked, following: Plan, server: Server |
         "documents": [{"name": kid, "pem": pems[kid]} for kid in step.published if kid in pems],
         "retired_kids": [kid for kid in following.retired if kid not in step.published] if step.published else [],
         "forgotten": [*step.forgotten],
+        "secrets": [*step.secrets],
     }
 
 

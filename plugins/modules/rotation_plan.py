@@ -94,6 +94,12 @@ options:
     description: Whether tokens that O(leaked_kid) has signed may be refused. Without it no step is planned for it.
     type: bool
     default: false
+  reminted_secrets:
+    description:
+      - Secrets whose token is made again where a key that goes has signed it, as C(NAMESPACE/NAME) with C(*) and C(?).
+    type: list
+    elements: str
+    default: []
   type:
     description: The kind of a new key.
     type: str
@@ -145,6 +151,7 @@ step:
         - V(carry), bring the private key from C(source) to C(host).
         - V(accept), V(switch), V(drop), write the key files and restart what reads them.
         - V(publish), V(withdraw), publish C(documents).
+        - V(remint), have M(onprem.irsa.token_secrets) make the tokens of C(secrets) again.
       type: str
       returned: success
       sample: accept
@@ -240,6 +247,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "signing_kid": {"type": "str", "default": ""},
     "leaked_kid": {"type": "str", "default": ""},
     "emergency": {"type": "bool", "default": False},
+    "reminted_secrets": {"type": "list", "elements": "str", "default": []},
     "type": {"type": "str", "choices": ["RSA", "EC"], "default": "RSA"},
     "min_age": {"type": "int", "default": 0},
     "first_seen": {"type": "float"},

@@ -32,6 +32,11 @@ options:
     type: list
     elements: str
     default: []
+  asked_directly:
+    description:
+      - Seconds for which tokens live that somebody has asked the API for, which no object of the cluster shows.
+    type: int
+    default: 3600
   servers:
     description: Where each API server answers, by a name for it. Its C(/metrics) are read.
     type: dict
@@ -101,6 +106,11 @@ keepers:
       type: float
       returned: success
       sample: 1767225600.0
+slices:
+  description: The EndpointSlices in which the API servers of the cluster stand.
+  returned: success
+  type: list
+  elements: dict
 copies_made:
   description: When the key files were copied for hosts that join (the Secret kube-system/kubeadm-certs).
   returned: success; V(null) without such a copy
@@ -111,6 +121,7 @@ copies_made:
 import typing as t
 from dataclasses import asdict
 
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
@@ -126,6 +137,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "max_expirations": {"type": "list", "elements": "str", "default": []},
+    "asked_directly": {"type": "int", "default": 3600},
     "servers": {"type": "dict", "default": {}},
 }
 
@@ -141,15 +153,18 @@ def main() -> None:
         found = lifetimes(
             api.items("/api/v1/serviceaccounts"),
             pods,
+            asked_directly=float(module.params["asked_directly"]),
             longest_allowed=max(allowed, default=None) if cut else None,
         )
         legacy = legacy_tokens(api.items("/api/v1/secrets", fields=f"type={LEGACY_TYPE}"))
+        slices = api.items(SLICES_PATH, labels=SLICES_LABEL)
         copies = api.get(f"/api/v1/namespaces/{namespace}/secrets/{name}")
         stale = {host: stale_uses(api.at(url).text("/metrics")) for host, url in module.params["servers"].items()}
     module.exit_json(
         changed=False,
         lifetimes=[asdict(lifetime) for lifetime in found],
         legacy_tokens=[asdict(token) for token in legacy],
+        slices=[{"endpoints": found.get("endpoints") or []} for found in slices],
         copies_made=made_at(copies),
         stale_uses=stale,
         keepers=[asdict(keeper) for keeper in keepers(pods)] if any(stale.values()) else [],

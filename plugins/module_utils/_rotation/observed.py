@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import observation
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import unlisted
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import is_unit_alone
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
@@ -140,6 +141,11 @@ def state(looked: Looked) -> State:
         keepers=tuple(Keeper(**pod) for pod in looked.use.get("keepers", ())),
         relying_parties=tuple(map(_relying_party, looked.relying_parties)),
         unreachable=looked.unreachable,
+        unlisted=tuple(
+            unlisted(
+                [observed["running_flags"] for observed in looked.servers.values()], looked.use.get("slices") or ()
+            )
+        ),
         kinds={key["kid"]: kind_of(key) for key in _keys(looked)},
         made=_made(looked),
         copies_made=looked.use.get("copies_made"),

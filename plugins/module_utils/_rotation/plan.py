@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
     LEEWAY,
@@ -29,7 +30,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import
 Phase = t.Literal["make", "accept", "publish", "switch", "retire"]
 PHASES: t.Final[tuple[Phase, ...]] = ("make", "accept", "publish", "switch", "retire")
 
-Action = t.Literal["make", "carry", "lay", "aside", "accept", "publish", "switch", "withdraw", "drop", "forget"]
+Action = t.Literal[
+    "make", "carry", "lay", "aside", "accept", "publish", "switch", "remint", "withdraw", "drop", "forget"
+]
 _PHASE_OF: t.Final[dict[Action, Phase]] = {
     "make": "make",
     "carry": "make",
@@ -38,14 +41,11 @@ _PHASE_OF: t.Final[dict[Action, Phase]] = {
     "accept": "accept",
     "publish": "publish",
     "switch": "switch",
+    "remint": "retire",
     "withdraw": "retire",
     "drop": "retire",
     "forget": "retire",
 }
-
-
-# kube-controller-manager puts a token where there is none (tokens_controller.go of Kubernetes).
-_AGAIN: t.Final = '[{"op":"remove","path":"/data/token"}]'
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class Aim:
     retired_issuers: frozenset[str] = frozenset()
     leaked: frozenset[str] = frozenset()
     """Keys that somebody else has: they go at once, whatever tokens that breaks."""
+    reminted: tuple[str, ...] = ()
+    """Secrets (C(NAMESPACE/NAME), with C(*) and C(?)) whose tokens are made again where a key that goes signed them."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Step:
     """The keys that the documents should hold, no more and no fewer."""
     forgotten: tuple[str, ...] = ()
     """The keys whose private halves the host should no longer keep."""
+    secrets: tuple[str, ...] = ()
+    """The Secrets whose tokens are made again."""
 
     @property
     def phase(self) -> Phase:
@@ -134,7 +138,7 @@ class Plan:
 
 def plan(state: State, aim: Aim) -> Plan:
     """Return what to do next towards an aim."""
-    unreachable = _unreachable(state)
+    unreachable = _unreachable(state) or _unlisted(state)
     if unreachable or not state.servers:
         return Plan(
             "", problems=tuple(unreachable or ["No control-plane host was looked at. Name them in the inventory."])
@@ -150,8 +154,8 @@ def plan(state: State, aim: Aim) -> Plan:
     if making:
         return _gated(begun, making, _kind_problems(state, target, aim.kind))
     if aim.leaked:
-        return _in_emergency(begun, state)
-    return _signing(begun, state) or _retiring(begun, state)
+        return _in_emergency(begun, state, aim)
+    return _signing(begun, state) or _retiring(begun, state, aim)
 
 
 def _gated(begun: Plan, step: Step, problems: t.Sequence[str]) -> Plan:
@@ -173,6 +177,17 @@ def _unreachable(state: State) -> list[str]:
         "still need a key that goes. Bring it back; or if it is gone for good, remove it from the cluster and from the "
         "inventory."
         for host in state.unreachable
+    ]
+
+
+def _unlisted(state: State) -> list[str]:
+    if not state.unlisted:
+        return []
+    return [
+        f"The cluster has an API server at {', '.join(state.unlisted)} (EndpointSlices of default/kubernetes), which "
+        f"is the --advertise-address of none of {', '.join(server.host for server in state.servers)}. Its key files "
+        "are not seen. Add its host to the control-plane group in the inventory, and the next run gives it the keys; "
+        "or if that server is gone, run again in a minute, when its lease has ended."
     ]
 
 
@@ -420,11 +435,17 @@ def _untold(state: State, target: str) -> list[str]:
     ]
 
 
-def _retiring(begun: Plan, state: State) -> Plan:
-    """Return what is next until nothing of what is retired is left."""
+def _retiring(begun: Plan, state: State, aim: Aim) -> Plan:
+    """Return what is next until nothing of what is retired is left.
+
+    Tokens of Secrets are made again first: their users have the time to get them for which other tokens live.
+    """
     step = _removing(begun, state)
     if step is None:
         return begun
+    reminting = _reminting(begun, state, aim)
+    if reminting:
+        return replace(begun, step=reminting)
     holders = [
         *_copy_problems(state, state.signing_since),
         *still_needed(state, begun.retired),
@@ -434,14 +455,27 @@ def _retiring(begun: Plan, state: State) -> Plan:
     return _after(begun, _lifetimes(begun, state), step, holders)
 
 
+def _reminting(begun: Plan, state: State, aim: Aim) -> Step | None:
+    """Return what has tokens made again that a key signed which goes; every controller manager has the target."""
+    secrets = tuple(
+        token.secret
+        for token in _of_going(state, begun.retired)
+        if any(fnmatchcase(token.secret, pattern) for pattern in aim.reminted)
+    )
+    return Step("remint", kid=begun.target, secrets=secrets) if secrets else None
+
+
+def _of_going(state: State, retired: t.Collection[str]) -> list[LegacyToken]:
+    return [token for token in state.legacy_tokens if token.kid in retired or not token.kid]
+
+
 def still_needed(state: State, retired: t.Collection[str]) -> list[str]:
     """Say who still needs keys that should go, besides tokens that end by themselves."""
     return [
-        f"The token in the Secret {token.secret} is signed with {_signer(token)}, and does not end by itself. Have its "
-        "users ask for tokens (TokenRequest), and delete it. Or have it made again with `kubectl patch secret -n "
-        f"{token.secret.replace('/', ' ')} --type=json -p '{_AGAIN}'`, and give its users the new one."
-        for token in state.legacy_tokens
-        if token.kid in retired or not token.kid
+        f"The token in the Secret {token.secret} is signed with {_signer(token)}, and does not end by itself. Have "
+        "its users ask for tokens (TokenRequest), and delete it. Or name it in irsa_rotate_reminted_secrets, and it is "
+        "made again with the key that signs: the one before is refused from then on, and its users need the new one."
+        for token in _of_going(state, retired)
     ]
 
 
@@ -514,7 +548,7 @@ def _removing(begun: Plan, state: State) -> Step | None:
     return None
 
 
-def _in_emergency(begun: Plan, state: State) -> Plan:
+def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     """Return what is next where a key is in other hands: no wait, and no token that it has signed is spared."""
     problems = _kind_problems(state, begun.target)
     if problems:
@@ -534,7 +568,7 @@ def _in_emergency(begun: Plan, state: State) -> Plan:
             config = _first(_accepting(server, kids, issuers), begun)
             kept = replace(config, kids=tuple(_some(config.kids, gone)))
             return replace(begun, step=_step("drop", server, kept, begun.target))
-    return replace(begun, step=_removing(begun, state))
+    return replace(begun, step=_reminting(begun, state, aim) or _removing(begun, state))
 
 
 __all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "Wait", "plan", "still_needed")

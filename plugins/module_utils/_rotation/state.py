@@ -143,6 +143,8 @@ class State:
     relying_parties: tuple[RelyingParty, ...] = ()
     unreachable: tuple[str, ...] = ()
     """Control-plane hosts that could not be looked at."""
+    unlisted: tuple[str, ...] = ()
+    """Addresses of API servers that the cluster has by its own account, and that are on none of the hosts."""
     kinds: t.Mapping[str, Kind] = field(default_factory=dict)
     """Of the keys by their ids, as far as they are known."""
     made: t.Mapping[str, float] = field(default_factory=dict)

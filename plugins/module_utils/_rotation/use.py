@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import typing as t
 from datetime import datetime, timezone
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import header
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Keeper, LegacyToken, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
 
@@ -26,7 +26,7 @@ COPIES: t.Final = ("kube-system", "kubeadm-certs")
 # The webhook's own default, and what the policy gives (README of the Amazon EKS Pod Identity Webhook).
 INJECTED: t.Final = 86400.0
 _EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"
-# Of a volume that names none (Kubernetes, ServiceAccountTokenProjection); kubectl create token asks for no other.
+# Of a volume that names none (Kubernetes, ServiceAccountTokenProjection).
 _DEFAULT: t.Final = 3600.0
 _ENDED = ("Succeeded", "Failed")
 # Of tokens for the API servers that are older than their pod's file should let them be (Kubernetes,
@@ -37,14 +37,20 @@ _DURATION = re.compile(r"([0-9.]+)(h|ms|m|s|us|µs|ns)")
 
 
 def lifetimes(
-    service_accounts: t.Iterable[Json], pods: t.Iterable[Json], *, longest_allowed: float | None = None
+    service_accounts: t.Iterable[Json],
+    pods: t.Iterable[Json],
+    *,
+    asked_directly: float = _DEFAULT,
+    longest_allowed: float | None = None,
 ) -> list[Lifetime]:
     """Return how long the tokens in use live, each lifetime once, the longest first.
 
+    asked_directly: seconds; of tokens that no object shows, because somebody has asked the API for them.
     longest_allowed: seconds to which every API server cuts a longer request; None where one of them cuts none.
     """
-    found = {_DEFAULT: "whoever asks for no other"}
-    for seconds, source in (*_of_accounts(service_accounts), *_of_pods(pods)):
+    unseen = (asked_directly, "whoever asks with TokenRequest, irsa_rotate_token_lifetime")
+    found = dict[float, str]()
+    for seconds, source in (unseen, *_of_accounts(service_accounts), *_of_pods(pods)):
         allowed = seconds if longest_allowed is None else min(seconds, longest_allowed)
         found.setdefault(allowed, source)
     return [Lifetime(seconds, source) for seconds, source in sorted(found.items(), reverse=True)]
@@ -81,18 +87,27 @@ def _tokens(pod: Json) -> t.Iterator[Json]:
 def legacy_tokens(secrets: t.Iterable[Json]) -> list[LegacyToken]:
     """Return which key has signed the token of each Secret that has one."""
     return [
-        LegacyToken(_name(secret), kid_of(_text((secret.get("data") or {})["token"])))
+        LegacyToken(_name(secret), kid_of_secret(secret))
         for secret in secrets
-        if secret.get("type") == LEGACY_TYPE and (secret.get("data") or {}).get("token")
+        if secret.get("type") == LEGACY_TYPE and has_token(secret)
     ]
+
+
+def has_token(secret: Json) -> bool:
+    """Return whether a Secret has a token."""
+    return bool((secret.get("data") or {}).get("token"))
+
+
+def kid_of_secret(secret: Json) -> str:
+    """Return the id of the key that has signed the token of a Secret; empty where none can be read."""
+    return kid_of(_text((secret.get("data") or {}).get("token") or ""))
 
 
 def kid_of(token: str) -> str:
     """Return the id of the key that has signed a token; empty for one that cannot be read."""
     try:
-        header = token.partition(".")[0]
-        return str(json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"])
-    except (ValueError, KeyError, TypeError):
+        return str(header(token)["kid"])
+    except (ValueError, KeyError):
         return ""
 
 
@@ -149,8 +164,10 @@ __all__: t.Final = (
     "COPIES",
     "INJECTED",
     "LEGACY_TYPE",
+    "has_token",
     "keepers",
     "kid_of",
+    "kid_of_secret",
     "legacy_tokens",
     "lifetimes",
     "made_at",

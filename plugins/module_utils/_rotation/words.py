@@ -51,6 +51,7 @@ def says(step: Step) -> str:
         "accept": f"{step.host}: accepts tokens by {_accepted(step)}",
         "publish": f"{step.issuer}: publishes {kids}",
         "switch": f"{step.host}: signs with the key {key}, and accepts {_accepted(step)}",
+        "remint": f"{', '.join(step.secrets)}: the token is made again with the key {key}",
         "withdraw": f"{step.issuer}: publishes {kids} alone",
         "drop": f"{step.host}: signs with the key {key}, and accepts tokens by {_accepted(step)} alone",
         "forget": f"{step.host}: removes the private key {', '.join(step.forgotten)}",
@@ -183,7 +184,10 @@ def breaks(state: State, plan: Plan) -> str:
 def _secrets(secrets: t.Sequence[str]) -> str:
     if not secrets:
         return "No token in a Secret is among them."
-    return f"The tokens in these Secrets stop for good: {', '.join(secrets)}."
+    return (
+        f"The tokens in these Secrets stop for good: {', '.join(secrets)}. Those that irsa_rotate_reminted_secrets "
+        "names are made again afterwards."
+    )
 
 
 __all__: t.Final = ("at", "breaks", "issuers", "keys", "run_again", "says", "span")

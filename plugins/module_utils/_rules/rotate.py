@@ -16,7 +16,16 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
     text,
 )
 
-_NUMBERS: t.Final = ("irsa_rotate_timeout", "irsa_rotate_pause", "irsa_rotate_min_age", "irsa_rotate_max_age_days")
+_NUMBERS: t.Final = (
+    "irsa_rotate_timeout",
+    "irsa_rotate_pause",
+    "irsa_rotate_min_age",
+    "irsa_rotate_max_age_days",
+    "irsa_rotate_token_lifetime",
+)
+_SECRETS: t.Final = "irsa_rotate_reminted_secrets"
+# A namespace and a name, with * and ? for any letters (RFC 1123 and DNS subdomains as Kubernetes has them).
+_SECRET: t.Final = re.compile("[a-z0-9*?-]+/[a-z0-9.*?-]+")
 _RULES_FILE: t.Final = "irsa_rotate_alert_rules_file"
 _RULES_GROUP: t.Final = "onprem-irsa-keys"
 # The SHA-256 of a public key in base64url without padding (keyIDFromPublicKey in pkg/serviceaccount of Kubernetes).
@@ -29,6 +38,7 @@ def problems(values: Values, look: Look) -> list[str]:
     return [
         *_hosts_problems(values),
         *_kid_problems(values),
+        *_secret_problems(values),
         *_party_problems(values),
         *number_problems({name: values[name] for name in _NUMBERS}),
         *rules_file_problems(values, _RULES_FILE, _RULES_GROUP, look),
@@ -65,6 +75,16 @@ def _kid_problems(values: Values) -> t.Iterator[str]:
             "irsa_rotate_emergency is set, and no key is named in irsa_rotate_leaked_kid. Name the one that somebody "
             "else has, or leave irsa_rotate_emergency out."
         )
+
+
+def _secret_problems(values: Values) -> t.Iterator[str]:
+    patterns = values.get(_SECRETS) or []
+    for pattern in patterns if isinstance(patterns, (list, tuple)) else ():
+        if not _SECRET.fullmatch(str(pattern)):
+            yield (
+                f"{_SECRETS} has '{pattern}', which names no Secret. Write NAMESPACE/NAME, with * and ? where several "
+                "are meant: ci/robot, ci/*."
+            )
 
 
 def _party_problems(values: Values) -> t.Iterator[str]:

@@ -36,6 +36,15 @@ POD: Json = {
 }
 
 
+SLICE: Json = {
+    "apiVersion": "discovery.k8s.io/v1",
+    "kind": "EndpointSlice",
+    "metadata": {"namespace": "default", "name": "kubernetes", "labels": {"kubernetes.io/service-name": "kubernetes"}},
+    "endpoints": [{"addresses": ["192.0.2.1"]}],
+    "ports": [{"name": "https", "port": 6443}],
+}
+
+
 def secret(namespace: str, name: str, kind: str, token: str = "") -> Json:
     data = {"token": base64.b64encode(token.encode()).decode()} if token else {}
     return {
@@ -63,6 +72,7 @@ def test_what_is_in_use(
         POD,
         secret("ci", "robot", "kubernetes.io/service-account-token", TOKEN),
         secret("kube-system", "kubeadm-certs", "Opaque"),
+        SLICE,
     )
     with served(api) as url:
         arguments = {"kubeconfig": kubeconfig(url), "servers": {"cp1": "https://192.0.2.1:6443"}}
@@ -74,6 +84,7 @@ def test_what_is_in_use(
     assert result["legacy_tokens"] == [{"secret": "ci/robot", "kid": "old"}]
     assert (result["copies_made"], result["stale_uses"]) == (1767225600.0, {"cp1": float(stale)})
     assert result["keepers"] == keepers
+    assert result["slices"] == [{"endpoints": SLICE["endpoints"]}]
     assert asked == [("https://192.0.2.1:6443", "/metrics")]
     assert TOKEN not in printed
     assert {request.method for request in api.asked} == {"GET"}

@@ -167,6 +167,14 @@ def test_what_api_servers_publish_themselves() -> None:
     assert found.publications == (Publication(OLD, ("two",), by_api_servers=True),)
 
 
+def test_an_api_server_that_is_on_none_of_the_hosts() -> None:
+    own = {"advertise-address": ["192.0.2.1"]}
+    servers = {"cp1": server(running_flags={**server()["running_flags"], **own})}
+    slices = [{"endpoints": [{"addresses": ["192.0.2.1"]}, {"addresses": ["192.0.2.4"]}]}]
+    assert state(looked(servers=servers, use={"slices": slices})).unlisted == ("192.0.2.4",)
+    assert state(looked(servers=servers)).unlisted == ()
+
+
 def test_a_key_is_as_old_as_its_oldest_file() -> None:
     servers = {"cp1": server(), "cp2": server()}
     controllers = {"cp1": controller(), "cp2": controller()}

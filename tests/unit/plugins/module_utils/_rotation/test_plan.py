@@ -213,6 +213,12 @@ def test_the_signing_key_comes_first_among_the_public_ones() -> None:
     [
         (state(unreachable=("cp3",)), FORWARD, "cp3 could not be looked at"),
         (state(servers=()), FORWARD, "No control-plane host"),
+        (
+            state(unlisted=("192.0.2.4",)),
+            FORWARD,
+            "an API server at 192.0.2.4 (EndpointSlices of default/kubernetes), which is the --advertise-address of "
+            "none of cp1, cp2.",
+        ),
         (state(), Aim(signer="gone"), "No host has the private key gone"),
         (state(), Aim(signer="old", retired_kids=frozenset({"old"})), "can't sign and be retired"),
         (state(), Aim(issuer=B, retired_issuers=frozenset({B})), "The issuer https://b can't sign and be retired"),
@@ -306,6 +312,41 @@ def test_what_will_stop_it_is_told_while_there_is_time() -> None:
 def test_a_problem_says_which_phase_it_stops(action: str, phase: str, changed: dict[str, t.Any]) -> None:
     stopped = plan(replace(half_way(action), **changed), replace(FORWARD, kind="EC"))
     assert (len(stopped.problems), stopped.stopped) == (1, phase)
+
+
+REMINT = replace(FORWARD, reminted=("ci/*", "apps/old"))
+OF_OLD = tuple(LegacyToken(secret, "old") for secret in ("ci/robot", "ci/web", "apps/web"))
+OF_OTHERS = (LegacyToken("ci/new", "new"), LegacyToken("ci/broken", ""))
+
+
+def test_tokens_of_secrets_are_made_again_before_the_others_have_ended() -> None:
+    observed = replace(waiting("retire"), legacy_tokens=(*OF_OLD, *OF_OTHERS))
+    step = plan(observed, REMINT).step
+    assert step is not None
+    assert (step.action, step.phase, step.kid) == ("remint", "retire", "new")
+    assert step.secrets == ("ci/robot", "ci/web", "ci/broken")
+    after = plan(replace(observed, legacy_tokens=(OF_OLD[2], LegacyToken("ci/robot", "new"))), REMINT)
+    assert after.wait is not None
+    assert ["apps/web" in concern for concern in after.concerns] == [True]
+
+
+@pytest.mark.parametrize("action", ["make", "carry", "accept", "publish", "switch"])
+def test_no_token_of_a_secret_is_made_again_before_every_controller_manager_has_the_new_key(action: str) -> None:
+    step = plan(replace(half_way(action), legacy_tokens=OF_OLD), REMINT).step
+    assert step is not None
+    assert step.action == action
+
+
+def test_a_leaked_key_goes_before_tokens_of_secrets_are_made_again() -> None:
+    aim = replace(REMINT, leaked=frozenset({"old"}))
+    cluster, taken = settled(2), list[str]()
+    while not (following := plan(replace(cluster.observed(), legacy_tokens=OF_OLD), aim)).is_finished:
+        assert following.step is not None
+        taken.append(following.step.action)
+        if following.step.action == "remint":
+            break
+        cluster = moves(cluster, following)[-1]
+    assert taken[-3:] == ["drop", "drop", "remint"]
 
 
 def test_an_ec_key_that_lies_ready_does_not_sign_where_somebody_takes_rs256_alone() -> None:

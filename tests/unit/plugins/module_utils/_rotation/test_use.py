@@ -50,7 +50,7 @@ def test_the_longest_comes_first_with_what_says_it() -> None:
         (172800.0, "pod apps/b"),
         (86400.0, "service account apps/web"),
         (3607.0, "pod apps/a"),
-        (3600.0, "whoever asks for no other"),
+        (3600.0, "whoever asks with TokenRequest, irsa_rotate_token_lifetime"),
         (900.0, "service account apps/short"),
     ]
 
@@ -62,6 +62,13 @@ def test_a_pod_may_ask_by_an_annotation() -> None:
 def test_the_api_servers_may_cut_it() -> None:
     found = lifetimes([], [pod("a", 172800)], longest_allowed=43200.0)
     assert [lifetime.seconds for lifetime in found] == [43200.0, 3600.0]
+
+
+def test_tokens_that_no_object_shows_count() -> None:
+    longest, *_others = lifetimes([], [pod("a", 3607)], asked_directly=7200.0)
+    assert (longest.seconds, "irsa_rotate_token_lifetime" in longest.source) == (7200.0, True)
+    assert [each.seconds for each in lifetimes([], [pod("a", 600)], asked_directly=600.0)] == [600.0]
+    assert [each.seconds for each in lifetimes([], [], asked_directly=7200.0, longest_allowed=3600.0)] == [3600.0]
 
 
 def token(kid: str) -> str:

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 from datetime import timezone
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Aim, Plan, Step, Wait, plan
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Action, Aim, Plan, Step, Wait, plan
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
     Config,
     Keeper,
@@ -57,12 +58,11 @@ def test_when_to_run_again() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "action", ["make", "carry", "lay", "aside", "accept", "publish", "switch", "withdraw", "drop", "forget"]
-)
-def test_every_step_has_words(action: str) -> None:
-    step = Step(action, "cp1", "new", "cp2", Config(("new", "old"), "new"), "https://a", ("new", "old"), ("old",))  # type: ignore[arg-type]
-    assert says(step).startswith(("cp1: ", "https://a: "))
+@pytest.mark.parametrize("action", t.get_args(Action))
+def test_every_step_has_words(action: Action) -> None:
+    config = Config(("new", "old"), "new")
+    step = Step(action, "cp1", "new", "cp2", config, "https://a", ("new", "old"), ("old",), ("ci/robot",))
+    assert says(step).startswith(("cp1: ", "https://a: ", "ci/robot: "))
     assert "None" not in says(step)
 
 

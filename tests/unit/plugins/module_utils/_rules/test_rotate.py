@@ -32,6 +32,9 @@ def parties(*given: dict[str, t.Any]) -> dict[str, t.Any]:
         {"irsa_rotate_leaked_kid": KID, "irsa_rotate_emergency": "yes"},
         {"irsa_rotate_emergency": "no"},  # with -e, all is text
         {"irsa_rotate_min_age": "0", "irsa_rotate_pause": 0},
+        {"irsa_rotate_token_lifetime": 600},
+        {"irsa_rotate_reminted_secrets": ["ci/robot", "ci/*", "*/*", "apps/token.v1-?"]},
+        {"irsa_rotate_reminted_secrets": "ci/robot"},  # the argument spec says what is wrong
         {RULES_FILE: "/d/ours"},
         {RULES_FILE: "/d/empty"},
         {RULES_FILE: "/d/new"},
@@ -63,6 +66,12 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
         ({"irsa_rotate_timeout": 5}, "irsa_rotate_timeout is 5. It must be 60 or more"),
         ({"irsa_rotate_pause": -1}, "irsa_rotate_pause is -1. It must be 0 or more"),
         ({"irsa_rotate_min_age": "-1"}, "irsa_rotate_min_age is -1. It must be 0 or more"),
+        ({"irsa_rotate_token_lifetime": 599}, "irsa_rotate_token_lifetime is 599. It must be 600 or more"),
+        (
+            {"irsa_rotate_reminted_secrets": ["robot"]},
+            "irsa_rotate_reminted_secrets has 'robot', which names no Secret",
+        ),
+        ({"irsa_rotate_reminted_secrets": ["ci/a/b"]}, "irsa_rotate_reminted_secrets has 'ci/a/b', which names no"),
         ({"irsa_rotate_max_age_days": 0}, "irsa_rotate_max_age_days is 0. It must be 1 or more"),
         ({RULES_FILE: "/d/directory"}, f"{RULES_FILE} is /d/directory, which is a directory"),
         ({RULES_FILE: "/none/rules"}, f"{RULES_FILE} is /none/rules, but the controller has no directory /none"),
