@@ -71,6 +71,8 @@ class Load:
     max_seconds: float = MAX_SECONDS
     pause: float = _ROUND
     """Seconds between two rounds."""
+    token_seconds: int = _TOKEN_SECONDS
+    """For how long the tokens live that it asks for."""
     counts: Counts = field(default_factory=Counts)
     _tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     """By the target that gave them, and by what each stands for, such as its age."""
@@ -114,7 +116,7 @@ class Load:
         """Ask for a token as the administrator; keep some of each target."""
         namespace, name = self.service_account
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        spec = {"audiences": [*audiences] or None, "expirationSeconds": _TOKEN_SECONDS}
+        spec = {"audiences": [*audiences] or None, "expirationSeconds": self.token_seconds}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         headers = {"Content-Type": "application/json"}
         with suppress(urllib3.exceptions.HTTPError):

@@ -3,15 +3,18 @@
 """Rotating the signing key on three control-plane nodes under load: by hand, and by onprem.irsa.rotate_keys.
 
 By hand is what many do: replace sa.key and sa.pub on each node, and restart. Then the files are put back, and the
-playbook rotates twice, from RSA to RSA and from there to EC. Each rotation waits for an hour, as long as tokens of the
-cluster's own pods live: waits are as short as the configuration makes them, and none is left out.
+playbook rotates twice, from RSA to RSA and from there to EC. C(--rows=hand,rsa,ec) names some of these.
 
-The last line is a JSON object:
+No wait is left out; they are short because of what the cluster is made to have: tokens live for ten minutes, the least
+that API servers make, those of the cluster's own pods and of the pods that the webhook injects, too, and caches keep
+the key set for seconds. A rotation takes twenty minutes, of which eleven are waiting.
+
+The last line is a JSON object; null for what was not measured:
 
     guide_refused  uses of tokens that API servers refused while keys were replaced by hand
-    ours_refused   the same, over both rotations
-    sts_refused    exchanges that STS refused over both rotations
-    uses           uses and exchanges over both rotations
+    ours_refused   the same, over the rotations
+    sts_refused    exchanges that STS refused over the rotations
+    uses           uses and exchanges over the rotations
     rotate_s       seconds of the first rotation, with its waits
     migrate_s      null: moving to another issuer is not measured here
 """
@@ -20,13 +23,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 import tempfile
 import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Load, part
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import lifetimes
+from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Load, Target, part
 from ansible_collections.onprem.irsa.tests.benchmarks.roll import (
     MANIFEST,
     NODES,
@@ -39,43 +44,81 @@ from ansible_collections.onprem.irsa.tests.benchmarks.roll import (
     said,
 )
 
+if t.TYPE_CHECKING:
+    import urllib3
+
+Json = dict[str, t.Any]
+
 KEYS: t.Final = "/etc/kubernetes/pki"
 KUBECTL: t.Final = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
 AUDIENCE: t.Final = "sts.amazonaws.com"
-MAX_AGE: t.Final = 30  # seconds; of the published key set
-LONGEST: t.Final = 3 * 3600  # seconds of one rotation
-PAUSE: t.Final = 2.0  # seconds between two rounds of the load, which goes on for hours
+TOKEN_SECONDS: t.Final = 600  # TokenRequest takes no less
+MAX_AGE: t.Final = 5  # seconds; of the published key set
+PODS: t.Final = 3
+# Of the pods of a Deployment that the webhook has given a role, as the kubelet keeps them on a node.
+HELD: t.Final = "/var/lib/kubelet/pods/*/volumes/kubernetes.io~projected/aws-iam-token/token"
+LONGEST: t.Final = 3600  # seconds of one rotation
+LOOK: t.Final = 15.0  # seconds between two looks at what pods hold
+PAUSE: t.Final = 2.0  # seconds between two rounds of the load
 SPARE: t.Final = 20.0  # seconds before its end from which a token is left alone
+ROWS: t.Final = {"hand": "by hand", "rsa": "rotate_keys to RSA", "ec": "rotate_keys to EC"}
 
 
 class Rotation(Load):
     """Uses of each key the last token, for as long as it lives, and the oldest one that lives.
 
-    Pods hold such tokens: the kubelet gives them a new one long before the old one ends, and a program may use the old
-    one up to its end.
+    The kubelet gives pods a new one long before the old one ends, and a program may use the old one up to its end.
+    What pods hold at the moment is exchanged besides.
     """
 
     def _kept(self, before: t.Mapping[str, str], token: str) -> dict[str, str]:
         """Return which tokens are used from now on; those that are about to end are not."""
-        living = {what: held for what, held in before.items() if part(held, 1)["exp"] > time.time() + SPARE}
-        return {"oldest": token, **living, "newest": token, f"last of {part(token, 0)['kid']}": token}
+        return {"oldest": token, **_living(before), "newest": token, f"last of {part(token, 0)['kid']}": token}
+
+    def _use(self, target: Target, pool: urllib3.PoolManager) -> None:
+        """Use every token that does not end meanwhile: an API server that restarts gives no other one for long."""
+        self._tokens = {name: _living(tokens) for name, tokens in self._tokens.items()}
+        super()._use(target, pool)
 
     def _exchange(self) -> None:
         """Show STS, all the time, the tokens that pods hold."""
         sts, pool = self._sts(), self._pool(admin=True)
         held: dict[str, dict[str, str]] = {target.name: {} for target in self.targets}
-        end = time.monotonic() + self.max_seconds
+        end, looked, of_pods = time.monotonic() + self.max_seconds, 0.0, dict[str, str]()
         while not self._stop.wait(self.pause) and time.monotonic() < end:
             for target in self.targets:
                 token = self._mint(target, pool, [AUDIENCE])
                 if token is not None:
                     held[target.name] = self._kept(held[target.name], token)
-                for each in {*held[target.name].values()}:
+            if time.monotonic() > looked + LOOK:  # it takes the machine a process on each node
+                looked, of_pods = time.monotonic(), {token: token for token in held_by_pods()}
+            for tokens in (*held.values(), of_pods):
+                for each in {*_living(tokens).values()}:
                     self._offer(sts, each)
 
     def algorithms(self) -> set[str]:
         """Return the algorithms of the newest token of each target."""
         return {str(part(tokens["newest"], 0)["alg"]) for tokens in self._tokens.values()}
+
+
+def _living(tokens: t.Mapping[str, str]) -> dict[str, str]:
+    """Return the tokens that are not about to end."""
+    return {what: token for what, token in tokens.items() if part(token, 1)["exp"] > time.time() + SPARE}
+
+
+def held_by_pods() -> list[str]:
+    """Return the tokens that the kubelets have put into pods for AWS."""
+    script = f"for file in {HELD}; do cat $file 2>/dev/null && echo; done; true"
+    printed = [
+        subprocess.run(  # noqa: S603 -- our own command; a node that is busy is asked again the next time
+            ["podman", "exec", node, "sh", "-c", script],  # noqa: S607 -- the one of the machine
+            check=False,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for node in NODES
+    ]
+    return [line for text in printed for line in text.splitlines() if line.count(".") == 2]
 
 
 def restart_controller(node: str) -> None:
@@ -111,7 +154,7 @@ def by_hand(home: Path) -> tuple[Counts, float]:
     new.touch(mode=0o600)
     new.write_text(said("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"))
     files = {"sa.key": new.read_text(), "sa.pub": said("openssl", "pkey", "-in", str(new), "-pubout")}
-    asking = load(home, Rotation, pause=PAUSE, max_seconds=LONGEST)
+    asking = rotation_load(home)
     asking.start()
     began = time.monotonic()
     for number, node in enumerate(NODES, start=1):
@@ -126,6 +169,7 @@ def by_hand(home: Path) -> tuple[Counts, float]:
         for name in files:
             on(node, "mv", f"{KEYS}/{name}.bench", f"{KEYS}/{name}")
         restart(number)
+    renew_pods()
     return counts, seconds
 
 
@@ -134,8 +178,11 @@ def rotated(home: Path, playbook: t.Sequence[str], kind: str) -> tuple[Counts, f
 
     In two runs: the first replaces a key of any age, and the second leaves the new one where it is.
     """
-    wanted = [f"--extra-vars=irsa_rotate_key_type={kind}", "--extra-vars=irsa_rotate_wait=true"]
-    asking, began = load(home, Rotation, pause=PAUSE, max_seconds=LONGEST), time.monotonic()
+    wanted = [
+        f"--extra-vars=irsa_rotate_key_type={kind} irsa_rotate_token_lifetime={TOKEN_SECONDS}",
+        f"--extra-vars=irsa_issuer_max_age={MAX_AGE} irsa_rotate_wait=true irsa_rotate_pause=2",
+    ]
+    asking, began = rotation_load(home), time.monotonic()
     asking.start()
     print(said(*playbook, *wanted, "--extra-vars=phase=switch irsa_rotate_min_age=0")[-3000:], file=sys.stderr)
     print(said(*playbook, *wanted)[-3000:], file=sys.stderr)
@@ -148,6 +195,110 @@ def rotated(home: Path, playbook: t.Sequence[str], kind: str) -> tuple[Counts, f
     return counts, seconds
 
 
+def rotation_load(home: Path) -> Load:
+    """Return the load that all rows have."""
+    return load(home, Rotation, pause=PAUSE, max_seconds=LONGEST, token_seconds=TOKEN_SECONDS)
+
+
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
+    """Return what kubectl prints on the first node."""
+    return on(NODES[0], *KUBECTL, *arguments, stdin=stdin)
+
+
+def short_lived(deployment: Json) -> Json:
+    """Return a patch (strategic merge) that gives the pods of a Deployment tokens which live for ten minutes.
+
+    It is the volume that the admission of pods would add, with another lifetime.
+    """
+    spec = deployment["spec"]["template"]["spec"]
+    mount = {"name": "short-lived", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_SECONDS}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    changed = {
+        "automountServiceAccountToken": False,
+        "containers": [{"name": each["name"], "volumeMounts": [mount]} for each in spec["containers"]],
+        "volumes": [{"name": "short-lived", "projected": {"sources": sources}}],
+    }
+    return {"spec": {"template": {"spec": changed}}}
+
+
+def set_up(play: t.Sequence[str]) -> None:
+    """Set the cluster up, with pods that the webhook has given a role, and tokens that live for ten minutes."""
+    account: Json = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": "demo", "name": "app"}}
+    account["metadata"]["annotations"] = {"eks.amazonaws.com/token-expiration": str(TOKEN_SECONDS)}
+    for made in ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "demo"}}, account):
+        kubectl("apply", "--filename=-", stdin=json.dumps(made))
+    links = "--tags=publish,iam,apiserver,inject"
+    print(
+        said(*play, "onprem.irsa.site", links, f"--extra-vars=irsa_issuer_max_age={MAX_AGE}")[-3000:], file=sys.stderr
+    )
+    # What hosts have joined with: an older copy of the key files, which a rotation refuses to leave behind.
+    kubectl("delete", "secret", "--namespace=kube-system", "kubeadm-certs", "--ignore-not-found")
+    found = json.loads(kubectl("get", "deployments", "--all-namespaces", "--output=json"))["items"]
+    for each in found:
+        kubectl("patch", *place(each), f"--patch={json.dumps(short_lived(each))}")
+    for each in found:
+        kubectl("rollout", "status", *place(each), "--timeout=240s")
+    kubectl("apply", "--filename=-", stdin=json.dumps(holders()))
+    kubectl("rollout", "status", *place(holders()), "--timeout=240s")
+    wait_for_short_lives()
+
+
+def renew_pods() -> None:
+    """Replace all pods, the webhook's before those that it injects: they may hold tokens of the key by hand."""
+    found = json.loads(kubectl("get", "deployments", "--all-namespaces", "--output=json"))["items"]
+    for each in sorted(found, key=lambda deployment: place(deployment) == place(holders())):
+        kubectl("rollout", "restart", *place(each))
+        kubectl("rollout", "status", *place(each), "--timeout=240s")
+    wait_for_short_lives()
+
+
+def place(deployment: Json) -> list[str]:
+    """Return how kubectl is told of a Deployment."""
+    metadata = deployment["metadata"]
+    return [f"--namespace={metadata['namespace']}", f"deployment/{metadata['name']}"]
+
+
+def holders() -> Json:
+    """Return a Deployment whose pods do nothing but hold a token for AWS."""
+    labels = {"app": "holder"}
+    container = {"name": "holder", "image": "localhost/onprem-irsa/pause:1", "imagePullPolicy": "Never"}
+    pod = {"serviceAccountName": "app", "automountServiceAccountToken": False, "containers": [container]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": "demo", "name": "holder"},
+        "spec": {
+            "replicas": PODS,
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+
+
+def wait_for_short_lives() -> None:
+    """Wait until no token lives longer, and every pod holds one: one that is replaced keeps its own for a minute."""
+    for number in range(60):
+        accounts, pods = (
+            json.loads(kubectl("get", kind, "--all-namespaces", "--output=json"))["items"]
+            for kind in ("serviceaccounts", "pods")
+        )
+        longest, held = lifetimes(accounts, pods, asked_directly=TOKEN_SECONDS)[0], held_by_pods()
+        if longest.seconds <= TOKEN_SECONDS and len(held) == PODS:
+            return
+        if number % 20 == 19 and len(held) < PODS:  # those that no webhook has seen are made again
+            kubectl("delete", "pods", "--namespace=demo", "--selector=app=holder", "--wait=false")
+        time.sleep(5)
+    sys.exit(
+        f"Tokens live for {longest.seconds:g} s ({longest.source}) where {TOKEN_SECONDS} s are wanted, and {len(held)} "
+        f"of {PODS} pods hold one for AWS."
+    )
+
+
 def row(name: str, counts: Counts, seconds: float) -> str:
     """Return a line of the table."""
     refused, exchanges = f"{counts.refused} ({counts.refused_balanced})", f"{counts.exchanges}"
@@ -157,39 +308,51 @@ def row(name: str, counts: Counts, seconds: float) -> str:
     )
 
 
-def main() -> None:
-    """Set up, measure the way by hand and two rotations, and print a row for each."""
-    play, short = sys.argv[1:], f"--extra-vars=irsa_issuer_max_age={MAX_AGE}"
-    print("onprem.irsa.site (four minutes)", file=sys.stderr)
-    print(said(*play, "onprem.irsa.site", short)[-3000:], file=sys.stderr)
-    # What hosts have joined with: an older copy of the key files, which a rotation refuses to leave behind.
-    on(NODES[0], *KUBECTL, "delete", "secret", "--namespace=kube-system", "kubeadm-certs", "--ignore-not-found")
-    rows: list[tuple[str, Counts, float]] = []
-    with tempfile.TemporaryDirectory() as home:
-        print("By hand: other key files, node by node, and back (ten minutes)", file=sys.stderr)
-        rows.append(("by hand", *by_hand(Path(home))))
-        for kind in ("RSA", "EC"):
-            print(f"onprem.irsa.rotate_keys to {kind} (70 minutes)", file=sys.stderr)
-            rows.append(
-                (f"rotate_keys to {kind}", *rotated(Path(home), [*play, "onprem.irsa.rotate_keys", short], kind))
-            )
-    print(
-        f"{'':22}{'uses':>10}{'refused (balanced)':>20}{'unavailable':>13}{'exchanges':>11}{'STS refused':>13}{'s':>9}"
-    )
-    for each in rows:
-        print(row(*each))
-        for reason, count in each[1].reasons.most_common(5):
-            print(f"  {count} {reason}")
-    (_hand, guided, _seconds), *ours = rows
-    figures = {
-        "guide_refused": guided.refused,
-        "ours_refused": sum(counts.refused for _name, counts, _seconds in ours),
-        "sts_refused": sum(counts.refused_exchanges for _name, counts, _seconds in ours),
-        "uses": sum(counts.uses + counts.exchanges for _name, counts, _seconds in ours),
-        "rotate_s": round(ours[0][2], 1),
+def chosen(arguments: t.Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the rows to measure, and the command of a play."""
+    option, *play = arguments
+    rows = option.removeprefix("--rows=").split(",")
+    strange = [name for name in rows if name not in ROWS]
+    if option.startswith("--rows=") and not strange:
+        return rows, play
+    sys.exit(f"{option}: say --rows= with some of {','.join(ROWS)} first, and then the command of a play.")
+
+
+def figures(rows: t.Mapping[str, tuple[Counts, float]]) -> dict[str, int | float | None]:
+    """Return the last line of the benchmark; None for what was not measured."""
+    guided = rows.get("hand")
+    ours = [measured for name, measured in rows.items() if name != "hand"]
+    return {
+        "guide_refused": guided[0].refused if guided else None,
+        "ours_refused": sum(counts.refused for counts, _seconds in ours) if ours else None,
+        "sts_refused": sum(counts.refused_exchanges for counts, _seconds in ours) if ours else None,
+        "uses": sum(counts.uses + counts.exchanges for counts, _seconds in ours) if ours else None,
+        "rotate_s": round(ours[0][1], 1) if ours else None,
         "migrate_s": None,
     }
-    print(json.dumps(figures))
+
+
+def main() -> None:
+    """Set up, measure the way by hand and rotations, and print a row for each."""
+    names, play = chosen(sys.argv[1:])
+    print("onprem.irsa.site, and tokens that live for ten minutes (seven minutes)", file=sys.stderr)
+    set_up(play)
+    rows: dict[str, tuple[Counts, float]] = {}
+    head = (
+        f"{'':22}{'uses':>10}{'refused (balanced)':>20}{'unavailable':>13}{'exchanges':>11}{'STS refused':>13}{'s':>9}"
+    )
+    with tempfile.TemporaryDirectory() as home:
+        for name in names:
+            if name == "hand":
+                print("By hand: other key files, node by node, and back (ten minutes)", file=sys.stderr)
+                rows[name] = by_hand(Path(home))
+            else:
+                print(f"onprem.irsa.{ROWS[name]} (20 minutes)", file=sys.stderr)
+                rows[name] = rotated(Path(home), [*play, "onprem.irsa.rotate_keys"], name.upper())
+            print(head, row(ROWS[name], *rows[name]), sep="\n")
+            for reason, count in rows[name][0].reasons.most_common(5):
+                print(f"  {count} {reason}", flush=True)
+    print(json.dumps(figures(rows)))
 
 
 if __name__ == "__main__":

@@ -158,9 +158,23 @@ def main():
 """,
     "signing_use_info": """
 def main():
-    options = {name: {"type": "raw"} for name in ("kubeconfig", "max_expirations", "servers")}
+    names = ("kubeconfig", "max_expirations", "asked_directly", "servers")
+    options = {name: {"type": "raw"} for name in names}
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
     module.exit_json(changed=False, **World(Path(DIRECTORY)).read("use"))
+""",
+    "token_secrets": """
+def main():
+    options = {name: {"type": "raw"} for name in ("kubeconfig", "secrets", "kid")}
+    module = AnsibleModule(argument_spec=options, supports_check_mode=True)
+    world = World(Path(DIRECTORY))
+    (signer,) = {host["kube-controller-manager"]["signer"] for host in world.hosts()}
+    use = world.read("use")
+    for token in use["legacy_tokens"]:
+        if token["secret"] in module.params["secrets"]:
+            token["kid"] = signer
+    world.put("use", use)
+    module.exit_json(changed=True)
 """,
 }
 

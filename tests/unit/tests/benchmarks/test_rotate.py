@@ -5,12 +5,26 @@ from __future__ import annotations
 import base64
 import json
 import time
+import typing as t
 
+import pytest
+import urllib3
 import yaml
 
-from ansible_collections.onprem.irsa.tests.benchmarks.load import part
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import lifetimes
+from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Target, part
 from ansible_collections.onprem.irsa.tests.benchmarks.roll import annotated
-from ansible_collections.onprem.irsa.tests.benchmarks.rotate import SPARE, Rotation, with_annotations
+from ansible_collections.onprem.irsa.tests.benchmarks.rotate import (
+    SPARE,
+    TOKEN_SECONDS,
+    Rotation,
+    chosen,
+    figures,
+    holders,
+    place,
+    short_lived,
+    with_annotations,
+)
 
 MANIFEST = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-controller-manager\n  namespace: kube-system\nspec: {}\n"
 
@@ -39,6 +53,59 @@ def test_a_token_that_is_about_to_end_is_left_alone() -> None:
         "oldest": new,
         "newest": new,
         "last of new": new,
+    }
+
+
+def test_no_token_is_shown_that_has_ended_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking, old, new = load(), token("old", SPARE - 1), token("new", 600)
+    asking._tokens = {"cp1": {"oldest": old, "newest": new}, "cp2": {"newest": old}}
+    monkeypatch.setattr(Rotation, "_status", staticmethod(lambda *_arguments: 401))
+    asking._use(Target("cp3", "https://192.0.2.3:6443", balanced=True), urllib3.PoolManager())
+    assert asking.counts.reasons == {"401: newest of cp1 at cp3": 1}
+
+
+DEPLOYMENT: t.Final = {
+    "metadata": {"namespace": "kube-system", "name": "coredns"},
+    "spec": {"template": {"spec": {"containers": [{"name": "coredns", "image": "coredns"}], "volumes": []}}},
+}
+
+
+def test_the_pods_of_a_deployment_get_tokens_that_end_soon() -> None:
+    spec = short_lived(DEPLOYMENT)["spec"]["template"]["spec"]
+    pod = {"metadata": {"namespace": "kube-system", "name": "coredns-0"}, "spec": spec, "status": {"phase": "Running"}}
+    assert [each.seconds for each in lifetimes([], [pod], asked_directly=TOKEN_SECONDS)] == [TOKEN_SECONDS]
+    (container,) = spec["containers"]
+    assert container["name"] == "coredns"
+    assert [mount["name"] for mount in container["volumeMounts"]] == [volume["name"] for volume in spec["volumes"]]
+
+
+def test_the_pods_that_hold_tokens_have_none_that_lives_longer() -> None:
+    pod = {"metadata": {"namespace": "demo", "name": "holder-0"}, **holders()["spec"]["template"]}
+    assert pod["spec"]["automountServiceAccountToken"] is False
+    assert place(holders()) == ["--namespace=demo", "deployment/holder"]
+
+
+def test_rows_are_chosen() -> None:
+    assert chosen(["--rows=rsa,ec", "ansible-playbook", "-v"]) == (["rsa", "ec"], ["ansible-playbook", "-v"])
+    for wrong in ("--rows=", "--rows=dsa", "ansible-playbook"):
+        with pytest.raises(SystemExit, match="hand,rsa,ec"):
+            chosen([wrong])
+
+
+def test_what_was_not_measured_is_null() -> None:
+    hand, rsa = Counts(refused=7), Counts(refused=0, refused_exchanges=1, uses=40, exchanges=2)
+    assert figures({"hand": (hand, 90.0)}) == {
+        "guide_refused": 7,
+        **dict.fromkeys(("ours_refused", "sts_refused", "uses", "rotate_s", "migrate_s")),
+    }
+    both = figures({"hand": (hand, 90.0), "rsa": (rsa, 1200.04), "ec": (rsa, 1300.0)})
+    assert both == {
+        "guide_refused": 7,
+        "ours_refused": 0,
+        "sts_refused": 2,
+        "uses": 84,
+        "rotate_s": 1200.0,
+        "migrate_s": None,
     }
 
 
