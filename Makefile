@@ -123,6 +123,10 @@ install: build ## Install the built archive into an empty path and call it from 
 quickstart: setup ## README's quick start in an empty virtual environment, as far as it needs no cluster (a minute)
 	pytest --quiet tests/quickstart
 
+.PHONY: rotation
+rotation: setup ## Whole rotations by irsa_rotate on hosts that are files, killed at each border, too (10 minutes)
+	pytest --numprocesses 2 --quiet tests/rotation
+
 .PHONY: bench-iam
 bench-iam: setup ## iam_roles against a loop and a script, for 1, 100 and 1000 roles (8 minutes)
 	python tests/benchmarks/iam.py

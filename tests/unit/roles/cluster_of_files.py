@@ -139,7 +139,7 @@ class Connection(Local):
 
     def exec_command(self, *args, **kwargs):
         file = Path(LOST) / "log"
-        if file.exists() and f"end {AFTER}\\n" in file.read_text():
+        if file.exists() and AFTER in file.read_text():
             raise AnsibleConnectionFailure("Connection refused")
         return super().exec_command(*args, **kwargs)
 """
@@ -180,10 +180,14 @@ class Cluster:
         self._api(directory / "collections/ansible_collections/kubernetes/core/plugins/modules")
         self.serve()
         for name, state in hosts.items():
-            (directory / name).write_text(json.dumps(state))
-            interpreter = directory / f"python-{name}"
-            interpreter.write_text(f'#!/bin/sh\nHOST={directory / name} exec {sys.executable} "$@"\n')
-            interpreter.chmod(0o755)
+            self._write(name, state)
+
+    def _write(self, name: str, state: Json) -> None:
+        """Write the files of a host."""
+        (self.directory / name).write_text(json.dumps(state))
+        interpreter = self.directory / f"python-{name}"
+        interpreter.write_text(f'#!/bin/sh\nHOST={self.directory / name} exec {sys.executable} "$@"\n')
+        interpreter.chmod(0o755)
 
     @staticmethod
     def _collection(tree: Path) -> None:
@@ -310,9 +314,9 @@ class Cluster:
         """Let changes of a host fail."""
         (self.directory / f"{name}.broken").touch()
 
-    def lose_host(self, name: str, *, after: str) -> None:
-        """Let a host be unreachable once another one was changed."""
-        plugins = self.directory / "connection_plugins"
+    def lose_host(self, name: str, *, after: str, what: str = "end") -> None:
+        """Let a host be unreachable once this line is in the log: WHAT has happened to the host AFTER."""
+        plugins, line = self.directory / "connection_plugins", f"{what} {after}\n"
         plugins.mkdir()
-        (plugins / "lossy.py").write_text(f"LOST, AFTER = {str(self.directory)!r}, {after!r}\n{_LOSSY}")
+        (plugins / "lossy.py").write_text(f"LOST, AFTER = {str(self.directory)!r}, {line!r}\n{_LOSSY}")
         self.own[name] = {"ansible_connection": "lossy"}

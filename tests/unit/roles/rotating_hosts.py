@@ -200,7 +200,7 @@ class Rotating(Cluster):
     def _double(self, module: str) -> None:
         file = self.directory / f"collections/ansible_collections/onprem/irsa/plugins/modules/{module}.py"
         main = _MAINS.get(module)
-        text = file.read_text()
+        text = file.read_text().replace("/var/lib/onprem-irsa", str(self.directory / "var"))
         head = text.partition("def main(" if main else 'if __name__ == "__main__"')[0]
         if "k8s_module" in head:  # of the collection that it needs there is a double, without all that it imports
             head = ""
@@ -227,6 +227,12 @@ class Rotating(Cluster):
         process = {"accepts": [self.kid], "signer": self.kid, "started": time.time() - 30 * DAY}
         components = {"kube-apiserver": server, "kube-controller-manager": controller}
         self.world.put(name, {component: {"observed": seen, **process} for component, seen in components.items()})
+
+    def join(self, name: str) -> None:
+        """Let a host join with the key files that all had before the rotation."""
+        self._write(name, {})
+        self._host(name)
+        self.hosts.append(name)
 
     def _log_openssl(self) -> None:
         """Write down what is among the arguments of openssl, which everybody on a host sees in C(ps)."""
