@@ -196,6 +196,7 @@ class Rotating(Cluster):
         self.world.put("tokens", {})
         self.use()
         self._log_openssl()
+        self.environment["ANSIBLE_PIPELINING"] = "1"  # a look is a dozen of modules
 
     def _double(self, module: str) -> None:
         file = self.directory / f"collections/ansible_collections/onprem/irsa/plugins/modules/{module}.py"
