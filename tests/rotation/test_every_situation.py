@@ -14,7 +14,6 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Aim
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import LEEWAY
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation import a_cluster
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.a_cluster import KEYS, settled
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.test_plan import (
@@ -34,9 +33,9 @@ AWAY: t.Final = Aim(min_age=1.0, issuer=B, retired_issuers=frozenset({A}))
 
 @pytest.fixture(autouse=True)
 def _few_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    lifetime = a_cluster.MAX_AGE - 10.0
-    monkeypatch.setattr(a_cluster, "LIFETIME", lifetime)
-    monkeypatch.setattr(a_cluster, "_FORGOTTEN", lifetime + LEEWAY + a_cluster.MAX_AGE)
+    shorter = a_cluster.LIFETIME - (a_cluster.MAX_AGE - 10.0)
+    monkeypatch.setattr(a_cluster, "LIFETIME", a_cluster.LIFETIME - shorter)
+    monkeypatch.setattr(a_cluster, "_FORGOTTEN", a_cluster._FORGOTTEN - shorter)
 
 
 @pytest.mark.parametrize(
