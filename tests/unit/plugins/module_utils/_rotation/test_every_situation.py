@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every situation of three servers while keys and issuers change together, each more than once: make rotation.
+"""Every situation of three servers while keys and issuers change together.
 
 Runs with these aims follow each other in any order, each cut off at any move, and processes start again by themselves.
 Times are few here, so that there are few situations: what counts is which of them are longer than others.
@@ -24,6 +24,8 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.t
     B,
     situations,
 )
+
+pytestmark = pytest.mark.slow
 
 GENERATIONS: t.Final = 2
 LAST: t.Final = KEYS[GENERATIONS]
