@@ -21,7 +21,7 @@ FLOORS = (
     ("_aws", "_documents", "_flags", "_kube", "_trust"),
     ("_distributions",),
     ("_api_server", "_host", "_injection", "_input"),
-    ("_controller", "_proof", "_rotation"),
+    ("_controller", "_migration", "_proof", "_rotation"),
     ("_iam",),
     ("_publication",),
     ("_rules",),
