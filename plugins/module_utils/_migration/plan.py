@@ -174,10 +174,18 @@ def _retiring(state: State, aim: Aim) -> Plan:
     if step is None:
         return Plan()
     until = state.settled_at if aim.settle is None else _since(state) + aim.settle
-    if until > state.now:
+    if until > state.now and not _was_waited_for(state, aim):
         return Plan(wait=Wait(until, _why_settle(state, aim), step.action))
     problems = _still_needed(state, aim, step)
     return Plan(problems=tuple(problems), held=step.action) if problems else Plan(step)
+
+
+def _was_waited_for(state: State, aim: Aim) -> bool:
+    """Return whether the former issuer is leaving the API servers, which are restarted for that: it was waited before.
+
+    AWS takes none of its tokens then, and the first API server refuses them already.
+    """
+    return not state.trust.old_provider and any(aim.old not in server.issuers for server in state.servers)
 
 
 def _since(state: State) -> float:
@@ -222,7 +230,7 @@ def _still_needed(state: State, aim: Aim, step: Step) -> list[str]:
 
 def within(wanted: Plan, phase: str) -> Plan:
     """Return a plan without the steps and waits that are beyond a phase; C(status) lets none through."""
-    allowed = [*PHASES].index(t.cast("Action", phase)) if phase in PHASES else -1
+    allowed = PHASES.index(phase) if phase in PHASES else -1
     following = wanted.step.action if wanted.step else wanted.wait.phase if wanted.wait else wanted.held
     if following is None or PHASES.index(following) <= allowed:
         return wanted
