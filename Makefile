@@ -116,7 +116,7 @@ install: build ## Install the built archive into an empty path and call it from 
 	cd .build/installed && env -u ANSIBLE_CONFIG sh -ec ' \
 	  ansible-galaxy collection install --offline --no-deps -p collections ../dist/onprem-irsa-*.tar.gz; \
 	  export ANSIBLE_COLLECTIONS_PATH=collections; \
-	  for name in site verify doctor rotate_keys teardown; do ansible-playbook --inventory kube_control_plane, --syntax-check onprem.irsa.$$name; done; \
+	  for name in site verify doctor rotate_keys migrate_issuer teardown; do ansible-playbook --inventory kube_control_plane, --syntax-check onprem.irsa.$$name; done; \
 	  ansible-doc --type module --list onprem.irsa'
 
 .PHONY: quickstart

@@ -27,6 +27,7 @@ FACTS: t.Final = frozenset(
         "irsa_issuer_report",
         "irsa_kubeconfig_content",
         "irsa_kubeconfig_environment",
+        "irsa_migrate_report",
         "irsa_rotate_report",
         "irsa_verify_links",
         "irsa_verify_report",

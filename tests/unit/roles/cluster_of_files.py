@@ -262,13 +262,29 @@ class Cluster:
 
     def include(self, role: str, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
         """Run tasks of a role on all hosts; return the exit code and what was printed."""
+        return self.run(self.prepare(role, tasks_from, **play), variables)
+
+    def prepare(self, role: str, tasks_from: str, **play: object) -> str:
+        """Write a playbook that runs tasks of a role on all hosts; return its path."""
         tasks = [{"ansible.builtin.include_role": {"name": f"onprem.irsa.{role}", "tasks_from": tasks_from}}]
         playbook = self.directory / "playbook.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
-        return self.run(str(playbook), variables)
+        return str(playbook)
 
     def run(self, playbook: str, variables: t.Mapping[str, object], *options: str) -> tuple[int, str]:
         """Run a playbook on the hosts as its control plane; return the exit code and what was printed."""
+        command, environment = self.command(playbook, variables, *options)
+        with subprocess.Popen(  # noqa: S603 -- our own
+            command, cwd=self.directory, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as play:
+            (self.directory / "run.pid").write_text(str(play.pid))
+            output, complaints = play.communicate()
+        return play.returncode, output + complaints
+
+    def command(
+        self, playbook: str, variables: t.Mapping[str, object], *options: str
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return the command that runs a playbook on the hosts, and its environment."""
         inventory = self.directory / "inventory.json"
         hosts = {
             name: {"ansible_python_interpreter": str(self.directory / f"python-{name}"), **self.own.get(name, {})}
@@ -281,13 +297,7 @@ class Cluster:
         names = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         names |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}  # nothing answers to them
         names["ANSIBLE_COLLECTIONS_PATH"] = str(self.directory / "collections")
-        names |= self.environment
-        with subprocess.Popen(  # noqa: S603 -- our own
-            command, cwd=self.directory, env=names, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as play:
-            (self.directory / "run.pid").write_text(str(play.pid))
-            output, complaints = play.communicate()
-        return play.returncode, output + complaints
+        return command, names | self.environment
 
     def log(self) -> list[tuple[str, str]]:
         """Return what began and ended on which host, in order."""
