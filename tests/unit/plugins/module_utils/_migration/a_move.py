@@ -73,7 +73,7 @@ class World:
     def changed(self, issuer: str, **changes: t.Any) -> World:  # noqa: ANN401 -- as dataclasses.replace
         """Return the world with a change of what there is of an issuer."""
         side = replace(self.side(issuer), **changes)
-        return replace(self, **{"old" if issuer == OLD else "new": side})
+        return replace(self, old=side) if issuer == OLD else replace(self, new=side)
 
     def signing(self) -> World:
         """Return the world after each API server has signed a token."""
