@@ -179,7 +179,7 @@ molecule-more: lab-build ## What make test has no time for: guides' clusters, ot
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) adopt  # first: it is to find the cluster as a guide leaves it
-	$(SCENARIOS) control_plane_flags publishers irsa_webhook_cert_manager irsa_webhook_modes
+	$(SCENARIOS) control_plane_flags publishers irsa_webhook_cert_manager irsa_webhook_modes migrate
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-upgrade
