@@ -120,7 +120,8 @@ def test_the_restarts_that_retire_an_issuer_are_not_waited_for_again() -> None:
     world = start(3)
     while planned(world, FORWARD).wait is None or {own[0] for own in world.issuers} != {NEW}:
         world = following(world, FORWARD)[-1]
-    world, steps = world.later(), []
+    world = world.later()
+    steps: list[str] = []
     while (found := planned(world, FORWARD)).step is not None:
         steps.append(found.step.action)
         before = world
