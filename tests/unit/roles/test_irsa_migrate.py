@@ -139,7 +139,7 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[IAMClient]:
     )
     for name, tags in (("prod-reports", [{"Key": "onprem.irsa/cluster", "Value": "prod"}]), ("team-exports", [])):
         policy = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
-        client.create_role(RoleName=name, AssumeRolePolicyDocument=policy, Tags=tags)
+        client.create_role(RoleName=name, AssumeRolePolicyDocument=policy, Tags=t.cast("t.Any", tags))
     yield client
     server.stop()
 
@@ -312,8 +312,8 @@ def test_a_run_that_is_killed_in_each_step_goes_on_with_the_same_command(tmp_pat
     hosts = Moving(tmp_path, 2)
     given = {**TO_DOMAIN, "irsa_migrate_settle": 0}
     killed: list[str] = []
-    for lines in range(40):  # each run is killed some tasks after it has begun a step
-        output = hosts.killed(given, 1 + 2 * (lines % 4))
+    for tasks in [2, 8, 16, 30] * 10:  # after how many tasks from the beginning of a step a run is killed
+        output = hosts.killed(given, tasks)
         killed.append(output)
         assert not (tmp_path / "refused").exists(), output
         for issuers in hosts.issuers().values():  # what an API server signs is taken by the roles, too
