@@ -326,3 +326,21 @@ def test_a_run_that_is_killed_in_each_step_goes_on_with_the_same_command(tmp_pat
     assert (providers(iam), [*hosts.read("published")]) == ({THIRD}, [THIRD])
     assert (trusted(iam, "prod-reports"), trusted(iam, "team-exports")) == ({THIRD}, {THIRD})
     assert {tuple(own) for own in hosts.issuers().values()} == {(THIRD,)}
+
+
+@pytest.mark.slow
+def test_one_run_goes_to_the_end_where_nothing_has_to_pass(tmp_path: Path, iam: IAMClient) -> None:
+    hosts = Moving(tmp_path, 1)
+    iam.delete_role(RoleName="team-exports")
+    published = hosts.read("published")
+    hosts.put("published", {**published, SECOND: published[FIRST]})
+    code, output = hosts.move(irsa_migrate_settle=0)
+    assert code == 0, output
+    assert f"{SECOND} signs, and nothing is left of {FIRST}" in output
+    assert (providers(iam), [*hosts.read("published")]) == ({SECOND}, [SECOND])
+    assert hosts.running("cp1")["service-account-issuer"] == [SECOND]
+    assert "api-audiences" not in hosts.running("cp1")
+    before = hosts.log()
+    code, output = hosts.move(irsa_migrate_settle=0)
+    assert (code, hosts.log()) == (0, before), output
+    assert re.search(r"changed=0 .*failed=0", output), output
