@@ -12,6 +12,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
 from ansible_collections.onprem.irsa.plugins.module_utils._migration import words
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.observed import Looked, state
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import Aim, plan, within
@@ -40,6 +41,7 @@ def planned(given: Result, now: float) -> Result:
     found = state(
         Looked(
             servers=given["servers"],
+            issuers=(given["from_issuer"], given["to_issuer"]),
             old=given["published_from"],
             new=given["published_to"],
             trust=given["trust"],
@@ -71,8 +73,9 @@ def planned(given: Result, now: float) -> Result:
         "next": words.says(whole.step, aim) if whole.step else "",
         "wait_until": wait.until if wait else None,
         "wait_seconds": math.ceil(allowed.wait.until - now) if allowed.wait else 0,
-        "run_again": words.run_again(wait, now) if wait else "",
+        "run_again": run_again(wait, now, "irsa_migrate_wait") if wait else "",
         "problems": [*allowed.problems] if given["phase"] != "status" else [*whole.problems],
+        "concerns": [*whole.concerns],
         "finished": whole.is_finished and is_sure,
         "unsure": whole.is_finished and not is_sure,
         "issuers": words.issuers(found, aim, whole),

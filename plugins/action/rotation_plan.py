@@ -13,6 +13,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import observed, words
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.gauges import gauges
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import PHASES, Aim, Phase, Plan, Step, plan
@@ -106,7 +107,7 @@ def planned(given: Result, now: float) -> Result:
         told["wait_seconds"] = (
             math.ceil(following.wait.until - now) if _reaches(following.wait.phase, given["phase"]) else 0
         )
-        told["run_again"] = words.run_again(following.wait, now)
+        told["run_again"] = run_again(following.wait, now, "irsa_rotate_wait")
     return {**_NOTHING, **told}
 
 

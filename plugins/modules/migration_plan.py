@@ -47,7 +47,7 @@ options:
     type: dict
     required: true
   use:
-    description: What M(onprem.irsa.issuer_use_info) returned for O(from_issuer).
+    description: What M(onprem.irsa.signing_use_info) returned, with O(from_issuer) as the audience.
     type: dict
     required: true
   listed_roles:
@@ -74,7 +74,7 @@ options:
   settle:
     description:
       - Seconds after which no token of O(from_issuer) is in use once no API server signs with it.
-      - When not given, the longest lifetime in RV(onprem.irsa.issuer_use_info#module:lifetimes).
+      - When not given, the longest lifetime in RV(onprem.irsa.signing_use_info#module:lifetimes).
     type: int
   phase:
     description: How far to go. With V(status), no step is returned.
@@ -99,7 +99,7 @@ options:
 seealso:
   - module: onprem.irsa.control_plane_plan
   - module: onprem.irsa.iam_issuer_trust
-  - module: onprem.irsa.issuer_use_info
+  - module: onprem.irsa.signing_use_info
 """
 
 EXAMPLES = r"""
@@ -167,6 +167,11 @@ run_again:
   sample: "Run again after 14:05 (5 min): caches may keep the key set for 300 s (Cache-Control)."
 problems:
   description: Why it cannot go on, a sentence and its fix each.
+  returned: success
+  type: list
+  elements: str
+concerns:
+  description: What would stop it if the time to wait had passed; a sentence and its fix each.
   returned: success
   type: list
   elements: str

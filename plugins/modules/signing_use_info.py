@@ -41,8 +41,13 @@ options:
     description: Where each API server answers, by a name for it. Its C(/metrics) are read.
     type: dict
     default: {}
+  audience:
+    description: An audience whose users are returned, such as the URL of an issuer that should go.
+    type: str
+    default: ""
 seealso:
   - module: onprem.irsa.rotation_plan
+  - module: onprem.irsa.migration_plan
 """
 
 EXAMPLES = r"""
@@ -111,6 +116,12 @@ slices:
   returned: success
   type: list
   elements: dict
+audience_users:
+  description: The pods, as namespace and name, that ask for tokens with O(audience).
+  returned: success
+  type: list
+  elements: str
+  sample: [ci/robot]
 copies_made:
   description: When the key files were copied for hosts that join (the Secret kube-system/kubeadm-certs).
   returned: success; V(null) without such a copy
@@ -123,10 +134,10 @@ from dataclasses import asdict
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import (
     COPIES,
     LEGACY_TYPE,
+    audience_users,
     keepers,
     legacy_tokens,
     lifetimes,
@@ -134,11 +145,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
     seconds_of,
     stale_uses,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "max_expirations": {"type": "list", "elements": "str", "default": []},
     "asked_directly": {"type": "int", "default": 3600},
     "servers": {"type": "dict", "default": {}},
+    "audience": {"type": "str", "default": ""},
 }
 
 
@@ -168,6 +181,7 @@ def main() -> None:
         copies_made=made_at(copies),
         stale_uses=stale,
         keepers=[asdict(keeper) for keeper in keepers(pods)] if any(stale.values()) else [],
+        audience_users=audience_users(pods, module.params["audience"]) if module.params["audience"] else [],
     )
 
 

@@ -69,8 +69,8 @@ import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, reported
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import LEGACY_TYPE, has_token, kid_of_secret
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import LEGACY_TYPE, has_token, kid_of_secret
 
 _PAUSE = 0.5  # seconds between two looks
 ARGUMENT_SPEC: dict[str, t.Any] = {

@@ -19,7 +19,7 @@ FLOORS = (
     ("_doctor", "_progress", "_python", "_service_accounts", "_table", "_unquoted"),
     ("_errors",),
     ("_aws", "_documents", "_flags", "_kube", "_trust"),
-    ("_distributions",),
+    ("_distributions", "_in_use"),
     ("_api_server", "_host", "_injection", "_input"),
     ("_controller", "_migration", "_proof", "_rotation"),
     ("_iam",),

@@ -8,13 +8,12 @@ Pure.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.audiences import in_force
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import (
-    UNSAID_MAX_AGE,
-    Lifetime,
     Publication,
     Role,
     Server,
@@ -31,13 +30,15 @@ class Looked:
 
     servers: t.Sequence[Json]
     """Of C(control_plane_info) for each control-plane host."""
+    issuers: tuple[str, str]
+    """The former one and the new one."""
     old: Json
     """Of C(issuer_info) for the former issuer."""
     new: Json
     trust: Json
     """Of C(iam_issuer_trust)."""
     use: Json
-    """Of C(issuer_use_info)."""
+    """Of C(signing_use_info)."""
     listed: t.Sequence[str] = ()
     """The names of the roles that the inventory has."""
     trust_is_complete: bool = False
@@ -53,12 +54,14 @@ def state(looked: Looked) -> State:
     """Return the state that is observed."""
     return State(
         servers=tuple(map(_server, looked.servers)),
-        old=_publication(looked.old, looked, is_left=looked.is_left),
-        new=_publication(looked.new, looked),
+        old=replace(_publication(looked.issuers[0], looked.old, looked), is_left=looked.is_left),
+        new=_publication(looked.issuers[1], looked.new, looked),
         trust=_trust(looked),
         now=looked.now,
         lifetimes=tuple(Lifetime(**lifetime) for lifetime in looked.use["lifetimes"]),
         audience_users=tuple(looked.use["audience_users"]),
+        stale_uses=looked.use["stale_uses"],
+        keepers=tuple(Keeper(**pod) for pod in looked.use["keepers"]),
     )
 
 
@@ -74,17 +77,8 @@ def _server(observed: Json) -> Server:
     )
 
 
-def _publication(published: Json, looked: Looked, *, is_left: bool = False) -> Publication:
-    if not published["served"]:
-        return Publication(is_left=is_left)
-    unchanged, max_age = published["unchanged_for"], published["max_age"]
-    return Publication(
-        kids=tuple(published["kids"]),
-        since=looked.first_seen if unchanged is None else looked.now - unchanged,
-        is_told=unchanged is not None,
-        max_age=UNSAID_MAX_AGE if max_age is None else float(max_age),
-        is_left=is_left,
-    )
+def _publication(issuer: str, published: Json, looked: Looked) -> Publication:
+    return Publication.of(issuer, published, now=looked.now, first_seen=looked.first_seen)
 
 
 def _trust(looked: Looked) -> Trust:

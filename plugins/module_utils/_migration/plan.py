@@ -16,6 +16,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import IAM_SECONDS, Role, State
 
 Action = t.Literal[
@@ -55,27 +56,17 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Time that has to pass."""
-
-    until: float
-    why: str
-    phase: Action
-    """The phase that begins after it."""
-    within_run: bool = False
-    """Whether it counts from what this run has seen, so that another run would begin it again."""
-
-
-@dataclass(frozen=True)
 class Plan:
     """What is next: a step, a wait, what holds it up, or nothing more."""
 
     step: Step | None = None
-    wait: Wait | None = None
+    wait: Wait[Action] | None = None
     problems: tuple[str, ...] = ()
     """Why it cannot go on: a sentence and its fix each. The same run goes on once they are solved."""
     held: Action | None = None
     """The phase that the problems hold up; None for all of them."""
+    concerns: tuple[str, ...] = ()
+    """What would be a problem if the time to wait had passed: a sentence and its fix each."""
 
     @property
     def is_finished(self) -> bool:
@@ -151,7 +142,7 @@ def _would_refuse(state: State, aim: Aim) -> list[str]:
     ]
 
 
-def _spreading(state: State, aim: Aim) -> Wait | None:
+def _spreading(state: State, aim: Aim) -> Wait[Action] | None:
     """Return the time until caches and IAM know the new issuer; none where a server signs with it, which waited."""
     if any(server.issuer == aim.new for server in state.servers):
         return None
@@ -173,11 +164,13 @@ def _retiring(state: State, aim: Aim) -> Plan:
     step = _removing(state, aim)
     if step is None:
         return Plan()
+    needed = _still_needed(state, aim)
     until = state.settled_at if aim.settle is None else _since(state) + aim.settle
     if until > state.now and not _was_waited_for(state, aim):
-        return Plan(wait=Wait(until, _why_settle(state, aim), step.action))
-    problems = _still_needed(state, aim, step)
-    return Plan(problems=tuple(problems), held=step.action) if problems else Plan(step)
+        wait = Wait(until, _why_settle(state, aim), step.action)
+        return Plan(wait=wait, concerns=tuple(problem for problems in needed.values() for problem in problems))
+    problems = tuple(needed.get(step.action, ()))
+    return Plan(problems=problems, held=step.action) if problems else Plan(step)
 
 
 def _was_waited_for(state: State, aim: Aim) -> bool:
@@ -185,7 +178,11 @@ def _was_waited_for(state: State, aim: Aim) -> bool:
 
     AWS takes none of its tokens then, and the first API server refuses them already.
     """
-    return not state.trust.old_provider and any(aim.old not in server.issuers for server in state.servers)
+    return not state.trust.old_provider and _is_leaving(state, aim)
+
+
+def _is_leaving(state: State, aim: Aim) -> bool:
+    return any(aim.old not in server.issuers for server in state.servers)
 
 
 def _since(state: State) -> float:
@@ -211,21 +208,25 @@ def _removing(state: State, aim: Aim) -> Step | None:
     return Step("retire_documents", aim.old) if state.old.is_there else None
 
 
-def _still_needed(state: State, aim: Aim, step: Step) -> list[str]:
-    if step.action == "retire_provider":
-        return [
-            f"The role {role.arn} trusts tokens of {aim.old}, and is not in irsa_iam_roles, so that the identity "
-            "provider stays. Remove the statement from its trust policy, or set irsa_migrate_other_roles to change."
-            for role in _others(state)
-            if role.trusts_old
-        ]
-    if step.action == "retire_issuer":
-        return [
-            f"The pod {pod} asks for tokens with the audience {aim.old}, which API servers would refuse from then on. "
-            f"Let it ask for another audience, such as {aim.new}."
-            for pod in state.audience_users
-        ]
-    return []
+def _still_needed(state: State, aim: Aim) -> dict[Action, list[str]]:
+    """Say who still needs the former issuer, by the phase that they hold up, besides tokens that end by themselves."""
+    trusting = [role.arn for role in _others(state) if role.trusts_old and aim.other_roles != "change"]
+    kept = kept_tokens(state.stale_uses, state.keepers, before=_since(state), signs=aim.new, gone=aim.old)
+    return {
+        "retire_provider": [
+            f"The role {arn} trusts tokens of {aim.old}, and is not in irsa_iam_roles, so that the identity provider "
+            "stays. Remove the statement from its trust policy, or set irsa_migrate_other_roles to change."
+            for arn in trusting
+        ],
+        "retire_issuer": [
+            *(
+                f"The pod {pod} asks for tokens with the audience {aim.old}, which API servers would refuse from then "
+                f"on. Let it ask for another audience, such as {aim.new}."
+                for pod in state.audience_users
+            ),
+            *([] if _is_leaving(state, aim) else kept),
+        ],
+    }
 
 
 def within(wanted: Plan, phase: str) -> Plan:
@@ -244,7 +245,6 @@ __all__: t.Final = (
     "OtherRoles",
     "Plan",
     "Step",
-    "Wait",
     "has_switched",
     "plan",
     "within",

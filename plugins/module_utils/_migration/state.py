@@ -9,13 +9,16 @@ use. Nothing is remembered from one run to the next. Times are in seconds since 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-# What kube-apiserver sends itself, and asks for before a key signs (GetCacheAgeMaxSeconds in Kubernetes'
-# pkg/routes/openidmetadata.go); where a web server sends no Cache-Control, nobody knows better.
-UNSAID_MAX_AGE: t.Final = 3600.0
-# kube-apiserver takes a token for a minute longer than it says (go-jose, jwt.DefaultLeeway); so does STS for less.
-LEEWAY: t.Final = 60.0
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import (
+    LEEWAY,
+    Documents,
+    Keeper,
+    Lifetime,
+    longest,
+)
+
 # IAM says that a change is not known everywhere at once, and not how long that takes ("Troubleshoot IAM: Changes that I
 # make are not always immediately visible"). Seconds for which a run sees the trust complete before a token needs it.
 IAM_SECONDS: t.Final = 15.0
@@ -42,24 +45,11 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Publication:
-    """The documents of one issuer as everybody fetches them."""
+class Publication(Documents):
+    """The documents of one issuer, and what holds them."""
 
-    kids: tuple[str, ...] = ()
-    """None while nothing is published."""
-    since: float = 0.0
-    """When this version of the key set came there."""
-    is_told: bool = True
-    """Whether the web server says when that was; if not, it counts from when this run saw it first."""
-    max_age: float = UNSAID_MAX_AGE
-    """Seconds for which an earlier version, or its absence, is kept in caches."""
     is_left: bool = False
     """Whether something of it is left to remove that nobody can fetch, such as a bucket or a distribution."""
-
-    @property
-    def spread_at(self) -> float:
-        """When no cache holds an earlier version any longer."""
-        return self.since + self.max_age
 
     @property
     def is_there(self) -> bool:
@@ -96,15 +86,6 @@ class Trust:
 
 
 @dataclass(frozen=True)
-class Lifetime:
-    """How long tokens live, and which object says so."""
-
-    seconds: float
-    source: str
-    """Such as C(pod apps/reports) or C(service account apps/reports)."""
-
-
-@dataclass(frozen=True)
 class State:
     """All that is observed."""
 
@@ -116,11 +97,15 @@ class State:
     lifetimes: tuple[Lifetime, ...] = ()
     audience_users: tuple[str, ...] = ()
     """Pods that ask for tokens with the former issuer's URL as their audience."""
+    stale_uses: t.Mapping[str, float] = field(default_factory=dict)
+    """How often each API server has taken a token that should have been refreshed, since it started; by its host."""
+    keepers: tuple[Keeper, ...] = ()
+    """Pods that may be behind that."""
 
     @property
     def lifetime(self) -> Lifetime:
         """The longest of the lifetimes in use."""
-        return max(self.lifetimes, key=lambda lifetime: lifetime.seconds, default=Lifetime(0.0, "no token"))
+        return longest(self.lifetimes)
 
     @property
     def settled_at(self) -> float:
@@ -128,14 +113,4 @@ class State:
         return max((server.since for server in self.servers), default=0.0) + self.lifetime.seconds + LEEWAY
 
 
-__all__: t.Final = (
-    "IAM_SECONDS",
-    "LEEWAY",
-    "UNSAID_MAX_AGE",
-    "Lifetime",
-    "Publication",
-    "Role",
-    "Server",
-    "State",
-    "Trust",
-)
+__all__: t.Final = ("IAM_SECONDS", "Publication", "Role", "Server", "State", "Trust")

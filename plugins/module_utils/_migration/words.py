@@ -8,34 +8,16 @@ Pure.
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timedelta, tzinfo
+
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import at, where
 
 if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import Aim, Plan, Step, Wait
+    from datetime import tzinfo
+
+    from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import Aim, Plan, Step
     from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import State
 
-_HOUR, _DAY = 3600.0, 86400.0
 Row = dict[str, str]
-
-
-def at(time: float, now: float, zone: tzinfo | None = None) -> str:
-    """Return a time as people read it, in the controller's time zone: 14:05, with the date on another day.
-
-    It is rounded up to the minute: what should be over by then is.
-    """
-    moment = datetime.fromtimestamp(time, zone).astimezone(zone)
-    if moment.second or moment.microsecond:
-        moment += timedelta(minutes=1)
-    today = datetime.fromtimestamp(now, zone).astimezone(zone)
-    return moment.strftime("%H:%M" if moment.date() == today.date() else "%Y-%m-%d %H:%M")
-
-
-def span(seconds: float) -> str:
-    """Return a span of time as people say it: of two days or more the days, of two hours or more the hours."""
-    for length, name in ((_DAY, "d"), (_HOUR, "h"), (60.0, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {name}"
-    return f"{seconds:.0f} s"
 
 
 def says(step: Step, aim: Aim) -> str:
@@ -60,16 +42,6 @@ def way_back(step: Step, aim: Aim) -> str:
     return f"-e irsa_migrate_back=true makes what {aim.old} needs again, step by step, before it signs"
 
 
-def run_again(wait: Wait, now: float, zone: tzinfo | None = None) -> str:
-    """Return when to run again, and why not now."""
-    if wait.within_run:
-        return (
-            f"Run again with irsa_migrate_wait=true, which waits for {span(wait.until - now)}: {wait.why}, and nobody "
-            "tells since when it is as it is now."
-        )
-    return f"Run again after {at(wait.until, now, zone)} ({span(wait.until - now)}): {wait.why}."
-
-
 def issuers(state: State, aim: Aim, following: Plan, zone: tzinfo | None = None) -> list[Row]:
     """Return a row for each of the two issuers: where it stands, and what it is still used by."""
     used = {aim.old: "; ".join(_users(state, aim, following, zone)), aim.new: ""}
@@ -82,24 +54,19 @@ def _row(issuer: str, state: State, aim: Aim, used: str) -> Row:
     provider = state.trust.old_provider if is_old else state.trust.new_provider
     trusting = [role for role in state.trust.roles if (role.trusts_old if is_old else role.trusts_new)]
     signing = [server.host for server in state.servers if server.issuer == issuer]
+    accepting = [server.host for server in state.servers if issuer in server.issuers]
     own = sum(role.is_listed for role in trusting)
     others = [role.name for role in trusting if not role.is_listed]
     signs = bool(signing) or not is_old
     return {
         "issuer": issuer,
-        "signs": _hosts(state, signing),
-        "accepted": _hosts(state, [server.host for server in state.servers if issuer in server.issuers]),
+        "signs": where(signing, len(state.servers)),
+        "accepted": where(accepting, len(state.servers)),
         "published": ", ".join(publication.kids) or ("removed in part" if publication.is_left else "no"),
         "provider": "yes" if provider else "no",
         "roles": f"{own} of the inventory" + (f"; of others: {', '.join(others)}" if others else ""),
         "used_by": used or ("it signs" if signing else "it will sign" if signs else "nothing"),
     }
-
-
-def _hosts(state: State, hosts: t.Sequence[str]) -> str:
-    if not hosts:
-        return "nowhere"
-    return "everywhere" if len(hosts) == len(state.servers) else ", ".join(hosts)
 
 
 def _users(state: State, aim: Aim, following: Plan, zone: tzinfo | None) -> t.Iterator[str]:
@@ -116,4 +83,4 @@ def _users(state: State, aim: Aim, following: Plan, zone: tzinfo | None) -> t.It
         yield f"the pod {pod}, by its audience"
 
 
-__all__: t.Final = ("at", "issuers", "run_again", "says", "span", "way_back")
+__all__: t.Final = ("issuers", "says", "way_back")

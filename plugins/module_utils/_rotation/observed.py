@@ -15,13 +15,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server import obs
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import unlisted
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import is_unit_alone
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
-    UNSAID_MAX_AGE,
     Config,
-    Keeper,
     Kind,
-    LegacyToken,
-    Lifetime,
     Publication,
     RelyingParty,
     Server,
@@ -218,12 +215,7 @@ def _of_secrets(controller: Json, signer: str) -> str:
 
 def _publications(looked: Looked) -> t.Iterator[Publication]:
     for issuer, published in looked.published.items():
-        unchanged = published["unchanged_for"]
-        since = looked.first_seen if unchanged is None else looked.now - unchanged
-        max_age = published["max_age"]
-        yield Publication(
-            issuer, tuple(published["kids"]), since, UNSAID_MAX_AGE if max_age is None else float(max_age)
-        )
+        yield Publication.of(issuer, published, now=looked.now, first_seen=looked.first_seen)
     if looked.by_api_servers:
         loaded = [observed["loaded_kids"] or observed["kids"] for observed in looked.servers.values()]
         kids = tuple(kid for kid in loaded[0] if all(kid in others for others in loaded)) if loaded else ()

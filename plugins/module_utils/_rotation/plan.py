@@ -18,14 +18,8 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
-    LEEWAY,
-    Config,
-    Kind,
-    LegacyToken,
-    Server,
-    State,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY, LegacyToken, Wait, kept_tokens
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Kind, Server, State
 
 Phase = t.Literal["make", "accept", "publish", "switch", "retire"]
 PHASES: t.Final[tuple[Phase, ...]] = ("make", "accept", "publish", "switch", "retire")
@@ -99,16 +93,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Time that has to pass."""
-
-    until: float
-    why: str
-    phase: Phase
-    """The phase that begins after it."""
-
-
-@dataclass(frozen=True)
 class Plan:
     """What is next: a step, a wait, what holds it up, or nothing more."""
 
@@ -122,7 +106,7 @@ class Plan:
     moves: bool = False
     """Whether issuers change; or else those that each server accepts stay as they are, whatever the others do."""
     step: Step | None = None
-    wait: Wait | None = None
+    wait: Wait[Phase] | None = None
     problems: tuple[str, ...] = field(default=())
     """Why it cannot go on: a sentence and its fix each. The same run goes on once they are solved."""
     stopped: Phase = "make"
@@ -166,7 +150,7 @@ def _stopped(begun: Plan, phase: Phase, problems: t.Sequence[str]) -> Plan:
     return replace(begun, problems=tuple(problems), stopped=phase)
 
 
-def _after(begun: Plan, wait: Wait | None, step: Step, problems: t.Sequence[str]) -> Plan:
+def _after(begun: Plan, wait: Wait[Phase] | None, step: Step, problems: t.Sequence[str]) -> Plan:
     """Return the plan with a step that comes once time has passed, and where nothing is in its way."""
     return replace(begun, wait=wait, concerns=tuple(problems)) if wait else _gated(begun, step, problems)
 
@@ -397,7 +381,7 @@ def _publishing(state: State, begun: Plan, kids: t.Sequence[str]) -> Step | None
     return None
 
 
-def _caches(begun: Plan, state: State) -> Wait | None:
+def _caches(begun: Plan, state: State) -> Wait[Phase] | None:
     """Return the time until no cache lacks the target; none where a server signs with it, who has waited for that."""
     if any(server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers):
         return None
@@ -410,7 +394,7 @@ def _caches(begun: Plan, state: State) -> Wait | None:
                 f"caches may keep the key set of {publication.issuer} as it was before for {publication.max_age:g} s "
                 "(Cache-Control)"
             )
-            return Wait(until, why, "switch")
+            return Wait(until, why, "switch", within_run=not (publication.is_told or publication.by_api_servers))
     return None
 
 
@@ -480,24 +464,11 @@ def still_needed(state: State, retired: t.Collection[str]) -> list[str]:
 
 
 def _kept_tokens(state: State, begun: Plan) -> list[str]:
-    """Say which pods may keep a token of a key that goes, where API servers see that some pod keeps one.
-
-    Where a program reads its token once, it goes on with that for up to a year, and is refused when the key goes.
-    """
-    used = {host: uses for host, uses in state.stale_uses.items() if uses}
-    if not used or not begun.retired or _is_dropping(state, begun):
+    if not begun.retired or _is_dropping(state, begun):
         return []
     before = max(max(server.since, server.secrets_since) for server in state.servers)
-    pods = sorted(keeper.pod for keeper in state.keepers if keeper.started < before)
-    if not pods:
-        return []
-    counted = ", ".join(f"{host} {uses:g} times" for host, uses in used.items())
-    return [
-        f"Some pod uses a token that it has read once and does not refresh: since {begun.target} signs, API servers "
-        f"have taken such tokens (serviceaccount_stale_tokens_total: {counted}), and would refuse them without "
-        f"{', '.join(begun.retired)}. It is among those that run since before: {', '.join(pods)}. Restart them with "
-        "`kubectl rollout restart`, and have their programs read the token again, as newer client libraries do."
-    ]
+    gone = ", ".join(begun.retired)
+    return kept_tokens(state.stale_uses, state.keepers, before=before, signs=begun.target, gone=gone)
 
 
 def _is_dropping(state: State, begun: Plan) -> bool:
@@ -509,7 +480,7 @@ def _signer(token: LegacyToken) -> str:
     return f"the key {token.kid}" if token.kid else "a key that cannot be told"
 
 
-def _lifetimes(begun: Plan, state: State) -> Wait | None:
+def _lifetimes(begun: Plan, state: State) -> Wait[Phase] | None:
     """Return the time until the last token of what is retired has ended; none where that was waited for before."""
     if _leaving(state, begun) >= {*begun.retired} and _leaving_issuers(state, begun) >= begun.retired_issuers:
         return None
@@ -571,4 +542,4 @@ def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     return replace(begun, step=_reminting(begun, state, aim) or _removing(begun, state))
 
 
-__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "Wait", "plan", "still_needed")
+__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "plan", "still_needed")

@@ -11,13 +11,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-Kind = t.Literal["RSA", "EC"]
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import (
+    Documents,
+    Keeper,
+    LegacyToken,
+    Lifetime,
+    longest,
+)
 
-# What kube-apiserver sends itself, and asks for before a key signs (GetCacheAgeMaxSeconds in Kubernetes'
-# pkg/routes/openidmetadata.go); where a web server sends no Cache-Control, nobody knows better.
-UNSAID_MAX_AGE: t.Final = 3600.0
-# kube-apiserver takes a token for a minute longer than it says (go-jose, jwt.DefaultLeeway).
-LEEWAY: t.Final = 60.0
+Kind = t.Literal["RSA", "EC"]
 
 
 @dataclass(frozen=True)
@@ -69,51 +71,11 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Publication:
-    """The documents of one issuer as everybody fetches them."""
+class Publication(Documents):
+    """The documents of one issuer, and who publishes them."""
 
-    issuer: str
-    kids: tuple[str, ...]
-    """None while nothing is published there."""
-    since: float = 0.0
-    """When this version of the key set came there."""
-    max_age: float = UNSAID_MAX_AGE
-    """Seconds for which a version is kept in caches, by Cache-Control."""
     by_api_servers: bool = False
     """Whether the API servers publish themselves: what they accept is published with it."""
-
-    @property
-    def spread_at(self) -> float:
-        """When no cache holds an older version any longer."""
-        return self.since + self.max_age
-
-
-@dataclass(frozen=True)
-class Lifetime:
-    """How long tokens live, and which object says so."""
-
-    seconds: float
-    source: str
-    """Such as C(pod apps/reports) or C(service account apps/reports)."""
-
-
-@dataclass(frozen=True)
-class LegacyToken:
-    """A token in a Secret, which lives until its key goes."""
-
-    secret: str
-    """C(NAMESPACE/NAME)."""
-    kid: str
-    """The key that signed it; empty where the token cannot be read."""
-
-
-@dataclass(frozen=True)
-class Keeper:
-    """A pod that may keep a token which it has read once: the API servers take one for a year (claims.go)."""
-
-    pod: str
-    """C(NAMESPACE/NAME)."""
-    started: float
 
 
 @dataclass(frozen=True)
@@ -161,19 +123,7 @@ class State:
     @property
     def lifetime(self) -> Lifetime:
         """The longest of the lifetimes in use."""
-        return max(self.lifetimes, key=lambda lifetime: lifetime.seconds, default=Lifetime(0.0, "no token"))
+        return longest(self.lifetimes)
 
 
-__all__: t.Final = (
-    "LEEWAY",
-    "UNSAID_MAX_AGE",
-    "Config",
-    "Keeper",
-    "Kind",
-    "LegacyToken",
-    "Lifetime",
-    "Publication",
-    "RelyingParty",
-    "Server",
-    "State",
-)
+__all__: t.Final = ("Config", "Kind", "Publication", "RelyingParty", "Server", "State")

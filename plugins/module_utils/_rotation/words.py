@@ -8,35 +8,17 @@ Pure.
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timedelta, tzinfo
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import LEEWAY, State
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import at, span, where
 
 if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Plan, Step, Wait
+    from datetime import tzinfo
 
-_HOUR, _DAY = 3600.0, 86400.0
+    from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Plan, Step
+    from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import State
+
 Row = dict[str, str]
-
-
-def at(time: float, now: float, zone: tzinfo | None = None) -> str:
-    """Return a time as people read it, in the controller's time zone: 14:05, with the date on another day.
-
-    It is rounded up to the minute: what should be over by then is.
-    """
-    moment = datetime.fromtimestamp(time, zone).astimezone(zone)
-    if moment.second or moment.microsecond:
-        moment += timedelta(minutes=1)
-    today = datetime.fromtimestamp(now, zone).astimezone(zone)
-    return moment.strftime("%H:%M" if moment.date() == today.date() else "%Y-%m-%d %H:%M")
-
-
-def span(seconds: float) -> str:
-    """Return a span of time as people say it: of two days or more the days, of two hours or more the hours."""
-    for length, name in ((_DAY, "d"), (_HOUR, "h"), (60.0, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {name}"
-    return f"{seconds:.0f} s"
 
 
 def says(step: Step) -> str:
@@ -60,11 +42,6 @@ def says(step: Step) -> str:
 
 def _accepted(step: Step) -> str:
     return " and ".join(step.config.kids) if step.config else ""
-
-
-def run_again(wait: Wait, now: float, zone: tzinfo | None = None) -> str:
-    """Return when to run again, and why not now."""
-    return f"Run again after {at(wait.until, now, zone)} ({span(wait.until - now)}): {wait.why}."
 
 
 def keys(state: State, plan: Plan, zone: tzinfo | None = None) -> list[Row]:
@@ -98,9 +75,7 @@ def _key(kid: str, state: State, plan: Plan, zone: tzinfo | None) -> Row:
 
 
 def _hosts(state: State, hosts: t.Sequence[str]) -> str:
-    if not hosts:
-        return "nowhere"
-    return "everywhere" if len(hosts) == len(state.servers) else ", ".join(hosts)
+    return where(hosts, len(state.servers))
 
 
 def _safe(state: State) -> float:
@@ -190,4 +165,4 @@ def _secrets(secrets: t.Sequence[str]) -> str:
     )
 
 
-__all__: t.Final = ("at", "breaks", "issuers", "keys", "run_again", "says", "span")
+__all__: t.Final = ("breaks", "issuers", "keys", "says")

@@ -40,7 +40,12 @@ SECOND = "https://acme-prod-oidc.s3.eu-central-1.amazonaws.com/two"
 THIRD = "https://oidc.example.com"
 ACCOUNT = "123456789012"
 DAY = 86400.0
-USE = {"lifetimes": [{"seconds": DAY, "source": "pod apps/reports"}], "audience_users": []}
+USE = {
+    "lifetimes": [{"seconds": DAY, "source": "pod apps/reports"}],
+    "audience_users": [],
+    "stale_uses": {},
+    "keepers": [],
+}
 MODULES = {
     "control_plane_flags_host": """
 def main():
@@ -83,11 +88,11 @@ def main():
         **{"max_age": None, "unchanged_for": None, **said},
     )
 """,
-    "issuer_use_info": """
+    "signing_use_info": """
 def main():
     import json
     from pathlib import Path
-    options = {name: {"type": "raw"} for name in ("kubeconfig", "issuer", "flags")}
+    options = {name: {"type": "raw"} for name in ("kubeconfig", "max_expirations", "servers", "audience")}
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
     module.exit_json(changed=False, **json.loads((Path(DIRECTORY) / "use").read_text()))
 """,

@@ -27,11 +27,12 @@ ACCOUNT = {
         "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/r"},
     },
 }
+FOR_ME = {"serviceAccountToken": {"audience": "mine"}}
 POD: Json = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"namespace": "apps", "name": "web-0"},
-    "spec": {"volumes": [{"projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 3607}}]}}]},
+    "spec": {"volumes": [{"projected": {"sources": [{"serviceAccountToken": {"expirationSeconds": 3607}}, FOR_ME]}}]},
     "status": {"phase": "Running", "startTime": "2026-01-01T00:00:00Z"},
 }
 
@@ -76,15 +77,25 @@ def test_what_is_in_use(
     )
     with served(api) as url:
         arguments = {"kubeconfig": kubeconfig(url), "servers": {"cp1": "https://192.0.2.1:6443"}}
-        with patch_module_args({**arguments, "max_expirations": [""]}), pytest.raises(SystemExit):
+        with patch_module_args({**arguments, "max_expirations": [""], "audience": "mine"}), pytest.raises(SystemExit):
             signing_use_info.main()
     printed = capsys.readouterr().out
     result: Json = json.loads(printed)
     assert result["lifetimes"][0] == {"seconds": 86400.0, "source": "service account apps/web"}
     assert result["legacy_tokens"] == [{"secret": "ci/robot", "kid": "old"}]
     assert (result["copies_made"], result["stale_uses"]) == (1767225600.0, {"cp1": float(stale)})
-    assert result["keepers"] == keepers
+    assert (result["keepers"], result["audience_users"]) == (keepers, ["apps/web-0"])
     assert result["slices"] == [{"endpoints": SLICE["endpoints"]}]
     assert asked == [("https://192.0.2.1:6443", "/metrics")]
     assert TOKEN not in printed
     assert {request.method for request in api.asked} == {"GET"}
+
+
+def test_an_api_server_that_cannot_be_asked_does_not_have_tokens_that_nobody_uses(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with patch_module_args({"kubeconfig": kubeconfig("http://127.0.0.1:9")}), pytest.raises(SystemExit):
+        signing_use_info.main()
+    result: Json = json.loads(capsys.readouterr().out)
+    assert result["failed"]
+    assert "lifetimes" not in result

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import LEGACY_TYPE
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import LEGACY_TYPE
 from ansible_collections.onprem.irsa.plugins.modules import token_secrets
 
 from ..fake_api_server import FakeApi, kubeconfig, served

@@ -9,9 +9,9 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import rollout
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import Aim, Plan, Step, plan
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import (
-    Lifetime,
     Publication,
     Role,
     Server,
@@ -125,12 +125,13 @@ def observed(world: World, aim: Aim) -> State:
         for name, before, after in ((LISTED, old.listed, new.listed), (OTHER, old.other, new.other))
     )
     trust = Trust(old.provider, new.provider, new.provider and new.listed, roles, 0.0 if new.known else NOW)
-    return State(servers, _published(old), _published(new), trust, NOW, (Lifetime(3600.0, "pod apps/reports"),))
+    documents = _published(aim.old, old), _published(aim.new, new)
+    return State(servers, *documents, trust, NOW, (Lifetime(3600.0, "pod apps/reports"),))
 
 
-def _published(side: Side) -> Publication:
+def _published(issuer: str, side: Side) -> Publication:
     since = NOW - DAY if side.cached == side.kids else NOW
-    return Publication(tuple(sorted(side.kids)), since, max_age=300.0, is_left=side.is_left)
+    return Publication(issuer, tuple(sorted(side.kids)), since, max_age=300.0, is_left=side.is_left)
 
 
 @functools.cache

@@ -6,8 +6,9 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.action.migration_plan import planned
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.observed import Looked, state
-from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import Lifetime, Publication, Role, Server
+from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import Publication, Role, Server
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server.test_observation import FLAGS, seen
 
 OLD, NEW = "https://oidc.example.com/one", "https://oidc.example.com/two"
@@ -36,10 +37,16 @@ def server(**changes: t.Any) -> dict[str, t.Any]:  # noqa: ANN401 -- as what is 
 
 LOOKED = Looked(
     servers=[server()],
+    issuers=(OLD, NEW),
     old=THERE,
     new=NOTHING,
     trust=TRUST,
-    use={"lifetimes": [{"seconds": 86400.0, "source": "pod apps/reports"}], "audience_users": ["ci/robot"]},
+    use={
+        "lifetimes": [{"seconds": 86400.0, "source": "pod apps/reports"}],
+        "audience_users": ["ci/robot"],
+        "stale_uses": {"cp1": 2.0},
+        "keepers": [{"pod": "apps/old", "started": 1.0}],
+    },
     listed=["prod-reports"],
     now=NOW,
     first_seen=NOW - 10,
@@ -56,11 +63,11 @@ def test_what_is_observed_of_a_server() -> None:
 
 def test_what_is_published() -> None:
     found = state(LOOKED)
-    assert found.old == Publication(("one",), NOW - 1000, is_told=True, max_age=300.0)
-    assert found.new == Publication()
+    assert found.old == Publication(OLD, ("one",), NOW - 1000, max_age=300.0)
+    assert found.new == Publication(NEW)
     untold = {**THERE, "max_age": None, "unchanged_for": None}
-    assert state(replace(LOOKED, new=untold)).new == Publication(("one",), NOW - 10, is_told=False, max_age=3600.0)
-    assert state(replace(LOOKED, old=NOTHING, is_left=True)).old == Publication(is_left=True)
+    assert state(replace(LOOKED, new=untold)).new == Publication(NEW, ("one",), NOW - 10, is_told=False)
+    assert state(replace(LOOKED, old=NOTHING, is_left=True)).old == Publication(OLD, is_left=True)
 
 
 def test_what_iam_has() -> None:
@@ -75,6 +82,7 @@ def test_what_iam_has() -> None:
 def test_what_is_in_use() -> None:
     found = state(LOOKED)
     assert (found.lifetime, found.audience_users) == (Lifetime(86400.0, "pod apps/reports"), ("ci/robot",))
+    assert (found.stale_uses, found.keepers) == ({"cp1": 2.0}, (Keeper("apps/old", 1.0),))
     assert found.settled_at == NOW - 55 + 86460
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import (
     PHASES,
     Aim,
@@ -15,10 +16,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import
     plan,
     within,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import Lifetime, Role, State
+from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import Role, State
 
 from .a_move import (
     BACK,
+    DAY,
     FIRST,
     FORWARD,
     LISTED,
@@ -213,6 +215,29 @@ def test_a_pod_with_the_former_issuer_as_its_audience_keeps_it_with_the_servers(
     assert held.held == "retire_issuer"
     assert held.problems[0].startswith(f"The pod ci/robot asks for tokens with the audience {OLD}")
     assert plan(replace(gone, audience_users=()), FORWARD).step == Step("retire_issuer", OLD)
+
+
+def test_a_pod_that_keeps_a_token_which_it_has_read_once_keeps_the_former_issuer_with_the_servers() -> None:
+    kept = {"stale_uses": {"cp1": 3.0, "cp2": 0.0}, "keepers": (Keeper("apps/old", NOW - DAY), Keeper("apps/new", NOW))}
+    waiting = switched(**kept)
+    assert plan(waiting, FORWARD).wait is not None
+    (concern,) = plan(waiting, FORWARD).concerns
+    assert f"since {NEW} signs" in concern
+    assert "It is among those that run since before: apps/old. Restart" in concern
+    later = replace(waiting, now=NOW + DAY)
+    assert plan(later, FORWARD).step == Step("retire_trust", OLD, (OTHER,))
+    gone = replace(later, trust=replace(later.trust, old_provider=False, roles=()))
+    assert (plan(gone, FORWARD).problems, plan(gone, FORWARD).held) == ((concern,), "retire_issuer")
+    leaving = replace(gone, servers=(replace(gone.servers[0], issuers=(NEW,)), *gone.servers[1:]))
+    assert plan(leaving, FORWARD).step == Step("retire_issuer", OLD)
+
+
+def test_what_will_hold_a_retirement_up_is_told_while_there_is_time() -> None:
+    found = with_other(switched(audience_users=("ci/robot",)), trusts_old=True)
+    waiting = plan(found, Aim(OLD, NEW))
+    assert (waiting.problems, len(waiting.concerns)) == ((), 2)
+    assert ARN in waiting.concerns[0]
+    assert "ci/robot" in waiting.concerns[1]
 
 
 def test_an_audience_alone_is_retired_too() -> None:

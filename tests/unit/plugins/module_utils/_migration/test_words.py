@@ -6,30 +6,12 @@ import typing as t
 from dataclasses import replace
 from datetime import timezone
 
-import pytest
-
 from ansible_collections.onprem.irsa.plugins.module_utils._migration import words
-from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import PHASES, Step, Wait, plan
+from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import PHASES, Step, plan
 
 from .a_move import FORWARD, NEW, NOW, OLD, following, observed, start
 
 UTC = timezone.utc  # NOW is midnight
-
-
-@pytest.mark.parametrize(
-    ("time", "says"),
-    [(NOW + 3600, "01:00"), (NOW + 3601, "01:01"), (NOW + 86400, "2026-01-02 00:00"), (NOW + 59, "00:01")],
-)
-def test_a_time_as_people_read_it(time: float, says: str) -> None:
-    assert words.at(time, NOW, UTC) == says
-
-
-@pytest.mark.parametrize(
-    ("seconds", "says"),
-    [(59, "59 s"), (119, "119 s"), (300, "5 min"), (7199, "120 min"), (86400, "24 h"), (2e5, "2 d")],
-)
-def test_a_span_of_time_as_people_say_it(seconds: float, says: str) -> None:
-    assert words.span(seconds) == says
 
 
 def test_every_step_has_words_and_a_way_back() -> None:
@@ -39,13 +21,6 @@ def test_every_step_has_words_and_a_way_back() -> None:
     for action in PHASES:
         assert words.way_back(Step(action, NEW), FORWARD).startswith("-e irsa_migrate_back=true ")
     assert words.says(Step("trust", NEW, ("a", "b")), FORWARD).endswith(", and of others' roles: a, b")
-
-
-def test_when_to_run_again() -> None:
-    wait = Wait(NOW + 300, "caches may keep it", "switch")
-    assert words.run_again(wait, NOW, UTC) == "Run again after 00:05 (5 min): caches may keep it."
-    untold = replace(wait, within_run=True)
-    assert words.run_again(untold, NOW, UTC).startswith("Run again with irsa_migrate_wait=true, which waits for 5 min:")
 
 
 def rows(steps: int) -> tuple[dict[str, str], dict[str, str]]:

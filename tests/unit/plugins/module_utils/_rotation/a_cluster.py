@@ -14,14 +14,8 @@ import itertools
 import typing as t
 from dataclasses import dataclass, replace
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
-    LEEWAY,
-    Config,
-    Lifetime,
-    Publication,
-    Server,
-    State,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY, Lifetime
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Publication, Server, State
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Plan, Step

@@ -7,16 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import plan as planner
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Aim, plan
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
-    Config,
-    Keeper,
-    LegacyToken,
-    Lifetime,
-    RelyingParty,
-    State,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, RelyingParty, State
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.a_cluster import (
     KEYS,
     LIFETIME,

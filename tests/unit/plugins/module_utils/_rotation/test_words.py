@@ -8,54 +8,12 @@ from datetime import timezone
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Action, Aim, Plan, Step, Wait, plan
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
-    Config,
-    Keeper,
-    LegacyToken,
-    RelyingParty,
-)
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.words import (
-    at,
-    breaks,
-    issuers,
-    keys,
-    run_again,
-    says,
-    span,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import at
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Action, Aim, Plan, Step, plan
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, RelyingParty
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.words import breaks, issuers, keys, says
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.a_cluster import moves, settled
-
-NOON = 1767268800.0  # 2026-01-01 12:00 UTC
-
-
-@pytest.mark.parametrize(
-    ("time", "shown"),
-    [
-        (NOON, "12:00"),
-        (NOON + 1.5, "12:01"),
-        (NOON + 3600.0, "13:00"),
-        (NOON + 43200.0, "2026-01-02 00:00"),
-        (NOON + 43199.0, "2026-01-02 00:00"),
-    ],
-)
-def test_times_are_rounded_up(time: float, shown: str) -> None:
-    assert at(time, NOON, timezone.utc) == shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"), (86400, "24 h"), (172800, "2 d")],
-)
-def test_spans(seconds: float, shown: str) -> None:
-    assert span(seconds) == shown
-
-
-def test_when_to_run_again() -> None:
-    assert (
-        run_again(Wait(NOON + 300.0, "caches", "switch"), NOON, timezone.utc)
-        == "Run again after 12:05 (5 min): caches."
-    )
 
 
 @pytest.mark.parametrize("action", t.get_args(Action))

@@ -14,7 +14,7 @@ import typing as t
 from datetime import datetime, timezone
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import header
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Keeper, LegacyToken, Lifetime
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
 
 Json = t.Mapping[str, t.Any]
@@ -45,10 +45,14 @@ def lifetimes(
 ) -> list[Lifetime]:
     """Return how long the tokens in use live, each lifetime once, the longest first.
 
+    Those that the API servers extend to a year count for as long as their pods ask for: the kubelet is told no more,
+    and replaces them before (pkg/kubelet/token/token_manager.go of Kubernetes). A pod that does not read the new one is
+    among the keepers().
+
     asked_directly: seconds; of tokens that no object shows, because somebody has asked the API for them.
     longest_allowed: seconds to which every API server cuts a longer request; None where one of them cuts none.
     """
-    unseen = (asked_directly, "whoever asks with TokenRequest, irsa_rotate_token_lifetime")
+    unseen = (asked_directly, "whoever asks with TokenRequest")
     found = dict[float, str]()
     for seconds, source in (unseen, *_of_accounts(service_accounts), *_of_pods(pods)):
         allowed = seconds if longest_allowed is None else min(seconds, longest_allowed)
@@ -66,14 +70,23 @@ def _of_accounts(service_accounts: t.Iterable[Json]) -> t.Iterator[tuple[float, 
 
 
 def _of_pods(pods: t.Iterable[Json]) -> t.Iterator[tuple[float, str]]:
-    for pod in pods:
-        if (pod.get("status") or {}).get("phase") in _ENDED:
-            continue
+    for pod in _running(pods):
         asked = str((pod["metadata"].get("annotations") or {}).get(_EXPIRATION_ANNOTATION, ""))
         if asked.isdecimal():
             yield float(asked), f"pod {_name(pod)}"
         for token in _tokens(pod):
             yield float(token.get("expirationSeconds") or _DEFAULT), f"pod {_name(pod)}"
+
+
+def audience_users(pods: t.Iterable[Json], audience: str) -> list[str]:
+    """Return the pods, as C(namespace/name) in order, that ask for tokens with an audience."""
+    return sorted(
+        _name(pod) for pod in _running(pods) if any(token.get("audience") == audience for token in _tokens(pod))
+    )
+
+
+def _running(pods: t.Iterable[Json]) -> t.Iterator[Json]:
+    return (pod for pod in pods if (pod.get("status") or {}).get("phase") not in _ENDED)
 
 
 def _tokens(pod: Json) -> t.Iterator[Json]:
@@ -119,14 +132,11 @@ def stale_uses(metrics: str) -> float:
 
 def keepers(pods: t.Iterable[Json]) -> list[Keeper]:
     """Return the pods with a token for the API servers, which a program may have read once and kept."""
-    found = []
-    for pod in pods:
-        status = pod.get("status") or {}
-        if status.get("phase") in _ENDED or not status.get("startTime"):
-            continue
-        if any(not token.get("audience") for token in _tokens(pod)):
-            found.append(Keeper(_name(pod), _epoch(status["startTime"])))
-    return found
+    return [
+        Keeper(_name(pod), _epoch(pod["status"]["startTime"]))
+        for pod in _running(pods)
+        if (pod.get("status") or {}).get("startTime") and any(not token.get("audience") for token in _tokens(pod))
+    ]
 
 
 def _text(value: str) -> str:
@@ -164,6 +174,7 @@ __all__: t.Final = (
     "COPIES",
     "INJECTED",
     "LEGACY_TYPE",
+    "audience_users",
     "has_token",
     "keepers",
     "kid_of",

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Keeper, LegacyToken
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import (
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import (
     LEGACY_TYPE,
+    audience_users,
     keepers,
     kid_of,
     legacy_tokens,
@@ -50,13 +51,21 @@ def test_the_longest_comes_first_with_what_says_it() -> None:
         (172800.0, "pod apps/b"),
         (86400.0, "service account apps/web"),
         (3607.0, "pod apps/a"),
-        (3600.0, "whoever asks with TokenRequest, irsa_rotate_token_lifetime"),
+        (3600.0, "whoever asks with TokenRequest"),
         (900.0, "service account apps/short"),
     ]
 
 
 def test_a_pod_may_ask_by_an_annotation() -> None:
     assert lifetimes([], [pod("a", **{"eks.amazonaws.com/token-expiration": "7200"})])[0].seconds == 7200.0
+
+
+def test_what_is_no_number_of_seconds_counts_as_the_webhook_takes_it() -> None:
+    soon = {"eks.amazonaws.com/token-expiration": "soon"}
+    assert [found.seconds for found in lifetimes([account("web", **ROLE, **soon)], [pod("a", **soon)])] == [
+        86400.0,
+        3600.0,
+    ]
 
 
 def test_the_api_servers_may_cut_it() -> None:
@@ -66,7 +75,7 @@ def test_the_api_servers_may_cut_it() -> None:
 
 def test_tokens_that_no_object_shows_count() -> None:
     longest, *_others = lifetimes([], [pod("a", 3607)], asked_directly=7200.0)
-    assert (longest.seconds, "irsa_rotate_token_lifetime" in longest.source) == (7200.0, True)
+    assert (longest.seconds, "TokenRequest" in longest.source) == (7200.0, True)
     assert [each.seconds for each in lifetimes([], [pod("a", 600)], asked_directly=600.0)] == [600.0]
     assert [each.seconds for each in lifetimes([], [], asked_directly=7200.0, longest_allowed=3600.0)] == [3600.0]
 
@@ -141,3 +150,19 @@ def test_pods_that_may_keep_a_token() -> None:
     for_aws["status"] |= started
     pending = pod("pending", 3607, phase="Pending")
     assert keepers([plain, ended, for_aws, pending, pod("none")]) == [Keeper("apps/plain", 1767225600.0)]
+
+
+def test_pods_that_ask_for_an_audience() -> None:
+    def asking(name: str, audience: str, phase: str = "Running") -> Json:
+        found = pod(name, 3607, 600, phase=phase)
+        found["spec"]["volumes"][1]["projected"]["sources"][2]["serviceAccountToken"]["audience"] = audience
+        return found
+
+    pods = [
+        asking("b", "mine"),
+        asking("a", "mine"),
+        asking("c", "other"),
+        asking("d", "mine", "Failed"),
+        pod("e", 600),
+    ]
+    assert audience_users(pods, "mine") == ["apps/a", "apps/b"]
