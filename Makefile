@@ -68,6 +68,10 @@ unit: setup ## Unit tests but the slow ones: the fast loop
 unit-all: setup ## Unit tests, all of them (a few minutes)
 	pytest --numprocesses 2 --quiet
 
+.PHONY: unit-long
+unit-long: setup ## Rotations and moves that are killed, turned round and gone on with, from end to end (half an hour)
+	pytest --numprocesses 2 --quiet -m long
+
 .PHONY: format
 format: setup ## Format the Python code
 	ruff format
