@@ -277,10 +277,10 @@ bench-roll-units: lab-build ## The same with API servers that are systemd units
 	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py --units ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
 	ansible-playbook extensions/lab/down.yml
 
-ROWS ?= hand,rsa,ec
+ROWS ?= hand,rsa,ec,path,domain
 
 .PHONY: bench-rotate
-bench-rotate: lab-build ## Keys rotated under load, by hand and by rotate_keys, on three nodes of its own (an hour; ROWS=rsa for one of them)
+bench-rotate: lab-build ## Other keys and other issuers under load, by hand and by our playbooks, on three nodes of its own (two hours; ROWS=path for one of them)
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/rotate.py --rows=$(ROWS) ansible-playbook --inventory $(INVENTORY)

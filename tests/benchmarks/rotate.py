@@ -1,22 +1,24 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rotating the signing key on three control-plane nodes under load: by hand, and by onprem.irsa.rotate_keys.
+"""Another signing key, and another issuer, on three control-plane nodes under load: by hand, and by our playbooks.
 
-By hand is what many do: replace sa.key and sa.pub on each node, and restart. Then the files are put back, and the
-playbook rotates twice, from RSA to RSA and from there to EC. C(--rows=hand,rsa,ec) names some of these.
+By hand is what many do: replace sa.key and sa.pub on each node, and restart. Then the files are put back,
+onprem.irsa.rotate_keys rotates twice, from RSA to RSA and from there to EC, and onprem.irsa.migrate_issuer moves twice,
+from the bucket to a path in it and from there to a domain behind CloudFront. C(--rows=hand,rsa,ec,path,domain) names
+some of these.
 
 No wait is left out; they are short because of what the cluster is made to have: tokens live for ten minutes, the least
 that API servers make, those of the cluster's own pods and of the pods that the webhook injects, too, and caches keep
-the key set for seconds. A rotation takes twenty minutes, of which eleven are waiting.
+the key set for seconds. A rotation or a move takes twenty minutes, of which eleven are waiting.
 
 The last line is a JSON object; null for what was not measured:
 
     guide_refused  uses of tokens that API servers refused while keys were replaced by hand
-    ours_refused   the same, over the rotations
-    sts_refused    exchanges that STS refused over the rotations
-    uses           uses and exchanges over the rotations
+    ours_refused   the same, over the rotations and moves
+    sts_refused    exchanges that STS refused over them
+    uses           uses and exchanges over them
     rotate_s       seconds of the first rotation, with its waits
-    migrate_s      null: moving to another issuer is not measured here
+    migrate_s      seconds of the first move, with its waits
 """
 
 from __future__ import annotations
@@ -30,9 +32,12 @@ import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import lifetimes
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import lifetimes
 from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Load, Target, part
 from ansible_collections.onprem.irsa.tests.benchmarks.roll import (
+    ACCOUNT,
+    ISSUER,
     MANIFEST,
     NODES,
     SECONDS_A_NODE,
@@ -61,11 +66,27 @@ LONGEST: t.Final = 3600  # seconds of one rotation
 LOOK: t.Final = 15.0  # seconds between two looks at what pods hold
 PAUSE: t.Final = 2.0  # seconds between two rounds of the load
 SPARE: t.Final = 20.0  # seconds before its end from which a token is left alone
-ROWS: t.Final = {"hand": "by hand", "rsa": "rotate_keys to RSA", "ec": "rotate_keys to EC"}
+ROWS: t.Final = {
+    "hand": "by hand",
+    "rsa": "rotate_keys to RSA",
+    "ec": "rotate_keys to EC",
+    "path": "migrate to a path",
+    "domain": "migrate to a domain",
+}
+ISSUERS: t.Final[dict[str, Json]] = {
+    "bucket": {"irsa_issuer_url": ISSUER, "irsa_issuer_bucket": "onprem-irsa-lab"},
+    "path": {"irsa_issuer_url": f"{ISSUER}/second", "irsa_issuer_bucket": "onprem-irsa-lab"},
+    "domain": {
+        "irsa_issuer_url": "https://oidc.example.com",
+        "irsa_issuer_publisher": "cloudfront",
+        "irsa_issuer_bucket": "onprem-irsa-lab-private",
+        "irsa_issuer_certificate_arn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/12345678",
+    },
+}
 
 
 class Rotation(Load):
-    """Uses of each key the last token, for as long as it lives, and the oldest one that lives.
+    """Uses of each key and issuer the last token, for as long as it lives, and the oldest one that lives.
 
     The kubelet gives pods a new one long before the old one ends, and a program may use the old one up to its end.
     What pods hold at the moment is exchanged besides.
@@ -73,7 +94,8 @@ class Rotation(Load):
 
     def _kept(self, before: t.Mapping[str, str], token: str) -> dict[str, str]:
         """Return which tokens are used from now on; those that are about to end are not."""
-        return {"oldest": token, **_living(before), "newest": token, f"last of {part(token, 0)['kid']}": token}
+        maker = f"{part(token, 0)['kid']} of {part(token, 1)['iss']}"
+        return {"oldest": token, **_living(before), "newest": token, f"last of {maker}": token}
 
     def _use(self, target: Target, pool: urllib3.PoolManager) -> None:
         """Use every token that does not end meanwhile: an API server that restarts gives no other one for long."""
@@ -99,6 +121,10 @@ class Rotation(Load):
     def algorithms(self) -> set[str]:
         """Return the algorithms of the newest token of each target."""
         return {str(part(tokens["newest"], 0)["alg"]) for tokens in self._tokens.values()}
+
+    def issuers(self) -> set[str]:
+        """Return the issuers of the newest token of each target."""
+        return {str(part(tokens["newest"], 1)["iss"]) for tokens in self._tokens.values()}
 
 
 def _living(tokens: t.Mapping[str, str]) -> dict[str, str]:
@@ -192,6 +218,30 @@ def rotated(home: Path, playbook: t.Sequence[str], kind: str) -> tuple[Counts, f
     algorithms = t.cast("Rotation", asking).algorithms()
     if algorithms != {{"RSA": "RS256", "EC": "ES256"}[kind]}:
         sys.exit(f"After a rotation to a key of the kind {kind}, tokens are signed with {algorithms}.")
+    return counts, seconds
+
+
+def moved(home: Path, play: t.Sequence[str], former: str, new: str) -> tuple[Counts, float]:
+    """Move under load from one of ISSUERS to another; return what was counted, and the seconds.
+
+    In two runs, of which the second is told for how long tokens are in use: no object shows those of the load.
+    """
+    file, issuer = home / "move.json", ISSUERS[new]["irsa_issuer_url"]
+    # Variables of a play, as those of an inventory: with --extra-vars they would count for both issuers.
+    variables = {**ISSUERS[new], "irsa_migrate_from": ISSUERS[former], "irsa_issuer_max_age": MAX_AGE}
+    file.write_text(json.dumps([{"import_playbook": "onprem.irsa.migrate_issuer", "vars": variables}]))
+    playbook = [*play, str(file), "--extra-vars=irsa_migrate_wait=true irsa_apiserver_pause=2"]
+    asking, began = rotation_load(home), time.monotonic()
+    asking.start()
+    print(said(*playbook, "--extra-vars=phase=switch")[-3000:], file=sys.stderr)
+    ended = said(*playbook, f"--extra-vars=irsa_migrate_settle={TOKEN_SECONDS + LEEWAY:.0f}")
+    print(ended[-3000:], file=sys.stderr)
+    seconds = time.monotonic() - began
+    time.sleep(5 * PAUSE)
+    counts = asking.stop()
+    issuers = t.cast("Rotation", asking).issuers()
+    if issuers != {issuer} or f"{issuer} signs, and nothing is left of" not in ended:
+        sys.exit(f"After a move to {issuer}, tokens are of {', '.join(issuers)}:\n{ended[-4000:]}")
     return counts, seconds
 
 
@@ -314,7 +364,7 @@ def chosen(arguments: t.Sequence[str]) -> tuple[list[str], list[str]]:
     rows = option.removeprefix("--rows=").split(",")
     strange = [name for name in rows if name not in ROWS]
     if option.startswith("--rows=") and not strange:
-        return rows, play
+        return [name for name in ROWS if name in rows], play
     sys.exit(f"{option}: say --rows= with some of {','.join(ROWS)} first, and then the command of a play.")
 
 
@@ -322,22 +372,27 @@ def figures(rows: t.Mapping[str, tuple[Counts, float]]) -> dict[str, int | float
     """Return the last line of the benchmark; None for what was not measured."""
     guided = rows.get("hand")
     ours = [measured for name, measured in rows.items() if name != "hand"]
+    rotations, moves = (
+        [measured for name, measured in rows.items() if (name in ISSUERS) == is_move and name != "hand"]
+        for is_move in (False, True)
+    )
     return {
         "guide_refused": guided[0].refused if guided else None,
         "ours_refused": sum(counts.refused for counts, _seconds in ours) if ours else None,
         "sts_refused": sum(counts.refused_exchanges for counts, _seconds in ours) if ours else None,
         "uses": sum(counts.uses + counts.exchanges for counts, _seconds in ours) if ours else None,
-        "rotate_s": round(ours[0][1], 1) if ours else None,
-        "migrate_s": None,
+        "rotate_s": round(rotations[0][1], 1) if rotations else None,
+        "migrate_s": round(moves[0][1], 1) if moves else None,
     }
 
 
 def main() -> None:
-    """Set up, measure the way by hand and rotations, and print a row for each."""
+    """Set up, measure the way by hand, rotations and moves, and print a row for each."""
     names, play = chosen(sys.argv[1:])
     print("onprem.irsa.site, and tokens that live for ten minutes (seven minutes)", file=sys.stderr)
     set_up(play)
     rows: dict[str, tuple[Counts, float]] = {}
+    signs = "bucket"
     head = (
         f"{'':22}{'uses':>10}{'refused (balanced)':>20}{'unavailable':>13}{'exchanges':>11}{'STS refused':>13}{'s':>9}"
     )
@@ -346,6 +401,10 @@ def main() -> None:
             if name == "hand":
                 print("By hand: other key files, node by node, and back (ten minutes)", file=sys.stderr)
                 rows[name] = by_hand(Path(home))
+            elif name in ISSUERS:
+                print(f"onprem.irsa.migrate_issuer to a {name} (20 minutes)", file=sys.stderr)
+                rows[name] = moved(Path(home), play, signs, name)
+                signs = name
             else:
                 print(f"onprem.irsa.{ROWS[name]} (20 minutes)", file=sys.stderr)
                 rows[name] = rotated(Path(home), [*play, "onprem.irsa.rotate_keys"], name.upper())

@@ -24,7 +24,7 @@ def test_good_input_goes_on_to_the_hosts(play: Play) -> None:
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "migrate_issuer", "teardown"])
 def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> None:
     run = play("-e", "irsa_webhook_mod=policy", playbook=playbook, irsa_iam_rolls=[], irsa_own=1)
     assert (run.code, run.asked) == (2, False), run.output
@@ -105,7 +105,7 @@ def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "migrate_issuer", "teardown"])
 def test_a_part_of_the_control_plane(play: Play, playbook: str) -> None:
     run = play("--limit", HOSTS[1], playbook=playbook)
     assert (run.code, run.asked) == (2, False), run.output

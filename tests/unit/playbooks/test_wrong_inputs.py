@@ -407,6 +407,24 @@ def test_a_rotation_is_refused_as_soon(play: Play) -> None:
     assert_told(refused(run_with(play, playbook="rotate_keys", **given)), [each.says for each in ROTATE])
 
 
+MIGRATE = [
+    wrong(
+        "irsa_migrate_from is for the issuer https://acme-prod-oidc.s3",
+        "so is the inventory",
+        "Set irsa_issuer_url, or",
+        irsa_migrate_from={"irsa_issuer_bucket": "acme-prod-oidc"},
+    ),
+    wrong("irsa_migrate_settle is -1", "0 or more seconds", "Leave it out", irsa_migrate_settle=-1),
+    wrong("'chnage'", "one of hold, leave, change", "Did you mean change?", irsa_migrate_other_roles="chnage"),
+    wrong("'retire'", "one of status, publish,", "retire_documents", irsa_migrate_phase="retire"),
+]
+
+
+def test_a_move_is_refused_as_soon(play: Play) -> None:
+    given = {name: value for each in MIGRATE for name, value in each.variables.items()}
+    assert_told(refused(run_with(play, playbook="migrate_issuer", **given)), [each.says for each in MIGRATE])
+
+
 def test_a_controller_without_the_libraries(play: Play, tmp_path: Path) -> None:
     bare = tmp_path / "bare-python"
     bare.write_text(f'#!/bin/sh\nexec {Path(sys.base_prefix) / "bin/python3"} -S "$@"\n')

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.use import lifetimes
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import lifetimes
 from ansible_collections.onprem.irsa.tests.benchmarks.load import Counts, Target, part
 from ansible_collections.onprem.irsa.tests.benchmarks.roll import annotated
 from ansible_collections.onprem.irsa.tests.benchmarks.rotate import (
@@ -29,8 +29,8 @@ from ansible_collections.onprem.irsa.tests.benchmarks.rotate import (
 MANIFEST = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-controller-manager\n  namespace: kube-system\nspec: {}\n"
 
 
-def token(kid: str, seconds: float) -> str:
-    parts: list[dict[str, object]] = [{"kid": kid, "alg": "RS256"}, {"exp": time.time() + seconds}]
+def token(kid: str, seconds: float, issuer: str = "a") -> str:
+    parts: list[dict[str, object]] = [{"kid": kid, "alg": "RS256"}, {"exp": time.time() + seconds, "iss": issuer}]
     texts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts]
     return ".".join([*texts, "c2ln"])
 
@@ -39,20 +39,21 @@ def load() -> Rotation:
     return Rotation([], "", "", ("demo", "app"), "arn", "eu-central-1", "https://oidc.example.com")
 
 
-def test_the_last_token_of_each_key_is_used_up_to_its_end() -> None:
-    first, last, new = token("old", 1000), token("old", 3000), token("new", 3600)
-    kept = load()._kept({}, first)
-    kept = load()._kept(kept, last)
-    kept = load()._kept(kept, new)
-    assert kept == {"oldest": first, "newest": new, "last of old": last, "last of new": new}
+def test_the_last_token_of_each_key_and_issuer_is_used_up_to_its_end() -> None:
+    first, last, new, moved = token("old", 1000), token("old", 3000), token("new", 3500), token("new", 3600, "b")
+    kept: dict[str, str] = {}
+    for each in (first, last, new, moved):
+        kept = load()._kept(kept, each)
+    own = {"last of old of a": last, "last of new of a": new, "last of new of b": moved}
+    assert kept == {"oldest": first, "newest": moved, **own}
 
 
 def test_a_token_that_is_about_to_end_is_left_alone() -> None:
     old, new = token("old", SPARE - 1), token("new", 3600)
-    assert load()._kept({"oldest": old, "newest": old, "last of old": old}, new) == {
+    assert load()._kept({"oldest": old, "newest": old, "last of old of a": old}, new) == {
         "oldest": new,
         "newest": new,
-        "last of new": new,
+        "last of new of a": new,
     }
 
 
@@ -86,7 +87,10 @@ def test_the_pods_that_hold_tokens_have_none_that_lives_longer() -> None:
 
 
 def test_rows_are_chosen() -> None:
-    assert chosen(["--rows=rsa,ec", "ansible-playbook", "-v"]) == (["rsa", "ec"], ["ansible-playbook", "-v"])
+    assert chosen(["--rows=domain,rsa,ec", "ansible-playbook", "-v"]) == (
+        ["rsa", "ec", "domain"],
+        ["ansible-playbook", "-v"],
+    )
     for wrong in ("--rows=", "--rows=dsa", "ansible-playbook"):
         with pytest.raises(SystemExit, match="hand,rsa,ec"):
             chosen([wrong])
@@ -107,6 +111,8 @@ def test_what_was_not_measured_is_null() -> None:
         "rotate_s": 1200.0,
         "migrate_s": None,
     }
+    moves = figures({"path": (rsa, 900.0), "domain": (rsa, 1000.0)})
+    assert (moves["uses"], moves["rotate_s"], moves["migrate_s"]) == (84, None, 900.0)
 
 
 def test_a_token_is_read() -> None:
