@@ -34,7 +34,7 @@ def two(tmp_path: Path, lab: Lab) -> Moving:
     return Moving(tmp_path, lab, 2)
 
 
-def run(hosts: Moving, says: str = "", code: int = 0, **variables: object) -> str:
+def run(hosts: Moving, says: str = "", code: int = 0, **variables: t.Any) -> str:  # noqa: ANN401 -- of any type
     """Run the role, and require how it ends and what it says."""
     ended, output = hosts.move(**variables)
     assert ended == code, output
@@ -46,7 +46,7 @@ def signing(hosts: Moving) -> set[tuple[str, ...]]:
     return {tuple(own) for own in hosts.issuers().values()}
 
 
-def changes_nothing(hosts: Moving, **variables: object) -> None:
+def changes_nothing(hosts: Moving, **variables: t.Any) -> None:  # noqa: ANN401 -- of any type
     """Run the role once more, and require that nothing is restarted and nothing written to AWS."""
     before = hosts.log()
     hosts.lab.admin("/calls/reset", {})
@@ -67,7 +67,7 @@ def test_phase_by_phase_from_a_bucket_to_a_path_in_it(two: Moving) -> None:
         assert hosts.published() == {FIRST, SECOND}
         run(hosts, f"The role arn:aws:iam::{ACCOUNT}:role/{OTHER} trusts tokens of", code=2)
         assert (hosts.restarts(), signing(hosts)) == (["cp1", "cp2"], {(FIRST, SECOND)})
-        leave = {"irsa_migrate_other_roles": "leave"}
+        leave: dict[str, t.Any] = {"irsa_migrate_other_roles": "leave"}
         run(hosts, "Run again after", **leave)  # for the caches
         assert signing(hosts) == {(FIRST, SECOND)}
 
@@ -136,7 +136,7 @@ BORDERS: t.Final = (
 def test_the_same_command_arrives_at_a_domain_wherever_it_was_killed(two: Moving) -> None:
     hosts, given = two, {**TO_DOMAIN, "irsa_issuer_max_age": 1, "irsa_migrate_settle": 0}
     (hosts.directory / "kills").write_text("".join(f"{moment}\n" for moment in BORDERS))
-    codes = []
+    codes: list[int] = []
     with Load(hosts, [OWN, OTHER], 0.0) as load:
         while codes.count(-9) == len(codes) and len(codes) <= len(BORDERS):
             code, output = hosts.move(**given)
@@ -152,7 +152,7 @@ def test_the_same_command_arrives_at_a_domain_wherever_it_was_killed(two: Moving
 def test_one_run_each_from_a_bucket_to_a_path_to_a_domain(tmp_path: Path, lab: Lab) -> None:
     """A server alone needs no pass to accept; with a known settling time, a run goes from one end to the other."""
     hosts = Moving(tmp_path, lab, 1)
-    given = {"irsa_migrate_other_roles": "change", "irsa_issuer_max_age": 1, "irsa_migrate_settle": 0}
+    given: dict[str, t.Any] = {"irsa_migrate_other_roles": "change", "irsa_issuer_max_age": 1, "irsa_migrate_settle": 0}
     with Load(hosts, [OWN, OTHER], 0.0) as load:
         run(hosts, f"{SECOND} signs, and nothing is left of {FIRST}", **given)
         assert (hosts.is_left_of(FIRST), hosts.trusted(OTHER)) == (False, {SECOND})
