@@ -27,21 +27,11 @@ GIVEN: dict[str, t.Any] = {
 }
 
 
-def run(directory: Path, *, extra: dict[str, str]) -> str:
-    hosts = Cluster(directory, {"cp1": {}})
-    code, output = hosts.run(hosts.prepare("irsa_migrate", "main"), GIVEN, "-e", json.dumps(extra))
-    assert code == 2, output
-    return output
-
-
 def test_variables_that_would_count_for_both_issuers(tmp_path: Path) -> None:
     """Documents of the one would be taken for those of the other, and removed."""
-    output = run(tmp_path, extra={"irsa_issuer_url": f"{FIRST}/three", "irsa_issuer_bucket": "acme-prod-oidc"})
+    hosts = Cluster(tmp_path, {"cp1": {}})
+    extra = {"irsa_issuer_url": f"{FIRST}/three", "irsa_issuer_bucket": "acme-prod-oidc", "irsa_migrate_wait": "true"}
+    code, output = hosts.run(hosts.prepare("irsa_migrate", "main"), GIVEN, "-e", json.dumps(extra))
+    assert code == 2, output
     assert "irsa_issuer_url: given with --extra-vars, which win over" in output
     assert "TASK [onprem.irsa.irsa_migrate : Note what both" not in output
-
-
-def test_variables_that_are_the_same_for_both_issuers(tmp_path: Path) -> None:
-    output = run(tmp_path, extra={"irsa_issuer_bucket": "acme-prod-oidc", "irsa_migrate_wait": "true"})
-    assert "--extra-vars" not in output
-    assert "TASK [onprem.irsa.irsa_migrate : Note what both" in output  # and ends where the host has nothing
