@@ -68,10 +68,6 @@ unit: setup ## Unit tests but the slow ones: the fast loop
 unit-all: setup ## Unit tests, all of them (a few minutes)
 	pytest --numprocesses 2 --quiet
 
-.PHONY: unit-long
-unit-long: setup ## Rotations and moves that are killed, turned round and gone on with, from end to end (half an hour)
-	pytest --numprocesses 2 --quiet -m long
-
 .PHONY: format
 format: setup ## Format the Python code
 	ruff format
@@ -130,6 +126,10 @@ quickstart: setup ## README's quick start in an empty virtual environment, as fa
 .PHONY: rotation
 rotation: setup ## Whole rotations by irsa_rotate on hosts that are files, killed at each border, too (10 minutes)
 	pytest --numprocesses 2 --quiet tests/rotation
+
+.PHONY: migration
+migration: setup ## Whole moves by irsa_migrate on hosts that are files, under load, killed and turned round, too (15 minutes)
+	pytest --numprocesses 2 --quiet tests/migration
 
 .PHONY: bench-iam
 bench-iam: setup ## iam_roles against a loop and a script, for 1, 100 and 1000 roles (8 minutes)

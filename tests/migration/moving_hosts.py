@@ -26,9 +26,8 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._api_server
 )
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import KUBEADM
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, public_pem
-
-from .cluster_of_files import Cluster
-from .rotating_world import World
+from ansible_collections.onprem.irsa.tests.unit.roles import rotating_world
+from ansible_collections.onprem.irsa.tests.unit.roles.cluster_of_files import ROOT, Cluster
 
 Json = dict[str, t.Any]
 BUCKET = "acme-prod-oidc"
@@ -56,7 +55,7 @@ SHARED: Json = {
 
 _WORLD = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(rotating_world.__file__).parent)!r})
 from pathlib import Path
 from rotating_world import World
 """
@@ -137,7 +136,7 @@ class Moving(Cluster):
             started=time.time() - 30 * DAY,
         )
         super().__init__(directory, {f"cp{number}": state for number in range(1, hosts + 1)})
-        self.lab, self.world = lab, World(directory)
+        self.lab, self.world = lab, rotating_world.World(directory)
         self.environment |= lab.environment()
         for module, main in _MAINS.items():
             self._double(module, main)
@@ -162,7 +161,7 @@ class Moving(Cluster):
 
     def _real(self, module: str) -> None:
         self._file(module).unlink()
-        self._file(module).symlink_to(Path(__file__).parents[3] / f"plugins/modules/{module}.py")
+        self._file(module).symlink_to(ROOT / f"plugins/modules/{module}.py")
 
     def _set_up(self) -> None:
         roles = [

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role irsa_migrate on hosts that are told in files, under load, with the AWS on the machine."""
+"""Whole moves by irsa_migrate, under load, on hosts that are told in files and with the AWS that verifies tokens."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ import typing as t
 
 import pytest
 
+from ansible_collections.onprem.irsa.tests.migration.moving_hosts import (
+    ACCOUNT,
+    BUCKET,
+    DAY,
+    FIRST,
+    OTHER,
+    OWN,
+    SECOND,
+    THIRD,
+    Load,
+    Moving,
+)
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import Lab, lab, server
-
-from .moving_hosts import ACCOUNT, BUCKET, DAY, FIRST, OTHER, OWN, SECOND, THIRD, Load, Moving
 
 if t.TYPE_CHECKING:
     from pathlib import Path
-
-pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 __all__ = ["lab", "server"]  # fixtures
 
@@ -164,3 +172,13 @@ def test_one_run_each_from_a_bucket_to_a_path_to_a_domain(tmp_path: Path, lab: L
         assert lab.get(f"{FIRST}/")[0] == 404  # the bucket is gone with the last of its documents
         changes_nothing(hosts, **given | TO_DOMAIN, irsa_migrate_from=second)
     assert load.refused == []
+
+
+def test_nothing_is_done_while_a_host_cannot_be_reached(two: Moving) -> None:
+    (two.directory / "log").write_text("end nobody\n")
+    two.lose_host("cp2", after="nobody")
+    two.lab.admin("/calls/reset", {})
+    code, output = two.move(irsa_migrate_settle=0)
+    assert code != 0, output
+    assert re.search(r"(fatal|failed): \[cp1 -> cp2\].*UNREACHABLE", output), output
+    assert (two.restarts(), two.lab.admin("/calls")["writes"]) == ([], 0)
