@@ -10,8 +10,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from typing_extensions import Self
-
 Json = t.Mapping[str, t.Any]
 
 # What kube-apiserver sends itself, and asks for before a key signs (GetCacheAgeMaxSeconds in Kubernetes'
@@ -43,22 +41,22 @@ class Documents:
         """When no cache holds an earlier version any longer."""
         return self.since + self.max_age
 
-    @classmethod
-    def of(cls, issuer: str, found: Json, *, now: float, first_seen: float) -> Self:
-        """Return what C(issuer_info) has FOUND of an issuer.
 
-        first_seen: when this run has first seen it: where the web server does not tell, it counts from then.
-        """
-        if not found["served"]:
-            return cls(issuer)
-        unchanged, max_age = found["unchanged_for"], found["max_age"]
-        return cls(
-            issuer,
-            kids=tuple(found["kids"]),
-            since=first_seen if unchanged is None else now - unchanged,
-            max_age=UNSAID_MAX_AGE if max_age is None else float(max_age),
-            is_told=unchanged is not None,
-        )
+def read(kind: type[Some], issuer: str, found: Json, *, now: float, first_seen: float) -> Some:
+    """Return what C(issuer_info) has FOUND of an issuer, as a KIND of Documents.
+
+    first_seen: when this run has first seen it: where the web server does not tell, it counts from then.
+    """
+    if not found["served"]:
+        return kind(issuer)
+    unchanged, max_age = found["unchanged_for"], found["max_age"]
+    return kind(
+        issuer,
+        kids=tuple(found["kids"]),
+        since=first_seen if unchanged is None else now - unchanged,
+        max_age=UNSAID_MAX_AGE if max_age is None else float(max_age),
+        is_told=unchanged is not None,
+    )
 
 
 @dataclass(frozen=True)
@@ -143,4 +141,5 @@ __all__: t.Final = (
     "Wait",
     "kept_tokens",
     "longest",
+    "read",
 )

@@ -23,6 +23,7 @@ FACTS: t.Final = frozenset(
         "irsa_apiserver_report",
         "irsa_iam_made_roles",
         "irsa_iam_report",
+        "irsa_iam_trust_is_reached",
         "irsa_issuer_published_jwks_uri",
         "irsa_issuer_report",
         "irsa_kubeconfig_content",

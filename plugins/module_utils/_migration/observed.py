@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.audiences import in_force
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
-from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, Lifetime
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, Lifetime, read
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import (
     Publication,
     Role,
@@ -78,7 +78,7 @@ def _server(observed: Json) -> Server:
 
 
 def _publication(issuer: str, published: Json, looked: Looked) -> Publication:
-    return Publication.of(issuer, published, now=looked.now, first_seen=looked.first_seen)
+    return read(Publication, issuer, published, now=looked.now, first_seen=looked.first_seen)
 
 
 def _trust(looked: Looked) -> Trust:

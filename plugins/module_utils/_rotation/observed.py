@@ -15,7 +15,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server import obs
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import unlisted
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import is_unit_alone
-from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken, Lifetime
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken, Lifetime, read
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import (
     Config,
     Kind,
@@ -215,7 +215,7 @@ def _of_secrets(controller: Json, signer: str) -> str:
 
 def _publications(looked: Looked) -> t.Iterator[Publication]:
     for issuer, published in looked.published.items():
-        yield Publication.of(issuer, published, now=looked.now, first_seen=looked.first_seen)
+        yield read(Publication, issuer, published, now=looked.now, first_seen=looked.first_seen)
     if looked.by_api_servers:
         loaded = [observed["loaded_kids"] or observed["kids"] for observed in looked.servers.values()]
         kids = tuple(kid for kid in loaded[0] if all(kid in others for others in loaded)) if loaded else ()

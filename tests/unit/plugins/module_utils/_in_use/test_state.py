@@ -10,6 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import (
     Lifetime,
     kept_tokens,
     longest,
+    read,
 )
 
 ISSUER = "https://oidc.example.com"
@@ -34,7 +35,7 @@ ISSUER = "https://oidc.example.com"
     ],
 )
 def test_what_is_published(found: dict[str, object], documents: Documents) -> None:
-    assert Documents.of(ISSUER, found, now=5000.0, first_seen=4900.0) == documents
+    assert read(Documents, ISSUER, found, now=5000.0, first_seen=4900.0) == documents
 
 
 def test_when_no_cache_has_an_earlier_version() -> None:
