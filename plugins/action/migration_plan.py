@@ -60,6 +60,7 @@ def planned(given: Result, now: float) -> Result:
     allowed = within(whole, given["phase"])
     step, wait = allowed.step, whole.wait
     is_sure = given["documents_left"] is not None
+    problems = [*(whole if given["phase"] == "status" else allowed).problems]
     return {
         "step": {
             "action": step.action,
@@ -74,8 +75,8 @@ def planned(given: Result, now: float) -> Result:
         "wait_until": wait.until if wait else None,
         "wait_seconds": math.ceil(allowed.wait.until - now) if allowed.wait else 0,
         "run_again": run_again(wait, now, "irsa_migrate_wait") if wait else "",
-        "problems": [*allowed.problems] if given["phase"] != "status" else [*whole.problems],
-        "concerns": [*whole.concerns],
+        "problems": problems,
+        "concerns": [*whole.concerns, *(problem for problem in whole.problems if problem not in problems)],
         "finished": whole.is_finished and is_sure,
         "unsure": whole.is_finished and not is_sure,
         "issuers": words.issuers(found, aim, whole),

@@ -171,7 +171,9 @@ problems:
   type: list
   elements: str
 concerns:
-  description: What would stop it if the time to wait had passed; a sentence and its fix each.
+  description:
+    - What would stop it if the time to wait had passed, or if more than O(phase) were asked for; a sentence and its fix
+      each.
   returned: success
   type: list
   elements: str

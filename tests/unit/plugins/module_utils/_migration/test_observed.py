@@ -133,7 +133,8 @@ def test_what_holds_it_up_is_shown_and_stops_the_phase_that_it_holds_up() -> Non
         "trusted_since": NOW - 60,
     }
     assert len(planned(ready, NOW)["problems"]) == 1
-    assert planned({**ready, "phase": "accept"}, NOW)["problems"] == []
+    earlier = planned({**ready, "phase": "accept"}, NOW)
+    assert (earlier["problems"], earlier["concerns"]) == ([], planned(ready, NOW)["problems"])
     assert len(planned({**ready, "phase": "status"}, NOW)["problems"]) == 1
 
 
