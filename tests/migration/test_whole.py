@@ -182,5 +182,5 @@ def test_nothing_is_done_while_a_host_cannot_be_reached(two: Moving) -> None:
     two.lab.admin("/calls/reset", {})
     code, output = two.move(irsa_migrate_settle=0)
     assert code != 0, output
-    assert re.search(r"(fatal|failed): \[cp1 -> cp2\].*UNREACHABLE", output), output
+    assert re.search(r'failed: \[cp1 -> cp2\].*"unreachable": true', output), output
     assert (two.restarts(), two.lab.admin("/calls")["writes"]) == ([], 0)
