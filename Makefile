@@ -135,6 +135,14 @@ release: setup ## What a release of galaxy.yml's version changes, and its archiv
 quickstart: setup ## README's quick start in an empty virtual environment, as far as it needs no cluster (a minute)
 	pytest --quiet tests/quickstart
 
+.PHONY: rotation
+rotation: setup ## Whole rotations by irsa_rotate on hosts that are files, killed at each border, too (10 minutes)
+	pytest --numprocesses 2 --quiet tests/rotation
+
+.PHONY: migration
+migration: setup ## Whole moves by irsa_migrate on hosts that are files, under load, killed and turned round, too (15 minutes)
+	pytest --numprocesses 2 --quiet tests/migration
+
 .PHONY: bench-iam
 bench-iam: setup ## iam_roles against a loop and a script, for 1, 100 and 1000 roles (8 minutes)
 	python tests/benchmarks/iam.py
@@ -246,6 +254,20 @@ molecule-shapes: lab-build ## What is like minikube: its files and port on a kub
 	$(SCENARIOS) minikube
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: molecule-rotate
+molecule-rotate: lab-build ## Another signing key on one node, and the old one dropped as if it had leaked (12 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(SCENARIOS) rotate
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: molecule-migrate
+molecule-migrate: lab-build ## Another issuer on one node: to a path of the bucket, back, to its end, and on to a domain (15 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(SCENARIOS) migrate
+	ansible-playbook extensions/lab/down.yml
+
 .PHONY: molecule-units
 molecule-units: lab-build ## API servers that are systemd units, as "the hard way" has them (NODES=1|3)
 	ansible-playbook extensions/lab/down.yml
@@ -270,6 +292,15 @@ bench-roll-units: lab-build ## The same with API servers that are systemd units
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	extensions/lab/run ansible-playbook --inventory $(INVENTORY) extensions/lab/units.yml
 	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/roll.py --units ansible-playbook --inventory $(INVENTORY) onprem.irsa.site
+	ansible-playbook extensions/lab/down.yml
+
+ROWS ?= hand,rsa,ec,path,domain
+
+.PHONY: bench-rotate
+bench-rotate: lab-build ## Other keys and other issuers under load, by hand and by our playbooks, on three nodes of its own (two hours; ROWS=path for one of them)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	PYTHONPATH=.build extensions/lab/run python tests/benchmarks/rotate.py --rows=$(ROWS) ansible-playbook --inventory $(INVENTORY)
 	ansible-playbook extensions/lab/down.yml
 
 KILLS ?= --kills=20

@@ -11,7 +11,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observatio
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import (
     SERVICES,
     EditsPlan,
+    is_unit_alone,
     planned_edits,
+    planned_restart,
     seen_by,
     shown_lines,
 )
@@ -36,6 +38,8 @@ def _planned(observed: Result, whole: Result, arguments: Result) -> FlagsPlan | 
     seen = seen_by(whole)
     if seen is not None and observed["distribution"] in SERVICES:
         return planned_edits(observed, seen, arguments["flags"], expected=arguments["expected"])
+    if is_unit_alone(observed) and not arguments["flags"]:
+        return planned_restart(observed)
     how = {name: arguments[name] for name in ("expected", "move_duplicates")}
     return planned(observed, whole["manifests"], arguments["flags"], **how)
 

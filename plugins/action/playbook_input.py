@@ -120,4 +120,4 @@ def _options(specs: t.Mapping[str, Result], defaults: t.Mapping[str, Result]) ->
     others = {name: option for options in of.values() for name, option in options.items() if name in read}
     of_others = {name: {**option, "required": False} for name, option in others.items()}
     of_roles = {name: option for role in defaults for name, option in of[role].items()}
-    return {**{name: {"type": "str"} for name in SHARED}, **of_others, **of_roles}
+    return {**SHARED, **of_others, **of_roles}

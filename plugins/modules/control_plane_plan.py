@@ -53,13 +53,15 @@ options:
     description:
       - What the API servers should do with it.
       - V(issuer), sign with it. V(back), sign with the one that each had before it, which stays accepted behind it.
+      - V(accept), accept it, and sign with what they do. A single server, which meets no token of another one, has
+        nothing to do then.
       - V(running), what they do now, whichever issuer signs. That plans O(keeper) alone, for O(flags) which somebody
         else has set. Servers that sign with different issuers are a problem.
       - V(look), nothing. The hosts are judged as without O(issuer), for somebody who does not set the issuer.
       - Where this collection does not set the flags of the distribution, V(issuer), V(back) and V(look) end the message
         with what a user has to set.
     type: str
-    choices: [issuer, back, running, look]
+    choices: [issuer, accept, back, running, look]
     default: issuer
   jwks_uri:
     description:
@@ -350,7 +352,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "duplicates_allowed": {"type": "bool", "default": False},
     "links_allowed": {"type": "bool", "default": False},
     "issuer": {"type": "str"},
-    "towards": {"type": "str", "choices": ["issuer", "back", "running", "look"], "default": "issuer"},
+    "towards": {"type": "str", "choices": ["issuer", "accept", "back", "running", "look"], "default": "issuer"},
     "jwks_uri": {"type": "str", "default": ""},
     "flags": {"type": "dict", "default": {}},
     "retired": _STRINGS,

@@ -62,6 +62,16 @@ options:
     type: list
     elements: str
     default: []
+  former_provider_arns:
+    description:
+      - ARNs of the identity providers of former issuers of the cluster, whose tokens still open the roles while the
+        cluster moves to another issuer. The statements for them stay.
+      - A role that has no statement for one of O(oidc_provider_arns) yet gets one with the conditions that narrow the
+        statements for these, unless O(roles[].conditions) says which there should be. What a statement of others denies
+        to their tokens is denied to those of O(oidc_provider_arns), too.
+    type: list
+    elements: str
+    default: []
   audience:
     description:
       - The audience (claim C(aud)) that tokens must have, for roles that name none of their own.
@@ -415,6 +425,7 @@ SETTINGS: t.Final[dict[str, dict[str, t.Any]]] = {
     "purge_tags": {"type": "bool", "default": True},
     "managed_policies_limit": {"type": "int", "default": MANAGED_POLICIES_LIMIT},
     "retired_provider_arns": {"type": "list", "elements": "str", "default": []},
+    "former_provider_arns": {"type": "list", "elements": "str", "default": []},
 }
 
 Observed = dict[str, Role]

@@ -89,6 +89,16 @@ kids:
   type: list
   elements: str
   sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
+max_age:
+  description: For how many seconds caches may keep the key set, by C(Cache-Control).
+  returned: success; V(null) where the header says nothing of it
+  type: float
+  sample: 300.0
+unchanged_for:
+  description: For how many seconds the key set has been as it is, by C(Last-Modified) and the server's own clock.
+  returned: success; V(null) where the server does not tell
+  type: float
+  sample: 4210.0
 read_back:
   description: What the public URLs answered, the key set first.
   returned: success
@@ -143,6 +153,8 @@ def info(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "jwks": jwks,
         "jwks_uri": documents[0].url if documents else "",
         "kids": kids_of_document(jwks),
+        "max_age": documents[0].max_age if documents else None,
+        "unchanged_for": documents[0].unchanged_for if documents else None,
         "read_back": [seen(document) for document in documents],
         "warnings": warnings(documents, params["kids"]) if params["kids"] else [],
     }

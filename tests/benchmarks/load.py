@@ -68,8 +68,14 @@ class Load:
     role_arn: str
     region: str
     issuer: str
+    max_seconds: float = MAX_SECONDS
+    pause: float = _ROUND
+    """Seconds between two rounds."""
+    token_seconds: int = _TOKEN_SECONDS
+    """For how long the tokens live that it asks for."""
     counts: Counts = field(default_factory=Counts)
-    _tokens: dict[str, list[str]] = field(default_factory=dict)
+    _tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By the target that gave them, and by what each stands for, such as its age."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -93,8 +99,8 @@ class Load:
 
     def _loop(self, act: t.Callable[[Target, urllib3.PoolManager], None], target: Target) -> None:
         pool = self._pool(admin=act == self._mint)
-        end = time.monotonic() + MAX_SECONDS
-        while not self._stop.wait(_ROUND) and time.monotonic() < end:
+        end = time.monotonic() + self.max_seconds
+        while not self._stop.wait(self.pause) and time.monotonic() < end:
             act(target, pool)
 
     def _pool(self, *, admin: bool) -> urllib3.PoolManager:
@@ -107,10 +113,10 @@ class Load:
         )
 
     def _mint(self, target: Target, pool: urllib3.PoolManager, audiences: t.Sequence[str] = ()) -> str | None:
-        """Ask for a token as the administrator; keep the first and the newest of each target."""
+        """Ask for a token as the administrator; keep some of each target."""
         namespace, name = self.service_account
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        spec = {"audiences": [*audiences] or None, "expirationSeconds": _TOKEN_SECONDS}
+        spec = {"audiences": [*audiences] or None, "expirationSeconds": self.token_seconds}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         headers = {"Content-Type": "application/json"}
         with suppress(urllib3.exceptions.HTTPError):
@@ -118,10 +124,13 @@ class Load:
             if answer.status < 300:
                 token = str(answer.json()["status"]["token"])
                 if not audiences:
-                    kept = self._tokens.setdefault(target.name, [token])
-                    self._tokens[target.name] = [kept[0], token]
+                    self._tokens[target.name] = self._kept(self._tokens.get(target.name, {}), token)
                 return token
         return None
+
+    def _kept(self, before: t.Mapping[str, str], token: str) -> dict[str, str]:
+        """Return which tokens of a target are used from now on: the first and the newest."""
+        return {"first": before.get("first", token), "newest": token}
 
     def _use(self, target: Target, pool: urllib3.PoolManager) -> None:
         """Use every token that is known; a server that is not ready is left alone, as by a load balancer."""
@@ -129,7 +138,7 @@ class Load:
             self._count(unavailable=1)
             return
         for minter, tokens in [*self._tokens.items()]:
-            for age, token in zip(("first", "newest"), tokens, strict=True):
+            for age, token in tokens.items():
                 headers = {"Authorization": f"Bearer {token}"}
                 began = time.monotonic()
                 status = self._status(pool, target.url + "/api", headers)
@@ -164,24 +173,30 @@ class Load:
 
     def _exchange(self) -> None:
         """Show STS a token of the new issuer, from the moment on at which a server signs with it."""
-        config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 2})
-        sts = boto3.client("sts", region_name=self.region, config=config)
-        pool, end = self._pool(admin=True), time.monotonic() + MAX_SECONDS
+        sts = self._sts()
+        pool, end = self._pool(admin=True), time.monotonic() + self.max_seconds
         while not self._stop.wait(1.0) and time.monotonic() < end:
             for target in self.targets:
                 token = self._mint(target, pool, ["sts.amazonaws.com"])
-                if token is None or _issuer(token) != self.issuer:
-                    continue
-                try:
-                    sts.assume_role_with_web_identity(
-                        RoleArn=self.role_arn, RoleSessionName="load", WebIdentityToken=token
-                    )
-                    self._count(exchanges=1)
-                except (BotoCoreError, ClientError) as error:
-                    self._count(exchanges=1, refused_exchanges=1)
-                    self.counts.reasons[f"STS: {error}"] += 1
+                if token is not None and part(token, 1)["iss"] == self.issuer:
+                    self._offer(sts, token)
+
+    def _sts(self) -> t.Any:  # noqa: ANN401 -- a client of boto3
+        config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 2})
+        return boto3.client("sts", region_name=self.region, config=config)
+
+    def _offer(self, sts: t.Any, token: str) -> None:  # noqa: ANN401 -- as above
+        """Exchange a token for credentials, and count what becomes of it."""
+        try:
+            sts.assume_role_with_web_identity(RoleArn=self.role_arn, RoleSessionName="load", WebIdentityToken=token)
+            self._count(exchanges=1)
+        except (BotoCoreError, ClientError) as error:
+            self._count(exchanges=1, refused_exchanges=1)
+            self.counts.reasons[f"STS: {error}"] += 1
 
 
-def _issuer(token: str) -> str:
-    payload = token.split(".")[1]
-    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"])
+def part(token: str, number: int) -> dict[str, t.Any]:
+    """Return the header (0) or the claims (1) of a token."""
+    text = token.split(".")[number]
+    found: dict[str, t.Any] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return found

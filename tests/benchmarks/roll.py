@@ -60,10 +60,10 @@ def ready(number: int) -> bool:
     return False
 
 
-def process(node: str) -> str:
-    """Return the id of a node's newest API server; empty while none runs."""
+def process(node: str, name: str = "kube-apiserver") -> str:
+    """Return the id of a node's newest process by its name, of 15 letters at most; empty while none runs."""
     done = subprocess.run(  # noqa: S603 -- as above
-        ["podman", "exec", node, "pgrep", "--newest", "--exact", "kube-apiserver"],  # noqa: S607
+        ["podman", "exec", node, "pgrep", "--newest", "--exact", name],  # noqa: S607
         check=False,
         capture_output=True,
         text=True,
@@ -101,15 +101,18 @@ def with_issuer(issuer: str) -> t.Callable[[str], str]:
     return lambda text: re.sub(r"--service-account-issuer=[^\s\"]+", f"--service-account-issuer={issuer}", text)
 
 
-def load(home: Path) -> Load:
-    """Return a load on the three API servers and the load balancer, with an administrator's certificate."""
+def load(home: Path, kind: type[Load] = Load, **more: float) -> Load:
+    """Return a load on the three API servers and the load balancer, with an administrator's certificate.
+
+    MORE has other fields of its KIND.
+    """
     admin = yaml.safe_load(on(NODES[0], "cat", "/etc/kubernetes/admin.conf"))["users"][0]["user"]
     files = {name: home / name for name in ("client-certificate-data", "client-key-data")}
     for name, file in files.items():
         file.touch(mode=0o600)
         file.write_bytes(base64.b64decode(admin[name]))
     targets = [Target(f"cp{number}", f"https://{PREFIX}.1{number}:6443") for number in (1, 2, 3)]
-    return Load(
+    return kind(
         targets=[*targets, Target("balancer", f"https://{BALANCER}:6443", balanced=True)],
         certificate=str(files["client-certificate-data"]),
         key=str(files["client-key-data"]),
@@ -117,6 +120,7 @@ def load(home: Path) -> Load:
         role_arn=f"arn:aws:iam::{ACCOUNT}:role/lab-demo",
         region=REGION,
         issuer=ISSUER,
+        **t.cast("t.Any", more),
     )
 
 

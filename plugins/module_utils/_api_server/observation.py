@@ -262,12 +262,17 @@ def _next(plan: FlagsPlan | EditsPlan, host: str, result: t.Mapping[str, t.Any])
 
 
 def problems(
-    hosts: t.Mapping[str, Observation], *, duplicates_allowed: bool = False, links_allowed: bool = False
+    hosts: t.Mapping[str, Observation],
+    *,
+    duplicates_allowed: bool = False,
+    links_allowed: bool = False,
+    keys_change: bool = False,
 ) -> list[str]:
     """Return why the control plane must not be changed as it is: one sentence and its fix for each problem.
 
     duplicates_allowed: whether several files may hold the same pod, as long as the right one of them runs.
     links_allowed: whether a manifest may be a symbolic link, as where it is only read.
+    keys_change: whether keys may differ between hosts, and between files and processes, as while they are rotated.
     A host with a change that was cut off and not seen running yet is judged later: that change is ended first.
     """
     settled = {host: observed for host, observed in hosts.items() if not observed["unconfirmed"]}
@@ -279,7 +284,8 @@ def problems(
     if not links_allowed:
         found += [_linked(host, observed) for host, observed in hosts.items() if observed.get("manifest_link")]
     found += [problem for host, observed in settled.items() for problem in _of_process(host, observed)]
-    return found + _of_keys({host: observed for host, observed in settled.items() if _accepts_tokens(observed)})
+    accepting = {host: observed for host, observed in settled.items() if _accepts_tokens(observed)}
+    return [*found, *_of_signers(accepting), *([] if keys_change else _of_keys(accepting))]
 
 
 def warnings(hosts: t.Mapping[str, Observation]) -> list[str]:
@@ -412,8 +418,8 @@ def _drift(observed: Observation) -> str:
     )
 
 
-def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
-    found = [
+def _of_signers(hosts: t.Mapping[str, Observation]) -> list[str]:
+    return [
         f"{host}: an external signer signs its tokens (--{_SIGNER}={endpoint}), whose keys are in no file, so that "
         "they can be neither compared with those of other hosts nor published. Sign with a key file "
         "(--service-account-signing-key-file and --service-account-key-file)."
@@ -421,7 +427,10 @@ def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
         for endpoint in observed["running_flags"].get(_SIGNER, [])[-1:]
         if endpoint
     ]
-    found += [
+
+
+def _of_keys(hosts: t.Mapping[str, Observation]) -> list[str]:
+    found = [
         f"{host}: signs with the key {key['kid']} in {key['file']}, but accepts only "
         f"{', '.join(observed['kids']) or 'none'}. Add its public half to a file that --service-account-key-file names."
         for host, observed in hosts.items()

@@ -36,9 +36,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._api_server.kubeadm_sources import Keeper, Sources
     from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import Observation
 
-Towards = t.Literal["issuer", "back", "running", "look"]
-"""To an issuer; back from it to the one before; nowhere, so that what runs now is kept with some flags; or only looked
-at, where the issuer is for somebody else to set.
+Towards = t.Literal["issuer", "accept", "back", "running", "look"]
+"""To an issuer; only as far that all accept it; back from it to the one before; nowhere, so that what runs now is kept
+with some flags; or only looked at, where the issuer is for somebody else to set.
 """
 
 Slice = t.Mapping[str, t.Any]
@@ -195,6 +195,8 @@ def _towards(of_hosts: Plan, seen: Seen, wanted: Wanted) -> Plan:
     known = wanted.issuer in {issuer for server in servers for issuer in server.issuers}
     aim, notes = _AIMS[wanted.towards](servers, wanted)
     steps = tuple(rollout(servers, aim))
+    if wanted.towards == "accept":
+        steps = tuple(step for step in steps if step.phase == "accept")
     applies = known or wanted.towards != "back"
     _refuse_unlisted(seen)
     _refuse_impossible(seen.hosts, steps if applies else ())
@@ -207,7 +209,7 @@ def _towards(of_hosts: Plan, seen: Seen, wanted: Wanted) -> Plan:
         notes=notes,
         listed=listed({host: observed["running_flags"] for host, observed in seen.hosts.items()}, seen.slices or ()),
     )
-    return _with_upkeep(after, seen, seen.writer, reached(servers, aim)) if seen.writer and applies else after
+    return _with_upkeep(after, seen, seen.writer, reached(servers, aim, steps)) if seen.writer and applies else after
 
 
 def _to_issuer(_servers: list[Server], wanted: Wanted) -> tuple[Goal, tuple[str, ...]]:
@@ -249,6 +251,7 @@ def _as_running(servers: list[Server], wanted: Wanted) -> tuple[Goal, tuple[str,
 
 _AIMS: t.Final[dict[Towards, t.Callable[[list[Server], Wanted], tuple[Goal, tuple[str, ...]]]]] = {
     "issuer": _to_issuer,
+    "accept": _to_issuer,
     "back": _back,
     "running": _as_running,
 }
@@ -324,7 +327,8 @@ def report(after: Plan, wanted: Wanted, hosts: t.Iterable[str], *, restarted: t.
     """
     if not after.applies:
         return f"no API server knows {wanted.issuer}"
-    signs = "would sign" if checking and after.steps else "signs"
+    said = ("would be accepted", "is accepted") if wanted.towards == "accept" else ("would sign", "signs")
+    signs = said[0] if checking and after.steps else said[1]
     count = len(restarted) + len(after.steps)
     longest = max(restarted, default=0)
     times = f"; restarts: {count}" if count else ", as before"

@@ -258,12 +258,12 @@ def _refuse_lost_audiences(before: t.Sequence[Server], after: t.Sequence[Server]
             )
 
 
-def reached(servers: t.Sequence[Server], goal: Goal) -> Flags:
-    """Return the flags of the goal as the first server has them in the end; an empty list for one that it has not.
+def reached(servers: t.Sequence[Server], goal: Goal, steps: t.Iterable[Step]) -> Flags:
+    """Return the flags of the goal as the first server has them after steps; an empty list for one that it has not.
 
     With the audiences, where they are given: they may be what is left of a retired issuer.
     """
-    end = applied(servers[0], rollout(servers, goal)).flags
+    end = applied(servers[0], steps).flags
     names = dict.fromkeys([ISSUER, JWKS_URI, *goal.flags, *([AUDIENCES] if AUDIENCES in end else [])])
     return {name: end.get(name, []) for name in names}
 

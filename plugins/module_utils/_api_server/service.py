@@ -325,6 +325,33 @@ def _watched(flags: Flags, changed: t.Iterable[str]) -> Flags:
     return {name: flags.get(name, []) for name in dict.fromkeys([*_KNOWN, *changed])}
 
 
+def is_unit_alone(observed: Observation) -> bool:
+    """Tell whether a unit starts a component of which no flags are set here: kube-controller-manager's."""
+    return bool(observed.get("unit")) and observed["distribution"] not in SERVICES
+
+
+def planned_restart(observed: Observation) -> EditsPlan:
+    """Return the restart of such a unit, for the files that it should read again; its flags stay as they are."""
+    running: Flags = observed["running_flags"]
+    again = tuple(observed["changed_files"])
+    return EditsPlan(
+        component=observed["component"],
+        edits=(),
+        restart=Restart("unit", observed["unit"], 15, "No token of a Secret is made, and no controller acts."),
+        forced=bool(again),
+        flags=running,
+        flags_before=running,
+        whole=True,
+        outcome=None,
+        api=asdict(serving(observed["component"], running)),
+        before={},
+        after={},
+        restart_for=again,
+        warnings=(),
+        reached=not again and not observed["unconfirmed"],
+    )
+
+
 def shown_lines(edit: Edit) -> dict[str, str]:
     """Return the lines of a file that change, as Ansible shows a difference: others may hold secrets.
 
@@ -368,7 +395,9 @@ __all__: t.Final = (
     "EditsPlan",
     "described_by_room",
     "in_units",
+    "is_unit_alone",
     "planned_edits",
+    "planned_restart",
     "seen_by",
     "shown_lines",
     "within_of",

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from xml.etree.ElementTree import ParseError, fromstring
 
 DISCOVERY_TYPE: t.Final = "application/json"  # OpenID Connect Discovery 1.0, section 4.2
@@ -33,6 +35,41 @@ def type_warning(url: str, content_type: str, standard: str) -> str:
         return ""
     served = f"the content type {kind!r}" if kind else "no content type"
     return f"{url} is served with {served}, not {standard}: AWS accepts it, other relying parties may not."
+
+
+def max_age(cache_control: str | None) -> float | None:
+    """Return for how many seconds caches may keep a document, by the header C(Cache-Control) (RFC 9111 section 5.2.2).
+
+    None where the header says nothing of it. Shared caches go by C(s-maxage), others by C(max-age): the longer counts.
+    """
+    if cache_control is None:
+        return None
+    directives = dict(_directive(part) for part in cache_control.lower().split(","))
+    if "no-store" in directives or "no-cache" in directives:
+        return 0.0
+    found = [float(directives[name]) for name in ("max-age", "s-maxage") if directives.get(name, "").isdecimal()]
+    return max(found, default=None)
+
+
+def _directive(text: str) -> tuple[str, str]:
+    name, _equals, value = text.strip().partition("=")
+    return name.strip(), value.strip().strip('"')
+
+
+def unchanged_for(date: str | None, last_modified: str | None) -> float | None:
+    """Return for how many seconds a document has been as it is, by the headers C(Date) and C(Last-Modified).
+
+    Both are of the same server, whose clock need not be right (RFC 9110 sections 6.6.1 and 8.8.2). None without either.
+    """
+    try:
+        return max(0.0, (_time(date) - _time(last_modified)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def _time(text: str | None) -> datetime:
+    found = parsedate_to_datetime(text or "")
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 def said(body: str) -> str:
@@ -91,4 +128,13 @@ _FIXES: t.Final = (
 )
 
 
-__all__: t.Final = ("DISCOVERY_TYPE", "JWKS_TYPE", "media_type", "refusal_fix", "said", "type_warning")
+__all__: t.Final = (
+    "DISCOVERY_TYPE",
+    "JWKS_TYPE",
+    "max_age",
+    "media_type",
+    "refusal_fix",
+    "said",
+    "type_warning",
+    "unchanged_for",
+)

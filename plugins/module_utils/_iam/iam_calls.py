@@ -99,7 +99,8 @@ def reach_provider(
     if present:
         plan = plan_present(wanted, arn, observed)
     else:
-        plan = plan_absent(wanted, observed, _read_trusting_roles(client, arn) if observed else [])
+        trusting = read_trusting_roles(client, lambda role: trusts(role.trust_policy or {}, arn)) if observed else []
+        plan = plan_absent(wanted, observed, trusting)
     return plan if check_mode else _apply_provider_plan(client, plan, lambda found: plan_present(wanted, arn, found))
 
 
@@ -230,17 +231,17 @@ def _instance_profiles(client: IAMClient, name: str) -> tuple[str, ...] | None:
         raise
 
 
-def _read_trusting_roles(client: IAMClient, arn: str) -> list[Role]:
-    """Return the roles whose trust policies name the provider; without tags where the operator may only list names."""
+def read_trusting_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> list[Role]:
+    """Return the roles that should be kept by their trust policies; without tags where the operator may only list."""
     try:
-        return list(read_roles(client, lambda role: trusts(role.trust_policy or {}, arn)).values())
+        return list(read_roles(client, keep).values())
     except AwsError as error:
         if not error.code.startswith("AccessDenied"):
             raise
     with asking("list the roles"):
         pages = client.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": _PAGE_SIZE})
         roles = [_role_of_detail(entry) for page in pages for entry in page["Roles"]]
-    return [role for role in roles if trusts(role.trust_policy or {}, arn)]
+    return [role for role in roles if keep(role)]
 
 
 def apply_plans(
@@ -329,4 +330,5 @@ __all__: t.Final = (
     "read_role",
     "read_role_trust",
     "read_roles",
+    "read_trusting_roles",
 )

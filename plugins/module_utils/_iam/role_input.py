@@ -117,8 +117,9 @@ def read_settings(provider_arns: t.Sequence[str], options: t.Mapping[str, t.Any]
             "does not. Remove it from one of them."
         )
     problems += [
-        f"retired_provider_arns: {arn!r} must be the ARN of an identity provider, as in oidc_provider_arns. Correct it."
-        for arn in retired
+        f"{name}: {arn!r} must be the ARN of an identity provider, as in oidc_provider_arns. Correct it."
+        for name in ("retired_provider_arns", "former_provider_arns")
+        for arn in options.get(name, ())
         if _PROVIDER_ARN.fullmatch(arn) is None
     ]
     partition, account = homes[0] if homes else ("", "")

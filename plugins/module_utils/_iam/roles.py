@@ -61,6 +61,8 @@ class RoleSettings:
     managed_policies_limit: int = MANAGED_POLICIES_LIMIT
     retired_provider_arns: tuple[str, ...] = ()
     """Providers of former issuers of the cluster, which its roles should no longer trust."""
+    former_provider_arns: tuple[str, ...] = ()
+    """Those that its roles still trust: a new statement is narrowed as theirs are."""
     owners: t.Mapping[str, str | None] = field(default_factory=dict)
     """The cluster by whose tag each other provider that roles trust belongs to it; a provider that is not in IAM (any
     more), and so lets nobody in, has an empty name."""
@@ -68,7 +70,7 @@ class RoleSettings:
     @property
     def own_provider_arns(self) -> tuple[str, ...]:
         """The providers that are known by name to be the cluster's, of its issuer and of former ones."""
-        return (*self.provider_arns, *self.retired_provider_arns)
+        return (*self.provider_arns, *self.retired_provider_arns, *self.former_provider_arns)
 
     def trusts_of(self, item: Item) -> list[Trust]:
         """Return what the role should trust: for each issuer, the role's audiences and service accounts."""
@@ -336,7 +338,9 @@ def _wanted(item: Item, current: Role, settings: RoleSettings) -> Role:
     if item.get("inline_policies") is not None:
         given["inline_policies"] = _by_meaning(current.inline_policies, item["inline_policies"])
     trust = settings.trusts_of(item)
-    given["trust_policy"] = merge(_without_retired(current.trust_policy, settings), trust)
+    given["trust_policy"] = merge(
+        _without_retired(current.trust_policy, settings), trust, settings.former_provider_arns
+    )
     refuse_oversize(given["trust_policy"], trust, settings.trust_policy_limit)
     purge = settings.purge_tags
     given["tags"] = wanted_tags(current.tags, item.get("tags"), cluster=settings.cluster, purge=purge, ignore_case=True)

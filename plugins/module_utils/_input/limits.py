@@ -39,6 +39,11 @@ ROLES: t.Final[t.Mapping[str, Limit]] = {
     "irsa_apiserver_timeout": _OF_RESTART,
     "irsa_apiserver_stale_sandbox_seconds": _OF_SANDBOX,
     "irsa_apiserver_pause": Limit(0, "0 is for no pause", 5),
+    "irsa_rotate_timeout": _OF_RESTART,
+    "irsa_rotate_pause": Limit(0, "0 is for no pause", 5),
+    "irsa_rotate_min_age": Limit(0, "0 is to replace any key", 86400),
+    "irsa_rotate_token_lifetime": Limit(600, "kube-apiserver makes no token for less (TokenRequest)", 3600),
+    "irsa_rotate_max_age_days": Limit(1, "a rule would tell of every key", 365),
     "irsa_issuer_files_timeout": Limit(0, "the documents are read once at least", 5),
     "irsa_issuer_max_age": Limit(0, "it is the max-age of Cache-Control (RFC 9111, section 1.2.2)", 300),
 }

@@ -23,10 +23,13 @@ FACTS: t.Final = frozenset(
         "irsa_apiserver_report",
         "irsa_iam_made_roles",
         "irsa_iam_report",
+        "irsa_iam_trust_is_reached",
         "irsa_issuer_published_jwks_uri",
         "irsa_issuer_report",
         "irsa_kubeconfig_content",
         "irsa_kubeconfig_environment",
+        "irsa_migrate_report",
+        "irsa_rotate_report",
         "irsa_verify_links",
         "irsa_verify_report",
         "irsa_webhook_certificate",
@@ -37,7 +40,12 @@ FACTS: t.Final = frozenset(
 )
 
 # Defaults of the roles and the playbooks read them; no role has them among its options.
-SHARED: t.Final = frozenset({"irsa_audience", "irsa_control_plane_group"})
+SHARED: t.Final[t.Mapping[str, Json]] = {
+    "irsa_audience": {"type": "str"},
+    "irsa_control_plane_group": {"type": "str"},
+    "irsa_relying_parties": {"type": "list", "elements": "dict"},
+}
+"""Each with what an argument spec says of it."""
 
 _PREFIX: t.Final = "irsa"
 _SLIPS: t.Final = frozenset(

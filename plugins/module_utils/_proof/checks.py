@@ -72,6 +72,10 @@ class Document(t.NamedTuple):
     seconds: float
     via: str | None = None
     """The header C(Via), by which CloudFront and other proxies name themselves; None where nobody looked."""
+    max_age: float | None = None
+    """Seconds for which C(Cache-Control) lets caches keep it; None where that says nothing."""
+    unchanged_for: float | None = None
+    """Seconds since this version came there, by C(Last-Modified) and the server's own clock; None without either."""
 
 
 class Answer(t.NamedTuple):

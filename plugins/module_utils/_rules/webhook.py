@@ -4,15 +4,21 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import CONTROLLER, needs_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.problems import input_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, is_true, text, whole
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
+    Look,
+    Values,
+    is_true,
+    rules_file_problems,
+    text,
+    whole,
+)
 
 _PREFIX: t.Final = "irsa_webhook_"
+_RULES_FILE: t.Final = "irsa_webhook_alert_rules_file"
 _TEXTS: t.Final = (
     *("mode", "namespace", "region", "image", "image_mirror", "priority_class", "tls", "tls_secret", "pull_secret"),
 )
@@ -21,8 +27,7 @@ _SWITCHES: t.Final = ("strict", "host_network", "service_monitor", "prometheus_r
 _AS_GIVEN: t.Final = (
     *("audience", "excluded_namespaces", "tolerations", "node_selector", "resources", "monitoring_labels"),
 )
-# A file of alert rules that a run may write over: one of ours, or an empty one.
-_OWN_RULES = re.compile(r"onprem-irsa-webhook|^\s*$")
+_RULES_GROUP: t.Final = "onprem-irsa-webhook"
 
 
 def problems(values: Values, look: Look) -> list[str]:
@@ -36,7 +41,7 @@ def problems(values: Values, look: Look) -> list[str]:
     return [
         *input_problems(given),
         *(_flag_problems(values) if given["mode"] == "policy" else []),
-        *(_alert_rules_problems(values, look) if given["mode"] == "webhook" else []),
+        *(rules_file_problems(values, _RULES_FILE, _RULES_GROUP, look) if given["mode"] == "webhook" else []),
     ]
 
 
@@ -61,21 +66,6 @@ def _flag_problems(values: Values) -> t.Iterator[str]:
             "would undo the other. Add MutatingAdmissionPolicy=true to feature-gates and the API's version to "
             "runtime-config there, and unset irsa_webhook_set_flags."
         )
-
-
-def _alert_rules_problems(values: Values, look: Look) -> t.Iterator[str]:
-    """Say why the alert rules cannot be written to the file that is named for them."""
-    given = text(values, "irsa_webhook_alert_rules_file")
-    if not given:
-        return
-    found, named = look(given), f"irsa_webhook_alert_rules_file is {given}"
-    directory = posixpath.dirname(found.path)
-    if found.is_directory:
-        yield f"{named}, which is a directory. Name a file in it, as in {found.path}/irsa.yml."
-    elif not look(directory).is_directory:
-        yield f"{named}, but the controller has no directory {directory}. Make it, or name a file in one that is there."
-    elif found.is_file and (found.text is None or not _OWN_RULES.search(found.text)):
-        yield f"{named}, which has other rules than this role's: a run would overwrite them. Name a file of its own."
 
 
 __all__: t.Final = ("problems",)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import has_wildcard
+from ansible_collections.onprem.irsa.plugins.module_utils._trust import moving
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.conditions import holds, like, operator, text, texts
 
 ASSUME_ACTION: t.Final = "sts:AssumeRoleWithWebIdentity"
@@ -123,22 +124,56 @@ def parse(statement: Statement) -> Trust | None:
     return trust if _normal(statement) == _normal(build(trust)) else None
 
 
-def merge(policy: Policy | None, wanted: t.Sequence[Trust]) -> Policy:
+def merge(policy: Policy | None, wanted: t.Sequence[Trust], former: t.Collection[str] = ()) -> Policy:
     """Return the policy with our statements granting WANTED and nothing else, and all others as they are.
 
     What narrows one of our statements further stays in it, unless WANTED says which conditions it should have. Returns
     the policy itself when our statements already mean that. Ours are those of the providers in WANTED. Raises IrsaError
     when a service account is in none of our statements and these are narrowed in different ways.
+
+    FORMER are providers of earlier issuers of the same cluster, whose statements stay. A provider that has no statement
+    yet gets one that is narrowed as theirs are, and what is denied to their tokens is denied to its own.
     """
     arns = {trust.provider_arn for trust in wanted}
     ours, others = _split(policy, arns)
     repaired = [
-        statement for trust in wanted for statement in _repaired([s for s in ours if _is_of(s, trust, arns)], trust)
+        statement
+        for trust in wanted
+        for statement in _repaired(
+            [s for s in ours if _is_of(s, trust, arns)] or _as_former(policy, trust.provider_arn, former), trust
+        )
     ]
-    if policy is not None and len(repaired) == len(ours) and all(any(new is old for old in ours) for new in repaired):
+    denied = _denied(policy, wanted, former)
+    if (
+        policy is not None
+        and not denied
+        and len(repaired) == len(ours)
+        and all(any(new is old for old in ours) for new in repaired)
+    ):
         return policy
     head = {"Version": _POLICY_VERSION} if policy is None else policy
-    return {**head, "Statement": [*others, *repaired]}
+    return {**head, "Statement": [*others, *denied, *repaired]}
+
+
+def _as_former(policy: Policy | None, provider_arn: str, former: t.Iterable[str]) -> list[Statement]:
+    """Return the statements for FORMER providers as they would be for this one."""
+    return [
+        moving.moved(statement, arn, provider_arn)
+        for arn in former
+        for statement in _split(policy, [arn])[0]
+        if arn in _federated(statement)
+    ]
+
+
+def _denied(policy: Policy | None, wanted: t.Iterable[Trust], former: t.Iterable[str]) -> list[Statement]:
+    """Return what is denied to tokens of FORMER providers, and not yet to those of the wanted ones."""
+    return [
+        statement
+        for arn in former
+        for trust in wanted
+        for statement in moving.lacking(policy, arn, trust.provider_arn)
+        if statement.get("Effect") == "Deny"
+    ]
 
 
 def removals(policy: Policy | None, wanted: t.Sequence[Trust]) -> list[str]:

@@ -24,7 +24,7 @@ def test_good_input_goes_on_to_the_hosts(play: Play) -> None:
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "migrate_issuer", "teardown"])
 def test_misspelt_variables_wherever_they_stand(play: Play, playbook: str) -> None:
     run = play("-e", "irsa_webhook_mod=policy", playbook=playbook, irsa_iam_rolls=[], irsa_own=1)
     assert (run.code, run.asked) == (2, False), run.output
@@ -85,7 +85,7 @@ def test_input_that_breaks_a_rule(play: Play, variables: dict[str, t.Any], says:
     assert "The filter plugin" not in run.output
 
 
-@pytest.mark.parametrize("playbook", ["verify", "doctor", "teardown"])
+@pytest.mark.parametrize("playbook", ["verify", "doctor", "rotate_keys", "teardown"])
 def test_input_of_the_other_playbooks(play: Play, playbook: str) -> None:
     run = play(playbook=playbook, irsa_region="eu-cental-1")
     assert (run.code, run.asked) == (2, False), run.output
@@ -105,7 +105,7 @@ def test_regions_of_a_store_of_ones_own_are_free(play: Play) -> None:
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "migrate_issuer", "teardown"])
 def test_a_part_of_the_control_plane(play: Play, playbook: str) -> None:
     run = play("--limit", HOSTS[1], playbook=playbook)
     assert (run.code, run.asked) == (2, False), run.output
@@ -223,7 +223,7 @@ def clusters(**groups: dict[str, object]) -> dict[str, t.Any]:
 TWO_CLUSTERS = clusters(a={"irsa_control_plane_group": "a"}, b={"irsa_control_plane_group": "b"})
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "teardown"])
 def test_one_of_several_clusters_is_not_chosen_by_chance(play: Play, playbook: str) -> None:
     for inventory, groups in (
         (TWO_CLUSTERS, "a by a-worker, a1, a2; b by b-worker, b1, b2"),
@@ -275,7 +275,7 @@ def test_a_part_of_the_chosen_cluster(play: Play) -> None:
         assert "b1, b2 of the control plane are not in this play." in run.output
 
 
-@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "teardown"])
+@pytest.mark.parametrize("playbook", ["site", "verify", "doctor", "rotate_keys", "teardown"])
 def test_variables_that_differ_between_hosts_of_one_control_plane(play: Play, playbook: str) -> None:
     own: dict[str, dict[str, object]] = {
         "cp1": {"irsa_region": "eu-central-1", "irsa_own": 1},

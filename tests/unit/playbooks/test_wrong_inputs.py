@@ -381,11 +381,48 @@ def test_each_is_told_by_one_line(play: Play, alone: Wrong) -> None:
     assert_told(refused(run_with(play, **alone.variables)), [alone.says])
 
 
-@pytest.mark.parametrize("playbook", ["verify", "doctor", "teardown"])
+@pytest.mark.parametrize("playbook", ["verify", "doctor", "rotate_keys", "teardown"])
 def test_other_playbooks_refuse_their_input_as_soon(play: Play, playbook: str) -> None:
     run = run_with(play, playbook=playbook, irsa_region=None, irsa_kubeconfig_path="/none/config", irsa_clutser="prod")
     says = [("irsa_region is null", "must be text", "Give it one"), RULES[7].says, NAMES[1].says]
     assert_told(refused(run), says)
+
+
+ROTATE = [
+    wrong("irsa_rotate_signing_kid is 'abc'", "43 letters", "phase=status", irsa_rotate_signing_kid="abc"),
+    wrong("irsa_rotate_emergency is set", "no key is named", "leave irsa_rotate", irsa_rotate_emergency=True),
+    wrong("irsa_rotate_min_age is -1", "0 or more", "The default is 86400", irsa_rotate_min_age=-1),
+    wrong("'RAS'", "one of RSA, EC", "Did you mean RSA?", irsa_rotate_key_type="RAS"),
+    wrong(
+        "irsa_relying_parties, item 1 (vault)",
+        "kids",
+        "Set manual: true",
+        irsa_relying_parties=[{"name": "vault", "command": ["vault-kids"], "kids": ["a" * 43]}],
+    ),
+]
+
+
+def test_a_rotation_is_refused_as_soon(play: Play) -> None:
+    given = {name: value for each in ROTATE for name, value in each.variables.items()}
+    assert_told(refused(run_with(play, playbook="rotate_keys", **given)), [each.says for each in ROTATE])
+
+
+MIGRATE = [
+    wrong(
+        "irsa_migrate_from is for the issuer https://acme-prod-oidc.s3",
+        "so is the inventory",
+        "Set irsa_issuer_url, or",
+        irsa_migrate_from={"irsa_issuer_bucket": "acme-prod-oidc"},
+    ),
+    wrong("irsa_migrate_settle is -1", "0 or more seconds", "Leave it out", irsa_migrate_settle=-1),
+    wrong("'chnage'", "one of hold, leave, change", "Did you mean change?", irsa_migrate_other_roles="chnage"),
+    wrong("'retire'", "one of status, publish,", "retire_documents", irsa_migrate_phase="retire"),
+]
+
+
+def test_a_move_is_refused_as_soon(play: Play) -> None:
+    given = {name: value for each in MIGRATE for name, value in each.variables.items()}
+    assert_told(refused(run_with(play, playbook="migrate_issuer", **given)), [each.says for each in MIGRATE])
 
 
 def test_a_controller_without_the_libraries(play: Play, tmp_path: Path) -> None:

@@ -258,6 +258,10 @@ class FakeApi:
                 return {**body, "metadata": {"uid": "", **body["metadata"]}}
             self.put(body)
             one = self.objects[asked.path]
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version not in (None, one["metadata"]["resourceVersion"]):
+            said = "the object has been modified; please apply your changes to the latest version and try again"
+            raise Refused(409, "Conflict", f'Operation cannot be fulfilled on "{one["metadata"]["name"]}": {said}')
         merged = _merged(one, body)
         merged["metadata"]["generation"] += merged.get("spec") != one.get("spec")
         if asked.query.get("dryRun") != "All":

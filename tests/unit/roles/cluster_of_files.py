@@ -139,7 +139,7 @@ class Connection(Local):
 
     def exec_command(self, *args, **kwargs):
         file = Path(LOST) / "log"
-        if file.exists() and f"end {AFTER}\\n" in file.read_text():
+        if file.exists() and AFTER in file.read_text():
             raise AnsibleConnectionFailure("Connection refused")
         return super().exec_command(*args, **kwargs)
 """
@@ -174,14 +174,20 @@ class Cluster:
         self.directory, self.hosts = directory, list(hosts)
         self.own: dict[str, Json] = {}
         """Variables of single hosts."""
+        self.environment: dict[str, str] = {}
+        """What the environment of ansible-playbook has in addition."""
         self._collection(directory / "collections/ansible_collections/onprem/irsa")
         self._api(directory / "collections/ansible_collections/kubernetes/core/plugins/modules")
         self.serve()
         for name, state in hosts.items():
-            (directory / name).write_text(json.dumps(state))
-            interpreter = directory / f"python-{name}"
-            interpreter.write_text(f'#!/bin/sh\nHOST={directory / name} exec {sys.executable} "$@"\n')
-            interpreter.chmod(0o755)
+            self._write(name, state)
+
+    def _write(self, name: str, state: Json) -> None:
+        """Write the files of a host."""
+        (self.directory / name).write_text(json.dumps(state))
+        interpreter = self.directory / f"python-{name}"
+        interpreter.write_text(f'#!/bin/sh\nHOST={self.directory / name} exec {sys.executable} "$@"\n')
+        interpreter.chmod(0o755)
 
     @staticmethod
     def _collection(tree: Path) -> None:
@@ -256,13 +262,29 @@ class Cluster:
 
     def include(self, role: str, tasks_from: str, variables: t.Mapping[str, object], **play: object) -> tuple[int, str]:
         """Run tasks of a role on all hosts; return the exit code and what was printed."""
+        return self.run(self.prepare(role, tasks_from, **play), variables)
+
+    def prepare(self, role: str, tasks_from: str, **play: object) -> str:
+        """Write a playbook that runs tasks of a role on all hosts; return its path."""
         tasks = [{"ansible.builtin.include_role": {"name": f"onprem.irsa.{role}", "tasks_from": tasks_from}}]
         playbook = self.directory / "playbook.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks, **play}]))
-        return self.run(str(playbook), variables)
+        return str(playbook)
 
     def run(self, playbook: str, variables: t.Mapping[str, object], *options: str) -> tuple[int, str]:
         """Run a playbook on the hosts as its control plane; return the exit code and what was printed."""
+        command, environment = self.command(playbook, variables, *options)
+        with subprocess.Popen(  # noqa: S603 -- our own
+            command, cwd=self.directory, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as play:
+            (self.directory / "run.pid").write_text(str(play.pid))
+            output, complaints = play.communicate()
+        return play.returncode, output + complaints
+
+    def command(
+        self, playbook: str, variables: t.Mapping[str, object], *options: str
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return the command that runs a playbook on the hosts, and its environment."""
         inventory = self.directory / "inventory.json"
         hosts = {
             name: {"ansible_python_interpreter": str(self.directory / f"python-{name}"), **self.own.get(name, {})}
@@ -275,10 +297,7 @@ class Cluster:
         names = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
         names |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}  # nothing answers to them
         names["ANSIBLE_COLLECTIONS_PATH"] = str(self.directory / "collections")
-        done = subprocess.run(  # noqa: S603 -- our own
-            command, cwd=self.directory, env=names, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout + done.stderr
+        return command, names | self.environment
 
     def log(self) -> list[tuple[str, str]]:
         """Return what began and ended on which host, in order."""
@@ -305,9 +324,9 @@ class Cluster:
         """Let changes of a host fail."""
         (self.directory / f"{name}.broken").touch()
 
-    def lose_host(self, name: str, *, after: str) -> None:
-        """Let a host be unreachable once another one was changed."""
-        plugins = self.directory / "connection_plugins"
+    def lose_host(self, name: str, *, after: str, what: str = "end") -> None:
+        """Let a host be unreachable once this line is in the log: WHAT has happened to the host AFTER."""
+        plugins, line = self.directory / "connection_plugins", f"{what} {after}\n"
         plugins.mkdir()
-        (plugins / "lossy.py").write_text(f"LOST, AFTER = {str(self.directory)!r}, {after!r}\n{_LOSSY}")
+        (plugins / "lossy.py").write_text(f"LOST, AFTER = {str(self.directory)!r}, {line!r}\n{_LOSSY}")
         self.own[name] = {"ansible_connection": "lossy"}

@@ -188,6 +188,33 @@ def test_a_unit_that_is_as_it_should_be_takes_one() -> None:
     assert not host.run(control_plane_flags.ActionModule, flags={"service-account-issuer": [UNIT_OLD]})["changed"]
 
 
+def test_the_unit_of_a_controller_manager_is_restarted_for_its_files_and_no_more() -> None:
+    flags = {"secure-port": ["10257"], "service-account-private-key-file": ["/etc/kubernetes/pki/sa.key"]}
+    key = flags["service-account-private-key-file"]
+    manager = {
+        "component": "kube-controller-manager",
+        "distribution": "unknown",
+        "manifest": "/etc/kubernetes/manifests/kube-controller-manager.yaml",
+        "manifests": {},
+        "running_flags": flags,
+        "unit": "kube-controller-manager.service",
+        "changed_files": key,
+    }
+    host = Host(healthy(**manager), {"changed": True, "backup": None, "unavailable_seconds": 2.0, "put_back": False})
+    asked = {"component": "kube-controller-manager", "restart_for": key}
+    assert host.run(control_plane_flags.ActionModule, flags={}, **asked)["changed"]
+    module, arguments = host.told[1]
+    assert module == "onprem.irsa.control_plane_edits_host"
+    assert (arguments["unit"], arguments["restart"], arguments["edits"]) == (manager["unit"], True, [])
+    assert arguments["flags"] == arguments["flags_before"] == flags
+    assert arguments["url"].endswith(":10257")
+
+    host = Host(healthy(**{**manager, "changed_files": []}))
+    assert not host.run(control_plane_flags.ActionModule, flags={}, **asked)["changed"]
+    refused = Host(healthy(**manager)).run(control_plane_flags.ActionModule, flags={"v": ["2"]}, **asked)
+    assert "no flags of kube-controller-manager are changed there" in refused["msg"]
+
+
 MANAGER = KUBEADM.replace("kube-apiserver", "kube-controller-manager").replace("--advertise", "--bind")
 MANAGER_PATH = "/etc/kubernetes/manifests/kube-controller-manager.yaml"
 

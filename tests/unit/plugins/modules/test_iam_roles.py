@@ -579,3 +579,16 @@ def test_bad_input_is_refused_at_once_and_before_any_call(run: Run, calls: list[
     for part in ("Apps", "RFC 1123 label", "'irsa'", "x" * 65, "Given more than once: role names: prod-reports"):
         assert part in result["msg"]
     assert calls == []
+
+
+def test_a_statement_for_another_issuer_is_narrowed_as_that_for_the_former_one(run: Run, iam: IAMClient) -> None:
+    narrowed = {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24"]}}
+    assert not run(reports(conditions=narrowed), oidc_provider_arns=[OLD_PROVIDER]).get("failed")
+    assert run(reports(), former_provider_arns=[OLD_PROVIDER])["changed"]
+    policy: t.Any = iam.get_role(RoleName="prod-reports")["Role"]["AssumeRolePolicyDocument"]
+    found = {each["Principal"]["Federated"]: each["Condition"]["IpAddress"] for each in policy["Statement"]}
+    assert found == dict.fromkeys([OLD_PROVIDER, PROVIDER], narrowed["IpAddress"])
+    assert not run(reports(), former_provider_arns=[OLD_PROVIDER])["changed"]
+    assert not run(reports())["changed"]
+    refused = run(reports(), former_provider_arns=["oidc.example.com"])
+    assert "former_provider_arns: 'oidc.example.com' must be the ARN" in refused["msg"]

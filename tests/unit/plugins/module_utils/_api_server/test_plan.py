@@ -66,6 +66,21 @@ def test_without_a_wish_the_hosts_alone_are_judged() -> None:
     assert warning.startswith("cp2: /sa.pub was written, or got another owner or mode")
 
 
+def test_accepting_alone_leaves_what_signs() -> None:
+    after = plan(cluster(OLD, writer=writer()), Wanted(NEW, "accept", jwks_uri=URI, flags={"v": ["4"]}))
+    assert [(step.phase, step.host, step.flags[ISSUER]) for step in after.steps] == [
+        ("accept", "cp1", [OLD, NEW]),
+        ("accept", "cp2", [OLD, NEW]),
+    ]
+    assert after.upkeep is not None
+    kept = yaml.safe_load(after.upkeep.configuration)["apiServer"]["extraArgs"]
+    assert [arg["value"] for arg in kept if arg["name"] == ISSUER] == [OLD, NEW]
+    assert JWKS_URI not in {arg["name"] for arg in kept}
+    assert plan(cluster(OLD, NEW), Wanted(NEW, "accept")).steps == ()
+    alone = plan(Seen({"cp1": observed(OLD)}), Wanted(NEW, "accept"))
+    assert (alone.problems, alone.steps) == ((), ())
+
+
 UNKNOWN: dict[str, t.Any] = {
     "distribution": "unknown",
     "manifests": {},
@@ -328,6 +343,8 @@ def test_what_cannot_keep_the_flags(given: Writer, says: str) -> None:
             f"{NEW} signs on cp1, cp2; restarts: 2; longest time without an answer: 9.5 s",
         ),
         (cluster(OLD), "back", [], False, f"no API server knows {NEW}"),
+        (cluster(OLD), "accept", [], True, f"{NEW} would be accepted on cp1, cp2; restarts: 2"),
+        (cluster(OLD, NEW), "accept", [], False, f"{NEW} is accepted on cp1, cp2, as before"),
     ],
 )
 def test_what_was_done_in_words(

@@ -36,6 +36,10 @@ def servers(*issuers: list[str], **flags: list[str]) -> list[Server]:
     return [Server(f"cp{number}", {ISSUER: own, **flags}) for number, own in enumerate(issuers, 1)]
 
 
+def reached_by(running: list[Server], aim: Goal) -> dict[str, list[str]]:
+    return reached(running, aim, rollout(running, aim))
+
+
 def shown(steps: list[Step]) -> list[tuple[str, str, list[str] | None]]:
     return [(step.phase, step.host, step.flags.get(ISSUER)) for step in steps]
 
@@ -229,9 +233,9 @@ def test_a_retired_issuer_stays_an_audience() -> None:
     assert [(step.phase, step.flags) for step in steps] == [
         ("retire", {ISSUER: [NEW], AUDIENCES: [f"{NEW},{OLD}"]}),
     ] * 2
-    assert reached(running, goal(NEW, retired=[OLD]))[AUDIENCES] == [f"{NEW},{OLD}"]
+    assert reached_by(running, goal(NEW, retired=[OLD]))[AUDIENCES] == [f"{NEW},{OLD}"]
     after = [applied(server, steps) for server in running]
-    assert reached(after, goal(NEW))[AUDIENCES] == [f"{NEW},{OLD}"], "an upgrade would drop it"
+    assert reached_by(after, goal(NEW))[AUDIENCES] == [f"{NEW},{OLD}"], "an upgrade would drop it"
     assert [step.flags for step in rollout(after, goal(NEW, retired_audiences=[OLD]))] == [{AUDIENCES: [NEW]}] * 2
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import refusal_fix, said, type_warning
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import (
+    max_age,
+    refusal_fix,
+    said,
+    type_warning,
+    unchanged_for,
+)
 
 URL = "https://oidc.example.com/openid/v1/jwks"
 
@@ -40,3 +46,36 @@ def test_the_words_of_a_refusal(body: str, says: str) -> None:
 def test_only_a_known_refusal_has_a_fix() -> None:
     assert refusal_fix("<Error><Code>AccessDenied</Code></Error>") == ""
     assert "SSE-S3" in refusal_fix("<Error><Code>KMS.DisabledException</Code></Error>")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("public", None),
+        ("public, max-age=3600", 3600.0),
+        ("max-age=60, s-maxage=300", 300.0),
+        ('Max-Age="60"', 60.0),
+        ("max-age=60, no-store", 0.0),
+        ("no-cache", 0.0),
+        ("max-age=soon", None),
+    ],
+)
+def test_for_how_long_caches_may_keep_a_document(header: str | None, seconds: float | None) -> None:
+    assert max_age(header) == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "last_modified", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:48:37 GMT", 60.0),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 09:48:37 GMT", 0.0),
+        ("Sun, 06 Nov 1994 08:49:37 -0000", "Sun, 06 Nov 1994 08:48:37 GMT", 60.0),
+        (None, "Sun, 06 Nov 1994 08:48:37 GMT", None),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", None, None),
+        ("yesterday", "today", None),
+    ],
+)
+def test_since_when_a_document_is_as_it_is(date: str | None, last_modified: str | None, seconds: float | None) -> None:
+    assert unchanged_for(date, last_modified) == seconds

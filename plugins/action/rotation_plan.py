@@ -1,0 +1,172 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module rotation_plan: it decides on the controller, and asks nobody."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation import observed, words
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.gauges import gauges
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import PHASES, Aim, Phase, Plan, Step, plan
+from ansible_collections.onprem.irsa.plugins.modules.rotation_plan import ARGUMENT_SPEC
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Server
+
+Result = dict[str, t.Any]
+
+_NOTHING: t.Final[Result] = {
+    "concerns": [],
+    "gauges": [],
+    "step": None,
+    "next": "",
+    "wait_until": None,
+    "wait_seconds": 0,
+    "run_again": "",
+    "finished": False,
+    "target": "",
+    "retired": [],
+    "breaks": "",
+    "keys": [],
+    "issuers": [],
+}
+
+
+class ActionModule(ActionBase):
+    """Plans by what it is given."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Return the plan; what stops it is among it, so that the state can be shown before the play ends."""
+        result: Result = super().run(tmp, task_vars)
+        # Called through its class: by that name it counts among the functions that are known to be untyped.
+        _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        given: Result = json.loads(json.dumps(validated))
+        return {**result, "changed": False, **planned(given, time.time())}
+
+
+def planned(given: Result, now: float) -> Result:
+    """Return what the module documents; NOW is the controller's time."""
+    looked = observed.Looked(
+        servers={found["host"]: found for found in given["servers"]},
+        controllers={found["host"]: found for found in given["controllers"]},
+        files={found["item"]: found for found in given["files"]},
+        published={found["item"]: found for found in given["published"] if found["served"]},
+        by_api_servers=given["published_by_api_servers"],
+        use=given["use"],
+        relying_parties=_with_copies(given),
+        unreachable=tuple(given["unreachable"]),
+        now=now,
+        first_seen=now if given["first_seen"] is None else given["first_seen"],
+    )
+    problems = observed.problems(looked)
+    if problems or not (given["files"] or given["unreachable"]):
+        return {**_NOTHING, "problems": problems}
+    aim = Aim(
+        signer=given["signing_kid"],
+        kind=given["type"],
+        min_age=float(given["min_age"]),
+        leaked=frozenset({given["leaked_kid"]} - {""}),
+        reminted=tuple(given["reminted_secrets"]),
+    )
+    state = observed.state(looked)
+    following = plan(state, aim)
+    step = following.step
+    problems, concerns = [*following.problems], [*following.concerns]
+    if problems and not _reaches(following.stopped, given["phase"]):
+        problems, concerns = [], problems
+    if step and aim.leaked and not given["emergency"]:
+        problems.append(_confirm(given["leaked_kid"]))
+    told: Result = {
+        "problems": problems,
+        "concerns": concerns,
+        "gauges": gauges(state),
+        "next": words.says(step) if step else "",
+        "finished": following.is_finished,
+        "target": following.target,
+        "retired": [*following.retired],
+        "breaks": words.breaks(state, following),
+        "keys": words.keys(state, following),
+        "issuers": words.issuers(state),
+    }
+    if step and not problems and _reaches(step.phase, given["phase"]):
+        told["step"] = _step(step, looked, following, {server.host: server for server in state.servers}.get(step.host))
+    if following.wait:
+        told["wait_until"] = following.wait.until
+        told["wait_seconds"] = (
+            math.ceil(following.wait.until - now) if _reaches(following.wait.phase, given["phase"]) else 0
+        )
+        told["run_again"] = run_again(following.wait, now, "irsa_rotate_wait")
+    return {**_NOTHING, **told}
+
+
+def _with_copies(given: Result) -> list[Result]:
+    """Return the relying parties with the keys that those know which were asked."""
+    known = {found["item"]["name"]: kids_of_document(found["content"]) for found in given["fetched_copies"]}
+    known |= {found["item"]["name"]: found["stdout_lines"] for found in given["asked_copies"]}
+    return [
+        {**party, "kids": known[party["name"]]} if party["name"] in known else party
+        for party in given["relying_parties"]
+    ]
+
+
+def _reaches(phase: Phase, asked: str) -> bool:
+    """Return whether a phase is not beyond the one that is asked for."""
+    return asked in PHASES and PHASES.index(phase) <= [*PHASES].index(t.cast("t.Any", asked))
+
+
+def _confirm(kid: str) -> str:
+    """Say what has to be set before tokens are refused on purpose."""
+    return (
+        f"irsa_rotate_leaked_kid is {kid}: every token that this key has signed would be refused at once, as is said "
+        "above. If that should be done now, set irsa_rotate_emergency: true and run again; nothing was touched."
+    )
+
+
+def _step(step: Step, looked: observed.Looked, following: Plan, server: Server | None) -> Result:
+    """Return a step with the public keys that it takes."""
+    pems = _pems(looked)
+    config = step.config
+    return {
+        "action": step.action,
+        "host": step.host,
+        "kid": step.kid,
+        "source": step.source,
+        "says": words.says(step),
+        "public_keys": [pems[kid] for kid in config.kids] if config else [],
+        "signing_kid": config.signer if config else "",
+        "restarts": _restarts(server, config) if server and config else [],
+        "issuer": step.issuer,
+        "documents": [{"name": kid, "pem": pems[kid]} for kid in step.published if kid in pems],
+        "retired_kids": [kid for kid in following.retired if kid not in step.published] if step.published else [],
+        "forgotten": [*step.forgotten],
+        "secrets": [*step.secrets],
+    }
+
+
+def _restarts(server: Server, config: Config) -> list[str]:
+    """Return the components of a host whose processes do not do what a configuration says."""
+    running = server.running
+    reads = {*running.kids} == {*config.kids} and running.signer == config.signer
+    found = [] if reads and running.issuers == config.issuers else ["kube-apiserver"]
+    return found + ([] if server.secrets_signer == config.signer else ["kube-controller-manager"])
+
+
+def _pems(looked: observed.Looked) -> dict[str, str]:
+    """Return the public keys that hosts have, by their ids; others that are published stay as they are."""
+    found = [key for files in looked.files.values() for key in (*files["public"], *files["private"].values())]
+    return {key["kid"]: key["pem"] for key in found}
+
+
+__all__: t.Final = ("ActionModule", "planned")

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.action.rotation_plan import planned
+from ansible_collections.onprem.irsa.plugins.modules.rotation_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import OLD
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.test_observed import (
+    FILES,
+    NOW,
+    controller,
+    key,
+    server,
+)
+
+Json = dict[str, t.Any]
+SETTLED: Json = {**FILES, "private": {"own": key("one", 100.0)}}
+SIGNED: Json = {**FILES, "private": {"own": key("one", 100.0), "previous": key("zero")}}
+USE: Json = {"lifetimes": [{"seconds": 9000.0, "source": "pod apps/web"}], "legacy_tokens": []}
+
+
+def given(files: Json = SETTLED, **changed: object) -> Json:
+    """Return what the role gives for one host that is settled."""
+    published = {"item": OLD, "served": True, "kids": ["one"], "max_age": 300.0, "unchanged_for": 4000.0}
+    return {
+        **{name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()},
+        "servers": [{**server(), "host": "cp1"}],
+        "controllers": [{**controller(), "host": "cp1"}],
+        "files": [{**files, "item": "cp1"}],
+        "published": [published],
+        "use": USE,
+        **changed,
+    }
+
+
+def test_the_next_step() -> None:
+    plan = planned(given(), NOW)
+    assert (plan["problems"], plan["finished"], plan["next"]) == ([], False, "cp1: makes a new key")
+    assert (plan["step"]["action"], plan["step"]["host"], plan["step"]["restarts"]) == ("make", "cp1", [])
+    plan = planned(given(FILES), NOW)
+    assert (plan["step"]["action"], plan["step"]["restarts"]) == ("accept", ["kube-apiserver"])
+    assert plan["step"]["public_keys"] == ["pem of one", "pem of two"]
+
+
+def test_no_step_is_taken_beyond_the_phase() -> None:
+    plan = planned(given(FILES, phase="make"), NOW)
+    assert (plan["step"], plan["problems"], "cp1: accepts tokens by" in plan["next"]) == (None, [], True)
+
+
+def test_nothing_is_done_and_much_is_named_where_no_host_can_be_reached() -> None:
+    gone: Json = {"servers": [], "controllers": [], "files": [], "unreachable": ["cp1", "cp2"]}
+    plan = planned({**given(), **gone}, NOW)
+    assert (plan["step"], plan["finished"]) == (None, False)
+    assert [problem.partition(" could not be")[0] for problem in plan["problems"]] == ["cp1", "cp2"]
+
+
+def test_hosts_are_judged_before_their_files_are_read() -> None:
+    assert planned({**given(), "files": []}, NOW)["problems"] == []
+    others = [{**server(), "host": "cp1", "distribution": "K3s"}]
+    (problem,) = planned({**given(), "servers": others, "files": []}, NOW)["problems"]
+    assert "keys of K3s are not rotated here" in problem
+
+
+def test_tokens_of_secrets_that_are_named_are_made_again() -> None:
+    use = {**USE, "legacy_tokens": [{"secret": "ci/robot", "kid": "zero"}, {"secret": "apps/own", "kid": "zero"}]}
+    plan = planned(given(SIGNED, use=use, reminted_secrets=["ci/*"]), NOW)
+    assert (plan["step"]["action"], plan["step"]["secrets"], plan["step"]["kid"]) == ("remint", ["ci/robot"], "one")
+    plan = planned(given(SIGNED, use=use), NOW)
+    assert (plan["step"], len(plan["problems"])) == (None, 2)
+
+
+@pytest.mark.parametrize(("emergency", "problems"), [(False, 1), (True, 0)])
+def test_a_leaked_key_goes_once_it_is_confirmed(*, emergency: bool, problems: int) -> None:
+    plan = planned(given(SIGNED, leaked_kid="zero", emergency=emergency), NOW)
+    assert (len(plan["problems"]), plan["step"] is None) == (problems, not emergency)
+    assert "Every token that zero has signed is refused at once" in plan["breaks"]
+    assert plan["next"] == "cp1: removes the private key zero"
