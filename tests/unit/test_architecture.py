@@ -16,7 +16,7 @@ COLLECTION = "ansible_collections.onprem.irsa.plugins."
 
 # The packages and modules of module_utils, from the ground up: each imports those on lower floors, and itself.
 FLOORS = (
-    ("_doctor", "_progress", "_python", "_service_accounts", "_table", "_unquoted"),
+    ("_finding", "_progress", "_python", "_service_accounts", "_table", "_unquoted"),
     ("_errors",),
     ("_aws", "_documents", "_flags", "_kube", "_trust"),
     ("_distributions",),
