@@ -24,7 +24,7 @@ FLOORS = (
     ("_controller", "_proof"),
     ("_iam",),
     ("_publication",),
-    ("_rules",),
+    ("_doctor", "_rules"),
 )
 # Those with modules that do I/O (AWS, a cluster, web servers, files, the clock); all others decide on data alone.
 SOME_IO = {"_aws", "_controller", "_host", "_iam", "_kube", "_progress", "_proof", "_publication"}
