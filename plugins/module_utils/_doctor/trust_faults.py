@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from functools import partial
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import has_wildcard
@@ -18,6 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import (
     ASSUME_ACTION,
     Policy,
     Statement,
+    Verdict,
     evaluate,
     issuer_of,
     names_token,
@@ -64,7 +66,7 @@ class _Asked:
     def reason(self, account: Account) -> str:
         return self._verdict(subject(account[0]), account[1]).reason
 
-    def _verdict(self, sub: str, audience: str, policy: Policy | None = None) -> t.Any:  # noqa: ANN401 -- a Verdict
+    def _verdict(self, sub: str, audience: str, policy: Policy | None = None) -> Verdict:
         return evaluate(policy or self.policy, provider_arn=self.provider_arn, audience=audience, sub=sub)
 
     def is_claim(self, key: str, claim: str) -> bool:
@@ -135,7 +137,7 @@ def _relaxed(asked: _Asked) -> t.Iterator[tuple[str, Policy]]:
         "trust.condition": lambda _name, key: asked.is_claim(key, "aud") or asked.is_claim(key, "sub"),
     }
     for name, keeps in kinds.items():
-        yield name, _mapped(asked.policy, lambda statement, keeps=keeps: _with_conditions(statement, keeps))
+        yield name, _mapped(asked.policy, partial(_with_conditions, keeps=keeps))
 
 
 def _told(asked: _Asked, name: str, account: Account) -> Fault:
