@@ -44,6 +44,10 @@ class Seen:
     """What was seen there, a sentence without its full stop."""
     values: t.Mapping[str, str] = field(default_factory=dict)
     """What is filled into fix and command."""
+    severity: Severity | None = None
+    """Where it is not that of the check."""
+    fix: str = ""
+    """What to do, where that is known better than the check knows it."""
 
 
 def seen(where: str, found: str, **values: str) -> Seen:
@@ -83,7 +87,7 @@ class Check:
         """Return fix and command for what was seen; no command where a value of it is missing."""
         missing = [name for name in _names(self.command) if not found.values.get(name)]
         command = "" if missing else _Quoting().vformat(self.command, (), found.values)
-        return string.Formatter().vformat(self.fix, (), found.values), command
+        return found.fix or string.Formatter().vformat(self.fix, (), found.values), command
 
 
 def _names(template: str) -> list[str]:

@@ -204,8 +204,8 @@ def _audience(view: View) -> t.Iterator[Seen]:
     "annotations.expiration",
     "warning",
     title="An annotation of a token's expiry counts for nothing",
-    cause=f"What injects pods reads a whole number of seconds, from {SHORTEST} to {LONGEST}; what is no number is passed "
-    "over, and a smaller one is raised.",
+    cause=f"What injects pods reads a whole number of seconds, from {SHORTEST} to {LONGEST}; what is no number is "
+    "passed over, and a smaller one is raised.",
     fix=f"Write a number of seconds, such as 3600, or remove the annotation. {_THEN}",
     command=f"{_REMOVE}{EXPIRATION_ANNOTATION}-",
     guide=_GUIDE,

@@ -260,8 +260,8 @@ def _jwks_uri(view: View) -> t.Iterator[Seen]:
     "flags.release",
     "warning",
     title="An API server is of an old release of Kubernetes",
-    cause=f"The collection is tried on {'.'.join(map(str, OLDEST_KUBERNETES))} and newer; before 1.22 there is one issuer "
-    "alone, so that no change is possible without refused tokens.",
+    cause=f"The collection is tried on {'.'.join(map(str, OLDEST_KUBERNETES))} and newer; before 1.22 there is one "
+    "issuer alone, so that no change is possible without refused tokens.",
     fix="Upgrade Kubernetes before the issuer or the key is changed.",
     guide=_GUIDE,
 )
