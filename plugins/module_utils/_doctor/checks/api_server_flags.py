@@ -193,8 +193,7 @@ def _sts_audience(view: View) -> t.Iterator[Seen]:
     title="API servers shorten the pods' tokens",
     cause="--service-account-max-token-expiration is below the day for which the injection asks. Programs that read "
     "their token once stop earlier than they were told.",
-    fix="Set --service-account-max-token-expiration to 24h or more, or remove it; or set "
-    "irsa_webhook_token_expiration.",
+    fix="Set --service-account-max-token-expiration to 24h or more, or remove it.",
     guide=_GUIDE,
 )
 def _short_tokens(view: View) -> t.Iterator[Seen]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Seen, check, seen
@@ -167,12 +168,11 @@ def _untrusted(view: View) -> t.Iterator[Seen]:
     given = view.provider.thumbprints if view.provider else ()
     for each, tls in _once_a_host(view):
         if not tls.trusted and tls.complete and not given:
-            yield _at(
-                each,
-                f"the certificate is of {tls.issued_by or 'an authority'}, which the system does not trust",
-                provider=view.provider.arn if view.provider else "",
-                thumbprint=tls.thumbprint,
-            )
+            provider = view.provider.arn if view.provider else ""
+            unknown = "" if view.providers else "; whether the identity provider has its thumbprint was not looked at"
+            found = f"the certificate is of {tls.issued_by or 'an authority'}, which the system does not trust{unknown}"
+            place = _at(each, found, provider=provider, thumbprint=tls.thumbprint)
+            yield place if view.providers else replace(place, severity="warning")
 
 
 @check(

@@ -25,12 +25,21 @@ def _files(view: View) -> t.Iterator[tuple[str, KeyFile]]:
     return ((name, file) for name, host in view.hosts for file in host.key_files)
 
 
+def _stored(server: ApiServer) -> frozenset[str]:
+    """Return the ids of the keys in the files by which a server verifies tokens; none where nobody knows."""
+    host = looked(server.host)
+    files = host.key_files if host is not None else ()
+    return frozenset(kid for file in files if host is not None and _is_listed(host, file) for kid in file.kids)
+
+
+def _loaded(server: ApiServer) -> frozenset[str]:
+    """Return the ids of the keys that a server has read as it started, and serves; none where nobody knows."""
+    return frozenset(key.kid for key in looked(server.served) or ())
+
+
 def _verifying(server: ApiServer) -> frozenset[str]:
-    """Return the ids of the keys by which a server accepts tokens; none where nobody knows."""
-    served, host = looked(server.served), looked(server.host)
-    if host is not None and host.key_files:
-        return frozenset(kid for file in host.key_files if _is_listed(host, file) for kid in file.kids)
-    return frozenset(key.kid for key in served or ())
+    """Return the ids of the keys by which a server accepts tokens now; none where nobody knows."""
+    return _loaded(server) or _stored(server)
 
 
 def _is_listed(host: Host, file: KeyFile) -> bool:
@@ -141,10 +150,7 @@ def _age(view: View) -> t.Iterator[Seen]:
 )
 def _changed(view: View) -> t.Iterator[Seen]:
     for server in view.servers:
-        host, served = looked(server.host), looked(server.served)
-        if host is None or served is None or not host.key_files:
-            continue
-        loaded, stored = {key.kid for key in served}, _verifying(server)
+        loaded, stored = _loaded(server), _stored(server)
         if loaded and stored and loaded != stored:
             found = f"it has loaded {', '.join(sorted(loaded))}, and its files hold {', '.join(sorted(stored))}"
             yield seen(server.name, found)
@@ -176,7 +182,7 @@ def _algorithm(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _controller_manager(view: View) -> t.Iterator[Seen]:
-    known = frozenset().union(*(_verifying(server) for server in view.servers))
+    known = frozenset().union(*(_loaded(server) | _stored(server) for server in view.servers))
     for name, host in view.hosts:
         kid = host.controller_manager_kid
         if kid and known and kid not in known:

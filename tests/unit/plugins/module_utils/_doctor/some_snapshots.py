@@ -1,0 +1,345 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots of healthy clusters of several kinds."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
+    ApiServer,
+    Bucket,
+    Clock,
+    Container,
+    Discovery,
+    Fetch,
+    Host,
+    Injection,
+    Injector,
+    Key,
+    KeyFile,
+    LegacySecret,
+    Minted,
+    NotLooked,
+    Object,
+    Pod,
+    Probe,
+    Provider,
+    Providers,
+    Region,
+    Role,
+    Roles,
+    Rotation,
+    ServiceAccount,
+    Snapshot,
+    Tls,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._finding import Finding
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import TOKEN_FILE
+from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import Trust, build, serialise
+
+NOW = 1_767_225_600.0
+DAY = 86400.0
+BUCKET = "acme-prod-oidc"
+HOST = f"{BUCKET}.s3.eu-central-1.amazonaws.com"
+ISSUER = f"https://{HOST}"
+DEFAULT = "https://kubernetes.default.svc.cluster.local"
+ACCOUNT = "123456789012"
+AUDIENCE = "sts.amazonaws.com"
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}"
+KID, OTHER_KID = "kid-of-today", "kid-of-tomorrow"
+SA_PUB, SA_KEY = "/etc/kubernetes/pki/sa.pub", "/etc/kubernetes/pki/sa.key"
+DISCOVERY_KEY, JWKS_KEY = ".well-known/openid-configuration", "openid/v1/jwks"
+
+RSA = Key(kid=KID, kty="RSA", alg="RS256", use="sig", n="modulus", e="AQAB")
+RSA_OF_TOMORROW = replace(RSA, kid=OTHER_KID, n="another")
+EC = Key(kid=KID, kty="EC", alg="ES256", use="sig", crv="P-256", x="left", y="right")
+
+
+def role_arn(name: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def trust(*accounts: str, arn: str = PROVIDER, audiences: t.Sequence[str] = (AUDIENCE,)) -> dict[str, t.Any]:
+    return {"Version": "2012-10-17", "Statement": [build(Trust.of(arn, audiences, accounts))]}
+
+
+def role(name: str, *accounts: str) -> Role:
+    policy = trust(*accounts)
+    attached = ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",)
+    return Role(role_arn(name), policy, attached=attached, trust_size=len(serialise(policy)))
+
+
+def fetched(url: str, **changes: object) -> Fetch:
+    tls = Tls(NOW - 100 * DAY, NOW + 200 * DAY, ("*.s3.eu-central-1.amazonaws.com",), "Amazon RSA 2048 M01")
+    made = Fetch(
+        url,
+        addresses=("52.219.0.1",),
+        tls=tls,
+        status=200,
+        seconds=0.2,
+        content_type="application/json",
+        max_age=300,
+        form="object",
+        digest=f"digest of {url}",
+    )
+    return replace(made, **changes)
+
+
+def probe(seen_from: str, *keys: Key, issuer: str = ISSUER) -> Probe:
+    algorithms = tuple(sorted({key.alg for key in keys}))
+    discovery = Discovery(issuer, f"{issuer}/{JWKS_KEY}", algorithms)
+    return Probe(
+        seen_from,
+        fetched(f"{issuer}/{DISCOVERY_KEY}", discovery=discovery),
+        fetched(f"{issuer}/{JWKS_KEY}", content_type="application/jwk-set+json", keys=keys),
+    )
+
+
+def public(*keys: str, name: str = BUCKET) -> dict[str, t.Any]:
+    statement = {
+        "Sid": "Documents",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": [f"arn:aws:s3:::{name}/{key}" for key in keys or (DISCOVERY_KEY, JWKS_KEY)],
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def bucket() -> Bucket:
+    return Bucket(
+        BUCKET,
+        region="eu-central-1",
+        owner=ACCOUNT,
+        policy=public(),
+        blocks=("BlockPublicAcls", "IgnorePublicAcls"),
+        objects=(Object(DISCOVERY_KEY), Object(JWKS_KEY)),
+    )
+
+
+def host(*kids: str, issuers: tuple[str, ...] = (ISSUER, DEFAULT), **changes: object) -> Host:
+    made = Host(
+        flags={
+            "service-account-issuer": issuers,
+            "service-account-key-file": (SA_PUB,),
+            "service-account-signing-key-file": (SA_KEY,),
+            "service-account-jwks-uri": (f"{ISSUER}/{JWKS_KEY}",),
+        },
+        file="/etc/kubernetes/manifests/kube-apiserver.yaml",
+        key_files=(
+            KeyFile(SA_PUB, kids, mode=0o644, changed=NOW - 300 * DAY),
+            KeyFile(SA_KEY, kids[:1], private=True, mode=0o600, changed=NOW - 300 * DAY),
+        ),
+        signing_kid=kids[0],
+        controller_manager_kid=kids[0],
+        started=NOW - 10 * DAY,
+        clock_offset=0.1,
+        synchronised=True,
+    )
+    return replace(made, **changes)
+
+
+def server(name: str, *keys: Key, seen_host: Host | NotLooked | None = None) -> ApiServer:
+    kids = tuple(key.kid for key in keys)
+    return ApiServer(
+        name,
+        version="v1.34.4",
+        distribution="kubeadm",
+        minted=Minted(ISSUER, kids[0], keys[0].alg, (AUDIENCE,), 86400),
+        served=keys,
+        accepted=(DEFAULT, ISSUER),
+        host=host(*kids) if seen_host is None else seen_host,
+    )
+
+
+def container(name: str, arn: str, **changes: object) -> Container:
+    made = Container(
+        name,
+        image="registry.example.com/app:1.0.0",
+        role=role_arn(arn),
+        token_file=TOKEN_FILE,
+        region="eu-central-1",
+        regional="regional",
+        token_audience=AUDIENCE,
+        token_seconds=86400,
+    )
+    return replace(made, **changes)
+
+
+def pod(name: str, account: str, arn: str) -> Pod:
+    namespace, own = account.split("/")
+    return Pod(
+        namespace,
+        name,
+        own,
+        f"Deployment/{own}",
+        started=NOW - DAY,
+        injected=True,
+        token_mode=0o644,
+        containers=(container("main", arn),),
+    )
+
+
+def bystander(name: str) -> Pod:
+    return Pod("kube-system", name, owner="DaemonSet/kube-proxy", containers=(Container("main", "kube-proxy:v1.34.4"),))
+
+
+ALL_WELL = tuple(
+    Finding(f"webhook: {link}", "ok", "as asked for")
+    for link in ("mode", "pods", "certificate", "authority", "a pod, tried", "running pods")
+)
+
+
+def kubeadm(servers: int = 1, *keys: Key) -> Snapshot:
+    """A cluster that the collection has set up: webhook, S3, roles for two service accounts."""
+    keys = keys or (RSA,)
+    return Snapshot(
+        taken=NOW,
+        issuer=ISSUER,
+        cluster="prod",
+        documents=(probe("controller", *keys), probe("cp1", *keys)),
+        bucket=bucket(),
+        providers=Providers(ACCOUNT, found=(Provider(PROVIDER, (AUDIENCE,)),)),
+        roles=Roles(
+            found=(role("prod-reports", "apps/reports"), role("prod-backup", "apps/backup", "ops/backup")),
+            others=(role_arn("admin"),),
+        ),
+        service_accounts=(
+            ServiceAccount("apps", "reports", role_arn("prod-reports")),
+            ServiceAccount("apps", "backup", role_arn("prod-backup"), expiration="3600", regional="true"),
+            ServiceAccount("ops", "backup", role_arn("prod-backup"), audience=AUDIENCE),
+            ServiceAccount("apps", "default"),
+        ),
+        namespaces=("apps", "default", "kube-system", "ops"),
+        pods=(
+            pod("reports-1", "apps/reports", "prod-reports"),
+            pod("backup-1", "apps/backup", "prod-backup"),
+            bystander("kube-proxy-1"),
+        ),
+        api_servers=tuple(server(f"cp{number}", *keys) for number in range(1, servers + 1)),
+        injection=Injection(ALL_WELL, own="webhook"),
+        clock=Clock(0.2),
+        region=Region("eu-central-1", enabled=True, endpoint="https://sts.eu-central-1.amazonaws.com"),
+        rotation=Rotation(),
+    )
+
+
+def by_policy() -> Snapshot:
+    """Pods get their roles by a policy, and service accounts have no annotation."""
+    made = kubeadm()
+    accounts = (
+        ServiceAccount("apps", "reports", policy_role=role_arn("prod-reports")),
+        ServiceAccount("apps", "backup", policy_role=role_arn("prod-backup")),
+        ServiceAccount("ops", "backup", policy_role=role_arn("prod-backup")),
+    )
+    well = (*(Finding(f"webhook: {link}", "ok", "as asked for") for link in ("mode", "roles")),)
+    return replace(made, service_accounts=accounts, injection=Injection(well, own="policy"))
+
+
+def without_aws() -> Snapshot:
+    reason = NotLooked("there are no AWS credentials")
+    return replace(kubeadm(), bucket=reason, providers=reason, roles=reason)
+
+
+def without_hosts() -> Snapshot:
+    servers = tuple(server(name, RSA, seen_host=NotLooked("no host is in the inventory")) for name in ("a", "b"))
+    return replace(kubeadm(), api_servers=servers, documents=(probe("controller", RSA),))
+
+
+def behind_cloudfront() -> Snapshot:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{BUCKET}/*",
+        "Condition": {"StringEquals": {"AWS:SourceArn": "arn:aws:cloudfront::123456789012:distribution/E1"}},
+    }
+    every = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    private = replace(
+        bucket(),
+        policy={"Version": "2012-10-17", "Statement": [statement]},
+        blocks=every,
+        account_blocks=every,
+        behind_distribution=True,
+        objects=(Object(DISCOVERY_KEY, encryption="aws:kms"), Object(JWKS_KEY)),
+    )
+    return replace(kubeadm(3), bucket=private)
+
+
+def of_others() -> Snapshot:
+    """A cluster that somebody else has set up: a webhook of the community's chart, documents on a web server."""
+    chart = Injector("chart-amazon-eks-pod-identity-webhook", "irsa/webhook", True, 2)
+    return replace(kubeadm(), bucket=None, injection=Injection(foreign=(chart,)))
+
+
+def with_secure_transport() -> Snapshot:
+    """The bucket denies what is not HTTPS, as many companies' rules ask for."""
+    denied = {
+        "Sid": "Https",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [*public()["Statement"], denied]}
+    return replace(kubeadm(), bucket=replace(bucket(), policy=policy))
+
+
+def private_authority() -> Snapshot:
+    """The documents are served with a certificate of one's own authority, whose thumbprint the provider has."""
+    made = kubeadm()
+    thumbprint = "a" * 40
+    tls = Tls(NOW - DAY, NOW + 300 * DAY, (HOST,), "Example CA", trusted=False, thumbprint=thumbprint)
+    probes = tuple(
+        Probe(each.seen_from, replace(_fetch(each.discovery), tls=tls), replace(_fetch(each.jwks), tls=tls))
+        for each in t.cast("tuple[Probe, ...]", made.documents)
+    )
+    provider = Provider(PROVIDER, (AUDIENCE,), (thumbprint,))
+    return replace(made, documents=probes, providers=Providers(ACCOUNT, found=(provider,)), bucket=None)
+
+
+def _fetch(part: Fetch | NotLooked) -> Fetch:
+    assert isinstance(part, Fetch)
+    return part
+
+
+def rotating() -> Snapshot:
+    """A rotation waits for a day, as it should: both keys are everywhere, the new one signs."""
+    made = kubeadm(3, RSA_OF_TOMORROW, RSA)
+    secrets = (LegacySecret("ops", "robot", OTHER_KID),)
+    return replace(made, rotation=Rotation("wait", NOW - DAY / 2, KID, OTHER_KID, secrets=secrets))
+
+
+def with_patterns() -> Snapshot:
+    """A role is for all service accounts of a namespace, and others may assume it, too."""
+    made = kubeadm()
+    policy = trust("apps/*")
+    human = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": {"NotIpAddress": {}}}
+    policy["Statement"] += [human, denied]
+    roles = Roles((replace(role("prod-reports"), trust=policy), role("prod-backup", "apps/backup", "ops/backup")))
+    return replace(made, roles=roles)
+
+
+def unseen() -> Snapshot:
+    return Snapshot(taken=NOW, issuer=ISSUER, bucket=NotLooked("there are no AWS credentials"))
+
+
+HEALTHY: dict[str, t.Callable[[], Snapshot]] = {
+    "kubeadm, one server": kubeadm,
+    "kubeadm, three servers": lambda: kubeadm(3),
+    "policy": by_policy,
+    "no AWS credentials": without_aws,
+    "no hosts": without_hosts,
+    "EC keys": lambda: kubeadm(1, EC),
+    "CloudFront": behind_cloudfront,
+    "set up by others": of_others,
+    "HTTPS alone": with_secure_transport,
+    "private authority": private_authority,
+    "rotating": rotating,
+    "patterns": with_patterns,
+    "nothing was looked at": unseen,
+}
