@@ -24,10 +24,10 @@ LINKS: t.Final[t.Mapping[str, str]] = {
     "bucket": "Bucket",
     "documents": "Documents",
     "provider": "Identity provider",
-    "trust": "Roles and their trust",
+    "trust": "Roles and trust",
     "annotations": "Service accounts",
     "injection": "Injection",
-    "region": "Region and endpoint",
+    "region": "Region and STS",
     "pods": "Pods",
     "rotation": "Key rotation",
 }
@@ -48,6 +48,8 @@ class Seen:
     """Where it is not that of the check."""
     fix: str = ""
     """What to do, where that is known better than the check knows it."""
+    seen_from: str = ""
+    """From where, of what may look another way from elsewhere: the controller, or a host; empty for everywhere."""
 
 
 def seen(where: str, found: str, **values: str) -> Seen:

@@ -103,16 +103,31 @@ _PARTS: t.Final[t.Mapping[str, tuple[str, ...]]] = {
 def diagnose(snapshot: Snapshot, checks: t.Iterable[Check] = CHECKS) -> Diagnosis:
     """Say what is wrong in a snapshot, in the order of the chain, and what follows from what."""
     view = View(snapshot)
-    found = [_diagnosed(check, place) for check in checks for place in check.look(view)]
+    found = [_diagnosed(check, place) for check in checks for place in _together(check.look(view), view)]
     unseen = _unseen(snapshot)
     return Diagnosis(
-        issuer=snapshot.issuer,
-        cluster=snapshot.cluster,
+        issuer=_line(snapshot.issuer),
+        cluster=_line(snapshot.cluster),
         taken=snapshot.taken,
         findings=tuple(replace(each, follows=_cause_of(each, found)) for each in sorted(found, key=_place)),
         unseen=unseen,
         unseen_links=tuple(link for link in LINKS if all(part in unseen for part in _PARTS[link])),
     )
+
+
+def _together(seen: t.Iterable[Seen], view: View) -> list[Seen]:
+    """Return what was seen alike from several places as one thing, which says from where."""
+    groups: dict[tuple[str, str], list[Seen]] = {}
+    for each in seen:
+        groups.setdefault((each.where, each.found), []).append(each)
+    places = {probe.seen_from for probe in looked(view.snapshot.documents) or ()}
+    return [replace(group[0], found=f"{found}{_from(group, places)}") for (_where, found), group in groups.items()]
+
+
+def _from(group: t.Iterable[Seen], places: set[str]) -> str:
+    """Say from where something was seen; empty where it was from everywhere, and for what looks alike everywhere."""
+    found = list(dict.fromkeys(each.seen_from for each in group if each.seen_from))
+    return "" if not found or places == {*found} else f", seen from {', '.join(found)}"
 
 
 def _place(finding: Diagnosed) -> int:
@@ -129,7 +144,8 @@ def _diagnosed(check: Check, place: Seen) -> Diagnosed:
         found=_line(place.found),
         cause=check.cause,
         fix=_line(fix),
-        command=without_secrets(command),
+        # What a terminal would act on is in no name that is right: nobody should paste it.
+        command=without_secrets(command) if command.isprintable() else "",
         guide=check.guide,
     )
 
@@ -161,7 +177,7 @@ def _unseen(snapshot: Snapshot) -> dict[str, str]:
         parts["hosts"] = unknown[0] if hosts and len(unknown) == len(hosts) else None
     else:
         parts["hosts"] = snapshot.api_servers
-    return {name: without_secrets(part.reason) for name, part in parts.items() if isinstance(part, NotLooked)}
+    return {name: _line(part.reason) for name, part in parts.items() if isinstance(part, NotLooked)}
 
 
 __all__: t.Final = ("Diagnosed", "Diagnosis", "State", "diagnose")

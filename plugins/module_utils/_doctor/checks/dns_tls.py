@@ -30,8 +30,8 @@ def _host(url: str) -> str:
 
 
 def _at(each: Fetched, found: str, **values: str) -> Seen:
-    place = "" if each.seen_from == "controller" else f", seen from {each.seen_from}"
-    return seen(each.fetch.url, f"{found}{place}", host=_host(each.fetch.url), **values)
+    place = seen(each.fetch.url, found, host=_host(each.fetch.url), **values)
+    return replace(place, seen_from=each.seen_from)
 
 
 def _once_a_host(view: View) -> t.Iterator[tuple[Fetched, Tls]]:

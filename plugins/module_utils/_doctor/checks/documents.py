@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import SITE, Seen, check, seen
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import looked
@@ -28,8 +29,7 @@ _PUBLISH: t.Final = "Publish the documents again: run onprem.irsa.site."
 
 
 def _at(each: Fetched, found: str, **values: str) -> Seen:
-    place = "" if each.seen_from == "controller" else f", seen from {each.seen_from}"
-    return seen(each.fetch.url, f"{found}{place}", **values)
+    return replace(seen(each.fetch.url, found, **values), seen_from=each.seen_from)
 
 
 def _read(view: View) -> t.Iterator[Fetched]:
