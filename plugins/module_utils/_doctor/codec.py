@@ -23,7 +23,7 @@ _Shape = t.Any  # a type as typing has it: a class, a union, a tuple of one kind
 def to_json(snapshot: Snapshot) -> str:
     """Return a snapshot as JSON text, one that C(of_json) reads; the same snapshot gives the same bytes."""
     document = {"snapshot": _NAME, "version": VERSION, **t.cast("dict[str, t.Any]", _encoded(snapshot))}
-    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True)
+    return json.dumps(document, indent=1, ensure_ascii=False)
 
 
 def _encoded(value: object) -> object:

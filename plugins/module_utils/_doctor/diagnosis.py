@@ -41,7 +41,7 @@ class Diagnosed:
     @property
     def link(self) -> str:
         """The link that it is of."""
-        return self.check.partition(".")[0]
+        return _link(self.check)
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def diagnose(snapshot: Snapshot, checks: t.Iterable[Check] = CHECKS) -> Diagnosi
     """Say what is wrong in a snapshot, in the order of the chain, and what follows from what."""
     view = View(snapshot)
     found = [_diagnosed(check, place) for check in checks for place in _together(check.look(view), view)]
-    unseen = _unseen(snapshot)
+    unseen, causes = _unseen(snapshot), _causes(found)
     return Diagnosis(
         issuer=_line(snapshot.issuer),
         cluster=_line(snapshot.cluster),
         taken=snapshot.taken,
-        findings=tuple(replace(each, follows=_cause_of(each, found)) for each in sorted(found, key=_place)),
+        findings=tuple(replace(each, follows=causes[each.check]) for each in sorted(found, key=_place)),
         unseen=unseen,
         unseen_links=tuple(link for link in LINKS if all(part in unseen for part in _PARTS[link])),
     )
@@ -156,15 +156,22 @@ def _line(text: str) -> str:
     return " ".join(plain.split())
 
 
-def _cause_of(finding: Diagnosed, found: t.Iterable[Diagnosed]) -> str:
-    """Return the first broken check of which a finding is a consequence; empty for none."""
-    follows = BY_ID[finding.check].follows
-    causes = {
-        other.check
-        for other in found
-        if other.check != finding.check and other.severity == "broken" and {other.check, other.link} & {*follows}
+def _causes(found: t.Iterable[Diagnosed]) -> dict[str, str]:
+    """Return the first broken check of which each one that found something is a consequence; empty for none."""
+    every = list(found)
+    broken = {finding.check for finding in every if finding.severity == "broken"}
+    return {
+        check: min(
+            (other for other in broken - {check} if {other, _link(other)} & {*BY_ID[check].follows}),
+            key=ORDER.__getitem__,
+            default="",
+        )
+        for check in {finding.check for finding in every}
     }
-    return min(causes, key=ORDER.__getitem__, default="")
+
+
+def _link(check: str) -> str:
+    return check.partition(".")[0]
 
 
 def _unseen(snapshot: Snapshot) -> dict[str, str]:

@@ -17,8 +17,9 @@ _SECRETS: t.Final = (
     # A JSON Web Token: header, payload and, where it is signed, signature.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*)?"), HIDDEN),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
-    # User and password in front of a host, and what follows the path: a presigned URL is a credential.
-    (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)[^/?#\s@]+@"), rf"\1{HIDDEN}@"),
+    # User and password in front of a host, also one that should have been encoded, and what follows the path: a
+    # presigned URL is a credential.
+    (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s@]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\b([a-zA-Z][a-zA-Z0-9+.-]*://[^\s?#]*)\?[^\s#\"'<>]+"), rf"\1?{HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (

@@ -307,6 +307,8 @@ class KeyFile:
     unreadable: bool = False
     """Whether the problem is that it cannot be read."""
     private: bool = False
+    verifies: bool = True
+    """Whether tokens are accepted by its keys."""
     mode: int | None = None
     """Permission bits; None where they are not known."""
     changed: float | None = None

@@ -94,9 +94,9 @@ def trust_faults(policy: Policy, provider_arn: str, accounts: t.Sequence[Account
     by_check: dict[str, Fault] = {}
     for account in accounts:
         if not asked.lets_in(account):
-            fault = _refusal(asked, account)
-            before = by_check.get(fault.check, Fault(fault.check, fault.found))
-            by_check[fault.check] = before._replace(accounts=(*before.accounts, account[0]))
+            name = _refusal(asked, account)
+            before = by_check.get(name) or Fault(name, _found(asked, name, account))
+            by_check[name] = before._replace(accounts=(*before.accounts, account[0]))
     return [*(by_check.values() or _too_wide(asked, accounts)), *_dead(policy)]
 
 
@@ -114,15 +114,28 @@ def _untrusted(asked: _Asked, accounts: t.Sequence[Account]) -> Fault:
     return Fault("trust.no-statement", "it trusts no OIDC provider at all", concerned)
 
 
-def _refusal(asked: _Asked, account: Account) -> Fault:
-    """Return the first thing without which the policy lets a token in."""
-    reason = asked.reason(account)
-    if reason.endswith("denies it."):
-        return Fault("trust.denied", reason.rstrip("."))
-    for name, relaxed in _relaxed(asked):
-        if asked.lets_in(account, relaxed):
-            return _told(asked, name, account)
-    return Fault("trust.refused", f"it refuses {subject(account[0])}: {reason.rstrip('.')}")
+def _refusal(asked: _Asked, account: Account) -> str:
+    """Return the check of the first thing without which the policy lets a token in."""
+    if _is_denied(asked.reason(account)):
+        return "trust.denied"
+    name = next((name for name, relaxed in _relaxed(asked) if asked.lets_in(account, relaxed)), "trust.refused")
+    return "trust.wildcard-under-equals" if name == "trust.subject-wrong" and _literal(asked, account) else name
+
+
+def _is_denied(reason: str) -> bool:
+    return reason.endswith("denies it.")
+
+
+def _literal(asked: _Asked, account: Account) -> str:
+    """Return the pattern that would match a service account, and is compared letter by letter; empty for none."""
+    return next(
+        (
+            value
+            for name, value in asked.named("sub")
+            if "like" not in name.lower() and has_wildcard(value) and like(value, subject(account[0]))
+        ),
+        "",
+    )
 
 
 def _relaxed(asked: _Asked) -> t.Iterator[tuple[str, Policy]]:
@@ -140,28 +153,30 @@ def _relaxed(asked: _Asked) -> t.Iterator[tuple[str, Policy]]:
         yield name, _mapped(asked.policy, partial(_with_conditions, keeps=keeps))
 
 
-def _told(asked: _Asked, name: str, account: Account) -> Fault:
+def _found(asked: _Asked, name: str, account: Account) -> str:
+    """Say what was seen of the policy by which it refuses a service account."""
     key, audience = account
+    reason = asked.reason(account).rstrip(".")
+    if name == "trust.denied":
+        return reason
+    if name == "trust.wildcard-under-equals":
+        return (
+            f"{_literal(asked, account)} is compared letter by letter (StringEquals), so that its * stands for itself"
+        )
     if name == "trust.subject-wrong":
         return _wrong_subject(asked, key)
     if name == "trust.audience-wrong":
         wanted = ", ".join(dict.fromkeys(value for _operator, value in asked.named("aud")))
-        return Fault(name, f"it wants the audience {wanted}, and the pods' tokens are for {audience}")
-    return Fault(name, f"it refuses {subject(key)}: {asked.reason(account).rstrip('.')}")
+        return f"it wants the audience {wanted}, and the pods' tokens are for {audience}"
+    return f"it refuses {subject(key)}: {reason}"
 
 
-def _wrong_subject(asked: _Asked, key: str) -> Fault:
-    sub, named = subject(key), asked.named("sub")
-    literal = [value for name, value in named if "like" not in name.lower() and has_wildcard(value)]
-    for value in literal:
-        if like(value, sub):
-            found = f"{value} is compared letter by letter (StringEquals), so that its * stands for itself"
-            return Fault("trust.wildcard-under-equals", found)
-    values = [value for _name, value in named]
+def _wrong_subject(asked: _Asked, key: str) -> str:
+    sub, values = subject(key), [value for _name, value in asked.named("sub")]
     meant = nearest(sub, values)
     shown = ", ".join(values[:_SOME]) + (" and others" if len(values) > _SOME else "")
     near = meant.removeprefix("Did you mean ").rstrip("?")
-    return Fault("trust.subject-wrong", f"it lets in {shown}, not {sub}" + (f"; the nearest is {near}" if near else ""))
+    return f"it lets in {shown}, not {sub}" + (f"; the nearest is {near}" if near and len(values) > 1 else "")
 
 
 def _too_wide(asked: _Asked, accounts: t.Sequence[Account]) -> list[Fault]:

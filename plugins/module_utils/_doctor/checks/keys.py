@@ -11,7 +11,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import lo
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import ALGORITHMS
 
 if t.TYPE_CHECKING:
-    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ApiServer, Host, KeyFile
+    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ApiServer, KeyFile
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import View
 
 _DAY: t.Final = 86400.0
@@ -29,7 +29,7 @@ def _stored(server: ApiServer) -> frozenset[str]:
     """Return the ids of the keys in the files by which a server verifies tokens; none where nobody knows."""
     host = looked(server.host)
     files = host.key_files if host is not None else ()
-    return frozenset(kid for file in files if host is not None and _is_listed(host, file) for kid in file.kids)
+    return frozenset(kid for file in files if file.verifies for kid in file.kids)
 
 
 def _loaded(server: ApiServer) -> frozenset[str]:
@@ -40,11 +40,6 @@ def _loaded(server: ApiServer) -> frozenset[str]:
 def _verifying(server: ApiServer) -> frozenset[str]:
     """Return the ids of the keys by which a server accepts tokens now; none where nobody knows."""
     return _loaded(server) or _stored(server)
-
-
-def _is_listed(host: Host, file: KeyFile) -> bool:
-    named = (host.flags or {}).get("service-account-key-file", ())
-    return not named or file.path in named
 
 
 @check(

@@ -124,7 +124,7 @@ def _own_role(view: View) -> t.Iterator[Seen]:
     "pods.own-credentials",
     "warning",
     title="A pod has other credentials, which SDKs find first",
-    cause="Keys and profiles in the environment come before a web identity in the order of all AWS SDKs.",
+    cause="Keys in the environment come before a web identity in the order of all AWS SDKs.",
     fix="Remove these variables from the pod's template.",
     guide=_GUIDE,
 )

@@ -130,7 +130,7 @@ def host(*kids: str, issuers: tuple[str, ...] = (ISSUER, DEFAULT), **changes: ob
         file="/etc/kubernetes/manifests/kube-apiserver.yaml",
         key_files=(
             KeyFile(SA_PUB, kids, mode=0o644, changed=NOW - 300 * DAY),
-            KeyFile(SA_KEY, kids[:1], private=True, mode=0o600, changed=NOW - 300 * DAY),
+            KeyFile(SA_KEY, kids[:1], private=True, verifies=False, mode=0o600, changed=NOW - 300 * DAY),
         ),
         signing_kid=kids[0],
         controller_manager_kid=kids[0],
