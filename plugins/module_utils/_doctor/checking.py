@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import string
 import typing as t
@@ -86,10 +87,24 @@ class Check:
         return self.id.partition(".")[0]
 
     def fixes(self, found: Seen) -> tuple[str, str]:
-        """Return fix and command for what was seen; no command where a value of it is missing."""
-        missing = [name for name in _names(self.command) if not found.values.get(name)]
-        command = "" if missing else _Quoting().vformat(self.command, (), found.values)
+        """Return fix and command for what was seen; no command where a value of it is missing, or no plain word."""
+        values = [found.values.get(name, "") for name in _names(self.command)]
+        is_safe = all(_is_safe(value, self.command) for value in values)
+        command = _Quoting().vformat(self.command, (), found.values) if is_safe else ""
         return found.fix or string.Formatter().vformat(self.fix, (), found.values), command
+
+
+_REMOTE: t.Final = "ssh "
+_PLAIN: t.Final = re.compile(r"[A-Za-z0-9_./:@-]+")
+
+
+def _is_safe(value: str, command: str) -> bool:
+    """Tell whether a value can stand in a command: a snapshot may have been made by somebody else.
+
+    Quotes keep a shell from reading it, but not a program from taking it for an option, nor the shell of another host.
+    """
+    plain = _PLAIN.fullmatch(value) is not None if command.startswith(_REMOTE) else True
+    return bool(value) and plain and not value.startswith("-") and value.isprintable()
 
 
 def _names(template: str) -> list[str]:

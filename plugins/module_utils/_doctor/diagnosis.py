@@ -144,8 +144,7 @@ def _diagnosed(check: Check, place: Seen) -> Diagnosed:
         found=_line(place.found),
         cause=check.cause,
         fix=_line(fix),
-        # What a terminal would act on is in no name that is right: nobody should paste it.
-        command=without_secrets(command) if command.isprintable() else "",
+        command=without_secrets(command),
         guide=check.guide,
     )
 

@@ -34,6 +34,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import (
     environment,
     is_injected,
+    lack_of_token,
     misplaced_role,
     token_at,
 )
@@ -160,7 +161,7 @@ def _moment(text: str | None) -> float | None:
 def _container(spec: Manifest, container: Manifest, security: Json, *, skipped: bool) -> Container:
     env = environment(container)
     path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
-    token, why = token_at(spec, container, path) if path else (None, "")
+    token = token_at(spec, container, path)[0] if path else None
     own = container.get("securityContext") or {}
     return Container(
         str(container.get("name") or ""),
@@ -172,7 +173,7 @@ def _container(spec: Manifest, container: Manifest, security: Json, *, skipped: 
         own_credentials=tuple(name for name in _CREDENTIALS if name in env),
         token_audience=str((token or {}).get("audience") or ""),
         token_seconds=int((token or {}).get("expirationSeconds") or 0),
-        no_token=why,
+        no_token=lack_of_token(spec, container, path) if path else "",
         skipped=skipped,
         user=own.get("runAsUser", security.get("runAsUser")),
     )
@@ -186,9 +187,10 @@ def _role(env: t.Mapping[str, str | None]) -> str | None:
 
 
 def _region(env: t.Mapping[str, str | None]) -> str:
-    """Return the region that SDKs take: most read C(AWS_REGION) first, which sorts last."""
-    found = next((value for name in sorted(REGION_VARIABLES, reverse=True) if (value := env.get(name))), "")
-    return found if not found or _REGION.fullmatch(found) else _NO_REGION
+    """Return the region that was injected, which sets both variables; empty for one of the pod's own."""
+    values = {env.get(name) or "" for name in REGION_VARIABLES}
+    found = values.pop()
+    return "" if values else found if not found or _REGION.fullmatch(found) else _NO_REGION
 
 
 def _misplaced(pod: Manifest, owner: t.Mapping[str, str], around: Around) -> str:

@@ -47,8 +47,9 @@ def api_servers_of(observed: Json) -> tuple[ApiServer, ...]:
     """Return the API servers.
 
     C(hosts) are results of control_plane_info by the servers' names, C(controller_managers) those of
-    kube-controller-manager; C(asked) is the result of api_servers_info; C(tokens) are those of proof_tokens; C(undone)
-    are sentences by the servers' names. Each of them may be missing. A server without a host is named by its URL.
+    kube-controller-manager; C(asked) is the result of api_servers_info; C(tokens) are those of proof_tokens, each with
+    the C(asked_seconds) that are known; C(undone) are sentences by the servers' names. Each of them may be missing. A
+    server without a host is named by its URL.
     """
     hosts, asked = observed.get("hosts") or {}, observed.get("asked") or {}
     said = {str(each["server"]): each for each in asked.get("said") or ()}
@@ -86,22 +87,26 @@ def _accepted(found: Json) -> tuple[str, ...] | NotLooked:
 def _minted(tokens: t.Iterable[Json], names: t.Container[str]) -> Minted | NotLooked:
     for seen in tokens:
         if seen.get("server") in names:
-            claims = claims_of(str(seen.get("token") or ""))
+            claims = claims_of(str(seen.get("token") or ""), seen.get("asked_seconds"))
             return claims or NotLooked(str(seen.get("error") or "it gives no token"))
     return NotLooked("no token was asked for")
 
 
-def claims_of(token: str) -> Minted | None:
-    """Return the claims of a signed token that the checks go by; None for what is no token."""
+def claims_of(token: str, asked: int | None = None) -> Minted | None:
+    """Return the claims of a signed token that the checks go by; None for what is no token.
+
+    asked: for how many seconds it was asked for; None where nobody tells.
+    """
     try:
         header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
-        audiences = claims.get("aud") or []
+        audiences, seconds = claims.get("aud") or [], int(claims.get("exp") or 0) - int(claims.get("iat") or 0)
         return Minted(
             without_secrets(str(claims.get("iss") or "")),
             str(header.get("kid") or ""),
             str(header.get("alg") or ""),
             (audiences,) if isinstance(audiences, str) else texts(audiences),
-            int(claims.get("exp") or 0) - int(claims.get("iat") or 0),
+            seconds,
+            seconds if asked is None else int(asked),
         )
     except (ValueError, TypeError, AttributeError):
         return None

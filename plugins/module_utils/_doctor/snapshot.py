@@ -245,6 +245,7 @@ class Container:
     """C(AWS_ROLE_ARN); empty for a value that comes from elsewhere, None for no such variable."""
     token_file: str | None = None
     region: str = ""
+    """As it is injected, by C(AWS_REGION) and C(AWS_DEFAULT_REGION) together; empty for another one."""
     regional: str = ""
     """C(AWS_STS_REGIONAL_ENDPOINTS)."""
     own_credentials: Texts = ()
@@ -317,7 +318,7 @@ class KeyFile:
 
 @dataclass(frozen=True)
 class Minted:
-    """A token that a server has just signed for the audience of AWS, with an expiry of a day: its claims alone."""
+    """A token that a server has just signed: its claims alone."""
 
     issuer: str
     kid: str
@@ -325,6 +326,8 @@ class Minted:
     audiences: Texts = ()
     seconds: int = 86400
     """How long it is valid."""
+    asked: int = 86400
+    """For how long it was asked for."""
 
 
 @dataclass(frozen=True)

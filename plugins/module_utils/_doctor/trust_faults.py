@@ -14,7 +14,13 @@ from functools import partial
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import has_wildcard
-from ansible_collections.onprem.irsa.plugins.module_utils._trust.conditions import like, operator, texts
+from ansible_collections.onprem.irsa.plugins.module_utils._trust.conditions import (
+    Context,
+    is_unknown,
+    like,
+    operator,
+    texts,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import (
     ASSUME_ACTION,
     Policy,
@@ -88,7 +94,7 @@ def trust_faults(policy: Policy, provider_arn: str, accounts: t.Sequence[Account
 
     provider_arn: of the issuer's provider in the role's account.
     """
-    asked = _Asked(policy, provider_arn)
+    asked = _Asked(_without_unknown(policy, provider_arn), provider_arn)
     if not trusts(policy, provider_arn):
         return [_untrusted(asked, accounts)]
     by_check: dict[str, Fault] = {}
@@ -98,6 +104,26 @@ def trust_faults(policy: Policy, provider_arn: str, accounts: t.Sequence[Account
             before = by_check.get(name) or Fault(name, _found(asked, name, account))
             by_check[name] = before._replace(accounts=(*before.accounts, account[0]))
     return [*(by_check.values() or _too_wide(asked, accounts)), *_dead(policy)]
+
+
+def _without_unknown(policy: Policy, provider_arn: str) -> Policy:
+    """Return the policy without the conditions on what nobody here knows of a request, such as its address.
+
+    They may hold or not: what is left of an Allow is what has to hold besides, and a Deny that has one may not apply.
+    """
+    issuer = issuer_of(provider_arn).lower()
+    known: Context = dict.fromkeys(
+        (f"{issuer}:aud", f"{issuer}:sub", "aws:federatedprovider", "aws:securetransport"), ()
+    )
+    kept = [
+        statement
+        for statement in _statements(policy)
+        if statement.get("Effect") == "Allow"
+        or not any(is_unknown(key, known) for _o, key, _v in _conditions(statement))
+    ]
+    return _mapped(
+        {**policy, "Statement": kept}, partial(_with_conditions, keeps=lambda _name, key: not is_unknown(key, known))
+    )
 
 
 def _untrusted(asked: _Asked, accounts: t.Sequence[Account]) -> Fault:

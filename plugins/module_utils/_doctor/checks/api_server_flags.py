@@ -18,6 +18,9 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import View
 
 _DAY: t.Final = 86400
+_LONGEST: t.Final = "service-account-max-token-expiration"
+_DURATION: t.Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|m|s)")  # Go, time.ParseDuration
+_UNITS: t.Final[t.Mapping[str, float]] = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _JWKS_URI: t.Final = "service-account-jwks-uri"
 _RELEASE: t.Final = re.compile(r"v?([0-9]+)\.([0-9]+)")
 _GUIDE: t.Final = "guide_chain"
@@ -200,8 +203,19 @@ def _short_tokens(view: View) -> t.Iterator[Seen]:
     for server in view.servers:
         minted = looked(server.minted)
         # Tokens are signed for a second or two less than they were asked for.
-        if minted is not None and minted.seconds < _DAY - 60:
-            yield seen(server.name, f"a token for a day is valid for {minted.seconds / 3600:.1f} hours")
+        if minted is not None and minted.seconds < min(minted.asked, _DAY) - 60:
+            asked = f"{minted.asked / 3600:.0f} hours"
+            yield seen(server.name, f"a token for {asked} is valid for {minted.seconds / 3600:.1f} hours")
+        longest = _longest(server)
+        if minted is None and 0 < longest < _DAY:
+            yield seen(server.name, f"tokens are valid for {longest / 3600:.1f} hours at most")
+
+
+def _longest(server: ApiServer) -> float:
+    """Return how long tokens are valid at most, in seconds by the flag; 0 where nothing limits them."""
+    host = looked(server.host)
+    text = ((host.flags or {}).get(_LONGEST) or ("",))[-1] if host is not None else ""
+    return sum(float(count) * _UNITS[unit] for count, unit in _DURATION.findall(text))
 
 
 @check(

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Bucket, Policy
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import View
 
+_OK: t.Final = 200
 _GET: t.Final = "s3:GetObject"
 _CLOSING: t.Final = ("BlockPublicPolicy", "RestrictPublicBuckets")
 _GUIDE: t.Final = "guide_publishing"
@@ -32,6 +33,12 @@ Statement = t.Mapping[str, t.Any]
 def _there(view: View) -> Bucket | None:
     """Return the bucket where there is one whose policy decides who reads."""
     return view.bucket if view.bucket and view.bucket.exists else None
+
+
+def _closed(view: View) -> Bucket | None:
+    """Return the bucket unless everybody reads both documents: by an ACL, for one, or an identity of CloudFront's."""
+    public = [each.fetch.status == _OK for each in view.fetched if each.seen_from == "controller"]
+    return None if public and all(public) else _there(view)
 
 
 def _statements(bucket: Bucket) -> list[Statement]:
@@ -146,7 +153,7 @@ def _other_owner(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _not_public(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket is None or bucket.behind_distribution:
         return
     closed = [key for key, statements in _by_effect(view, bucket, "Allow").items() if not statements]
@@ -165,7 +172,7 @@ def _not_public(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _distribution_refused(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket is None or not bucket.behind_distribution:
         return
     closed = [key for key, statements in _by_effect(view, bucket, "Allow").items() if not statements]
@@ -182,7 +189,7 @@ def _distribution_refused(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _denied(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket is None:
         return
     denied = {key: statements for key, statements in _by_effect(view, bucket, "Deny").items() if statements}
@@ -243,7 +250,7 @@ def _listable(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _blocked(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket and not bucket.behind_distribution:
         blocks = [block for block in bucket.blocks if block in _CLOSING]
         if blocks:
@@ -262,7 +269,7 @@ def _blocked(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _account_blocked(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket is None or bucket.behind_distribution:
         return
     blocks = [block for block in looked(bucket.account_blocks) or () if block in _CLOSING]
@@ -283,7 +290,7 @@ def _account_blocked(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _encrypted(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket is None or bucket.behind_distribution:
         return
     for document in bucket.objects:
@@ -318,6 +325,6 @@ def _object_missing(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _requester_pays(view: View) -> t.Iterator[Seen]:
-    bucket = _there(view)
+    bucket = _closed(view)
     if bucket and bucket.requester_pays:
         yield seen(bucket.name, "Requester Pays is on", bucket=bucket.name)

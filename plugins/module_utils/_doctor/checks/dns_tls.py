@@ -23,6 +23,7 @@ _LONGEST_CACHE: t.Final = 86400  # seconds: longer than a day, no rotation waits
 _REDIRECTS: t.Final = (301, 302, 303, 307, 308)
 _OLD_TLS: t.Final = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1")  # IAM takes TLS 1.2 and newer, as all of AWS does
 _GUIDE: t.Final = "guide_publishing"
+_OF_AWS: t.Final = (".amazonaws.com", ".amazonaws.com.cn", ".cloudfront.net")
 
 
 def _host(url: str) -> str:
@@ -74,7 +75,9 @@ def _private(view: View) -> t.Iterator[Seen]:
     for each in view.fetched:
         # A host of the cluster may be answered by an internal view of DNS; the controller stands for the world.
         private = [address for address in each.fetch.addresses if _is_private(address)]
-        if private and len(private) == len(each.fetch.addresses) and each.seen_from == "controller":
+        inside = each.seen_from == "controller" and private and len(private) == len(each.fetch.addresses)
+        # AWS's own services have private addresses, too, where an endpoint in a VPC answers in their place.
+        if inside and not _host(each.fetch.url).endswith(_OF_AWS):
             yield _at(each, f"its address is {', '.join(private)}")
 
 

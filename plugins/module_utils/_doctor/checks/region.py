@@ -84,8 +84,8 @@ def _unreached(view: View) -> t.Iterator[Seen]:
     "region.other-in-pods",
     "warning",
     title="Pods are told another region",
-    cause="They were made before the region was changed, or set one of their own: their calls go there.",
-    fix="Restart what makes the pod, or remove AWS_REGION from its template where nobody meant it.",
+    cause="They were made before the region was changed: their calls go there until they are made again.",
+    fix="Restart what makes the pod.",
     guide=_GUIDE,
 )
 def _other_in_pods(view: View) -> t.Iterator[Seen]:

@@ -271,20 +271,6 @@ def _boundary_gone(view: View) -> t.Iterator[Seen]:
 
 
 @check(
-    "trust.no-permissions",
-    "warning",
-    title="A role has no policy",
-    cause="Pods get its credentials, and may do nothing with them but what resources allow to the role by name.",
-    fix="Give it policies: managed_policies or inline_policies in irsa_iam_roles; nothing where that is intended.",
-    guide=_GUIDE,
-)
-def _no_permissions(view: View) -> t.Iterator[Seen]:
-    for role in view.roles.values():
-        if not role.attached and not role.inline and role.arn in view.naming:
-            yield seen(role.arn, "no policy is attached to it, and it has none inline")
-
-
-@check(
     "trust.policy-full",
     "warning",
     title="A trust policy is nearly as long as IAM takes",

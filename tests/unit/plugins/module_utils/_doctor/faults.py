@@ -55,6 +55,7 @@ from .some_snapshots import (
     by_policy,
     kubeadm,
     of_others,
+    on_a_web_server,
     private_authority,
     public,
     role_arn,
@@ -226,7 +227,10 @@ def no_dns_record() -> Snapshot:
 
 @fault("dns-tls.private-address")
 def public_record_leads_inside() -> Snapshot:
-    return fetches(kubeadm(), "discovery", "jwks", addresses=("10.1.2.3",))
+    own = "https://oidc.example.com"
+    made = fetches(on_a_web_server(own), "discovery", "jwks", addresses=("10.1.2.3",))
+    assert made.issuer == own
+    return made
 
 
 @fault("dns-tls.unreached")
@@ -624,11 +628,6 @@ def boundary_was_deleted() -> Snapshot:
     return role(kubeadm(), boundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary", boundary_exists=False)
 
 
-@fault("trust.no-permissions")
-def role_without_policies() -> Snapshot:
-    return role(kubeadm(), attached=())
-
-
 @fault("trust.policy-full")
 def trust_policy_at_its_quota() -> Snapshot:
     return role(kubeadm(), trust_size=2040)
@@ -799,6 +798,12 @@ def audience_of_aws_in_the_cluster() -> Snapshot:
 @fault("flags.short-tokens")
 def tokens_of_an_hour() -> Snapshot:
     return minted(kubeadm(), seconds=3600)
+
+
+@fault("flags.short-tokens")
+def tokens_of_an_hour_by_the_flag() -> Snapshot:
+    made = flags(kubeadm(), service_account_max_token_expiration=("1h0m0s",))
+    return api_server(made, minted=NotLooked("the user may not create tokens"))
 
 
 @fault("flags.single-issuer")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.codec import of_json, to_json
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     ApiServer,
     Bucket,
@@ -306,6 +307,74 @@ def _fetch(part: Fetch | NotLooked) -> Fetch:
     return part
 
 
+def on_a_web_server(issuer: str = "https://oidc.example.com/prod") -> Snapshot:
+    """Return a cluster whose documents are on a web server."""
+    text = to_json(replace(kubeadm(), bucket=None)).replace(HOST, issuer.removeprefix("https://"))
+    return of_json(text, source="a web server")
+
+
+def of_govcloud() -> Snapshot:
+    text = to_json(kubeadm()).replace("arn:aws:", "arn:aws-us-gov:").replace("eu-central-1", "us-gov-west-1")
+    made = of_json(text.replace('"partition": "aws"', '"partition": "aws-us-gov"'), source="GovCloud")
+    assert made != kubeadm()
+    return made
+
+
+def k3s() -> Snapshot:
+    """One file signs and verifies, the audiences are K3s's own, and the issuer was there from the start."""
+    key = "/var/lib/rancher/k3s/server/tls/service.current.key"
+    flags = {
+        "service-account-issuer": (ISSUER,),
+        "api-audiences": ("https://kubernetes.default.svc.cluster.local,k3s",),
+        "service-account-key-file": ("/var/lib/rancher/k3s/server/tls/service.key",),
+    }
+    file = KeyFile("/var/lib/rancher/k3s/server/tls/service.key", (KID,), private=True, mode=0o600, changed=NOW - DAY)
+    own = host(KID, flags=flags, key_files=(file, replace(file, path=key)), controller_manager_kid="")
+    return replace(kubeadm(), api_servers=(replace(server("cp1", RSA, seen_host=own), accepted=(ISSUER,)),))
+
+
+def external_signer() -> Snapshot:
+    """No key file is on the hosts, and the signer names its keys as it likes."""
+    flags = {"service-account-issuer": (ISSUER, DEFAULT), "service-account-signing-endpoint": ("/run/signer.sock",)}
+    own = host(KID, flags=flags, key_files=(), signing_kid="", controller_manager_kid="")
+    return replace(kubeadm(), api_servers=(server("cp1", RSA, seen_host=own),))
+
+
+def by_acl() -> Snapshot:
+    """As in AWS's guide: the objects are public by their ACLs, and the bucket has no policy."""
+    return replace(kubeadm(), bucket=replace(bucket(), policy=None, blocks=()))
+
+
+def migrating() -> Snapshot:
+    """Roles trust the former issuer, too, and people by another provider."""
+    older = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/old"
+    people = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
+    more = [*trust("apps/reports", arn=older)["Statement"], *trust("x/y", arn=people)["Statement"]]
+    policy = trust("apps/reports")
+    policy["Statement"] = [*more, *policy["Statement"]]
+    found = (replace(role("prod-reports"), trust=policy), role("prod-backup", "apps/backup", "ops/backup"))
+    providers = (Provider(older, (AUDIENCE,)), Provider(people, (AUDIENCE,)), Provider(PROVIDER, (AUDIENCE, "x")))
+    return replace(kubeadm(), roles=Roles(found), providers=Providers(ACCOUNT, found=providers))
+
+
+def with_short_trials() -> Snapshot:
+    """The tokens that were tried were asked for ten minutes."""
+    made = kubeadm()
+    (own,) = t.cast("tuple[ApiServer, ...]", made.api_servers)
+    return replace(made, api_servers=(replace(own, minted=Minted(ISSUER, KID, seconds=600, asked=600)),))
+
+
+def from_the_office() -> Snapshot:
+    """A role may be assumed from the addresses of the office alone, in two ways of saying so."""
+    office = {"aws:SourceIp": "203.0.113.0/24"}
+    policy = trust("apps/reports")
+    policy["Statement"][0]["Condition"]["IpAddress"] = office
+    denied = {"Effect": "Deny", "Principal": "*", "Action": "*", "Condition": {"NotIpAddress": office}}
+    policy["Statement"].append(denied)
+    roles = Roles((replace(role("prod-reports"), trust=policy), role("prod-backup", "apps/backup", "ops/backup")))
+    return replace(kubeadm(), roles=roles)
+
+
 def rotating() -> Snapshot:
     """A rotation waits for a day, as it should: both keys are everywhere, the new one signs."""
     made = kubeadm(3, RSA_OF_TOMORROW, RSA)
@@ -341,5 +410,13 @@ HEALTHY: dict[str, t.Callable[[], Snapshot]] = {
     "private authority": private_authority,
     "rotating": rotating,
     "patterns": with_patterns,
+    "a web server": on_a_web_server,
+    "GovCloud": of_govcloud,
+    "K3s": k3s,
+    "external signer": external_signer,
+    "public by ACLs": by_acl,
+    "migrating": migrating,
+    "from the office": from_the_office,
+    "tokens of ten minutes": with_short_trials,
     "nothing was looked at": unseen,
 }

@@ -28,7 +28,7 @@ from .some_snapshots import AUDIENCE, HEALTHY, PROVIDER, kubeadm, role_arn, trus
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Check
-    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Snapshot
+    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ApiServer, Host, Snapshot
 
     from .faults import Fault
 
@@ -134,6 +134,14 @@ def test_what_was_seen_is_no_shell() -> None:
     words = shlex.split(finding.command)
     assert name in words
     assert finding.check == "annotations.blanks"
+
+
+@pytest.mark.parametrize("name", ["-oProxyCommand=x", "cp1;x", "$(x)", "a b", "", "cp1\nx", "\x1b[2J"])
+def test_no_command_for_another_host_has_what_its_shell_would_read(name: str) -> None:
+    (own,) = t.cast("tuple[ApiServer, ...]", kubeadm().api_servers)
+    off = replace(own, name=name, host=replace(t.cast("Host", own.host), clock_offset=400.0))
+    (finding,) = diagnose(replace(kubeadm(), api_servers=(off,))).roots
+    assert (finding.check, finding.command) == ("clock.host", "")
 
 
 def test_the_repaired_policy_lets_in_who_names_the_role() -> None:
