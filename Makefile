@@ -264,6 +264,10 @@ kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the r
 	PYTHONPATH=.build extensions/lab/run python tests/faults/kill_roll.py $(INVENTORY) $(KILLS)
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: doctor-faults
+doctor-faults: setup ## Recall and precision of the doctor, on its table of faults
+	python tests/faults/doctor.py
+
 .PHONY: bench-injection
 bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own (25 minutes)
 	ansible-playbook extensions/lab/down.yml
