@@ -14,6 +14,7 @@ line is a JSON object:
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -23,23 +24,21 @@ ROOT = Path(__file__).parents[2]
 
 def main() -> int:
     sys.path[:0] = [str(ROOT / ".build"), str(ROOT / "tests/unit/plugins/module_utils")]
-    from _doctor.faults import FAULTS  # noqa: PLC0415 -- by path
-    from _doctor.some_snapshots import HEALTHY  # noqa: PLC0415 -- by path
-
-    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis import diagnose  # noqa: PLC0415
+    table, clusters = (importlib.import_module(f"_doctor.{name}") for name in ("faults", "some_snapshots"))
+    diagnosis = importlib.import_module("ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis")
 
     named, right = 0, 0
-    cases = [*FAULTS, *(("", name, make) for name, make in HEALTHY.items())]
+    cases = [*table.FAULTS, *(("", name, make) for name, make in clusters.HEALTHY.items())]
     for check, name, make in cases:
-        roots = {finding.check for finding in diagnose(make()).roots}
+        roots = {finding.check for finding in diagnosis.diagnose(make()).roots}
         named += len(roots)
         right += check in roots
         if roots != {check} - {""}:
             print(f"{name}: {', '.join(sorted(roots)) or 'nothing'} instead of {check or 'nothing'}")
     found = {
-        "faults": len(FAULTS),
-        "healthy": len(HEALTHY),
-        "recall": round(100 * right / len(FAULTS), 1),
+        "faults": len(table.FAULTS),
+        "healthy": len(clusters.HEALTHY),
+        "recall": round(100 * right / len(table.FAULTS), 1),
         "precision": round(100 * right / named, 1) if named else 0.0,
     }
     print(json.dumps(found))

@@ -27,6 +27,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import Fault, trust_faults
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import ROLE_ARN
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import provider_arn_for_role
 
 _T = t.TypeVar("_T")
 
@@ -114,12 +115,12 @@ class View:
     @cached_property
     def provider_arn(self) -> str:
         """The ARN that IAM gives to the issuer's provider in the account; empty where the account is not known."""
-        return self.provider_arn_in(self.providers.account) if self.providers else ""
+        own = self.providers
+        return self.provider_arn_of(f"arn:{own.partition}:iam::{own.account}:role/any") if own else ""
 
-    def provider_arn_in(self, account: str) -> str:
-        """Return the ARN of the issuer's provider in an account (IAM User Guide, "IAM ARNs")."""
-        partition = self.providers.partition if self.providers else "aws"
-        return f"arn:{partition}:iam::{account}:oidc-provider/{self.issuer.removeprefix('https://')}"
+    def provider_arn_of(self, role_arn: str) -> str:
+        """Return the ARN of the issuer's provider in the account of a role."""
+        return provider_arn_for_role(role_arn, self.issuer)
 
     @cached_property
     def accounts(self) -> tuple[ServiceAccount, ...]:
@@ -165,7 +166,7 @@ class View:
             if policy is None or not naming:
                 continue
             accounts = [(account.key, self.audience_of(account)) for account in naming]
-            for fault in trust_faults(policy, self.provider_arn_in(arn.split(":")[4]), accounts):
+            for fault in trust_faults(policy, self.provider_arn_of(arn), accounts):
                 found.setdefault(fault.check, []).append((role, fault))
         return found
 

@@ -26,7 +26,7 @@ Judge = t.Callable[["Pod", "ServiceAccount | None"], str]
 """Says what is wrong with a pod, whose service account this is; empty for nothing."""
 
 
-def _told(view: View, judge: Judge, **values: str) -> t.Iterator[Seen]:
+def _told(view: View, judge: Judge) -> t.Iterator[Seen]:
     """Yield what is wrong with pods, those of one workload together."""
     groups: dict[tuple[str, str, str], list[Pod]] = {}
     for pod in looked(view.snapshot.pods) or ():
@@ -37,8 +37,8 @@ def _told(view: View, judge: Judge, **values: str) -> t.Iterator[Seen]:
             groups.setdefault((pod.namespace, pod.owner or pod.name, found), []).append(pod)
     for (namespace, owner, found), pods in groups.items():
         names = ", ".join(pod.name for pod in pods[:_SOME]) + (f" and {len(pods) - _SOME} more" if pods[_SOME:] else "")
-        own = {"namespace": namespace, "workload": _restartable(owner), "account": pods[0].account}
-        yield seen(f"{namespace}/{owner}", f"{found} ({names})", **own, **values)
+        values = {"namespace": namespace, "workload": _restartable(owner), "account": pods[0].account}
+        yield seen(f"{namespace}/{owner}", f"{found} ({names})", **values)
 
 
 def _restartable(owner: str) -> str:

@@ -40,7 +40,7 @@ def _repaired(view: View, role: Role) -> str:
     naming = view.naming.get(role.arn, [])
     if policy is None or not naming or HIDDEN in serialise(policy):
         return ""
-    arn = view.provider_arn_in(role.arn.split(":")[4])
+    arn = view.provider_arn_of(role.arn)
     trust = Trust.of(arn, [view.audience_of(account) for account in naming], [account.key for account in naming])
     try:
         return serialise(merge(policy, [trust]))

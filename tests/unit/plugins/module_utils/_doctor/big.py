@@ -24,7 +24,8 @@ def big(*, healthy: bool = True) -> Snapshot:
     wrong = "" if healthy else "x"
     roles = tuple(role(f"role-{number}", *(f"{key}{wrong}" for key in named)) for number, named in naming.items())
     accounts = tuple(
-        ServiceAccount(*key.split("/"), role=role_arn(f"role-{number % ROLES}")) for number, key in enumerate(keys)
+        ServiceAccount(key.split("/")[0], key.split("/")[1], role_arn(f"role-{number % ROLES}"))
+        for number, key in enumerate(keys)
     )
     older = "" if healthy else "-older"
     pods = tuple(pod(f"{key.split('/')[1]}-1", key, f"role-{number % ROLES}{older}") for number, key in enumerate(keys))

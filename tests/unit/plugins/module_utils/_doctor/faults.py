@@ -51,6 +51,7 @@ from .some_snapshots import (
     PROVIDER,
     RSA,
     RSA_OF_TOMORROW,
+    Value,
     behind_cloudfront,
     by_policy,
     kubeadm,
@@ -85,13 +86,13 @@ def there(part: _T | NotLooked | None) -> _T:
     return part
 
 
-def at(items: tuple[_T, ...], number: int, **changes: object) -> tuple[_T, ...]:
+def at(items: tuple[_T, ...], number: int, **changes: Value) -> tuple[_T, ...]:
     """Return the items with one of them changed."""
     changed = replace(t.cast("t.Any", items[number]), **changes)
     return (*items[:number], changed, *items[number + 1 :])
 
 
-def fetches(made: Snapshot, *kinds: str, only: str = "", **changes: object) -> Snapshot:
+def fetches(made: Snapshot, *kinds: str, only: str = "", **changes: Value) -> Snapshot:
     """Change how documents were fetched, from everywhere or from ONLY one place."""
     probes = tuple(
         replace(each, **{kind: replace(there(getattr(each, kind)), **changes) for kind in kinds})
@@ -102,7 +103,7 @@ def fetches(made: Snapshot, *kinds: str, only: str = "", **changes: object) -> S
     return replace(made, documents=probes)
 
 
-def unanswered(made: Snapshot, **changes: object) -> Snapshot:
+def unanswered(made: Snapshot, **changes: Value) -> Snapshot:
     nothing: dict[str, t.Any] = {"status": 0, "tls": None, "form": "", "digest": "", "content_type": ""}
     return fetches(made, "discovery", "jwks", **{**nothing, "keys": None, "discovery": None, **changes})
 
@@ -112,29 +113,29 @@ def refused(made: Snapshot, status: int, refusal: str = "", form: str = "other")
     return fetches(made, "discovery", "jwks", status=status, refusal=refusal, form=form, **nothing)
 
 
-def tls(**changes: object) -> Snapshot:
+def tls(**changes: Value) -> Snapshot:
     made = kubeadm()
     own: Tls = there(there(there(made.documents)[0].discovery).tls)
     return fetches(made, "discovery", "jwks", tls=replace(own, **changes))
 
 
-def discovery(made: Snapshot, **changes: object) -> Snapshot:
+def discovery(made: Snapshot, **changes: Value) -> Snapshot:
     own: Discovery = there(there(there(made.documents)[0].discovery).discovery)
     return fetches(made, "discovery", discovery=replace(own, **changes))
 
 
-def the_bucket(made: Snapshot, **changes: object) -> Snapshot:
+def the_bucket(made: Snapshot, **changes: Value) -> Snapshot:
     own: Bucket = there(made.bucket)
     return replace(made, bucket=replace(own, **changes))
 
 
-def provider(**changes: object) -> Snapshot:
+def provider(**changes: Value) -> Snapshot:
     made = kubeadm()
     own: Providers = there(made.providers)
     return replace(made, providers=replace(own, found=at(own.found, 0, **changes)))
 
 
-def role(made: Snapshot, **changes: object) -> Snapshot:
+def role(made: Snapshot, **changes: Value) -> Snapshot:
     own: Roles = there(made.roles)
     return replace(made, roles=replace(own, found=at(own.found, 0, **changes)))
 
@@ -143,26 +144,26 @@ def trusting(policy: dict[str, t.Any]) -> Snapshot:
     return role(kubeadm(), trust=policy)
 
 
-def statement(**changes: object) -> Snapshot:
+def statement(**changes: Value) -> Snapshot:
     policy = trust("apps/reports")
     return trusting({**policy, "Statement": [{**policy["Statement"][0], **changes}]})
 
 
-def conditions(**operators: object) -> Snapshot:
+def conditions(**operators: Value) -> Snapshot:
     return statement(Condition=operators)
 
 
-def account(made: Snapshot, number: int = 0, **changes: object) -> Snapshot:
+def account(made: Snapshot, number: int = 0, **changes: Value) -> Snapshot:
     own: tuple[ServiceAccount, ...] = there(made.service_accounts)
     return replace(made, service_accounts=at(own, number, **changes))
 
 
-def pod(made: Snapshot, **changes: object) -> Snapshot:
+def pod(made: Snapshot, **changes: Value) -> Snapshot:
     own: tuple[Pod, ...] = there(made.pods)
     return replace(made, pods=at(own, 0, **changes))
 
 
-def container(made: Snapshot, **changes: object) -> Snapshot:
+def container(made: Snapshot, **changes: Value) -> Snapshot:
     own: tuple[Container, ...] = there(made.pods)[0].containers
     return pod(made, containers=at(own, 0, **changes))
 
@@ -171,12 +172,12 @@ def without_pods(made: Snapshot) -> Snapshot:
     return replace(made, pods=())
 
 
-def api_server(made: Snapshot, number: int = 0, **changes: object) -> Snapshot:
+def api_server(made: Snapshot, number: int = 0, **changes: Value) -> Snapshot:
     own: tuple[ApiServer, ...] = there(made.api_servers)
     return replace(made, api_servers=at(own, number, **changes))
 
 
-def host(made: Snapshot, number: int = 0, **changes: object) -> Snapshot:
+def host(made: Snapshot, number: int = 0, **changes: Value) -> Snapshot:
     own: Host = there(there(made.api_servers)[number].host)
     return api_server(made, number, host=replace(own, **changes))
 
@@ -187,12 +188,12 @@ def flags(made: Snapshot, number: int = 0, **changes: tuple[str, ...]) -> Snapsh
     return host(made, number, flags={**own, **named})
 
 
-def minted(made: Snapshot, number: int = 0, **changes: object) -> Snapshot:
+def minted(made: Snapshot, number: int = 0, **changes: Value) -> Snapshot:
     own: Minted = there(there(made.api_servers)[number].minted)
     return api_server(made, number, minted=replace(own, **changes))
 
 
-def key_file(number: int, **changes: object) -> Snapshot:
+def key_file(number: int, **changes: Value) -> Snapshot:
     made = kubeadm(3)
     own: tuple[KeyFile, ...] = there(there(made.api_servers)[1].host).key_files
     return host(made, 1, key_files=at(own, number, **changes))
@@ -211,7 +212,7 @@ def found(link: str, state: t.Literal["warning", "broken"], text: str = "somethi
     return replace(kubeadm(), injection=Injection((*others, own), own="webhook"))
 
 
-def injector(**changes: object) -> Snapshot:
+def injector(**changes: Value) -> Snapshot:
     made = of_others()
     own: Injector = there(made.injection).foreign[0]
     return replace(made, injection=Injection(foreign=(replace(own, **changes),)))
@@ -1053,7 +1054,7 @@ def clock_of_the_controller_is_off() -> Snapshot:
     return replace(made, clock=Clock(600.0))
 
 
-def _region(**changes: object) -> Snapshot:
+def _region(**changes: Value) -> Snapshot:
     made = kubeadm()
     own: Region = there(made.region)
     return replace(made, region=replace(own, **changes))

@@ -40,6 +40,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._finding import Findin
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import TOKEN_FILE
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import Trust, build, serialise
 
+Value: t.TypeAlias = t.Any
+"""Of any field."""
 NOW = 1_767_225_600.0
 DAY = 86400.0
 BUCKET = "acme-prod-oidc"
@@ -72,7 +74,7 @@ def role(name: str, *accounts: str) -> Role:
     return Role(role_arn(name), policy, attached=attached, trust_size=len(serialise(policy)))
 
 
-def fetched(url: str, **changes: object) -> Fetch:
+def fetched(url: str, **changes: Value) -> Fetch:
     tls = Tls(NOW - 100 * DAY, NOW + 200 * DAY, ("*.s3.eu-central-1.amazonaws.com",), "Amazon RSA 2048 M01")
     made = Fetch(
         url,
@@ -120,7 +122,7 @@ def bucket() -> Bucket:
     )
 
 
-def host(*kids: str, issuers: tuple[str, ...] = (ISSUER, DEFAULT), **changes: object) -> Host:
+def host(*kids: str, issuers: tuple[str, ...] = (ISSUER, DEFAULT), **changes: Value) -> Host:
     made = Host(
         flags={
             "service-account-issuer": issuers,
@@ -155,7 +157,7 @@ def server(name: str, *keys: Key, seen_host: Host | NotLooked | None = None) -> 
     )
 
 
-def container(name: str, arn: str, **changes: object) -> Container:
+def container(name: str, arn: str, **changes: Value) -> Container:
     made = Container(
         name,
         image="registry.example.com/app:1.0.0",

@@ -63,7 +63,8 @@ PARTS = (
 def test_what_nobody_looked_at_adds_no_finding(part: str) -> None:
     for check, name, make in FAULTS:
         whole = make()
-        less = diagnose(replace(whole, **{part: NotLooked("there are no credentials")}))
+        nobody: t.Any = {part: NotLooked("there are no credentials")}
+        less = diagnose(replace(whole, **nobody))
         seen = {(each.check, each.where) for each in diagnose(whole).findings}
         # Whether AWS trusts an authority of one's own is known at the provider alone: that is a warning then.
         broken = [each for each in less.findings if each.severity == "broken" or each.check != "dns-tls.untrusted"]
