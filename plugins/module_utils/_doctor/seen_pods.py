@@ -8,7 +8,6 @@ Of a pod these are a few variables that name a role, and the names alone of thos
 from __future__ import annotations
 
 import base64
-import json
 import re
 import typing as t
 from datetime import datetime
@@ -19,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     Pod,
     ServiceAccount,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import header
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import known_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     EXPIRATION_ANNOTATION,
@@ -225,10 +225,9 @@ def legacy_secrets_of(manifests: t.Iterable[Manifest]) -> tuple[LegacySecret, ..
 def _kid(secret: Manifest) -> str:
     """Return the key id in the header of a Secret's token; empty where it has none that can be read."""
     try:
-        token = base64.b64decode((secret.get("data") or {})["token"], validate=True)
-        header = token.split(b".")[0]
-        kid = json.loads(base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))).get("kid")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        token = base64.b64decode((secret.get("data") or {})["token"], validate=True).decode("ascii")
+        kid = header(token).get("kid")
+    except (ValueError, KeyError, TypeError):
         return ""
     return kid if isinstance(kid, str) else ""
 

@@ -7,11 +7,8 @@ Of flags these are those of service accounts, of tokens their claims, of key fil
 
 from __future__ import annotations
 
-import base64
-import json
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import NOBODY
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import without_secrets
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.seen_documents import key_of, not_looked, texts
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
@@ -24,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     NotLooked,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import NOBODY, claims, header
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._finding import Finding
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.foreign import ForeignWebhook, foreign
@@ -98,12 +96,12 @@ def claims_of(token: str, asked: int | None = None) -> Minted | None:
     asked: for how many seconds it was asked for; None where nobody tells.
     """
     try:
-        header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
-        audiences, seconds = claims.get("aud") or [], int(claims.get("exp") or 0) - int(claims.get("iat") or 0)
+        head, payload = header(token), claims(token)
+        audiences, seconds = payload.get("aud") or [], int(payload.get("exp") or 0) - int(payload.get("iat") or 0)
         return Minted(
-            without_secrets(str(claims.get("iss") or "")),
-            str(header.get("kid") or ""),
-            str(header.get("alg") or ""),
+            without_secrets(str(payload.get("iss") or "")),
+            str(head.get("kid") or ""),
+            str(head.get("alg") or ""),
             (audiences,) if isinstance(audiences, str) else texts(audiences),
             seconds,
             seconds if asked is None else int(asked),
