@@ -103,21 +103,24 @@ class Api:
         LABELS and FIELDS are selectors as the API reference has them. Each object gets the version and the kind that
         the API leaves out in lists.
         """
+        return list(self.each(path, labels=labels, fields=fields))
+
+    def each(self, path: str, *, labels: str = "", fields: str = "") -> t.Iterator[Json]:
+        """Yield what C(items) returns, and hold no more than a page of it."""
         query = [("limit", str(_PAGE)), ("labelSelector", labels), ("fieldSelector", fields)]
-        found: list[Json] = []
         following = ""
         while True:
             try:
                 answer = self._ask("GET", path, query=[*query, ("continue", following)])
             except ApiError as error:
                 if error.status == _NOT_FOUND:
-                    return found
+                    return
                 raise
             named = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
-            found += [{**named, **item} for item in answer.get("items") or []]
+            yield from ({**named, **item} for item in answer.get("items") or [])
             following = (answer.get("metadata") or {}).get("continue") or ""
             if not following:
-                return found
+                return
 
     def some(self, path: str, number: int, *, labels: str = "") -> list[Json]:
         """Return the first objects of a list, so many at most, without version and kind."""

@@ -121,7 +121,8 @@ def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN40
         content = gzip.decompress(content)
     body = content.decode("utf-8", "replace")
     kind, via = (answer.headers.get(name) or "" for name in ("Content-Type", "Via"))
-    return Document(url, answer.status, kind, body, time.monotonic() - start, via)
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return Document(url, answer.status, kind, body, time.monotonic() - start, via, headers)
 
 
 def sts(region: str) -> Assume:
