@@ -72,7 +72,7 @@ class Document(t.NamedTuple):
     seconds: float
     via: str | None = None
     """The header C(Via), by which CloudFront and other proxies name themselves; None where nobody looked."""
-    headers: t.Mapping[str, str] = {}  # noqa: RUF012 -- the default of a tuple's field, which nobody changes
+    headers: t.Mapping[str, str] = {}
     """All headers, by their names in lower case; none where nobody looked."""
 
 
