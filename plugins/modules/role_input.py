@@ -24,7 +24,7 @@ options:
   role:
     description: The role whose variables are checked, such as V(irsa_iam). The task has to be one of that role.
     type: str
-    choices: [irsa_kubeconfig, irsa_issuer, irsa_iam, irsa_apiserver, irsa_webhook, irsa_verify]
+    choices: [irsa_kubeconfig, irsa_issuer, irsa_iam, irsa_apiserver, irsa_webhook, irsa_verify, irsa_doctor]
   entry_point:
     description: What the role is called for. With V(teardown), the rules are those of what is removed.
     type: str
@@ -63,7 +63,15 @@ from ansible.module_utils.basic import AnsibleModule
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "role": {
         "type": "str",
-        "choices": ["irsa_kubeconfig", "irsa_issuer", "irsa_iam", "irsa_apiserver", "irsa_webhook", "irsa_verify"],
+        "choices": [
+            "irsa_kubeconfig",
+            "irsa_issuer",
+            "irsa_iam",
+            "irsa_apiserver",
+            "irsa_webhook",
+            "irsa_verify",
+            "irsa_doctor",
+        ],
     },
     "entry_point": {"type": "str", "choices": ["main", "teardown"], "default": "main"},
     "hosts": {"type": "list", "elements": "str", "default": []},

@@ -58,6 +58,10 @@ class Diagnosis:
     """Why nobody has looked at it, by the name of a part of the snapshot."""
     unseen_links: tuple[str, ...] = ()
     """The links of which nothing was looked at."""
+    provider_arn: str = ""
+    """ARN of the issuer's identity provider; empty where there is none, or nobody has looked."""
+    role_arns: tuple[str, ...] = ()
+    """The roles that service accounts name; sorted."""
 
     @property
     def roots(self) -> tuple[Diagnosed, ...]:
@@ -112,6 +116,8 @@ def diagnose(snapshot: Snapshot, checks: t.Iterable[Check] = CHECKS) -> Diagnosi
         findings=tuple(replace(each, follows=causes[each.check]) for each in sorted(found, key=_place)),
         unseen=unseen,
         unseen_links=tuple(link for link in LINKS if all(part in unseen for part in _PARTS[link])),
+        provider_arn=view.provider.arn if view.provider else "",
+        role_arns=tuple(sorted(view.naming)),
     )
 
 

@@ -78,6 +78,17 @@ def lines(diagnosis: Diagnosis) -> list[str]:
     ]
 
 
+def failure(diagnosis: Diagnosis) -> list[str]:
+    """Return the message of a run that fails: what is broken, with its fix, and last the first broken link."""
+    rows = [
+        {"check": finding.check, "where": finding.where, "found": finding.found, "fix": finding.fix}
+        for finding in diagnosis.worst_first
+        if finding.severity == "broken" and not finding.follows
+    ]
+    shown = [*table(rows, ("check", "where", "found", "fix"))[1:]] if rows else []
+    return [*shown, conclusion(diagnosis)] if diagnosis.first else []
+
+
 def _fixes(diagnosis: Diagnosis) -> t.Iterator[str]:
     """Yield what to do, each once; what follows from something else goes with it."""
     told = set()
@@ -95,6 +106,8 @@ def as_data(diagnosis: Diagnosis) -> dict[str, t.Any]:
     return {
         "version": VERSION,
         "issuer": diagnosis.issuer,
+        "provider_arn": diagnosis.provider_arn,
+        "role_arns": [*diagnosis.role_arns],
         "cluster": diagnosis.cluster,
         "taken": diagnosis.taken,
         "summary": summary(diagnosis),
@@ -184,6 +197,7 @@ __all__: t.Final = (
     "as_json",
     "as_junit",
     "conclusion",
+    "failure",
     "lines",
     "moment",
     "summary",

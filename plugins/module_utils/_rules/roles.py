@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import CONTROLLER, needs_hosts
-from ansible_collections.onprem.irsa.plugins.module_utils._rules import api_server, iam, issuer, verify, webhook
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import api_server, doctor, iam, issuer, verify, webhook
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 
 Rules = t.Callable[[Values, Look], list[str]]
@@ -36,6 +36,7 @@ RULES: t.Final[t.Mapping[str, Rules]] = {
     "irsa_apiserver": api_server.problems,
     "irsa_webhook": webhook.problems,
     "irsa_verify": verify.problems,
+    "irsa_doctor": doctor.problems,
 }
 """By the name of the role, for its entry points that make something."""
 
