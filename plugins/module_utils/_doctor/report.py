@@ -73,7 +73,7 @@ def lines(diagnosis: Diagnosis) -> list[str]:
         f"{diagnosis.cluster or diagnosis.issuer}, {moment(diagnosis.taken)}: {summary(diagnosis)}",
         *(table(rows, ("state", "check", "where", "found")) if rows else ()),
         *_fixes(diagnosis),
-        *(f"Not looked at: {part}, because {reason}." for part, reason in diagnosis.unseen.items()),
+        *_unseen(diagnosis),
         conclusion(diagnosis),
     ]
 
@@ -87,6 +87,14 @@ def failure(diagnosis: Diagnosis) -> list[str]:
     ]
     shown = [*table(rows, ("check", "where", "found", "fix"))[1:]] if rows else []
     return [*shown, conclusion(diagnosis)] if diagnosis.first else []
+
+
+def _unseen(diagnosis: Diagnosis) -> t.Iterator[str]:
+    """Yield what was not looked at, by each reason once."""
+    parts: dict[str, list[str]] = {}
+    for part, reason in diagnosis.unseen.items():
+        parts.setdefault(reason, []).append(part.replace("_", " "))
+    return (f"Not looked at: {', '.join(found)}, because {reason}." for reason, found in parts.items())
 
 
 def _fixes(diagnosis: Diagnosis) -> t.Iterator[str]:

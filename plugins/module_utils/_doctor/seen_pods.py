@@ -20,6 +20,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import header
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import known_roles
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import PROBE_ROLE
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import (
     EXPIRATION_ANNOTATION,
     REGION_VARIABLES,
@@ -62,7 +63,10 @@ def _annotations(manifest: Manifest) -> dict[str, str]:
 
 
 def service_accounts_of(manifests: t.Iterable[Manifest], policy_data: Json | None = None) -> tuple[ServiceAccount, ...]:
-    """Return the service accounts with something of AWS; POLICY_DATA is the ConfigMap of the policy that injects."""
+    """Return the service accounts with something of AWS; POLICY_DATA is the ConfigMap of the policy that injects.
+
+    The one of the pods that the role irsa_webhook tries has a role that nobody is meant to have.
+    """
     given = {key: role for role in known_roles(policy_data or {}) for key in role["service_accounts"]}
     default = str((policy_data or {}).get("audience") or "")
     found = [_account(manifest, given, default) for manifest in manifests]
@@ -70,6 +74,8 @@ def service_accounts_of(manifests: t.Iterable[Manifest], policy_data: Json | Non
 
 
 def _is_concerned(account: ServiceAccount) -> bool:
+    if PROBE_ROLE in (account.role, account.policy_role):
+        return False
     named = (account.role, account.audience, account.expiration, account.regional)
     return any(value is not None for value in named) or bool(account.policy_role or account.misspelt)
 

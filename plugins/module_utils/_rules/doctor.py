@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os.path
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, partition
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 
 _WRITTEN = ("irsa_doctor_snapshot", "irsa_doctor_report", "irsa_doctor_junit", "irsa_doctor_json")
@@ -18,13 +19,15 @@ _NO_URL = (
 def problems(values: Values, look: Look) -> list[str]:
     """Say what is wrong with what should be diagnosed, and with where to write it.
 
-    An issuer or a region that breaks a rule of AWS is what a diagnosis is for; the former has to be one to fetch from.
+    An issuer that breaks a rule of AWS is what a diagnosis is for, as long as it can be fetched from.
     """
-    issuer = text(values, "irsa_doctor_issuer_url")
+    issuer, region = text(values, "irsa_doctor_issuer_url"), text(values, "irsa_doctor_region")
     is_url = issuer.startswith("https://") and issuer.isprintable()
     written = {name: look(text(values, name)).path for name in _WRITTEN if text(values, name)}
     return [
         *([] if is_url or not issuer else [_NO_URL.format(issuer)]),
+        *(broken(lambda: partition(region)) if region else []),
+        *missing_file(values, "irsa_kubeconfig_path", look),
         *missing_file(values, "irsa_doctor_from", look),
         *missing_file(values, "irsa_doctor_ca_path", look),
         *(problem for name, path in written.items() for problem in _unwritable(name, path, look)),

@@ -22,6 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     NotLooked,
     Snapshot,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import PROBE_ROLE
 
 from .some_observations import Json, encoded, kid, manifest, observed, token
 from .some_snapshots import ACCOUNT, AUDIENCE, DEFAULT, ISSUER, SA_KEY, SA_PUB, role_arn
@@ -323,3 +324,8 @@ def test_what_others_say_is_cleaned(secret: str) -> None:
     for text in (to_json(made), "\n".join(lines(diagnosis)), as_json(diagnosis), as_html(diagnosis)):
         assert secret not in text
         assert jwt not in text
+
+
+def test_the_account_of_pods_that_are_tried_is_nobodys() -> None:
+    probe = manifest("pod-identity-webhook", "pod-identity-probe", {"eks.amazonaws.com/role-arn": PROBE_ROLE})
+    assert found(changed(service_accounts=[*observed()["service_accounts"], probe])) == set()

@@ -100,7 +100,7 @@ def test_lines_of_a_healthy_cluster_are_few() -> None:
 
 def test_lines_say_what_was_not_looked_at() -> None:
     told = lines(diagnose(without_aws()))
-    assert "Not looked at: roles, because there are no AWS credentials." in told
+    assert "Not looked at: bucket, providers, roles, because there are no AWS credentials." in told
     assert "not looked at: Bucket, Identity provider, Roles and trust." in told[0]
     assert conclusion(UNSEEN) == "No link was looked at."
     assert summary(UNSEEN).startswith("Nothing is wrong; not looked at: Clocks, Signing keys, ")
@@ -110,7 +110,8 @@ def test_json_is_a_contract() -> None:
     found = json.loads(as_json(CLOSED))
     assert found == as_data(CLOSED)
     assert {*found} == {
-        *("version", "issuer", "cluster", "taken", "summary", "first_broken", "links", "findings", "not_looked_at")
+        *("version", "issuer", "provider_arn", "role_arns", "cluster", "taken", "summary", "first_broken", "links"),
+        *("findings", "not_looked_at"),
     }
     assert found["first_broken"] == "bucket.not-public"
     assert {*found["findings"][0]} == {
