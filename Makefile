@@ -150,7 +150,7 @@ kubeadm: lab-build ## What the real kubeadm makes of configurations that we have
 
 .PHONY: api-server
 api-server: lab-build ## What real API servers make of the injection by policy, and of the whole without their hosts (five minutes)
-	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet tests/api_server
+	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet -m "not live_faults" tests/api_server
 
 .PHONY: molecule-one
 molecule-one: kubeadm api-server ## Each role alone, on one node
@@ -267,6 +267,10 @@ kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the r
 .PHONY: doctor-faults
 doctor-faults: setup ## Recall and precision of the doctor, on its table of faults
 	python tests/faults/doctor.py
+
+.PHONY: doctor-live
+doctor-live: lab-build ## Faults in a running chain of real API servers, what the doctor says, and their fixes (15 minutes)
+	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet -m live_faults tests/api_server
 
 .PHONY: bench-injection
 bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own (25 minutes)

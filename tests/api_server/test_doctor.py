@@ -1,32 +1,67 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The doctor on real API servers, and on the lab's AWS, which fetches the documents and verifies: make api-server."""
+"""The doctor on real API servers, and on the lab's AWS, which fetches the documents and verifies: make doctor-live."""
 
 from __future__ import annotations
 
+import shutil
 import typing as t
 
-from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import lab, server
+import pytest
 
-from .some_servers import OLD, servers
-from .test_any_cluster import NEW, POLICY, Runs
+from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import lead, server
+
+from .live_chain import Chain, chain
+from .live_faults import FAULTS, Fault
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import Lab
 
-__all__ = ["lab", "server"]  # fixtures
+__all__ = ["server"]  # a fixture
 
+pytestmark = pytest.mark.live_faults
 Json = dict[str, t.Any]
 
 
-def test_a_healthy_cluster(tmp_path: Path, lab: Lab) -> None:
-    (tmp_path / "cluster").mkdir()
-    with servers(tmp_path / "cluster", 2, *POLICY) as cluster:
-        cluster.restart_all([NEW, OLD], f"--service-account-jwks-uri={NEW}/openid/v1/jwks")
-        runs = Runs(tmp_path, lab, cluster)
-        code, output = runs.run("site")
-        assert code == 0, output
-        code, output = runs.run("doctor")
-        assert code == 0, output
+@pytest.fixture(scope="module")
+def running(server: Lab, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Chain]:
+    """A healthy chain, which each test leaves as it found it."""
+    server.admin("/reset", {})
+    with pytest.MonkeyPatch.context() as patch:
+        lead(server, patch)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+            patch.setenv(name, server.environment()[name])
+        with chain(tmp_path_factory.mktemp("chain"), server) as found:
+            yield found
+
+
+def roots(said: Json) -> set[str]:
+    return {finding["check"] for finding in said["diagnosis"]["findings"] if not finding["follows"]}
+
+
+def test_a_healthy_chain_is_healthy(running: Chain) -> None:
+    said = running.diagnose()
+    assert roots(said) == set(), said["lines"]
+    assert set(said["diagnosis"]["not_looked_at"]) == {"hosts"}
+
+
+@pytest.mark.parametrize(("check", "put"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
+def test_each_fault_is_named_and_healed_by_its_fix(running: Chain, check: str, put: Fault) -> None:
+    fault = put(running)
+    next(fault)
+    try:
+        said = running.diagnose()
+    except BaseException:
+        next(fault, None)
+        raise
+    command = next((each["command"] for each in said["diagnosis"]["findings"] if each["check"] == check), "")
+    follows = bool(command) and not command.startswith("ssh ") and shutil.which(command.split()[0]) is not None
+    try:
+        assert roots(said) == {check}, said["lines"]
+        assert said["lines"][-1].startswith("First broken link") == said["broken"]
+        if follows:
+            running.follow(command)
+            assert check not in roots(running.diagnose()), command
+    finally:
+        next(fault, None)
+    assert roots(running.diagnose()) == set()

@@ -193,6 +193,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """The server with a fresh account; names of AWS and under example.com lead to it, as the lab's DNS has it."""
+    lead(server, monkeypatch)
+    server.admin("/reset", {})
+    server.unknown_names.clear()
+    return server
+
+
+def lead(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the names of AWS and under example.com lead to the server in this process."""
     real = socket.getaddrinfo
 
     def resolve(host: object, port: object, *args: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- passed on
@@ -205,6 +213,3 @@ def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    server.admin("/reset", {})
-    server.unknown_names.clear()
-    return server

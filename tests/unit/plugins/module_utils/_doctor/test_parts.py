@@ -37,6 +37,7 @@ EMPTY = Snapshot(NOW, ISSUER, cluster="prod")
 def test_looks_are_put_together() -> None:
     aws = replace(WHOLE, region=Region("", enabled=False))
     made = merged(EMPTY, {"aws": aws, "cluster": WHOLE, "documents": WHOLE}, {})
+    assert isinstance(WHOLE.region, Region)
     assert made == replace(WHOLE, region=replace(WHOLE.region, enabled=False))
     assert {name for names in LOOKS.values() for name in names} == {
         name for name in vars(WHOLE) if name not in ("taken", "issuer", "audience", "cluster", "domain")
@@ -145,7 +146,7 @@ def test_a_host_that_was_not_reached_hides_nothing_else() -> None:
 
 
 def test_hosts_that_do_not_reach_sts() -> None:
-    hosts = {"cp1": {"sts": {"status": 302}}, "cp2": {"sts": {"status": -1, "msg": "no route."}}, "cp3": {}}
+    hosts: dict[str, dict[str, object]] = {"cp1": {"sts": {"status": 302}}, "cp2": {"sts": {"status": -1, "msg": "no route."}}, "cp3": {}}
     assert unreached_hosts(hosts) == {"cp2": "no route"}
 
 
