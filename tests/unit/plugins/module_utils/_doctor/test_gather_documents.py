@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 import typing as t
 from dataclasses import replace
 
@@ -16,7 +15,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis impo
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.gather_documents import gather
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.observations import from_observations
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Fetch, NotLooked, Snapshot
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document
 
 from ...relying_party_servers import Page, certificate, pages_handler, serving
@@ -44,9 +42,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Site]:
     pages: dict[str, Page] = {}
     with serving(pages_handler(pages), context) as address:
         issuer = f"https://{address}"
-        pages["/.well-known/openid-configuration"] = Page(
-            discovery_document(issuer, f"{issuer}/openid/v1/jwks", ["RS256"])
-        )
+        discovery = {"issuer": issuer, "jwks_uri": f"{issuer}/openid/v1/jwks"}
+        pages["/.well-known/openid-configuration"] = Page(json.dumps(discovery))
         pages["/openid/v1/jwks"] = Page(jwks_document(jwks()), "application/jwk-set+json")
         yield Site(issuer, pages, str(authority))
 
@@ -123,7 +120,7 @@ def test_by_a_proxy_there_is_neither_address_nor_certificate(site: Site, monkeyp
     ("region", "known", "endpoint"),
     [("eu-central-1a", False, ""), ("cn-north-1", True, "https://sts.cn-north-1.amazonaws.com.cn")],
 )
-def test_regions(monkeypatch: pytest.MonkeyPatch, region: str, known: bool, endpoint: str) -> None:  # noqa: FBT001 -- of a table
+def test_regions(monkeypatch: pytest.MonkeyPatch, region: str, known: bool, endpoint: str) -> None:
     def refuse(_url: str, _ca_file: str | None) -> t.NoReturn:
         raise gather_documents.LinkError("https://x cannot be fetched: no route.", fix="Look.")
 
@@ -151,4 +148,3 @@ def test_nothing_of_it_is_kept_that_has_no_field(site: Site) -> None:
     site.pages["/openid/v1/jwks"] = Page(json.dumps({"keys": [{**jwks()[0], "d": "secret-part"}]}))
     discovery, keys = fetches(seen(site, site.authority))
     assert "secret-part" not in repr(replace(keys, url=discovery.url))
-    assert ssl.OPENSSL_VERSION

@@ -146,7 +146,11 @@ def test_a_host_that_was_not_reached_hides_nothing_else() -> None:
 
 
 def test_hosts_that_do_not_reach_sts() -> None:
-    hosts: dict[str, dict[str, object]] = {"cp1": {"sts": {"status": 302}}, "cp2": {"sts": {"status": -1, "msg": "no route."}}, "cp3": {}}
+    hosts: dict[str, dict[str, object]] = {
+        "cp1": {"sts": {"status": 302}},
+        "cp2": {"sts": {"status": -1, "msg": "no route."}},
+        "cp3": {},
+    }
     assert unreached_hosts(hosts) == {"cp2": "no route"}
 
 
