@@ -64,12 +64,8 @@ class Chain:
         self.pod("reports")
 
     def install_webhook(self, name: str) -> None:
-        """Store what a webhook of somebody else is made of, but call it for no pod."""
-        space = "/api/v1/namespaces/default"
-        self.cluster.ask(0, "POST", f"{space}/services", _service(name))
-        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
-        self.cluster.ask(0, "POST", slices, _slice(name))
-        self.cluster.ask(0, "POST", HOOKS, _configuration(name))
+        """Store what a webhook of somebody else is made of."""
+        store_webhook(self.cluster, name)
 
     def remove_webhook(self, name: str) -> None:
         """Remove it again."""
@@ -173,6 +169,14 @@ def chain(directory: Path, lab: Lab) -> t.Iterator[Chain]:
         yield Chain(directory, lab, cluster)
 
 
+def store_webhook(cluster: Servers, name: str) -> None:
+    """Store what a webhook of somebody else is made of, but have it called for no pod."""
+    space = "/api/v1/namespaces/default"
+    cluster.ask(0, "POST", f"{space}/services", _service(name))
+    cluster.ask(0, "POST", "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", _slice(name))
+    cluster.ask(0, "POST", HOOKS, configuration(name))
+
+
 def _service(name: str) -> Json:
     return {"metadata": {"name": name}, "spec": {"ports": [{"port": 443}], "selector": {"app": name}}}
 
@@ -186,7 +190,8 @@ def _slice(name: str) -> Json:
     }
 
 
-def _configuration(name: str) -> Json:
+def configuration(name: str) -> Json:
+    """Return a webhook's configuration by which no pod is sent to it."""
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
     hook = {
         "name": "pod-identity-webhook.amazonaws.com",
@@ -203,4 +208,4 @@ def _configuration(name: str) -> Json:
     return {"metadata": {"name": name}, "webhooks": [hook]}
 
 
-__all__ = ["Chain", "called", "chain"]
+__all__ = ["Chain", "called", "chain", "configuration", "store_webhook"]

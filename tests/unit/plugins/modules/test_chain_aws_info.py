@@ -21,6 +21,9 @@ from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest impo
 
 pytestmark = pytest.mark.slow
 
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = ["lab", "server"]  # fixtures
 
 Json = dict[str, t.Any]
