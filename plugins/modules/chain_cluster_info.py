@@ -93,13 +93,17 @@ from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.asking import Within
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.codec import to_json
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.gather_cluster import Wanted, gather
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.gather_cluster import TOKEN_SECONDS, Wanted, gather
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.hosts import looked_at_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.observations import from_observations
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.parts import issuer_of, named_roles, told_region
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import TokenRequest, request_token
+
+if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Server
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "injection": {"type": "dict", "default": {}},
@@ -118,7 +122,7 @@ def main() -> None:
     injection = {**_INJECTION, **asked["injection"]}
     read = Within(Api(module), injection["namespace"], legacy_secrets=asked["legacy_secrets"])
     with reported(module):
-        found = gather(read, Wanted(now, injection, asked["issuers"], asked["legacy_secrets"]))
+        found = gather(read, Wanted(now, injection, asked["issuers"], asked["legacy_secrets"]), _sign)
         snapshot = from_observations(
             {
                 **found.observed,
@@ -135,6 +139,10 @@ def main() -> None:
         region=told_region(snapshot),
         role_arns=named_roles(snapshot),
     )
+
+
+def _sign(server: Server) -> str:
+    return request_token(t.cast("Api", server), TokenRequest("default", "default", (), TOKEN_SECONDS))
 
 
 def _api_servers(asked: t.Mapping[str, t.Any], answers: dict[str, t.Any]) -> dict[str, t.Any]:

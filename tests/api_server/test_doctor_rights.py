@@ -82,7 +82,7 @@ def logged(path: Path) -> list[Json]:
 
 def used(event: Json) -> object:
     """Return the right that a request has used, as it was logged; None for one without a right."""
-    method = {"create": "POST", "get": "GET", "list": "GET"}.get(event["verb"], event["verb"])
+    method = {"create": "POST", "get": "GET", "list": "GET"}.get(event["verb"], str(event["verb"]))
     return right_of(method, event["requestURI"].partition("?")[0], OWN, legacy_secrets=True)
 
 

@@ -27,7 +27,7 @@ FLOORS = (
     ("_doctor", "_rules"),
 )
 # Those with modules that do I/O (AWS, a cluster, web servers, files, the clock); all others decide on data alone.
-SOME_IO = {"_aws", "_controller", "_host", "_iam", "_kube", "_progress", "_proof", "_publication"}
+SOME_IO = {"_aws", "_controller", "_doctor", "_host", "_iam", "_kube", "_progress", "_proof", "_publication"}
 ONLY_IO = {"_host", "_kube"}
 
 # A module that imports one of these does I/O. Types of clients count: who is given a client calls it.

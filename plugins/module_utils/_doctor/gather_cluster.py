@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import Asked, as_result
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Server, ask, release_of
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Server, Sign, ask, release_of
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
@@ -28,20 +28,17 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_pod, reachable, try_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads import RESTARTABLE_KINDS
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import TokenRequest, request_token
 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.asking import Within
-    from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
 
 Json = dict[str, t.Any]
 _Found = t.TypeVar("_Found")
 
-_DAY: t.Final = 86400
-# The token says whether the API servers shorten what pods ask for, which is a day.
-_SUBJECT: t.Final = TokenRequest("default", "default", (), _DAY)
+TOKEN_SECONDS: t.Final = 86400
+"""For how long a token is asked for: a day, as pods do, so that it shows whether API servers shorten that."""
 _RUNNING: t.Final = "status.phase!=Succeeded,status.phase!=Failed"
 _LEGACY: t.Final = "type=kubernetes.io/service-account-token"
 
@@ -68,13 +65,16 @@ class Cluster:
     """With which API servers sign."""
 
 
-def gather(read: Within, wanted: Wanted) -> Cluster:
-    """Look at a cluster once."""
+def gather(read: Within, wanted: Wanted, sign: Sign) -> Cluster:
+    """Look at a cluster once.
+
+    sign: has an API server sign a token for TOKEN_SECONDS.
+    """
     accounts = _or_reason(lambda: read.items("/api/v1/serviceaccounts"))
     namespaces = _or_reason(lambda: read.items("/api/v1/namespaces"))
     seen = _or_reason(lambda: _injection(read, wanted))
     found = seen if isinstance(seen, _Injection) else _Injection({}, {})
-    asked = _or_reason(lambda: _ask(read, wanted.issuers))
+    asked = _or_reason(lambda: _ask(read, wanted.issuers, sign))
     observed: Json = {
         "service_accounts": accounts,
         "namespaces": namespaces,
@@ -182,19 +182,19 @@ class _Asked:
     issuers: list[str]
 
 
-def _ask(read: Within, issuers: t.Sequence[str]) -> _Asked:
+def _ask(read: Within, issuers: t.Sequence[str], sign: Sign) -> _Asked:
     """Ask every API server which keys it has, what it signs with, and what it accepts, as far as that is allowed."""
     named = urls(read.items(SLICES_PATH, labels=SLICES_LABEL))
     shown = release_of(read)
     try:
-        asked = ask(t.cast("Server", read.at(read.server)), named, issuers, _sign)
+        asked = ask(t.cast("Server", read.at(read.server)), named, issuers, sign)
     except IrsaError as error:
         return _served_alone(read, named or [read.server], shown, error)
     return _Asked({"asked": {**as_result(asked), **shown}, "tokens": _tokens(asked)}, list(asked.signing))
 
 
 def _tokens(asked: Asked) -> list[Json]:
-    return [{"server": said.server, "token": said.token, "asked_seconds": _DAY} for said in asked.said]
+    return [{"server": said.server, "token": said.token, "asked_seconds": TOKEN_SECONDS} for said in asked.said]
 
 
 def _served_alone(read: Within, named: t.Sequence[str], shown: Json, error: IrsaError) -> _Asked:
@@ -212,8 +212,4 @@ def _served_alone(read: Within, named: t.Sequence[str], shown: Json, error: Irsa
     return _Asked({"asked": {"said": said, "accepted": [], **shown}, "tokens": tokens}, [])
 
 
-def _sign(server: Server) -> str:
-    return request_token(t.cast("Api", server), _SUBJECT)
-
-
-__all__: t.Final = ("Cluster", "Wanted", "gather", "not_looked_at")
+__all__: t.Final = ("TOKEN_SECONDS", "Cluster", "Wanted", "gather", "not_looked_at")

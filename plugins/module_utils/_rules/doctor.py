@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import os.path
+from pathlib import PurePath
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, partition
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
@@ -36,7 +36,7 @@ def problems(values: Values, look: Look) -> list[str]:
 
 
 def _unwritable(name: str, path: str, look: Look) -> list[str]:
-    directory = os.path.dirname(path)  # noqa: PTH120 -- of a text: rules are pure
+    directory = str(PurePath(path).parent)
     if look(path).is_directory:
         return [f"{name} names the directory {path}. It must be a file. Add the name of one."]
     if not look(directory).is_directory:

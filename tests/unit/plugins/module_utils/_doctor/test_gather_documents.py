@@ -16,6 +16,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.gather_documen
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.observations import from_observations
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Fetch, NotLooked, Snapshot
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import LinkError
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party import fetch
 
 from ...relying_party_servers import Page, certificate, pages_handler, serving
 from .some_observations import jwks
@@ -122,7 +124,7 @@ def test_by_a_proxy_there_is_neither_address_nor_certificate(site: Site, monkeyp
 )
 def test_regions(monkeypatch: pytest.MonkeyPatch, region: str, known: bool, endpoint: str) -> None:
     def refuse(_url: str, _ca_file: str | None) -> t.NoReturn:
-        raise gather_documents.LinkError("https://x cannot be fetched: no route.", fix="Look.")
+        raise LinkError("https://x cannot be fetched: no route.", fix="Look.")
 
     monkeypatch.setattr(gather_documents, "fetch", refuse)
     found = from_observations({"taken": NOW, "issuer": "", **gather("", region)}).region
@@ -132,13 +134,11 @@ def test_regions(monkeypatch: pytest.MonkeyPatch, region: str, known: bool, endp
 
 
 def test_the_clock_is_compared_with_who_answers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = gather_documents.fetch
-
     def earlier(url: str, ca_file: str | None, **options: bool) -> t.Any:  # noqa: ANN401 -- a document
-        return real(url, ca_file, **options)._replace(headers={"date": "Wed, 31 Dec 2025 23:59:30 GMT"})
+        return fetch(url, ca_file, **options)._replace(headers={"date": "Wed, 31 Dec 2025 23:59:30 GMT"})
 
     monkeypatch.setattr(gather_documents, "fetch", earlier)
-    monkeypatch.setattr(gather_documents.time, "time", lambda: NOW)
+    monkeypatch.setattr("time.time", lambda: NOW)
     clock = seen(site, site.authority).clock
     assert not isinstance(clock, NotLooked)
     assert clock.offset == 30.0
