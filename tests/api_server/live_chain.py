@@ -25,6 +25,7 @@ from ansible_collections.onprem.irsa.plugins.modules import (
     chain_diagnosis,
     chain_documents_info,
 )
+from ansible_collections.onprem.irsa.tests.faults import chain_faults
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_certificates import authority, encoded
 
 from .some_servers import OLD, Servers, servers
@@ -40,15 +41,16 @@ REGION: t.Final = "eu-central-1"
 ACCOUNT: t.Final = "123456789012"
 BUCKET: t.Final = "acme-prod-oidc"
 ROLE: t.Final = f"arn:aws:iam::{ACCOUNT}:role/prod-reports"
-PROVIDER: t.Final = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{NEW.removeprefix('https://')}"
 AUDIENCE: t.Final = "sts.amazonaws.com"
 JWKS_FLAG: t.Final = f"--service-account-jwks-uri={NEW}/openid/v1/jwks"
 HOOKS: t.Final = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
-ANNOTATION: t.Final = "eks.amazonaws.com/role-arn"
 
 
-class Chain:
+class Chain(chain_faults.Chain):
     """The chain, and how it is looked at."""
+
+    account, issuer, bucket, role = ACCOUNT, NEW, BUCKET, ROLE
+    subject = "system:serviceaccount:apps:reports"
 
     def __init__(self, directory: Path, lab: Lab, cluster: Servers) -> None:
         """Set the chain up by the collection itself."""
@@ -88,9 +90,16 @@ class Chain:
         """Remove a pod at once."""
         self.cluster.ask(0, "DELETE", f"/api/v1/namespaces/apps/pods/{name}", {"gracePeriodSeconds": 0})
 
-    def annotate(self, key: str, value: str | None, account: str = "reports") -> str | None:
-        """Set an annotation of a service account, None to remove it; return what it was."""
-        path = f"/api/v1/namespaces/apps/serviceaccounts/{account}"
+    @contextmanager
+    def without_pods(self) -> t.Iterator[None]:
+        """Have no pod of the service account in the body."""
+        self.delete_pod("reports")
+        yield
+        self.pod("reports")
+
+    def annotate(self, key: str, value: str | None) -> str | None:
+        """Set an annotation of the service account, None to remove it; return what it was."""
+        path = "/api/v1/namespaces/apps/serviceaccounts/reports"
         found = self.cluster.ask(0, "GET", path)
         own: dict[str, str] = found["metadata"].setdefault("annotations", {})
         before = own.pop(key, None)
@@ -101,27 +110,6 @@ class Chain:
     def client(self, service: str) -> t.Any:  # noqa: ANN401 -- boto3's own
         """Return a client of the administrator."""
         return self.lab.client(service)
-
-    def put(self, key: str, change: t.Callable[[str], str]) -> t.Callable[[], None]:
-        """Change a document in the bucket; return what puts it back."""
-        s3 = self.client("s3")
-        before = s3.get_object(Bucket=BUCKET, Key=key)
-        text = before["Body"].read().decode()
-
-        def write(content: str) -> None:
-            options = {name: before[name] for name in ("ContentType", "CacheControl") if before.get(name)}
-            s3.put_object(Bucket=BUCKET, Key=key, Body=content.encode(), **options)
-
-        write(change(text))
-        return lambda: write(text)
-
-    def trust(self, policy: Json | None = None) -> Json:
-        """Return the role's trust policy; with POLICY, set it."""
-        iam = self.client("iam")
-        before: Json = iam.get_role(RoleName="prod-reports")["Role"]["AssumeRolePolicyDocument"]
-        if policy is not None:
-            iam.update_assume_role_policy(RoleName="prod-reports", PolicyDocument=json.dumps(policy))
-        return before
 
     def diagnose(self, **changes: t.Any) -> Json:  # noqa: ANN401 -- arguments of the diagnosis
         """Look at the chain by the modules themselves, and return the diagnosis."""

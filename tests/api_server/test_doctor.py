@@ -12,9 +12,10 @@ import pytest
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import lead, server
 
 from .live_chain import Chain, chain
-from .live_faults import FAULTS, Fault
+from .live_faults import FAULTS
 
 if t.TYPE_CHECKING:
+    from ansible_collections.onprem.irsa.tests.faults.chain_faults import Fault
     from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import Lab
 
 __all__ = ["server"]  # a fixture
@@ -46,7 +47,7 @@ def test_a_healthy_chain_is_healthy(running: Chain) -> None:
 
 
 @pytest.mark.parametrize(("check", "put"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
-def test_each_fault_is_named_and_healed_by_its_fix(running: Chain, check: str, put: Fault) -> None:
+def test_each_fault_is_named_and_healed_by_its_fix(running: Chain, check: str, put: Fault[Chain]) -> None:
     fault = put(running)
     next(fault)
     try:
