@@ -268,6 +268,13 @@ kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the r
 doctor-faults: setup ## Recall and precision of the doctor, on its table of faults
 	python tests/faults/doctor.py
 
+.PHONY: molecule-doctor
+molecule-doctor: lab-build ## Faults in a whole cluster, what the doctor says, and their fixes, on one node of its own (45 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(SCENARIOS) doctor
+	ansible-playbook extensions/lab/down.yml
+
 .PHONY: bench-doctor
 bench-doctor: lab-build ## A diagnosis of 5000 service accounts, 5000 pods and 1000 roles on a real API server (10 minutes)
 	KUBERNETES_BIN=$(LAB)/bin/links python tests/benchmarks/doctor.py

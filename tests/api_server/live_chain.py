@@ -94,8 +94,10 @@ class Chain(chain_faults.Chain):
     def without_pods(self) -> t.Iterator[None]:
         """Have no pod of the service account in the body."""
         self.delete_pod("reports")
-        yield
-        self.pod("reports")
+        try:
+            yield
+        finally:
+            self.pod("reports")
 
     def annotate(self, key: str, value: str | None) -> str | None:
         """Set an annotation of the service account, None to remove it; return what it was."""

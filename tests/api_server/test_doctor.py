@@ -9,6 +9,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import SITE
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import lead, server
 
 from .live_chain import Chain, chain
@@ -46,6 +47,13 @@ def test_a_healthy_chain_is_healthy(running: Chain) -> None:
     assert set(said["diagnosis"]["not_looked_at"]) == {"hosts"}
 
 
+def can_follow(check: str, command: str) -> bool:
+    """Tell whether a fix is a command that helps here: site sets no flags, and leaves somebody else's webhook alone."""
+    own = ("bucket", "documents", "provider", "trust")
+    is_ours = command != SITE or check.partition(".")[0] in own
+    return bool(command) and is_ours and shutil.which(command.split(maxsplit=1)[0]) is not None
+
+
 @pytest.mark.parametrize(("check", "put"), FAULTS, ids=lambda value: getattr(value, "__name__", ""))
 def test_each_fault_is_named_and_healed_by_its_fix(running: Chain, check: str, put: Fault[Chain]) -> None:
     fault = put(running)
@@ -56,13 +64,16 @@ def test_each_fault_is_named_and_healed_by_its_fix(running: Chain, check: str, p
         next(fault, None)
         raise
     command = next((each["command"] for each in said["diagnosis"]["findings"] if each["check"] == check), "")
-    follows = bool(command) and not command.startswith("ssh ") and shutil.which(command.split()[0]) is not None
+    is_healed = False
     try:
         assert roots(said) == {check}, said["lines"]
         assert said["lines"][-1].startswith("First broken link") == said["broken"]
-        if follows:
+        if can_follow(check, command):
             running.follow(command)
-            assert check not in roots(running.diagnose()), command
+            is_healed = True
     finally:
-        next(fault, None)
+        if is_healed:
+            t.cast("t.Any", fault).close()
+        else:
+            next(fault, None)
     assert roots(running.diagnose()) == set()

@@ -35,6 +35,7 @@ Json = dict[str, t.Any]
 _Found = t.TypeVar("_Found")
 
 _GONE: t.Final = ("404", "NoSuchBucket", "NoSuchKey", "NoSuchEntity")
+_HIDDEN: t.Final = ("403", "AccessDenied")
 _SIDE_BY_SIDE: t.Final = 8
 _BLOCK: t.Final = "PublicAccessBlockConfiguration"
 _OF_OTHERS: t.Final = "MethodNotAllowed"
@@ -251,8 +252,16 @@ def _lets_distribution(policy: Json | None) -> bool:
 
 
 def _object(client: t.Any, bucket: str, key: str) -> Json | None:  # noqa: ANN401 -- boto3's own
-    """Return C(encryption) of a document; None for one that is not there."""
-    found = _answer(client.head_object, *_GONE, Bucket=bucket, Key=key)
+    """Return C(encryption) of a document; None for one that is not there.
+
+    A statement that denies the documents to everybody denies them here as well, and shows in the policy.
+    """
+    try:
+        found = _answer(client.head_object, *_GONE, Bucket=bucket, Key=key)
+    except AwsError as error:
+        if error.code not in _HIDDEN:
+            raise
+        return {}
     return {"encryption": found.get("ServerSideEncryption") or ""} if found else None
 
 

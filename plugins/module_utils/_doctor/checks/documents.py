@@ -127,8 +127,8 @@ def _status(view: View) -> t.Iterator[Seen]:
     title="A document is not a JSON object",
     cause="OpenID Connect Discovery 1.0, section 4.2, and RFC 7517, section 5. A host that answers every path with a "
     "page hides that the document is not there.",
-    fix=_PUBLISH,
-    command=SITE,
+    fix="See what is served at {where}. onprem.irsa.site writes over nothing that it cannot read, because keys in it "
+    "would be lost: remove the document if nobody needs it, then run that.",
     guide=_GUIDE,
 )
 def _not_json(view: View) -> t.Iterator[Seen]:
@@ -195,8 +195,8 @@ def _issuers(view: View) -> t.Iterator[tuple[Fetched, str]]:
     "broken",
     title="The discovery document names another issuer",
     cause="Issuers are compared letter by letter (OpenID Connect Discovery 1.0, section 4.3): case and scheme count.",
-    fix="Publish the document for the issuer that tokens carry, {issuer}: run onprem.irsa.site.",
-    command=SITE,
+    fix="Two issuers cannot be published in one place. Publish {issuer} elsewhere, or remove the document if nobody "
+    "trusts the issuer that it names any longer; then run onprem.irsa.site.",
     guide=_GUIDE,
 )
 def _other_issuer(view: View) -> t.Iterator[Seen]:
