@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import Asked, as_result
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Server, Sign, ask, release_of
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Sign, ask, release_of
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
@@ -187,7 +187,7 @@ def _ask(read: Within, issuers: t.Sequence[str], sign: Sign) -> _Asked:
     named = urls(read.items(SLICES_PATH, labels=SLICES_LABEL))
     shown = release_of(read)
     try:
-        asked = ask(t.cast("Server", read.at(read.server)), named, issuers, sign)
+        asked = ask(read.at(read.server), named, issuers, sign)
     except IrsaError as error:
         return _served_alone(read, named or [read.server], shown, error)
     return _Asked({"asked": {**as_result(asked), **shown}, "tokens": _tokens(asked)}, list(asked.signing))

@@ -142,6 +142,14 @@ class View:
         """Return the audience of the tokens of a service account's pods."""
         return account.audience or self.snapshot.audience
 
+    def _judged_audience(self, account: ServiceAccount) -> str:
+        """Return the audience by which a role is judged: not one of an annotation that the provider does not take.
+
+        That is the annotation's fault, and no role can make up for it.
+        """
+        audience = self.audience_of(account)
+        return audience if self.provider is None or audience in self.provider.audiences else self.snapshot.audience
+
     @cached_property
     def naming(self) -> dict[str, list[ServiceAccount]]:
         """The service accounts that name each role, by its ARN."""
@@ -165,7 +173,7 @@ class View:
             policy, naming = looked(role.trust), self.naming.get(arn, [])
             if policy is None or not naming:
                 continue
-            accounts = [(account.key, self.audience_of(account)) for account in naming]
+            accounts = [(account.key, self._judged_audience(account)) for account in naming]
             for fault in trust_faults(policy, self.provider_arn_of(arn), accounts):
                 found.setdefault(fault.check, []).append((role, fault))
         return found
