@@ -175,7 +175,7 @@ talos: setup ## What Talos' own code makes of machine configurations that we hav
 
 .PHONY: api-server
 api-server: lab-build ## What real API servers make of the injection by policy, and of the whole without their hosts (five minutes)
-	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet tests/api_server
+	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet -m "not live_faults" tests/api_server
 
 .PHONY: molecule-one
 molecule-one: kubeadm api-server ## Each role alone, on one node
@@ -311,6 +311,25 @@ kill-roll: lab-build ## SIGKILL at 20 moments of a roll; the next run does the r
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
 	PYTHONPATH=.build extensions/lab/run python tests/faults/kill_roll.py $(INVENTORY) $(KILLS)
 	ansible-playbook extensions/lab/down.yml
+
+.PHONY: doctor-faults
+doctor-faults: setup ## Recall and precision of the doctor, on its table of faults
+	python tests/faults/doctor.py
+
+.PHONY: molecule-doctor
+molecule-doctor: lab-build ## Faults in a whole cluster, what the doctor says, and their fixes, on one node of its own (45 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(SCENARIOS) doctor
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: bench-doctor
+bench-doctor: lab-build ## A diagnosis of 5000 service accounts, 5000 pods and 1000 roles on a real API server (10 minutes)
+	KUBERNETES_BIN=$(LAB)/bin/links python tests/benchmarks/doctor.py
+
+.PHONY: doctor-live
+doctor-live: lab-build ## Faults in a running chain of real API servers, what the doctor says, and their fixes (15 minutes)
+	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet -m live_faults tests/api_server
 
 .PHONY: bench-injection
 bench-injection: lab-build ## Admission with and without injection, and missed pods, on three nodes of its own (25 minutes)

@@ -51,20 +51,20 @@ class ActionModule(ActionBase):
         result: Result = {**super().run(tmp, task_vars), "changed": False}
         _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
         around = task_vars or {}
-        plane = self._control_plane(arguments["group"], around)
+        plane = self._control_plane(arguments, around)
         found = [plane.problem] if plane.problem else self._problems(plane, arguments, around)
         if found:
             return {**result, "failed": True, "msg": "\n".join(found)}
         return {**result, "hosts": list(plane.hosts), "is_controller": plane.is_controller}
 
-    def _control_plane(self, named_for_all: str, around: Result) -> ControlPlane:
+    def _control_plane(self, arguments: Result, around: Result) -> ControlPlane:
         hostvars, groups = around["hostvars"], around["groups"]
-        chosen = named_for_all
+        chosen = str(arguments["group"])
         # An importer's that takes a variable of the inventory counts where the host has none of its own.
         if not chosen and _GROUP in around and _GROUP not in hostvars[around["inventory_hostname"]]:
             chosen = str(Resolved(self._templar, around).get(_GROUP) or "")
         named = {} if chosen else {host: str(hostvars[host].get(_GROUP) or "") for host in groups["all"]}
-        alone = not self._needs_hosts(around)
+        alone = arguments["hosts_optional"] or not self._needs_hosts(around)
         return control_plane(named, groups, around["ansible_play_hosts_all"], chosen=chosen, without_hosts=alone)
 
     def _needs_hosts(self, around: Result) -> bool:

@@ -9,7 +9,13 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import of_pods, proof_result, untried
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import (
+    failure,
+    of_pods,
+    proof_result,
+    untried,
+    with_causes,
+)
 from ansible_collections.onprem.irsa.plugins.modules.proof_report import ARGUMENT_SPEC
 
 Result = dict[str, t.Any]
@@ -26,7 +32,8 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         _validated, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
         pods = {name: given[f"{name}_pod"] for name in ("admitted", "finished")}
-        links = [*given["links"], *of_pods(**pods, role_arn=given["role_arn"], audience=given["audience"])]
+        of_these = of_pods(**pods, role_arn=given["role_arn"], audience=given["audience"])
+        links = with_causes([*given["links"], *of_these])
         left = untried(
             links,
             role=given["role_arn"],
@@ -35,4 +42,5 @@ class ActionModule(ActionBase):
             trust_error=given["trust_error"],
         )
         rows = [{"link": name, "result": f"not tried, because {reason}"} for name, reason in left.items()]
-        return {**result, "changed": False, "says": proof_result(links, left), "links": links, "rows": [*links, *rows]}
+        said = {"says": proof_result(links, left), "links": links, "rows": [*links, *rows], "failure": failure(links)}
+        return {**result, "changed": False, **said}

@@ -166,11 +166,10 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import answers
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import VERSION_PATH, Server, ask
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Server, ask, release_of
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR, jwks_from_pems
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, reported
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request import (
     SHORTEST,
@@ -179,8 +178,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request im
 )
 
 _SUBJECT: t.Final = TokenRequest("default", "default", (), SHORTEST)
-_CONTROL_PLANE: t.Final = "node-role.kubernetes.io/control-plane"
-_SOME_NODES: t.Final = 5
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "issuers": {"type": "list", "elements": "str", "default": []},
     "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -197,8 +194,7 @@ def main() -> None:
         # At its own URL, too: a client of its own has connections of its own.
         asked = ask(api.at(api.server), named, module.params["issuers"], _sign)
         keys = _keys(asked, module.params["public_keys"])
-        version = str((api.get(VERSION_PATH) or {}).get("gitVersion") or "")
-        distribution = shown_distribution(version, _nodes(api), _configuration(api))
+        release = release_of(api)
     for warning in answers.warnings(asked):
         module.warn(warning)
     module.exit_json(
@@ -210,8 +206,7 @@ def main() -> None:
         servers={answers.host_of(url): url for url in asked.servers},
         named=[*named],
         says=answers.in_words(asked),
-        distribution=distribution,
-        version=version,
+        **release,
     )
 
 
@@ -226,24 +221,6 @@ def _keys(asked: answers.Asked, pems: list[str]) -> list[dict[str, t.Any]]:
     keys = jwks_from_pems((f"public_keys, item {number}", pem) for number, pem in enumerate(pems, start=1))
     answers.require_signing(asked, [key["kid"] for key in keys])
     return [dict(key) for key in keys]
-
-
-def _nodes(api: Api) -> list[dict[str, t.Any]]:
-    """Return some nodes, those of the control plane if there are any; none where they may not be read."""
-    try:
-        return api.some("/api/v1/nodes", _SOME_NODES, labels=_CONTROL_PLANE) or api.some("/api/v1/nodes", _SOME_NODES)
-    except ApiError:
-        return []
-
-
-def _configuration(api: Api) -> str | None:
-    """Return kubeadm's ClusterConfiguration; None where there is none, or where it may not be read."""
-    try:
-        found = api.get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config") or {}
-    except ApiError:
-        return None
-    configuration: str | None = (found.get("data") or {}).get("ClusterConfiguration")
-    return configuration
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ options:
     type: list
     elements: str
     default: []
+  hosts_optional:
+    description:
+      - Whether the controller alone is enough where the control plane has no hosts, whatever the variables say.
+    type: bool
+    default: false
   arguments_of:
     description: Roles whose variables are checked by their types alone.
     type: list
@@ -69,6 +74,7 @@ from ansible.module_utils.basic import AnsibleModule
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "group": {"type": "str", "default": ""},
     "roles": {"type": "list", "elements": "str", "default": []},
+    "hosts_optional": {"type": "bool", "default": False},
     "arguments_of": {"type": "list", "elements": "str", "default": []},
 }
 

@@ -67,9 +67,15 @@ says:
   returned: always
   sample: "6 of 6 links hold; not tried, because irsa_verify_image is not set: pod"
 links:
-  description: O(links), and those of the pods.
+  description:
+    - O(links), and those of the pods, each with C(follows), the link that is the cause of its failure; empty for none.
   type: list
   elements: dict
+  returned: always
+failure:
+  description: What does not hold, a line each; the last line names the first broken link. Empty where all hold.
+  type: list
+  elements: str
   returned: always
 rows:
   description: Rows for P(onprem.irsa.report_table#filter), RV(links) and one for each that was not tried.

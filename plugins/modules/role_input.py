@@ -33,6 +33,7 @@ options:
       - irsa_verify
       - irsa_rotate
       - irsa_migrate
+      - irsa_doctor
   entry_point:
     description: What the role is called for. With V(teardown), the rules are those of what is removed.
     type: str
@@ -80,6 +81,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
             "irsa_verify",
             "irsa_rotate",
             "irsa_migrate",
+            "irsa_doctor",
         ],
     },
     "entry_point": {"type": "str", "choices": ["main", "teardown"], "default": "main"},

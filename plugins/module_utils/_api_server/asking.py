@@ -18,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     candidates,
     said_by,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import is_accepted, unsigned_token
@@ -25,6 +26,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiErro
 
 Json = dict[str, t.Any]
 Answer = t.TypeVar("Answer")
+
+_CONTROL_PLANE: t.Final = "node-role.kubernetes.io/control-plane"
+_SOME_NODES: t.Final = 5
 
 REVIEWS_PATH: t.Final = "/apis/authentication.k8s.io/v1/tokenreviews"
 VERSION_PATH: t.Final = "/version"
@@ -50,6 +54,16 @@ class Server(t.Protocol):
 
     def create(self, path: str, body: Json) -> Json:
         """Create an object; raises ApiError."""
+
+
+class Cluster(t.Protocol):
+    """Asks for what shows which distribution a cluster is of."""
+
+    def get(self, path: str, *, accept: str = "") -> Json | None:
+        """Return the object at a path, None for none; raises ApiError."""
+
+    def some(self, path: str, number: int, *, labels: str = "") -> list[Json]:
+        """Return the first objects of a list, so many at most; raises ApiError."""
 
 
 Sign = t.Callable[[Server], str]
@@ -83,6 +97,30 @@ def ask_each(read: Server, urls: t.Sequence[str], issuers: t.Iterable[str], sign
     said = [_said(read.at(url), sign) for url in urls]
     wanted, tokens = candidates(said, issuers), _tokens(said)
     return Asked(tuple(said), tuple(_accepted(read.at(url), wanted, tokens) for url in urls))
+
+
+def release_of(read: Cluster) -> dict[str, str]:
+    """Return C(version) and C(distribution) of a cluster; the latter is empty where the API does not show it."""
+    version = str((read.get(VERSION_PATH) or {}).get("gitVersion") or "")
+    return {"version": version, "distribution": shown_distribution(version, _nodes(read), _configuration(read))}
+
+
+def _nodes(read: Cluster) -> list[Json]:
+    """Return some nodes, those of the control plane if there are any; none where they may not be read."""
+    try:
+        return read.some("/api/v1/nodes", _SOME_NODES, labels=_CONTROL_PLANE) or read.some("/api/v1/nodes", _SOME_NODES)
+    except ApiError:
+        return []
+
+
+def _configuration(read: Cluster) -> str | None:
+    """Return kubeadm's ClusterConfiguration; None where there is none, or where it may not be read."""
+    try:
+        found = read.get("/api/v1/namespaces/kube-system/configmaps/kubeadm-config") or {}
+    except ApiError:
+        return None
+    configuration: str | None = (found.get("data") or {}).get("ClusterConfiguration")
+    return configuration
 
 
 def until_repeated(ask_once: t.Callable[[], Answer], quiet: int) -> tuple[list[Answer], int]:
@@ -142,9 +180,11 @@ __all__: t.Final = (
     "QUIET_ROUNDS",
     "REVIEWS_PATH",
     "VERSION_PATH",
+    "Cluster",
     "Server",
     "Sign",
     "ask",
     "ask_each",
+    "release_of",
     "until_repeated",
 )

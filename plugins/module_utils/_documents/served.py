@@ -92,13 +92,24 @@ def _of_s3(body: str) -> str:
     return ": ".join(text for text in (error.findtext("Code"), error.findtext("Message")) if text)
 
 
+def refusal_kind(body: str) -> str:
+    """Return why a store gives a document to nobody, by the body of its refusal; empty when that does not tell.
+
+    C(kms), C(sse-c), C(requester-pays) or C(archived).
+    """
+    return _known(body)[0]
+
+
 def refusal_fix(body: str) -> str:
     """Say what helps against a refusal with this body; an empty text when it does not tell."""
+    return _known(body)[1]
+
+
+def _known(body: str) -> tuple[str, str]:
     words = body.lower()
-    for clues, fix in _FIXES:
-        if all(clue in words for clue in clues):
-            return fix
-    return ""
+    known = (refusal for clues, *refusal in _FIXES if all(clue in words for clue in clues))
+    kind, fix = next(known, ["", ""])
+    return kind, fix
 
 
 # S3 user guide: "Using server-side encryption with AWS KMS keys" (anonymous requests cannot decrypt), "Using
@@ -107,21 +118,25 @@ def refusal_fix(body: str) -> str:
 _FIXES: t.Final = (
     (
         ("kms",),
+        "kms",
         "The documents are encrypted with a KMS key, which nobody may use without a signature. Publish them again: "
         "the collection writes them with S3's own key (SSE-S3), whatever the bucket's default encryption is.",
     ),
     (
         ("server side encryption", "correct parameters"),
+        "sse-c",
         "The documents are encrypted with a key that each reader would have to send (SSE-C). Remove them, and publish "
         "them again.",
     ),
     (
         ("requester pays",),
+        "requester-pays",
         "The bucket makes readers pay, which anonymous readers cannot. Turn that off: `aws s3api "
         "put-bucket-request-payment --bucket BUCKET --request-payment-configuration Payer=BucketOwner`.",
     ),
     (
         ("storage class",),
+        "archived",
         "The documents were moved to an archive, by a lifecycle rule for example. Restore them, and leave them out of "
         "that rule.",
     ),
@@ -134,6 +149,7 @@ __all__: t.Final = (
     "max_age",
     "media_type",
     "refusal_fix",
+    "refusal_kind",
     "said",
     "type_warning",
     "unchanged_for",

@@ -17,6 +17,7 @@ Policy = dict[str, t.Any]
 # Calls whose action has another name; all others have the operation's own.
 _RENAMED: t.Final = {
     "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",

@@ -36,7 +36,7 @@ def served_thumbprint(host: str, port: int) -> str:
     try:
         plain = socket.create_connection((host, port), FETCH_SECONDS)
         with context.wrap_socket(plain, server_hostname=host) as connection:
-            last = _served_chain(connection)[-1]
+            last = served_chain(connection)[-1]
     except OSError as error:
         raise LinkError(
             f"The certificates of {host}:{port} cannot be read: {error}.",
@@ -46,7 +46,7 @@ def served_thumbprint(host: str, port: int) -> str:
     return hashlib.sha1(last, usedforsecurity=False).hexdigest()
 
 
-def _served_chain(connection: ssl.SSLSocket) -> list[bytes]:
+def served_chain(connection: ssl.SSLSocket) -> list[bytes]:
     """Return the certificates in DER, as they were served. Public since Python 3.13, there since 3.10."""
     if hasattr(connection, "get_unverified_chain"):
         return t.cast("list[bytes]", connection.get_unverified_chain())
@@ -59,4 +59,4 @@ def _served_chain(connection: ssl.SSLSocket) -> list[bytes]:
     return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in inner.get_unverified_chain()]
 
 
-__all__: t.Final = ("issuer_thumbprint", "served_thumbprint")
+__all__: t.Final = ("issuer_thumbprint", "served_chain", "served_thumbprint")

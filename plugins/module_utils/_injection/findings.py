@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding, State
+from ansible_collections.onprem.irsa.plugins.module_utils._finding import Finding, State
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_policy import unknown
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificates import IMPORT_ERROR, served
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.manifests import accounts

@@ -114,10 +114,10 @@ def _variables_problem(env: t.Mapping[str, str | None]) -> str:
     return f"has {empty[0]} without a value" if empty and not missing else ""
 
 
-def _token_problem(spec: Manifest, container: Manifest, path: str) -> str:
-    """Say why a container has no token at the path that its variable names."""
+def lack_of_token(spec: Manifest, container: Manifest, path: str) -> str:
+    """Say why a container has no token at the path that its variable names; empty where it has, or may have."""
     token, why = token_at(spec, container, path)
-    return "" if token or _is_own_file(spec, container, path) else f"has no token: {why}"
+    return "" if token or _is_own_file(spec, container, path) else why
 
 
 def _is_own_file(spec: Manifest, container: Manifest, path: str) -> bool:
@@ -172,7 +172,8 @@ def without_role(pod: Manifest, audiences: t.Container[str] = ()) -> Lack | None
     for container in having:
         env = environment(container)
         path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
-        problem = _variables_problem(env) or (_token_problem(pod["spec"], container, path) if path else "")
+        why = lack_of_token(pod["spec"], container, path) if path else ""
+        problem = _variables_problem(env) or (f"has no token: {why}" if why else "")
         if problem:
             return Lack(f"its container {container.get('name')} {problem}", False)
         token = token_at(pod["spec"], container, path)[0] if path else None
@@ -230,6 +231,7 @@ __all__: t.Final = (
     "environment",
     "is_injected",
     "is_injected_as",
+    "lack_of_token",
     "lacks_role",
     "misplaced_role",
     "other_settings",

@@ -21,6 +21,7 @@ FACTS: t.Final = frozenset(
         "irsa_apiserver_left",
         "irsa_apiserver_observed",
         "irsa_apiserver_report",
+        "irsa_doctor_diagnosis",
         "irsa_iam_made_roles",
         "irsa_iam_report",
         "irsa_iam_trust_is_reached",

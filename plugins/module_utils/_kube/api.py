@@ -39,14 +39,16 @@ _NOT_FOUND: t.Final = 404
 class ShownModule(AnsibleModule):
     """A module whose result may name the API server.
 
-    Ansible hides each text of a kubeconfig wherever it stands in a result; this one is no secret, and messages and
-    findings say of which API server they are.
+    Ansible hides each text of a kubeconfig wherever it stands in a result. This one is no secret, and messages and
+    findings say of which API server they are; nor are words of a program that gives credentials, such as C(aws), which
+    stand in many results.
     """
 
     def __init__(self, *arguments: t.Any, **options: t.Any) -> None:  # noqa: ANN401 -- those of AnsibleModule
         """Take the options of AnsibleModule."""
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
-        self.no_log_values.discard(_server_of(self.params.get("kubeconfig")))
+        kubeconfig = self.params.get("kubeconfig")
+        self.no_log_values.difference_update({_server_of(kubeconfig), *_words_of(kubeconfig)})
 
 
 def _server_of(kubeconfig: object) -> str:
@@ -54,6 +56,15 @@ def _server_of(kubeconfig: object) -> str:
     with suppress(LookupError, TypeError):
         return str(t.cast("Json", kubeconfig)["clusters"][0]["cluster"]["server"])
     return ""
+
+
+def _words_of(kubeconfig: object) -> set[str]:
+    """Return the words of the program that gives the credentials of a kubeconfig of one context; none without one."""
+    with suppress(LookupError, TypeError):
+        program = t.cast("Json", kubeconfig)["users"][0]["user"]["exec"]
+        values = [program.get(name) for name in ("apiVersion", "command", "interactiveMode")]
+        return {str(value) for value in (*values, *(program.get("args") or ())) if value}
+    return set()
 
 
 def k8s_module(arguments: t.Mapping[str, t.Any], module_class: type[AnsibleModule] = AnsibleModule) -> t.Any:  # noqa: ANN401 -- AnsibleK8SModule has no types
@@ -103,21 +114,24 @@ class Api:
         LABELS and FIELDS are selectors as the API reference has them. Each object gets the version and the kind that
         the API leaves out in lists.
         """
+        return list(self.each(path, labels=labels, fields=fields))
+
+    def each(self, path: str, *, labels: str = "", fields: str = "") -> t.Iterator[Json]:
+        """Yield what C(items) returns, and hold no more than a page of it."""
         query = [("limit", str(_PAGE)), ("labelSelector", labels), ("fieldSelector", fields)]
-        found: list[Json] = []
         following = ""
         while True:
             try:
                 answer = self._ask("GET", path, query=[*query, ("continue", following)])
             except ApiError as error:
                 if error.status == _NOT_FOUND:
-                    return found
+                    return
                 raise
             named = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
-            found += [{**named, **item} for item in answer.get("items") or []]
+            yield from ({**named, **item} for item in answer.get("items") or [])
             following = (answer.get("metadata") or {}).get("continue") or ""
             if not following:
-                return found
+                return
 
     def some(self, path: str, number: int, *, labels: str = "") -> list[Json]:
         """Return the first objects of a list, so many at most, without version and kind."""

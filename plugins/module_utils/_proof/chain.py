@@ -41,6 +41,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust impo
     check_trust,
     provider_arn_for_role,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._table import table
 
 Row = dict[str, t.Any]
 """C(link), C(checked), C(ok), C(result), C(detail), C(cause), C(fix), C(seconds) and, in some, C(notes): see the module
@@ -293,9 +294,56 @@ def proof_result(links: t.Sequence[Row], left: t.Mapping[str, str]) -> str:
     return "; ".join([f"{sum(row['ok'] for row in links)} of {len(links)} links hold", *words])
 
 
+# In the order of cause, by the words in front of a colon or a server's name: a link that fails because of another one
+# says nothing of itself. What injects pods depends on none of the others.
+_CAUSES: t.Final[t.Mapping[str, tuple[str, ...]]] = {
+    "API server": (),
+    "documents": ("API server",),
+    "trust policy": (),
+    "STS": ("API server", "documents", "trust policy"),
+    "refusal": ("API server", "documents", "trust policy", "STS"),
+    "webhook": (),
+    "pod": ("API server", "documents", "trust policy", "STS", "refusal", "webhook"),
+}
+
+
+def _kind(row: Row) -> str:
+    return next(kind for kind in _CAUSES if str(row["link"]).startswith(kind))
+
+
+def with_causes(links: t.Sequence[Row]) -> list[Row]:
+    """Return the rows of a proof, each with C(follows): the link that is the cause of its failure; empty for none."""
+    broken = sorted((row for row in links if not row["ok"]), key=lambda row: [*_CAUSES].index(_kind(row)))
+
+    def cause(row: Row) -> str:
+        kinds = () if row["ok"] else _CAUSES[_kind(row)]
+        # A role that does not trust the token is told by this code, and what makes a token invalid by others.
+        denied = _DENIED in str(row["detail"])
+        excluded = (("documents", "API server") if denied else ("trust policy",)) if _kind(row) == "STS" else ()
+        return next((str(other["link"]) for other in broken if _kind(other) in {*kinds} - {*excluded}), "")
+
+    return [{**row, "follows": cause(row)} for row in links]
+
+
+def failure(links: t.Sequence[Row]) -> list[str]:
+    """Return the message of a proof of which something does not hold; the last line names the first broken link.
+
+    links: as C(with_causes) returns them.
+    """
+    broken = [row for row in links if not row["ok"]]
+    if not broken:
+        return []
+    named = {True: "{link} (follows from {follows})", False: "{link}"}
+    rows = [{"link": named[bool(row["follows"])].format(**row), "detail": row["detail"]} for row in broken]
+    roots = sorted((row for row in broken if not row["follows"]), key=lambda row: [*_CAUSES].index(_kind(row)))
+    following = sum(row["follows"] == roots[0]["link"] for row in broken)
+    more = f"; {following} of the others follow{'s' if following == 1 else ''} from it" if following else ""
+    return [*table(rows, ("link", "detail"))[1:], f"First broken link: {roots[0]['link']}{more}. {roots[0]['detail']}"]
+
+
 def _must_be_had(seen: Seen, problem: str, fix: str) -> None:
     if seen["error"]:
         raise LinkError(f"{problem}: {seen['error']}.", fix=fix)
 
 
-__all__: t.Final = ("Row", "of_pods", "proof_result", "prove", "untried")
+__all__: t.Final = ("Row", "failure", "of_pods", "proof_result", "prove", "untried", "with_causes")

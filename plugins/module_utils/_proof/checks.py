@@ -76,6 +76,8 @@ class Document(t.NamedTuple):
     """Seconds for which C(Cache-Control) lets caches keep it; None where that says nothing."""
     unchanged_for: float | None = None
     """Seconds since this version came there, by C(Last-Modified) and the server's own clock; None without either."""
+    headers: t.Mapping[str, str] = {}
+    """All headers, by their names in lower case; none where nobody looked."""
 
 
 class Answer(t.NamedTuple):

@@ -62,16 +62,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def fetch(url: str, ca_file: str | None = None) -> Document:
+def fetch(url: str, ca_file: str | None = None, *, verified: bool = True) -> Document:
     """Get a document over HTTPS, trusting the system's certificate authorities; every HTTP status is an answer.
 
-    The authorities of ca_file are trusted in addition.
+    The authorities of ca_file are trusted in addition. Not VERIFIED, any certificate is taken: for who judges it apart
+    from what is served.
 
     What was stored compressed is unpacked. Raises NoSuchHostError for a name that DNS does not know, and LinkError
     when there is no answer: no trusted certificate, nobody listening, or no sign of life for FETCH_SECONDS; IrsaError
     when ca_file has no certificate authorities.
     """
-    context = _trusting(ca_file)
+    context = trusting(ca_file) if verified else ssl._create_unverified_context()  # noqa: S323 -- said above
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context), _NoRedirect())
     start = time.monotonic()
     try:
@@ -92,10 +93,11 @@ def fetch(url: str, ca_file: str | None = None) -> Document:
 
 def check_ca_file(ca_file: str | None) -> None:
     """Raise IrsaError when ca_file has no certificate authorities: for who changes something before the first fetch."""
-    _trusting(ca_file)
+    trusting(ca_file)
 
 
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
+def trusting(ca_file: str | None) -> ssl.SSLContext:
+    """Return what verifies as C(fetch) does; raises IrsaError when ca_file has no certificate authorities."""
     context = ssl.create_default_context()
     if ca_file:
         try:
@@ -123,8 +125,17 @@ def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN40
     body = content.decode("utf-8", "replace")
     kind, via = (answer.headers.get(name) or "" for name in ("Content-Type", "Via"))
     kept = answer.headers.get("Cache-Control"), answer.headers.get("Date"), answer.headers.get("Last-Modified")
+    headers = {name.lower(): value for name, value in answer.headers.items()}
     return Document(
-        url, answer.status, kind, body, time.monotonic() - start, via, max_age(kept[0]), unchanged_for(*kept[1:])
+        url,
+        answer.status,
+        kind,
+        body,
+        time.monotonic() - start,
+        via,
+        max_age(kept[0]),
+        unchanged_for(*kept[1:]),
+        headers,
     )
 
 
@@ -218,6 +229,7 @@ __all__: t.Final = (
     "fetch",
     "patience",
     "sts",
+    "trusting",
     "until_refused",
     "when_spread",
 )

@@ -142,13 +142,19 @@ def _readers_pay(module: AnsibleAWSModule) -> bool:
     return bool(answer.get("Payer") == "Requester")
 
 
-def _account_block(module: AnsibleAWSModule) -> tuple[str, list[str]]:
-    """Return the account, and which of its settings close buckets whose policies are public."""
+def account_block(module: AnsibleAWSModule) -> tuple[str, dict[str, bool]]:
+    """Return the account of the credentials, and its own settings of public access; raises AwsError."""
     with asking("show the account's public-access block"):
         account = str(module.client("sts", config=_CLIENT_CONFIG).get_caller_identity()["Account"])
         control = module.client("s3control", config=_CLIENT_CONFIG)
     name = "PublicAccessBlockConfiguration"
     found = _ask(control, "get_public_access_block", AccountId=account, none_for=[f"NoSuch{name}"]).get(name, {})
+    return account, dict(found)
+
+
+def _account_block(module: AnsibleAWSModule) -> tuple[str, list[str]]:
+    """Return the account, and which of its settings close buckets whose policies are public."""
+    account, found = account_block(module)
     return account, [setting for setting in BLOCKS[2:] if found.get(setting)]
 
 
@@ -481,6 +487,7 @@ __all__: t.Final = (
     "BucketChange",
     "ConflictError",
     "HiddenBucketError",
+    "account_block",
     "apply",
     "explained",
     "explaining",

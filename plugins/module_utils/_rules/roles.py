@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import CONTROLLER, needs_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._rules import (
     api_server,
+    doctor,
     iam,
     issuer,
     migrate,
@@ -46,6 +47,7 @@ RULES: t.Final[t.Mapping[str, Rules]] = {
     "irsa_verify": verify.problems,
     "irsa_rotate": rotate.problems,
     "irsa_migrate": migrate.problems,
+    "irsa_doctor": doctor.problems,
 }
 """By the name of the role, for its entry points that make something."""
 

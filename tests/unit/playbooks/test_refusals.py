@@ -146,7 +146,7 @@ def test_options_by_which_nothing_would_be_done(play: Play, options: tuple[str, 
     ("playbook", "options"),
     [
         ("verify", ("--skip-tags", "verify")),
-        ("doctor", ("--skip-tags", "inject")),
+        ("doctor", ("--skip-tags", "diagnose")),
         ("teardown", ("--skip-tags", "publish,iam,apiserver,inject")),
         ("site", ("--skip-tags", "publish,iam", "--skip-tags", "apiserver,inject,verify")),
         ("site", ("--tags", "iam,verify", "--skip-tags", "verify,iam", "--check")),
@@ -179,7 +179,7 @@ def test_tags_are_those_of_each_playbook(play: Play, playbook: str, tag: str) ->
     [
         ("site", ["publish", "iam", "apiserver", "inject", "verify"]),
         ("verify", ["verify"]),
-        ("doctor", ["inject"]),
+        ("doctor", ["diagnose"]),
         ("teardown", ["publish", "iam", "apiserver", "inject"]),
     ],
 )

@@ -14,6 +14,7 @@ import sys
 import time
 import typing as t
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -178,7 +179,13 @@ def publish(lab: Lab, issuer: Issuer, bucket: str) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The server, in a process of its own."""
-    state = tmp_path_factory.mktemp("lab-aws")
+    with started(tmp_path_factory.mktemp("lab-aws")) as found:
+        yield found
+
+
+@contextmanager
+def started(state: Path) -> Iterator[Lab]:
+    """Run the server in a process of its own, with its certificates in a directory, until the body ends."""
     command = [sys.executable, "-m", "lab_aws", "--port", "0", "--admin-port", "0", "--state", str(state)]
     process = subprocess.Popen(command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True)  # noqa: S603 -- our own
     try:
@@ -193,6 +200,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """The server with a fresh account; names of AWS and under example.com lead to it, as the lab's DNS has it."""
+    lead(server, monkeypatch)
+    server.admin("/reset", {})
+    server.unknown_names.clear()
+    return server
+
+
+def lead(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the names of AWS and under example.com lead to the server in this process."""
     real = socket.getaddrinfo
 
     def resolve(host: object, port: object, *args: t.Any, **options: t.Any) -> object:  # noqa: ANN401 -- passed on
@@ -205,6 +220,3 @@ def lab(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     for name in ("AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    server.admin("/reset", {})
-    server.unknown_names.clear()
-    return server

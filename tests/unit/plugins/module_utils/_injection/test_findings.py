@@ -27,7 +27,7 @@ from ...some_injection import HOOK, NAMESPACE, called, options, own, secret_of, 
 if t.TYPE_CHECKING:
     from datetime import datetime
 
-    from ansible_collections.onprem.irsa.plugins.module_utils._doctor import Finding
+    from ansible_collections.onprem.irsa.plugins.module_utils._finding import Finding
 
 Json = dict[str, t.Any]
 

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the playbook doctor says of a cluster: the real playbook, role and modules, on an API server in memory."""
+"""How the role irsa_webhook says that injection stands: the real role and modules, on an API server in memory."""
 
 from __future__ import annotations
 
+import json
 import typing as t
 from base64 import b64encode
 
@@ -23,8 +24,23 @@ Json = dict[str, t.Any]
 
 
 def doctor(cluster: ApiCluster, *options: str, **variables: object) -> tuple[int, str]:
-    """Run the playbook; what it printed is on one line, as the table's lines are long."""
-    code, output = cluster.run("onprem.irsa.doctor", *options, **variables)
+    """Run the entry point and show what it found; what was printed is on one line, as the table's lines are long."""
+    once, broken = "inventory_hostname == ansible_play_hosts_all | first", "selectattr('state', 'equalto', 'broken')"
+    columns = "onprem.irsa.report_table(['link', 'state', 'found', 'fix'])"
+    tasks = [
+        {"ansible.builtin.include_role": {"name": "onprem.irsa.irsa_webhook", "tasks_from": "doctor"}},
+        {"ansible.builtin.debug": {"msg": f"{{{{ irsa_webhook_findings | {columns} }}}}"}, "when": once},
+        {
+            "ansible.builtin.assert": {
+                "that": f"irsa_webhook_findings | {broken} | length == 0",
+                "fail_msg": f"{{{{ irsa_webhook_findings | {broken} | {columns} | join(' ') }}}}",
+            },
+            "when": once,
+        },
+    ]
+    playbook = cluster.directory / "doctor.json"
+    playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+    code, output = cluster.run(str(playbook), *options, **variables)
     assert cluster.api.changes() == []
     return code, output
 
@@ -63,10 +79,10 @@ def test_what_is_broken_fails_with_its_fix(tmp_path: Path) -> None:
         code, output = doctor(cluster)
     assert code == 2, output
     message = output.partition("[ERROR]")[2] or output.partition("fatal:")[2]
-    assert "webhook: certificate ended 3 days ago" in message
+    assert "webhook: certificate broken ended 3 days ago" in message
     assert "Run onprem.irsa.site, which renews it." in message
-    assert "webhook: authority API servers do not trust what pods serve" in message
-    assert "webhook: a pod, tried an API server does not reach the webhook: failed calling webhook" in message
+    assert "webhook: authority broken API servers do not trust what pods serve" in message
+    assert "webhook: a pod, tried broken an API server does not reach the webhook: failed calling webhook" in message
     assert "1 of 2 ready" not in message
     assert "webhook: pods warning 1 of 2 ready" in output
 

@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A snapshot as checks ask it: parts that were looked at, and what is found by its name. PRIVATE: it may change.
+
+Pure. Where a part was not looked at there is nothing in it, so that no check says anything about it; who reads the
+findings is told in the place of that which parts were not looked at.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from functools import cached_property
+
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
+    ApiServer,
+    Bucket,
+    Fetch,
+    Host,
+    Key,
+    NotLooked,
+    Provider,
+    Providers,
+    Role,
+    Roles,
+    ServiceAccount,
+    Snapshot,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import Fault, trust_faults
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import ROLE_ARN
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import provider_arn_for_role
+
+_T = t.TypeVar("_T")
+
+
+def looked(part: _T | NotLooked | None) -> _T | None:
+    """Return a part; None where there is none, or nobody has looked."""
+    return None if isinstance(part, NotLooked) else part
+
+
+class Fetched(t.NamedTuple):
+    """A document that was fetched, or that should have been."""
+
+    seen_from: str
+    kind: str
+    """C(discovery document) or C(key set)."""
+    fetch: Fetch
+
+
+class View:
+    """A snapshot, and what follows from it without a judgement."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Take the snapshot; all else is found when it is first asked for."""
+        self.snapshot = snapshot
+
+    @property
+    def issuer(self) -> str:
+        """The issuer that is looked at."""
+        return self.snapshot.issuer
+
+    @cached_property
+    def fetched(self) -> list[Fetched]:
+        """Both documents, as they were fetched from each place."""
+        parts = [
+            (probe.seen_from, kind, looked(fetch))
+            for probe in looked(self.snapshot.documents) or ()
+            for kind, fetch in (("discovery document", probe.discovery), ("key set", probe.jwks))
+        ]
+        return [Fetched(place, kind, fetch) for place, kind, fetch in parts if fetch is not None]
+
+    @cached_property
+    def published(self) -> list[tuple[str, str, tuple[Key, ...]]]:
+        """The keys of each key set that could be read, with the place from which it was and its URL."""
+        return [
+            (each.seen_from, each.fetch.url, each.fetch.keys) for each in self.fetched if each.fetch.keys is not None
+        ]
+
+    @cached_property
+    def servers(self) -> tuple[ApiServer, ...]:
+        """The API servers."""
+        return looked(self.snapshot.api_servers) or ()
+
+    @cached_property
+    def hosts(self) -> list[tuple[str, Host]]:
+        """The hosts of API servers that are known, by the servers' names."""
+        return [(server.name, host) for server in self.servers if (host := looked(server.host)) is not None]
+
+    @cached_property
+    def signing_kids(self) -> dict[str, str]:
+        """The ids of the keys with which servers sign, by the servers' names; by a token, else by their hosts."""
+        found = {}
+        for server in self.servers:
+            minted, host = looked(server.minted), looked(server.host)
+            kid = minted.kid if minted else host.signing_kid if host else ""
+            if kid:
+                found[server.name] = kid
+        return found
+
+    @cached_property
+    def bucket(self) -> Bucket | None:
+        """The bucket of the documents."""
+        return looked(self.snapshot.bucket)
+
+    @cached_property
+    def providers(self) -> Providers | None:
+        """The identity providers of the account."""
+        return looked(self.snapshot.providers)
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """The issuer's identity provider."""
+        found = self.providers.found if self.providers else ()
+        return next((provider for provider in found if provider.arn == self.provider_arn), None)
+
+    @cached_property
+    def provider_arn(self) -> str:
+        """The ARN that IAM gives to the issuer's provider in the account; empty where the account is not known."""
+        own = self.providers
+        return self.provider_arn_of(f"arn:{own.partition}:iam::{own.account}:role/any") if own else ""
+
+    def provider_arn_of(self, role_arn: str) -> str:
+        """Return the ARN of the issuer's provider in the account of a role."""
+        return provider_arn_for_role(role_arn, self.issuer)
+
+    @cached_property
+    def accounts(self) -> tuple[ServiceAccount, ...]:
+        """The service accounts with something of AWS."""
+        return looked(self.snapshot.service_accounts) or ()
+
+    @cached_property
+    def accounts_by_key(self) -> dict[str, ServiceAccount]:
+        """The same by their C(namespace/name)."""
+        return {account.key: account for account in self.accounts}
+
+    @staticmethod
+    def role_of(account: ServiceAccount) -> str:
+        """Return the ARN of the role that a service account has; empty for none, and for what is no ARN of a role."""
+        named = account.role or account.policy_role
+        return named if ROLE_ARN.fullmatch(named) else ""
+
+    def audience_of(self, account: ServiceAccount) -> str:
+        """Return the audience of the tokens of a service account's pods."""
+        return account.audience or self.snapshot.audience
+
+    def _judged_audience(self, account: ServiceAccount) -> str:
+        """Return the audience by which a role is judged: not one of an annotation that the provider does not take.
+
+        That is the annotation's fault, and no role can make up for it.
+        """
+        audience = self.audience_of(account)
+        return audience if self.provider is None or audience in self.provider.audiences else self.snapshot.audience
+
+    @cached_property
+    def naming(self) -> dict[str, list[ServiceAccount]]:
+        """The service accounts that name each role, by its ARN."""
+        found: dict[str, list[ServiceAccount]] = {}
+        for account in self.accounts:
+            if self.role_of(account):
+                found.setdefault(self.role_of(account), []).append(account)
+        return found
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        """The roles that could be read, by their ARNs."""
+        parts = looked(self.snapshot.roles) or Roles()
+        return {role.arn: role for role in parts.found}
+
+    @cached_property
+    def trust_faults(self) -> dict[str, list[tuple[Role, Fault]]]:
+        """What is wrong with the trust policies of roles that are named, by the ids of the checks."""
+        found: dict[str, list[tuple[Role, Fault]]] = {}
+        for arn, role in self.roles.items():
+            policy, naming = looked(role.trust), self.naming.get(arn, [])
+            if policy is None or not naming:
+                continue
+            accounts = [(account.key, self._judged_audience(account)) for account in naming]
+            for fault in trust_faults(policy, self.provider_arn_of(arn), accounts):
+                found.setdefault(fault.check, []).append((role, fault))
+        return found
+
+
+__all__: t.Final = ("Fetched", "View", "looked")
