@@ -37,6 +37,7 @@ THIRD = "https://oidc.example.com"
 ACCOUNT = "123456789012"
 DAY = 86400.0
 OWN, OTHER = "prod-reports", "team-exports"
+_PAUSE = 1.5  # seconds between two rounds of the load, each of which has AWS fetch the documents for every token
 USE: Json = {
     "lifetimes": [{"seconds": DAY, "source": "pod apps/reports"}],
     "audience_users": [],
@@ -137,7 +138,7 @@ class Moving(Cluster):
         )
         super().__init__(directory, {f"cp{number}": state for number in range(1, hosts + 1)})
         self.lab, self.world = lab, rotating_world.World(directory)
-        self.environment |= lab.environment()
+        self.environment |= {**lab.environment(), "ANSIBLE_PIPELINING": "true"}
         for module, main in _MAINS.items():
             self._double(module, main)
         for module in _STRUCK:
@@ -250,7 +251,7 @@ class Load:
             self._signed = {issuer: when - seconds for issuer, when in self._signed.items()}
 
     def _loop(self) -> None:
-        while not self._stop.wait(0.3):
+        while not self._stop.wait(_PAUSE):
             with self._lock:
                 for issuer in self._living():
                     for refusal in self._refusals(issuer):
