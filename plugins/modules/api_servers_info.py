@@ -183,7 +183,7 @@ _CONTROL_PLANE: t.Final = "node-role.kubernetes.io/control-plane"
 _SOME_NODES: t.Final = 5
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "issuers": {"type": "list", "elements": "str", "default": []},
-    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
 }
 
 

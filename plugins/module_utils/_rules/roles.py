@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import CONTROLLER, needs_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._rules import api_server, iam, issuer, verify, webhook
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 
 Rules = t.Callable[[Values, Look], list[str]]
@@ -23,10 +24,11 @@ def _kubeconfig_problems(values: Values, look: Look) -> list[str]:
     )
     if by_controller and not text(values, "irsa_kubeconfig_path"):
         return [
+            *key_problems(values),
             "irsa_kubeconfig_path is not set, and there is no control-plane host to read a kubeconfig from. Set it to "
-            "the file of a cluster administrator on the controller, as in irsa_kubeconfig_path: ~/.kube/config."
+            "the file of a cluster administrator on the controller, as in irsa_kubeconfig_path: ~/.kube/config.",
         ]
-    return missing_file(values, "irsa_kubeconfig_path", look)
+    return key_problems(values) + missing_file(values, "irsa_kubeconfig_path", look)
 
 
 RULES: t.Final[t.Mapping[str, Rules]] = {
