@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import goal
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.openshift import is_openshift
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, issuer_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
@@ -70,6 +71,7 @@ def _by_hand_problems(values: Values) -> t.Iterator[str]:
             f"{' and '.join(unused)} asks for more. Leave {those} out."
         )
     distribution = text(values, "irsa_apiserver_distribution")
+    if distribution and not is_openshift(distribution):
         yield from (f"irsa_apiserver_distribution: {found}" for found in broken(lambda: room_named(distribution)))
 
 
