@@ -22,6 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input impo
     argument_problems,
     told_once,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._input.run_options import chosen_tags
 from ansible_collections.onprem.irsa.plugins.module_utils._input.variables import SHARED, options_of, unknown
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES
 from ansible_collections.onprem.irsa.plugins.modules.playbook_input import ARGUMENT_SPEC
@@ -73,7 +74,9 @@ class ActionModule(ActionBase):
             return True
         own = Resolved(self._templar, self._given(around["hostvars"].raw_get(CONTROLLER), around, CONTROLLER))
         values, _problems = own.split(name for name in ("irsa_issuer_keys", "irsa_apiserver_flags") if name in own)
-        return needs_hosts(values.get("irsa_issuer_keys"), values.get("irsa_apiserver_flags"))
+        # An empty value is told as that, not as the lack of hosts that it would need.
+        keys = values.get("irsa_issuer_keys", "hosts")
+        return needs_hosts("" if keys is None else keys, values.get("irsa_apiserver_flags"))
 
     def _problems(self, plane: ControlPlane, arguments: Result, around: Result) -> list[str]:
         """Return a sentence for everything that is wrong, with the variables that hosts of the control plane have."""
@@ -83,7 +86,21 @@ class ActionModule(ActionBase):
         problems = unknown(map(str, names), {role: options_of(spec) for role, spec in specs.items()})
         problems += differing_variables(hostvars, plane.hosts, specs)
         given = self._given(own[plane.hosts[0]], around, plane.hosts[0])
+        if self._asks_no_api(arguments, given, around):
+            arguments = {**arguments, "roles": [role for role in arguments["roles"] if role != "irsa_kubeconfig"]}
         return told_once([*problems, *self._role_problems(arguments, specs, given)], given=given)
+
+    def _asks_no_api(self, arguments: Result, given: Result, around: Result) -> bool:
+        """Tell whether the links of this run leave the cluster's API alone; API servers that publish are asked."""
+        values, _problems = Resolved(self._templar, given).split(
+            name for name in ("irsa_issuer_keys", "irsa_issuer_publisher") if name in given
+        )
+        running = chosen_tags(
+            arguments["tags"], wanted=around.get("ansible_run_tags", ()), skipped=around.get("ansible_skip_tags", ())
+        )
+        has_keys = isinstance(values.get("irsa_issuer_keys"), (list, tuple))
+        alone = bool(running) and {*running} <= {*arguments["tags_without_api"]}
+        return alone and has_keys and values.get("irsa_issuer_publisher") != "apiserver"
 
     def _given(self, own: Result, around: Result, host: str) -> Result:
         """Return the variables that a task on the host would have: its own, and above them those of the play."""

@@ -22,7 +22,8 @@ description:
     that of each other one.
   - Which issuers it accepts shows in its reviews of tokens that nobody has signed, which are valid nowhere. It says of
     an issuer that it accepts that the key is unknown, and of another one nothing.
-  - Fails where the keys cannot be published, such as two keys with one id, or a key that signs and is not served.
+  - Fails where the keys cannot be published, such as two keys with one id, or a key that signs and is not served; and
+    where an API server does not have a key with which another one signs.
   - Changes nothing, and does the same in check mode.
   - Made for the roles of this collection, and may change with them in any release.
 extends_documentation_fragment:
@@ -180,7 +181,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request im
 _SUBJECT: t.Final = TokenRequest("default", "default", (), SHORTEST)
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "issuers": {"type": "list", "elements": "str", "default": []},
-    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
 }
 
 
@@ -215,12 +216,15 @@ def _sign(server: Server) -> str:
 
 
 def _keys(asked: answers.Asked, pems: list[str]) -> list[dict[str, t.Any]]:
-    """Return the keys to publish, or raise InputError where one that signs is not among them."""
-    if not pems:
-        return [dict(key) for key in answers.key_set(asked)]
-    keys = jwks_from_pems((f"public_keys, item {number}", pem) for number, pem in enumerate(pems, start=1))
-    answers.require_signing(asked, [key["kid"] for key in keys])
-    return [dict(key) for key in keys]
+    """Return the keys to publish; raise InputError where one that signs is not among them, or not on all servers."""
+    if pems:
+        keys = jwks_from_pems((f"public_keys, item {number}", pem) for number, pem in enumerate(pems, start=1))
+        answers.require_signing(asked, [key["kid"] for key in keys])
+        found = [dict(key) for key in keys]
+    else:
+        found = [dict(key) for key in answers.key_set(asked)]
+    answers.require_shared_keys(asked)
+    return found
 
 
 if __name__ == "__main__":

@@ -143,6 +143,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery i
     check_place,
     discovery_document,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import private_values
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import (
     IMPORT_ERROR,
     jwks_document,
@@ -187,7 +188,7 @@ def main() -> t.NoReturn:
                 "elements": "dict",
                 "default": [],
                 "no_log": False,
-                "options": {"pem": {"type": "str", "required": True}, "name": {"type": "str"}},
+                "options": {"pem": {"type": "str", "required": True, "no_log": True}, "name": {"type": "str"}},
             },
             "served_keys": {"type": "list", "elements": "dict", "default": [], "no_log": False},
             "published_jwks": {"type": "list", "elements": "str", "default": [], "no_log": False},
@@ -198,6 +199,7 @@ def main() -> t.NoReturn:
     )
     if IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("cryptography and jwcrypto"), exception=IMPORT_ERROR)
+    module.no_log_values |= private_values(module.params["served_keys"])
     with reported(module):
         result = documents(module.params)
     module.exit_json(changed=False, **result)

@@ -44,6 +44,18 @@ options:
     type: list
     elements: str
     default: []
+  tags:
+    description: The tags of the playbook.
+    type: list
+    elements: str
+    default: []
+  tags_without_api:
+    description:
+      - Those of O(tags) whose tasks leave the cluster's API alone where V(irsa_issuer_keys) is a list. A run of these
+        alone needs no kubeconfig then.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -76,6 +88,8 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "roles": {"type": "list", "elements": "str", "default": []},
     "hosts_optional": {"type": "bool", "default": False},
     "arguments_of": {"type": "list", "elements": "str", "default": []},
+    "tags": {"type": "list", "elements": "str", "default": []},
+    "tags_without_api": {"type": "list", "elements": "str", "default": []},
 }
 
 

@@ -252,6 +252,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import private_values
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import chain, checks, relying_party
 
@@ -273,7 +274,7 @@ _ARGUMENTS = {
     "wrong_audience_token": _SECRET,
     "other_audience_token": _SECRET,
     "trust": {"type": "dict", "options": _TRUST},
-    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "public_keys": {"type": "list", "elements": "str", "default": [], "no_log": True},
     "served_keys": {"type": "list", "elements": "dict", "default": [], "no_log": False},
     "admitted_pod": {"type": "dict", "options": {"pod": _POD, "error": _TEXT}},
     "finished_pod": {"type": "dict", "options": {"pod": _POD, "log": _TEXT, "error": _TEXT}},
@@ -289,6 +290,7 @@ def main() -> t.NoReturn:
     for library, error in {"jwcrypto": checks.IMPORT_ERROR, "boto3": relying_party.IMPORT_ERROR}.items():
         if error is not None:
             module.fail_json(msg=missing_required_lib(library), exception=error)
+    module.no_log_values |= private_values(module.params["served_keys"])
     with reported(module):
         rows = chain.prove(module.params)
     for note in [note for row in rows for note in row.get("notes", [])]:

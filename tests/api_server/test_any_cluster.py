@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import current_context
 from ansible_collections.onprem.irsa.plugins.modules import api_servers_info
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import Lab, lab, server
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, public_pem, rsa_key
 
 from .some_servers import OLD, Servers, servers
 
@@ -106,6 +108,10 @@ def test_the_whole_chain_on_a_cluster_whose_hosts_are_not_known(tmp_path: Path, 
         code, output = runs.run("site")
         assert (code, f"({cluster.address}:{cluster.ports[1]})" in output) == (2, True), output
 
+        cluster.restart(1, [NEW, OLD])
+        code, output = runs.run("site")
+        assert (code, "the second pass is not complete" in output) == (2, True), output
+
         cluster.restart(1, [NEW, OLD], f"--service-account-jwks-uri={NEW}/openid/v1/jwks")
         code, output = runs.run("site")
         assert code == 0, output
@@ -118,7 +124,7 @@ def test_the_whole_chain_on_a_cluster_whose_hosts_are_not_known(tmp_path: Path, 
             assert code == 0, output
 
         code, output = runs.run("teardown")
-        assert (code, "Second pass" in output) == (2, True), output
+        assert (code, "The way back" in output, "pass" in output.lower()) == (2, True, False), output
         cluster.restart_all([OLD, NEW])
         code, output = runs.run("teardown")
         assert code == 0, output
@@ -137,6 +143,37 @@ def test_hosts_of_the_inventory_are_not_asked(tmp_path: Path, lab: Lab) -> None:
         cluster.restart_all([OLD, NEW])
         code, output = runs.run("teardown")
         assert code == 0, output
+
+
+def test_api_servers_with_keys_of_their_own(tmp_path: Path, lab: Lab) -> None:
+    """They are refused before anything is published."""
+    (tmp_path / "cluster").mkdir()
+    with servers(tmp_path / "cluster", 2) as cluster:
+        other = tmp_path / "cluster/other.key"
+        other.write_text(private_pem(ec_key(1), PrivateFormat.TraditionalOpenSSL))
+        keys = [f"--service-account-key-file={other}", f"--service-account-signing-key-file={other}"]
+        cluster.restart_with(1, [*keys, f"--service-account-issuer={OLD}"])
+        runs = Runs(tmp_path, lab, cluster)
+        for options in ((), ("--tags", "publish")):
+            code, output = runs.run("site", *options)
+            assert (code, "does not accept tokens that another one signs with the key" in output) == (2, True), output
+        assert lab.client("s3").list_buckets()["Buckets"] == []
+
+        given = [public_pem(rsa_key().public_key()), public_pem(ec_key(1))]
+        code, output = runs.run("site", "--tags", "publish", irsa_issuer_keys=given, irsa_kubeconfig_path="")
+        assert (code, "2 public keys from irsa_issuer_keys" in output) == (0, True), output
+
+
+def test_what_a_load_balancer_may_hide_is_told_once(tmp_path: Path, lab: Lab) -> None:
+    (tmp_path / "cluster").mkdir()
+    with servers(tmp_path / "cluster", 1, *POLICY) as cluster, cluster.balanced() as balancer:
+        cluster.restart(0, [NEW, OLD], f"--service-account-jwks-uri={NEW}/openid/v1/jwks")
+        cluster.name_addresses([("192.0.2.201", 6443), ("192.0.2.202", 6443)])  # RFC 5737: nobody has them
+        runs = Runs(tmp_path, lab, cluster)
+        (tmp_path / "kubeconfig").write_text(json.dumps(balancer.kubeconfig))
+        code, output = runs.run("site", "--tags", "publish,apiserver")
+        told = "API servers that the cluster names do not answer at their own address here"
+        assert (code, output.count(told), "object at 0x" in output) == (0, 1, False), output
 
 
 def asked(cluster: Servers, url: str, capsys: pytest.CaptureFixture[str]) -> Json:

@@ -208,6 +208,32 @@ def require_signing(asked: Asked, kids: t.Collection[str]) -> None:
             )
 
 
+def require_shared_keys(asked: Asked) -> None:
+    """Raise InputError where an API server cannot verify what another one signs, whatever issuers it accepts.
+
+    It serves a key set without that key, or refuses a token of an issuer that it accepts. A token of an issuer that it
+    does not accept is refused, too: that is what the first pass is for.
+    """
+    for said in asked.said:
+        own = {key.get("kid") for key in said.keys if isinstance(key, t.Mapping)}
+        lacking = [kid for kid in asked.signing_kids if own and kid not in own]
+        if lacking:
+            raise _without_key(said.server, lacking[0])
+    for found in asked.accepted if asked.sees_accepted else ():
+        for issuer, kid in found.refused:
+            if issuer in found.issuers:
+                raise _without_key(found.server, kid)
+
+
+def _without_key(server: str, kid: str) -> InputError:
+    return InputError(
+        f"The API server {server} does not accept tokens that another one signs with the key {kid}: the API servers do "
+        "not have the same keys, and a token that one of them signs is used at all of them.",
+        fix="Name the public keys of all of them in --service-account-key-file on each API server, restart them one "
+        "after the other, and run again.",
+    )
+
+
 def _refuse_key(server: str, key: Json) -> None:
     name = key.get("kid") if isinstance(key, t.Mapping) else None
     problem = jwk_problem(key) if name else "has no kid"
@@ -241,12 +267,11 @@ def warnings(asked: Asked) -> list[str]:
     """Return what may be hidden by the way in which the API servers were asked; with the fix."""
     if not asked.unreached:
         return []
-    address, why = next(iter(asked.unreached.items()))
     return [
-        f"{len(asked.unreached)} of the API servers that the cluster names do not answer at their own address here, "
-        f"such as {address}: {why} So {asked.balanced} was asked {asked.rounds} times in new connections. One that "
-        "sends the same client to the same API server every time hides the others; reach them from the controller if "
-        "so."
+        f"{len(asked.unreached)} of the API servers that the cluster names do not answer at their own address here. "
+        f"{next(iter(asked.unreached.values()))} So {asked.balanced} was asked in new connections until nothing new "
+        "came. A load balancer that sends the same client to the same API server every time hides the others; let the "
+        "controller reach them at their own addresses if this one does."
     ]
 
 
@@ -266,6 +291,7 @@ __all__: t.Final = (
     "key_set",
     "of_result",
     "refusals",
+    "require_shared_keys",
     "require_signing",
     "said_by",
     "warnings",

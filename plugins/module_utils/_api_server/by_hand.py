@@ -15,9 +15,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     host_of,
     in_words,
     refusals,
-    warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.openshift import is_openshift, steps
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import two_passes
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import MANAGED
@@ -35,6 +35,7 @@ Stage = t.Literal["accept", "sign", "done"]
 
 # How the texts of rooms begin what belongs to each pass, too.
 _FIRST, _SECOND = "First pass", "Second pass"
+_BACK: t.Final = "The way back"
 UNSEEN: t.Final = "THE-ISSUER-THAT-SIGNS-NOW"
 """Stands in texts for an issuer that no host shows."""
 _SEEN_BY_THE_USER: t.Final = (
@@ -80,27 +81,64 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
     Raises InputError where nobody can set the flags, and where there is no issuer to go back to.
     """
     leaving = towards == "back"
-    if issuer not in asked.signing if leaving else asked.signing == (issuer,):
-        return _done(asked, issuer, leaving=leaving)
-    if distribution in MANAGED:
+    if distribution in MANAGED and not _signs_as_wanted(asked, issuer, leaving=leaving):
         raise InputError(
             f"This cluster is {distribution}: the provider runs its API servers and sets their flags, and it has an "
             "issuer and a way to give pods roles of its own.",
             fix="Use that, or run this collection on a cluster whose API servers are yours.",
         )
+    if is_openshift(distribution) or distribution in MANAGED:
+        jwks_uri = ""  # who sets the flags there sets this one, too
+    elsewhere = _with_other_key_set(asked, jwks_uri, leaving=leaving)
+    if _signs_as_wanted(asked, issuer, leaving=leaving) and not elsewhere:
+        return _done(asked, issuer, leaving=leaving)
     first = _before(asked, issuer) if leaving else issuer
+    if is_openshift(distribution):
+        return _by_operator(asked, first, flags or {}, leaving=leaving)
     issuers = [first, *(name for name in _known(asked) if name != first)]
     wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
     accepted = asked.sees_accepted and not asked.lacking(first)
-    passes = two_passes(wanted)
+    if _signs_as_wanted(asked, issuer, leaving=leaving):
+        accepted, says = True, _says_of_key_set(asked, elsewhere, jwks_uri, leaving=leaving)
+        report = f"{_signs(issuer, leaving=leaving)}; the flag --{JWKS_URI} is left to {'remove' if leaving else 'set'}"
+    else:
+        says = _says(asked, first, accepted=accepted, leaving=leaving)
+        report = f"{first} does not sign everywhere yet; {in_words(asked)}"
+    passes = two_passes(wanted) if len(issuers) > 1 else (wanted, wanted)
+    text = _text(passes, wanted, distribution if len(issuers) > 1 else "", version, rooms, accepted=accepted)
     return ByHand(
         stage="sign" if accepted else "accept",
         flags=passes[1 if accepted else 0],
-        says=_says(asked, first, accepted=accepted),
-        text=tuple(_text(passes, wanted, distribution, version, rooms, accepted=accepted)),
-        warnings=(*warnings(asked), *refusals(asked)),
-        report=f"{first} does not sign everywhere yet; {in_words(asked)}",
+        says=says,
+        text=tuple(_of_way_back(text, accepted=accepted) if leaving else text),
+        warnings=tuple(refusals(asked)),
+        report=report,
     )
+
+
+def _by_operator(asked: Asked, first: str, flags: t.Mapping[str, t.Sequence[str]], *, leaving: bool) -> ByHand:
+    """Return what is left where the cluster's own operator sets the flags."""
+    where = ", ".join(dict.fromkeys(host_of(said.server) for said in asked.said if said.issuer != first))
+    return ByHand(
+        "sign",
+        {ISSUER: [first]},
+        f"Not every API server signs with {first} yet ({where}). Have OpenShift's operator set it as shown, and wait "
+        f"until it has restarted every API server; {_AGAIN}.",
+        _operator_steps(first, flags, leaving=leaving),
+        tuple(refusals(asked)),
+        f"{first} does not sign everywhere yet; {in_words(asked)}",
+    )
+
+
+def _operator_steps(first: str, flags: t.Mapping[str, t.Sequence[str]], *, leaving: bool) -> tuple[str, ...]:
+    """Return what to do on OpenShift, or raise InputError for further flags."""
+    if flags and not leaving:
+        raise InputError(
+            f"OpenShift's own operator sets the flags of kube-apiserver, and has no place for {', '.join(flags)}, "
+            "which irsa_apiserver_extra_flags names.",
+            fix="Leave that out.",
+        )
+    return steps(first)
 
 
 def by_hand_unasked(  # noqa: PLR0913 -- what is asked for, by name
@@ -125,9 +163,13 @@ def by_hand_unasked(  # noqa: PLR0913 -- what is asked for, by name
         return ()
     others = [name for name in known if name != issuer] or [UNSEEN]
     issuers = [others[0], issuer, *others[1:]] if leaving else [issuer, *others]
+    if is_openshift(distribution):
+        unseen = [_SEEN_BY_THE_USER] if UNSEEN in issuers[0] else []
+        return (*unseen, *_operator_steps(issuers[0], flags or {}, leaving=leaving))
     wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
     text = _text(two_passes(wanted), wanted, distribution, version, rooms, accepted=False)
-    return (*([_SEEN_BY_THE_USER] if UNSEEN in others else []), *text)
+    shown = _of_way_back(text, accepted=False) if leaving else text
+    return (*([_SEEN_BY_THE_USER] if UNSEEN in others else []), *shown)
 
 
 def _wanted(issuers: list[str], jwks_uri: str, flags: t.Mapping[str, t.Sequence[str]], *, leaving: bool) -> Flags:
@@ -156,16 +198,50 @@ def _before(asked: Asked, issuer: str) -> str:
     return others[0]
 
 
+def _signs_as_wanted(asked: Asked, issuer: str, *, leaving: bool) -> bool:
+    return issuer not in asked.signing if leaving else asked.signing == (issuer,)
+
+
+def _signs(issuer: str, *, leaving: bool) -> str:
+    return f"{issuer} signs nowhere" if leaving else f"{issuer} signs"
+
+
+def _with_other_key_set(asked: Asked, jwks_uri: str, *, leaving: bool) -> tuple[str, ...]:
+    """Return the API servers whose discovery document shows that --service-account-jwks-uri is left to set or remove.
+
+    One that serves none shows nothing.
+    """
+    shown = [said for said in asked.said if jwks_uri and said.jwks_uri and (said.jwks_uri == jwks_uri) is leaving]
+    return tuple(dict.fromkeys(host_of(said.server) for said in shown))
+
+
+def _says_of_key_set(asked: Asked, elsewhere: t.Iterable[str], jwks_uri: str, *, leaving: bool) -> str:
+    where = ", ".join(elsewhere)
+    if leaving:
+        return (
+            f"The discovery document of {where} still names the key set {jwks_uri}, which is going to be removed. "
+            f"Remove --{JWKS_URI} from each API server, one after the other; {_AGAIN}."
+        )
+    return (
+        f"Every API server signs with {', '.join(asked.signing)}, and the second pass is not complete: the discovery "
+        f"document of {where} does not name the key set {jwks_uri}. Set --{JWKS_URI}={jwks_uri} there; {_AGAIN}."
+    )
+
+
 def _done(asked: Asked, issuer: str, *, leaving: bool) -> ByHand:
-    found = list(warnings(asked)) + refusals(asked)
-    what = f"{issuer} signs nowhere" if leaving else f"{issuer} signs"
-    return ByHand("done", {}, "", (), tuple(found), f"{what}; {in_words(asked)}")
+    report = f"{_signs(issuer, leaving=leaving)}; {in_words(asked)}"
+    return ByHand("done", {}, "", (), tuple(refusals(asked)), report)
 
 
-def _says(asked: Asked, first: str, *, accepted: bool) -> str:
+def _says(asked: Asked, first: str, *, accepted: bool, leaving: bool) -> str:
     if accepted:
         left = [said.server for said in asked.said if said.issuer != first]
         where = ", ".join(dict.fromkeys(map(host_of, left)))
+        if leaving:
+            return (
+                f"Every API server accepts {first}, to which the way back leads, and not every one signs with it "
+                f"({where}). Set the flags of the way back on each API server, one after the other; {_AGAIN}."
+            )
         return (
             f"Every API server accepts {first}, and not every one signs with it yet ({where}): the first pass is in "
             f"force. Set the flags of the second pass on each API server, one after the other; {_AGAIN}."
@@ -179,8 +255,9 @@ def _says(asked: Asked, first: str, *, accepted: bool) -> str:
     where = ", ".join(map(host_of, asked.lacking(first)))
     early = [host_of(said.server) for said in asked.said if said.issuer == first]
     hurry = f" {', '.join(dict.fromkeys(early))} signs with it already, so do this now." if early else ""
+    goal = f"{first}, to which the way back leads," if leaving else first
     return (
-        f"Not every API server accepts {first} yet ({where}).{hurry} Set the flags of the first pass on each API "
+        f"Not every API server accepts {goal} yet ({where}).{hurry} Set the flags of the first pass on each API "
         f"server, one after the other; {_AGAIN}."
     )
 
@@ -208,6 +285,19 @@ def _without_first_pass(text: str) -> str:
     around, first, rest = text.partition(_FIRST)
     _before, second, after = rest.partition(_SECOND)
     return around + second + after if first and second else text
+
+
+def _of_way_back(text: t.Iterable[str], *, accepted: bool) -> t.Iterator[str]:
+    """Yield a text with its passes named as those of the way back; of one alone, nobody needs to know the number."""
+    for line in text:
+        if accepted:
+            yield (
+                line.replace(f"{_SECOND}, once every API server runs with the first:", f"{_BACK}:")
+                .replace(_SECOND, _BACK)
+                .replace("The second pass", _BACK)
+            )
+        else:
+            yield line.replace(_FIRST, f"{_BACK}, first pass").replace(_SECOND, f"{_BACK}, second pass")
 
 
 def _unplaced(

@@ -161,11 +161,12 @@ _FIXES_BY_WORDS = (
     (
         "aclsizeperrole",
         "The trust policy is too long. Split the service accounts over several roles, or ask AWS to raise the quota "
-        "(up to 4096) and set trust_policy_limit.",
+        "(up to 4096) and set irsa_iam_trust_policy_limit (of the module iam_roles: trust_policy_limit).",
     ),
     (
         "policiesperrole",
-        "Join some of the managed policies, or ask AWS to raise the quota and set managed_policies_limit.",
+        "Join some of the managed policies, or ask AWS to raise the quota and set irsa_iam_managed_policies_limit "
+        "(of the module iam_roles: managed_policies_limit).",
     ),
     (
         "bytes exceeded for role",

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubeadm
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubespray import KUBESPRAY
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.microk8s import MICROK8S
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.minikube import MINIKUBE
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.openshift import NAME as OPENSHIFT
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.systemd import SYSTEMD
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.talos import TALOS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, nearest
@@ -38,7 +39,7 @@ ROOMS: t.Final[tuple[Room, ...]] = (
 )
 """The distributions whose flags the collection sets."""
 
-OTHERS: t.Final[t.Mapping[str, str]] = {"OpenShift": "/etc/kubernetes/static-pod-resources"}
+OTHERS: t.Final[t.Mapping[str, str]] = {OPENSHIFT: "/etc/kubernetes/static-pod-resources"}
 """Distributions that have no room, and the directory by which each is told in messages."""
 
 SHOW: t.Final = (

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.openshift import NAME as OPENSHIFT
+
 Json = t.Mapping[str, t.Any]
 
 # The builds that these distributions give to Kubernetes' version, as in v1.34.4+k3s1 or v1.34.4-eks-1234567.
@@ -25,7 +27,7 @@ _LABELS: t.Final = {
     "microk8s.io/cluster": "MicroK8s",
     "minikube.k8s.io/name": "minikube",
     "kubernetes.azure.com/cluster": "Azure AKS",
-    "node.openshift.io/os_id": "OpenShift",
+    "node.openshift.io/os_id": OPENSHIFT,
 }
 MANAGED: t.Final = ("Amazon EKS", "Google GKE", "Azure AKS")
 """Those whose API servers the provider runs: nobody else sets their flags."""

@@ -91,7 +91,8 @@ def beside_published(
     if alive:
         raise InputError(
             f"The key {', '.join(alive)} should be retired, and the cluster has it: its tokens would be refused.",
-            fix="Remove it from the cluster's key files first, or from retired_kids.",
+            fix="Remove it from the cluster's key files first, or from irsa_issuer_retired_kids (of modules: "
+            "retired_kids).",
         )
     discovery, jwks = documents
     for source, text in published.items():
@@ -140,7 +141,8 @@ def _check_number(keys: t.Collection[Jwk]) -> None:
     if found:
         raise InputError(
             f"The key set would have {found}; AWS accepts {MAX_KEYS_OF_A_KIND}, and no token of a larger one.",
-            fix="Retire keys that no cluster signs with any longer, by their ids in retired_kids.",
+            fix="Retire keys that no cluster signs with any longer, by their ids in irsa_issuer_retired_kids (of "
+            "modules: retired_kids).",
         )
 
 

@@ -40,6 +40,11 @@ def jwk_problem(key: Key) -> str:
     return next((problem for problem in (_purpose(key), _kind(key)) if problem), "")
 
 
+def private_values(keys: t.Iterable[Key]) -> set[str]:
+    """Return what is private in keys, for who shows what it was given: nobody should find it there."""
+    return {str(key[name]) for key in keys for name in PRIVATE_MEMBERS if key.get(name)}
+
+
 def _purpose(key: Key) -> str:
     private = [name for name in PRIVATE_MEMBERS if name in key]
     if private:
@@ -160,5 +165,6 @@ __all__: t.Final = (
     "difference",
     "is_same",
     "jwk_problem",
+    "private_values",
     "too_many",
 )

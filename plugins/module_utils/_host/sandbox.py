@@ -55,7 +55,8 @@ class Sandboxes:
                 f"{os.uname().nodename}: {self.crictl} lists no pods: {self.complaint} So it could not remove what a "
                 "stuck kubelet leaves of the old pod; nothing was touched.",
                 fix="Set runtime-endpoint in /etc/crictl.yaml there to the socket that the kubelet uses "
-                "(containerRuntimeEndpoint in its configuration), or leave stale_sandbox_seconds at 0.",
+                "(containerRuntimeEndpoint in its configuration), or leave irsa_apiserver_stale_sandbox_seconds "
+                "(of modules: stale_sandbox_seconds) at 0.",
             )
 
     def go_on(self) -> None:

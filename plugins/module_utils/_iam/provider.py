@@ -160,7 +160,8 @@ def _refuse_foreign(wanted: WantedProvider, observed: Provider | None) -> None:
     raise not_ours(
         f"The identity provider {observed.arn}",
         observed.tags,
-        fix="Give this cluster an issuer of its own, or set adopt: true to take the provider over.",
+        fix="Give this cluster an issuer of its own, or set irsa_iam_adopt_provider: true (of the module "
+        "iam_oidc_provider: adopt) to take the provider over.",
     )
 
 

@@ -398,7 +398,8 @@ def _own_problems(item: Item, settings: RoleSettings) -> list[str]:
     if count > max(limit, 1):  # a limit below that is told by itself
         problems.append(
             f"it has {count} managed policies, and the quota is {limit} (IAM, managed policies per role). Join some "
-            "of them, or ask AWS to raise the quota and set managed_policies_limit."
+            "of them, or ask AWS to raise the quota and set irsa_iam_managed_policies_limit (of the module "
+            "iam_roles: managed_policies_limit)."
         )
     return problems
 

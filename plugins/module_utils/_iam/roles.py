@@ -264,7 +264,7 @@ def _refuse_foreign(item: Item, observed: Role | None, settings: RoleSettings) -
     raise not_ours(
         f"The role {observed.arn}",
         observed.tags,
-        fix="Choose another name, or set adopt: true for this role to take it over.",
+        fix="Choose another name, or set adopt: true for this role, in its entry of irsa_iam_roles, to take it over.",
     )
 
 

@@ -30,6 +30,14 @@ def run_problem(tags: t.Sequence[str], *, wanted: t.Collection[str], skipped: t.
     return _skip_problem(tags, wanted, skipped, known)
 
 
+def chosen_tags(
+    tags: t.Sequence[str], *, wanted: t.Collection[str], skipped: t.Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return those of a playbook's TAGS whose tasks are run; WANTED and SKIPPED as in run_problem()."""
+    every = not wanted or {"all", "tagged"} & {*wanted}
+    return tuple(tag for tag in tags if (every or tag in wanted) and tag not in skipped)
+
+
 def _skip_problem(tags: t.Sequence[str], wanted: t.Collection[str], skipped: t.Collection[str], known: str) -> str:
     """Say why C(--skip-tags) leaves out what the playbook is for, all of what C(--tags) names, or what comes first."""
     unknown = sorted({*skipped} - _ALL.union(tags))
@@ -39,13 +47,13 @@ def _skip_problem(tags: t.Sequence[str], wanted: t.Collection[str], skipped: t.C
     if left_out:
         what = "always, which checks the input" if "always" in left_out else ", ".join(left_out)
         return f"--skip-tags has {what}: that cannot be skipped. {known}"
-    chosen = [tag for tag in tags if tag in wanted or {"all", "tagged"} & {*wanted} or not wanted]
-    if chosen and {*chosen} <= {*skipped}:
+    named = chosen_tags(tags, wanted=wanted)
+    if named and {*named} <= {*skipped}:
         return (
-            f"--skip-tags has {', '.join(chosen)}, which is all that this run would do: nothing would be done. "
+            f"--skip-tags has {', '.join(named)}, which is all that this run would do: nothing would be done. "
             f"Leave out of --skip-tags what should run. {known}"
         )
     return ""
 
 
-__all__: t.Final = ("run_problem",)
+__all__: t.Final = ("chosen_tags", "run_problem")

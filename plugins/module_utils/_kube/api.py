@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import typing as t
 from contextlib import suppress
 
@@ -77,6 +78,9 @@ def k8s_module(arguments: t.Mapping[str, t.Any], module_class: type[AnsibleModul
         argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **arguments},
         supports_check_mode=True,
     )
+
+
+_OBJECT: t.Final = re.compile(r"(?:<[^<>]* object at 0x[0-9a-f]+>|HTTPS?Connection(?:Pool)?\([^()]*\)):? ?")
 
 
 class Api:
@@ -201,7 +205,9 @@ class Api:
 
     def _unasked(self, error: Exception) -> ApiError:
         return ApiError(
-            f"The API server {self._server or 'of the kubeconfig'} cannot be asked: {error}.".replace("..", "."),
+            f"The API server {self._server or 'of the kubeconfig'} cannot be asked: {_in_words(error)}.".replace(
+                "..", "."
+            ),
             fix="Check that it answers at this address from the controller, with a certificate for the address.",
         )
 
@@ -229,6 +235,13 @@ class Api:
         client = copy.copy(own)
         client.client, client.configuration = ApiClient(configuration), configuration
         return client
+
+
+def _in_words(error: Exception) -> str:
+    """Return what an error says without the objects of Python that urllib3 names in it."""
+    cause = getattr(error, "reason", None)
+    told = cause if isinstance(cause, Exception) else error
+    return _OBJECT.sub("", str(told.args[-1] if told.args else told))
 
 
 def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:

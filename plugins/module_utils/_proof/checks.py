@@ -130,7 +130,8 @@ def check_token(token: str, wanted: WantedToken) -> str:
     if wanted.issuer and claims.get("iss") != wanted.issuer:
         raise LinkError(
             f"Its tokens carry the issuer {claims.get('iss')}, not {wanted.issuer}.",
-            fix="Put the issuer first on this API server: run the role onprem.irsa.irsa_apiserver.",
+            fix="Put the issuer first on this API server: run onprem.irsa.site. It sets the flags, or with "
+            "irsa_apiserver_flags: show it says which ones to set.",
         )
     if wanted.audience and wanted.audience not in audiences(claims):
         raise LinkError(

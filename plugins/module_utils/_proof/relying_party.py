@@ -87,7 +87,7 @@ def fetch(url: str, ca_file: str | None = None, *, verified: bool = True) -> Doc
         raise (NoSuchHostError if unknown else LinkError)(
             f"{url} cannot be fetched: {reason}.",
             fix="It must be reachable from the Internet with a certificate of a public authority; a private authority "
-            "must be in the system trust store, in SSL_CERT_FILE, or in ca_path where the module has it.",
+            "must be in the system trust store, in SSL_CERT_FILE, or in irsa_issuer_ca_path (of modules: ca_path).",
         ) from error
 
 

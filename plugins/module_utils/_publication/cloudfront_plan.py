@@ -132,12 +132,14 @@ def check_names(wanted: WantedDistribution, *, requested: bool = False) -> None:
     if own and certificate_arn is not None:
         raise InputError(
             f"There is a certificate, and the issuer's host is {host or 'the one that CloudFront gives'}.",
-            fix="Give an issuer on the certificate's domain, or no certificate_arn.",
+            fix="Give an issuer on the certificate's domain, or no irsa_issuer_certificate_arn (of the module: "
+            "certificate_arn).",
         )
     if not own and certificate_arn is None and not requested:
         raise InputError(
             f"The issuer's host {host} is not CloudFront's own, and no certificate is given.",
-            fix=f"Give certificate_arn, a certificate for {host} in us-east-1.",
+            fix=f"Set irsa_issuer_certificate_arn (of the module: certificate_arn) to a certificate for {host} in "
+            "us-east-1.",
         )
 
 

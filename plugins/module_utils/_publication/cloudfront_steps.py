@@ -87,7 +87,7 @@ def _certificate(wanted: WantedDistribution) -> list[ScriptStep]:
             _REGION,
             asked,
             {"certificate_arn": "CertificateArn"},
-            says="The certificate, to be given as certificate_arn from now on: ${certificate_arn}",
+            says="The certificate, to be set as irsa_issuer_certificate_arn from now on: ${certificate_arn}",
         ),
         ScriptStep("acm", _REGION, Call("describe_certificate", arn), captures, says=todo),
         # The same record serves every certificate of the account for this host, so it may be there.

@@ -511,14 +511,22 @@ def _published_by(bucket: Bucket, wanted: Target) -> bool:
 def _belongs_to_another(bucket: Bucket, wanted: Target) -> InputError:
     name = owner(bucket.tags)
     whose = f"belongs to the cluster {name!r}" if name else f"holds {bucket.contents[0]!r} and belongs to no cluster"
-    beside = (
-        f"if it should be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}"
-        if wanted.distribution_arn or (name and bucket.objects)
-        else "set adopt to publish in it all the same"
-    )
+    problem = f"The bucket {wanted.bucket} {whose} (tag {CLUSTER_TAG}), not to {wanted.cluster!r}."
+    handed_over = f"if it should be handed over, set its tag {CLUSTER_TAG} to {wanted.cluster}"
+    if wanted.distribution_arn:
+        return InputError(problem, fix=f"Choose another bucket; or, {handed_over}.")
+    if name and bucket.objects:
+        return InputError(
+            f"{problem} It has documents of the issuer {wanted.issuer} already, and two clusters cannot have one "
+            "issuer: AWS would give pods of each the roles of the other.",
+            fix=f"Give this cluster an issuer of its own: set irsa_issuer_url to a path that no other cluster has, as "
+            f"in {wanted.issuer}/{wanted.cluster}, with irsa_issuer_adopt: true (of the module s3_issuer: issuer and "
+            f"adopt); or choose another bucket; or, {handed_over}.",
+        )
     return InputError(
-        f"The bucket {wanted.bucket} {whose} (tag {CLUSTER_TAG}), not to {wanted.cluster!r}.",
-        fix=f"Choose another bucket; or, {beside}.",
+        problem,
+        fix="Choose another bucket; or set irsa_issuer_adopt: true (of the module s3_issuer: adopt) to publish in it "
+        f"all the same{', at a path of its own' if name else ''}.",
     )
 
 

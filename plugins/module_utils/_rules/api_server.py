@@ -7,10 +7,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import goal
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.openshift import is_openshift
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, issuer_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._input.task_files import problem
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, is_true, missing_file, text
 
 _NUMBERS: t.Final = ("irsa_apiserver_timeout", "irsa_apiserver_stale_sandbox_seconds", "irsa_apiserver_pause")
@@ -25,6 +27,7 @@ def problems(values: Values, look: Look) -> list[str]:
     region = "" if text(values, "irsa_issuer_endpoint_url") else text(values, "irsa_region")
     issuer = text(values, "irsa_apiserver_issuer_url")
     return [
+        *key_problems(values),
         *issuer_problems(issuer, bucket=text(values, "irsa_issuer_bucket"), region=region),
         *goal_problems(values),
         *number_problems({name: values[name] for name in _NUMBERS}),
@@ -49,7 +52,7 @@ def goal_problems(values: Values) -> list[str]:
 
 def teardown_problems(values: Values, _look: Look) -> list[str]:
     """Say what is wrong with the issuer that should go: of a wrong one nothing is found, and all would seem done."""
-    return issuer_problems(text(values, "irsa_apiserver_issuer_url"))
+    return key_problems(values) + issuer_problems(text(values, "irsa_apiserver_issuer_url"))
 
 
 def _by_hand_problems(values: Values) -> t.Iterator[str]:
@@ -68,7 +71,7 @@ def _by_hand_problems(values: Values) -> t.Iterator[str]:
             f"{' and '.join(unused)} asks for more. Leave {those} out."
         )
     distribution = text(values, "irsa_apiserver_distribution")
-    if distribution:
+    if distribution and not is_openshift(distribution):
         yield from (f"irsa_apiserver_distribution: {found}" for found in broken(lambda: room_named(distribution)))
 
 

@@ -9,11 +9,9 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import tag_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, issuer_problems, s3_url
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_from_pems
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import public_blocks
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import as_yaml
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import check_certificate
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
     Look,
     Values,
@@ -23,9 +21,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
 )
 
 _IN_BUCKETS: t.Final = ("s3", "cloudfront")
-_A_KEY: t.Final = (
-    "Give each as the text of its file, as in irsa_issuer_keys: [\"{{ lookup('ansible.builtin.file', 'sa.pub') }}\"]."
-)
 _NOT_GENERATED: t.Final = (
     "irsa_issuer_key is generate, which makes a key pair on a control-plane host, and irsa_issuer_keys takes the keys "
     "from elsewhere. Leave one of both out."
@@ -43,7 +38,8 @@ def problems(values: Values, look: Look) -> list[str]:
     """Say why the documents cannot be published as asked for."""
     return [
         *publication_problems(values),
-        *_key_problems(values),
+        *_generated_problems(values),
+        *key_problems(values),
         *number_problems({name: values[name] for name in _NUMBERS}),
         *missing_file(values, "irsa_issuer_ca_path", look),
     ]
@@ -69,37 +65,10 @@ def publication_problems(values: Values) -> list[str]:
     return problems + (of_url or list(_key_set_problems(publisher, url, text(values, "irsa_issuer_jwks_uri"))))
 
 
-def _key_problems(values: Values) -> list[str]:
-    """Say what is wrong with where the public keys come from; what is private is not quoted."""
-    keys = values["irsa_issuer_keys"]
-    if keys == "hosts":
-        return []
-    generated = text(values, "irsa_issuer_key") == "generate"
-    problems = [_NOT_GENERATED] if generated else []
-    if keys == "api":
-        return problems
-    if not isinstance(keys, (list, tuple)) or not keys:
-        shown = f" {as_yaml(keys)}" if "-----BEGIN" not in str(keys) else ", or holds, a PEM text"
-        return [*problems, f"irsa_issuer_keys is{shown}. It must be hosts, api, or a list of public keys. {_A_KEY}"]
-    found = [problem for number, key in enumerate(keys, start=1) for problem in _pem_problems(number, key)]
-    return problems + (found or broken(lambda: jwks_from_pems(_named(keys))))
-
-
-def _pem_problems(number: int, key: object) -> list[str]:
-    name = f"irsa_issuer_keys, item {number}"
-    if not isinstance(key, str) or "-----BEGIN" not in key:
-        return [f"{name}, is no PEM text. {_A_KEY}"]
-    if "PRIVATE KEY-----" in key:
-        return [
-            f"{name}, holds a private key, which is not shown. It must be a public key or a certificate. Remove the "
-            "private key from the inventory, rotate it if others can read that, and give what `openssl pkey -in FILE "
-            "-pubout` prints."
-        ]
-    return broken(lambda: public_blocks(key, source=name))
-
-
-def _named(keys: t.Iterable[str]) -> t.Iterator[tuple[str, str]]:
-    return ((f"irsa_issuer_keys, item {number}", key) for number, key in enumerate(keys, start=1))
+def _generated_problems(values: Values) -> t.Iterator[str]:
+    """Say that a key pair should be made, and that the keys come from elsewhere."""
+    if text(values, "irsa_issuer_key") == "generate" and values["irsa_issuer_keys"] not in (None, "hosts"):
+        yield _NOT_GENERATED
 
 
 def _bucket_url_problems(publisher: str, url: str, values: Values) -> t.Iterator[str]:

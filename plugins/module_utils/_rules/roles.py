@@ -20,6 +20,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rules import (
     verify,
     webhook,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 
 Rules = t.Callable[[Values, Look], list[str]]
@@ -32,10 +33,11 @@ def _kubeconfig_problems(values: Values, look: Look) -> list[str]:
     )
     if by_controller and not text(values, "irsa_kubeconfig_path"):
         return [
+            *key_problems(values),
             "irsa_kubeconfig_path is not set, and there is no control-plane host to read a kubeconfig from. Set it to "
-            "the file of a cluster administrator on the controller, as in irsa_kubeconfig_path: ~/.kube/config."
+            "the file of a cluster administrator on the controller, as in irsa_kubeconfig_path: ~/.kube/config.",
         ]
-    return missing_file(values, "irsa_kubeconfig_path", look)
+    return key_problems(values) + missing_file(values, "irsa_kubeconfig_path", look)
 
 
 RULES: t.Final[t.Mapping[str, Rules]] = {

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import issuer_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.image_reference import reference_problem
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import missing
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import service_account_problem
 
@@ -22,6 +23,7 @@ def problems(values: Values, look: Look) -> list[str]:
     region = text(values, "irsa_verify_region")
     issuer, bucket = text(values, "irsa_verify_issuer_url"), text(values, "irsa_issuer_bucket")
     return [
+        *key_problems(values),
         *_subject_problems(values),
         *([] if region else [missing("irsa_region", "It is the region whose STS is asked.")]),
         *issuer_problems(issuer, bucket=bucket, region=region),

@@ -279,7 +279,8 @@ def refuse_oversize(policy: Policy, trust: t.Sequence[Trust], limit: int) -> Non
     )
     raise IrsaError(
         f"The trust policy would have {size} characters, and the quota is {limit} (IAM, role trust policy length).",
-        fix=f"{split}, or ask AWS to raise the quota (up to 4096) and set trust_policy_limit.",
+        fix=f"{split}, or ask AWS to raise the quota (up to 4096) and set irsa_iam_trust_policy_limit (of the "
+        "module iam_roles: trust_policy_limit).",
     )
 
 

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.tests.unit.playbooks.conftest import HOSTS, VARIABLES, Play
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, public_pem
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -187,6 +188,44 @@ def test_tags_can_be_listed(play: Play, playbook: str, tags: list[str]) -> None:
     run = play("--list-tags", playbook=playbook)
     listed = re.findall(r"TASK TAGS: \[(.*)\]", run.output)
     assert {tag for line in listed for tag in line.split(", ")} == {"always", *tags}
+
+
+ROLES_WITH_KEYS: t.Final = [("irsa_issuer", "main"), ("irsa_apiserver", "main"), ("irsa_apiserver", "teardown")]
+
+
+@pytest.mark.parametrize("what", ["site", "verify", "doctor", "teardown", *ROLES_WITH_KEYS, ("irsa_verify", "main")])
+def test_a_private_key_is_refused_first_and_not_shown(play: Play, tmp_path: Path, what: str | tuple[str, str]) -> None:
+    private, playbook = private_pem(ec_key(1)), tmp_path / "role.yml"
+    if isinstance(what, tuple):
+        role = {"name": f"onprem.irsa.{what[0]}", "tasks_from": what[1]}
+        tasks = [{"name": "Run it", "ansible.builtin.include_role": role}]
+        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    given = {**VARIABLES, "irsa_issuer_keys": [private], "irsa_apiserver_flags": "show", "irsa_kubeconfig_path": "no"}
+    inventory = {"all": {"hosts": {"localhost": {}}, "vars": given}}
+    run = play("-vvv", playbook=what if isinstance(what, str) else str(playbook), inventory=inventory)
+    assert (run.code, run.asked) == (2, False), run.output
+    assert "irsa_issuer_keys, item 1, holds a private key, which is not shown." in run.output
+    assert not any(line in run.output for line in private.splitlines()[1:-1]), run.output
+
+
+@pytest.mark.parametrize("options", [("--tags", "publish"), ("--skip-tags", "iam,apiserver,inject,verify")])
+def test_keys_from_the_inventory_are_published_without_a_kubeconfig(play: Play, options: tuple[str, ...]) -> None:
+    given = {**VARIABLES, "irsa_issuer_keys": [public_pem(ec_key(1))], "irsa_apiserver_flags": "show"}
+    inventory = {"all": {"hosts": {"localhost": {}}, "vars": given}}
+    run = play(*options, inventory=inventory)
+    assert (run.asked, "irsa_kubeconfig_path" in run.output) == (True, False), run.output
+    for more, changes in [(("--tags", "publish,iam"), {}), (options, {"irsa_issuer_keys": "api"}), ((), {})]:
+        inventory = {"all": {"hosts": {"localhost": {}}, "vars": {**given, **changes}}}
+        run = play(*more, inventory=inventory)
+        assert (run.asked, "irsa_kubeconfig_path is not set" in run.output) == (False, True), run.output
+
+
+def test_an_empty_value_is_not_taken_for_keys_of_hosts(play: Play) -> None:
+    group: dict[str, object] = {"kube_control_plane": {"hosts": {"cp1.invalid": {}}}}
+    for name, members in {"hosts": {"localhost": {}}, "children": group}.items():
+        run = play(inventory={"all": {name: members, "vars": {**VARIABLES, "irsa_issuer_keys": None}}})
+        assert (run.code, run.asked) == (2, False), run.output
+        assert "irsa_issuer_keys is null, which is what YAML makes of an empty value." in run.output
 
 
 @pytest.mark.parametrize("tag", ["publish", "iam", "apiserver", "inject", "verify"])

@@ -132,16 +132,21 @@ def test_what_to_set_on_an_unknown_distribution_is_shown_before_anything_is_publ
 
 
 @pytest.mark.parametrize(
-    ("published", "says"),
+    ("keys", "published", "says"),
     [
-        ({"kept_kids": ["one", "two"]}, ", with keys that no host has: one, two"),
-        ({"kept_kids": []}, ""),
-        ({}, ""),  # the API servers publish, each its own keys
+        ("hosts", {"kept_kids": ["one", "two"]}, ", with keys that no host has: one, two"),
+        ("api", {"kept_kids": ["one"]}, ", with keys that no API server serves: one"),
+        (["PEM"], {"kept_kids": ["one"]}, ", with keys that irsa_issuer_keys does not have: one"),
+        ("hosts", {"kept_kids": []}, ""),
+        ("hosts", {}, ""),  # the API servers publish, each its own keys
     ],
 )
-def test_keys_that_stay_published_and_that_no_host_has_are_named(published: dict[str, object], says: str) -> None:
+def test_keys_that_stay_published_and_that_nobody_has_are_named(
+    keys: object, published: dict[str, object], says: str
+) -> None:
     variables = {
         "irsa_issuer_url": "https://oidc.example.com",
+        "irsa_issuer_keys": keys,
         "__irsa_issuer_published": {"changed": False, "read_back": [{"seconds": 0.5}], **published},
     }
     name = "__irsa_issuer_publication_report"

@@ -15,7 +15,7 @@ from ansible_collections.onprem.irsa.plugins.modules import api_servers_info
 
 from ..fake_api_server import TOKEN, Asked, FakeApi, Refused, kubeconfig, served
 from ..module_utils._api_server.some_answers import NEW, OLD, One, key, kid
-from ..some_keys import ec_key, public_pem
+from ..some_keys import ec_key, private_pem, public_pem
 
 Json = dict[str, t.Any]
 pytestmark = pytest.mark.usefixtures("client_of_its_own")
@@ -75,6 +75,13 @@ def test_keys_that_the_user_gives_have_to_hold_the_one_that_signs(capsys: pytest
     given = [public_pem(ec_key(2)), public_pem(ec_key(1))]
     assert run(Issuing(), capsys, public_keys=given)["kids"] == [kid(2), kid(1)]
     assert f"signs with the key {kid(1)}" in run(Issuing(), capsys, public_keys=given[:1])["msg"]
+
+
+def test_a_private_key_that_is_given_by_mistake_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    private = private_pem(ec_key(1))
+    result = run(Issuing(), capsys, public_keys=[private])
+    assert result["msg"].startswith("public_keys, item 1: holds no whole PEM block of a public key")
+    assert private.splitlines()[1] not in json.dumps(result)
 
 
 @pytest.mark.parametrize(

@@ -287,7 +287,7 @@ def test_a_provider_of_somebody_else_is_left_alone(
     was = state(iam)
     result = run(state=state_wanted)
     assert whose in result["msg"]
-    assert "adopt: true" in result["msg"]
+    assert "irsa_iam_adopt_provider: true" in result["msg"]
     assert state(iam) == was
 
 

@@ -109,3 +109,15 @@ def test_a_published_discovery_document_decides_where_the_key_set_is(run: Run, p
 def test_a_published_key_set_that_cannot_be_read_is_refused(run: Run, published: str) -> None:
     said = run(issuer=ISSUER, public_keys=[{"pem": KEY}], published_jwks=["", published])["msg"]
     assert "published_jwks[1] exists and cannot be read" in said
+
+
+def test_a_private_key_is_not_shown_wherever_it_is_given(run: Run) -> None:
+    private = private_pem(ec_key(1))
+    result = run(issuer=ISSUER, public_keys=[{"pem": private}], _ansible_verbosity=3)
+    assert "holds no whole PEM block of a public key" in result["msg"]
+    assert private.splitlines()[1] not in json.dumps(result)
+    (served,) = json.loads(run(issuer=ISSUER, public_keys=[{"pem": KEY}])["jwks"])["keys"]
+    result = run(issuer=ISSUER, served_keys=[{**served, "d": "c2VjcmV0LXZhbHVl"}])
+    assert "is published with its private part (d)" in result["msg"]
+    assert "c2VjcmV0LXZhbHVl" not in json.dumps(result)
+    assert served["x"] in json.dumps(run(issuer=ISSUER, served_keys=[served]))

@@ -446,8 +446,8 @@ def test_an_empty_bucket_without_owner_is_taken(run: Run, s3: S3Client) -> None:
             {"onprem.irsa/cluster": "staging"},
             ("belongs to the cluster 'staging'", "set its tag onprem.irsa/cluster to"),
         ),
-        ({}, (f"holds '{DISCOVERY_KEY}' and belongs to no cluster", "set adopt")),
-        ({"team": "data"}, (f"holds '{DISCOVERY_KEY}' and belongs to no cluster", "set adopt")),
+        ({}, (f"holds '{DISCOVERY_KEY}' and belongs to no cluster", "set irsa_issuer_adopt: true")),
+        ({"team": "data"}, (f"holds '{DISCOVERY_KEY}' and belongs to no cluster", "set irsa_issuer_adopt: true")),
     ],
 )
 def test_a_bucket_of_somebody_else_is_refused(

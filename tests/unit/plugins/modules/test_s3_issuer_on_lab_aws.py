@@ -284,7 +284,7 @@ def test_clusters_share_a_bucket_and_leave_each_other_alone(lab: Lab, run: Run) 
     second = options(2, issuer=issuers["b"], cluster="b")
     refused = run(**second)
     assert "belongs to the cluster 'a'" in refused["msg"]
-    assert "set adopt" in refused["msg"]
+    assert "set irsa_issuer_adopt: true" in refused["msg"]
     assert run(**second, adopt=True)["changed"] is True
     assert run(**second)["changed"] is False
     assert run(**first, tags={"team": "x"})["changed"] is False
@@ -295,6 +295,7 @@ def test_clusters_share_a_bucket_and_leave_each_other_alone(lab: Lab, run: Run) 
     ]
     taken = run(**options(3, issuer=issuers["a"], cluster="c", adopt=True))
     assert "set its tag onprem.irsa/cluster to c" in taken["msg"]
+    assert f"set irsa_issuer_url to a path that no other cluster has, as in {issuers['a']}/c" in taken["msg"]
 
     gone = {"discovery_document": None, "jwks": None, "state": "absent"}
     assert run(**{**second, **gone})["changed"] is True
@@ -351,7 +352,7 @@ def test_the_layout_of_ccoctl_is_taken_over(lab: Lab, run: Run) -> None:
 
 def test_an_issuer_of_other_keys_is_taken_over_only_when_told(lab: Lab, run: Run) -> None:
     legacy_bucket(lab, 7)
-    assert "set adopt" in run(**options(1))["msg"]
+    assert "set irsa_issuer_adopt: true" in run(**options(1))["msg"]
     result = run(**options(1, adopt=True))
     assert (result["kids"], result["kept_kids"]) == (kids(1, 7), kids(7))
     assert run(**options(1))["changed"] is False

@@ -164,7 +164,7 @@ def broken(world: World, args: Args, what: str) -> None:
     ("what", "failing", "words"),
     [
         ("server", ["API server cp2"], "gives no token: connection refused"),
-        ("issuer", ["API server cp2"], "run the role onprem.irsa.irsa_apiserver"),
+        ("issuer", ["API server cp2"], "run onprem.irsa.site. It sets the flags, or with irsa_apiserver_flags: show"),
         ("signer", ["documents"], "does not verify a token of API server cp2"),
         ("bucket", ["documents"], "HTTP status 403"),
         ("provider", ["STS", "refusal: service account", "refusal: audience"], "No OpenIDConnect provider"),

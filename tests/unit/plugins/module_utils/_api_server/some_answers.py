@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import REVIEWS_PATH, VERSION_PATH
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 
@@ -41,12 +41,16 @@ class One:
     issuers: list[str] = field(default_factory=lambda: [OLD])
     keys: list[int] = field(default_factory=lambda: [1])
     signing: int = 1
+    jwks_uri: str = ""
+    """Of its discovery document; without, it serves none."""
     hides: bool = False
     """Whether it does not say why it refuses a token, as one whose words are not known."""
 
     def get(self, path: str) -> Json | None:
         if path == VERSION_PATH:
             return {"gitVersion": "v1.34.4"}
+        if path == DISCOVERY_PATH and self.jwks_uri:
+            return {"issuer": self.issuers[0], "jwks_uri": self.jwks_uri}
         return {"keys": [key(number) for number in self.keys]} if path == JWKS_PATH else None
 
     def token(self) -> str:

@@ -12,8 +12,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     Said,
     candidates,
     key_set,
+    require_shared_keys,
     said_by,
+    warnings,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import ask
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import (
     NOBODY,
     is_accepted,
@@ -21,7 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_to
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
-from .some_answers import NEW, OLD, key, kid
+from .some_answers import BALANCER, NEW, OLD, Client, One, cluster, key, kid, sign
 
 Json = dict[str, t.Any]
 
@@ -104,3 +107,48 @@ def test_keys_that_must_not_be_published(servers: list[Said], says: str) -> None
 
 def test_ids_that_an_external_signer_has_given_stay() -> None:
     assert kids(said(1, [{**key(1), "kid": "from-a-kms"}])) == ["from-a-kms"]
+
+
+def asked(*servers: One, named: list[str] | None = None) -> Asked:
+    found = cluster(*servers)
+    return ask(Client(found), [*found] if named is None else named, [NEW], sign)
+
+
+@pytest.mark.parametrize("named", [None, [BALANCER]])
+@pytest.mark.parametrize(
+    "servers",
+    [
+        [One(keys=[1], signing=1), One(keys=[2], signing=2)],
+        [One(keys=[1], signing=1), One(keys=[1, 2], signing=2)],
+        [One(keys=[1], signing=1, hides=True), One(keys=[2], signing=2, hides=True)],
+    ],
+)
+def test_api_servers_without_each_other_s_keys_are_refused(servers: list[One], named: list[str] | None) -> None:
+    with pytest.raises(InputError, match="does not accept tokens that another one signs with the key"):
+        require_shared_keys(asked(*servers, named=named))
+
+
+def test_a_refusal_tells_of_other_keys_where_no_key_set_is_served() -> None:
+    found = asked(One(keys=[1], signing=1), One(keys=[2], signing=2))
+    without = [Said(one.server, one.issuer, one.kid) for one in found.said]
+    with pytest.raises(InputError, match="Name the public keys of all of them in --service-account-key-file"):
+        require_shared_keys(Asked(tuple(without), found.accepted))
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        [One([OLD]), One([NEW])],  # in the middle of passes: each refuses the other's tokens by their issuer
+        [One([OLD, NEW], keys=[1, 2]), One([NEW, OLD], keys=[1])],  # a key that nothing signs with yet
+        [One(keys=[1, 2], signing=1), One(keys=[2, 1], signing=2)],
+    ],
+)
+def test_keys_that_all_have_are_enough(servers: list[One]) -> None:
+    require_shared_keys(asked(*servers))
+
+
+def test_a_warning_has_the_same_words_each_time() -> None:
+    hidden = {"https://192.0.2.1:6443": "The API server https://192.0.2.1:6443 cannot be asked: timed out."}
+    told = {tuple(warnings(Asked((), (), balanced=BALANCER, rounds=rounds, unreached=hidden))) for rounds in (8, 11)}
+    ((line,),) = told
+    assert line.startswith("1 of the API servers that the cluster names do not answer at their own address here. The ")

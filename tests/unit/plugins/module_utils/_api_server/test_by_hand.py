@@ -55,6 +55,53 @@ def test_what_is_left_follows_from_what_they_answer(servers: list[One], stage: s
         assert bool(found.text) is bool(found.says) is (stage != "done")
 
 
+def test_a_second_pass_without_the_key_set_is_not_complete() -> None:
+    own = "https://10.0.0.1:6443/openid/v1/jwks"
+    for named in (None, [BALANCER]):
+        found = left(One([NEW, OLD], jwks_uri=own), One([NEW, OLD], jwks_uri=URI), named=named)
+        assert (found.stage, found.flags) == ("sign", {ISSUER: [NEW, OLD], JWKS_URI: [URI]})
+        assert f"does not name the key set {URI}. Set --{JWKS_URI}={URI} there" in found.says
+        assert f"  --{JWKS_URI}={URI}" in found.text
+        assert f"the flag --{JWKS_URI} is left to set" in found.report
+    alone = left(One([NEW], jwks_uri=own), distribution="K3s")
+    assert (alone.stage, alone.flags) == ("sign", {ISSUER: [NEW], JWKS_URI: [URI]})
+    assert left(One([NEW, OLD], jwks_uri=URI)).stage == "done"
+    assert left(One([NEW, OLD], jwks_uri=own), distribution="Amazon EKS").stage == "done"
+
+
+def test_the_way_back_ends_without_the_key_set_that_is_removed() -> None:
+    found = left(One([OLD, NEW], jwks_uri=URI), towards="back")
+    assert (found.stage, found.flags) == ("sign", {ISSUER: [OLD, NEW], JWKS_URI: []})
+    assert f"still names the key set {URI}, which is going to be removed. Remove --{JWKS_URI} from" in found.says
+    assert left(One([OLD, NEW], jwks_uri="https://10.0.0.1:6443/openid/v1/jwks"), towards="back").stage == "done"
+
+
+@pytest.mark.parametrize("name", ["", "kubeadm", "k0s", "MicroK8s", "Talos", "systemd"])
+def test_who_goes_back_is_not_told_of_a_pass_that_he_has_not_seen(name: str) -> None:
+    found = left(One([NEW, OLD]), One([NEW, OLD]), towards="back", distribution=name, version="v1.34.4")
+    assert not any("pass" in line.lower().replace("password", "") for line in [found.says, *found.text]), found
+    assert any(line.startswith("The way back") for line in found.text)
+    both = left(One([NEW]), One([OLD, NEW]), towards="back", distribution=name, version="v1.34.4")
+    starts = [line.partition(" pass")[0] for line in both.text if line.startswith("The way back, ")]
+    assert starts == ["The way back, first", "The way back, second"]
+    assert "to which the way back leads, yet" in both.says
+
+
+@pytest.mark.parametrize("name", ["OpenShift", "openshift"])
+def test_the_operator_of_openshift_sets_the_flags(name: str) -> None:
+    found = left(One(), One([OLD, NEW]), distribution=name)
+    text = "\n".join(found.text)
+    assert (found.stage, found.flags) == ("sign", {ISSUER: [NEW]})
+    assert f"""--patch='{{"spec": {{"serviceAccountIssuer": "{NEW}"}}}}'""" in text
+    assert not any(word in text for word in ("irsa_apiserver_distribution", "First pass", f"--{ISSUER}"))
+    own = One([NEW, OLD], jwks_uri="https://api-int.example.com:6443/openid/v1/jwks")
+    assert left(own, distribution=name).stage == "done"
+    default = One([NEW, "https://kubernetes.default.svc"])
+    assert '"serviceAccountIssuer": ""' in "\n".join(left(default, towards="back", distribution=name).text)
+    with pytest.raises(InputError, match="has no place for feature-gates, which irsa_apiserver_extra_flags names"):
+        left(One(), distribution=name, flags={"feature-gates": ["A=true"]})
+
+
 def test_flags_of_each_pass() -> None:
     further = {"feature-gates": ["A=true"]}
     assert left(One(), flags=further).flags == {ISSUER: [OLD, NEW], **further}

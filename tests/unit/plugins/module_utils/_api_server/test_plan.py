@@ -113,7 +113,6 @@ def test_what_to_set_on_an_unknown_distribution_is_told_in_its_own_form() -> Non
     ("changes", "place"),
     [
         ({}, "where your distribution keeps those of kube-apiserver"),
-        ({"other_distributions": ["OpenShift"]}, "where OpenShift keeps those of kube-apiserver"),
         ({"other_distributions": ["K3s", "k0s"]}, "where your distribution keeps those"),
     ],
 )
@@ -157,11 +156,22 @@ def test_further_flags_that_are_none_are_said_so() -> None:
     assert (WAY_OUT in after.problems[0], "'--v'" in after.by_hand[1]) == (True, True)
 
 
+def test_the_operator_of_openshift_sets_the_flags() -> None:
+    seen = Seen({"cp1": observed(**UNKNOWN, other_distributions=["OpenShift"])})
+    text = "\n".join(plan(seen, Wanted(NEW, jwks_uri=URI)).by_hand)
+    assert f'"serviceAccountIssuer": "{NEW}"' in text
+    assert ("irsa_apiserver_distribution" in text, UNSEEN in text) == (False, False)
+    assert "--patch" not in "\n".join(plan(seen, Wanted(NEW, flags={"v": ["2"]})).by_hand)
+    back = plan(seen, Wanted(NEW, "back")).by_hand
+    assert (back[1].startswith(UNSEEN), f'"serviceAccountIssuer": "{UNSEEN}"' in "\n".join(back)) == (True, True)
+
+
 @pytest.mark.parametrize("towards", ["issuer", "back"])
 @pytest.mark.parametrize("name", ["K3s", "RKE2", "k0s", "MicroK8s"])
 def test_every_distribution_that_a_directory_shows_has_both_passes(name: str, towards: Towards) -> None:
     text = "\n".join(plan(Seen({"cp1": observed(**UNKNOWN, other_distributions=[name])}), Wanted(NEW, towards)).by_hand)
-    first, second = text.index("First pass"), text.index("Second pass")
+    names = ("First pass", "Second pass") if towards == "issuer" else ("back, first pass", "back, second pass")
+    first, second = map(text.index, names)
     assert 0 < first < second
     assert (NEW in text[first:second], UNSEEN in text[second:]) == (True, True)
 

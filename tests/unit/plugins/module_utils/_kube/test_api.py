@@ -152,6 +152,9 @@ def test_nobody_there() -> None:
         api.get("/version")
     assert caught.value.status == 0
     assert ".." not in caught.value.problem
+    assert " object at 0x" not in str(caught.value)
+    assert "HTTP" not in str(caught.value)
+    assert "Connection refused" in str(caught.value)
 
 
 def test_a_kubeconfig_that_is_no_file() -> None:

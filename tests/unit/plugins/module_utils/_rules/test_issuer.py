@@ -7,7 +7,7 @@ import typing as t
 import pytest
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
-from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES, TEARDOWN_RULES
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.given import nothing_there, with_defaults
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import (
     ec_key,
@@ -89,6 +89,7 @@ def test_where_keys_come_from(keys: object) -> None:
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
+        (None, "irsa_issuer_keys is null, which is what YAML makes of an empty value. It must be hosts, api, or"),
         ("hsots", "irsa_issuer_keys is hsots. It must be hosts, api, or a list of public keys."),
         ([], "irsa_issuer_keys is []. It must be"),
         (PUBLIC, "irsa_issuer_keys is, or holds, a PEM text. It must be"),
@@ -109,8 +110,25 @@ def test_a_private_key_is_refused_and_not_shown(form: PrivateFormat) -> None:
     private = private_pem(rsa_key(), form)
     found = "\n".join(problems(irsa_issuer_keys=[PUBLIC, private + PUBLIC]))
     assert found.startswith("irsa_issuer_keys, item 2, holds a private key, which is not shown.")
+    assert found.endswith("can sign tokens with that key: treat it as known, and rotate it.")
     assert [line for line in private.splitlines()[1:-1] if line in found] == []
     assert private.splitlines()[1] not in "\n".join(problems(irsa_issuer_keys=private))
+
+
+@pytest.mark.parametrize("role", ["irsa_kubeconfig", "irsa_issuer", "irsa_apiserver", "irsa_verify"])
+def test_every_role_that_takes_keys_or_is_in_each_playbook_refuses_a_private_one(role: str) -> None:
+    around = {
+        **OURS,
+        "irsa_apiserver_issuer_url": OURS["irsa_issuer_url"],
+        "irsa_verify_issuer_url": "https://a.example",
+    }
+    private = with_defaults(role, **around, irsa_issuer_keys=[private_pem(rsa_key())])
+    rules = [RULES[role], *([TEARDOWN_RULES[role]] if role in TEARDOWN_RULES else [])]
+    for problems_of in rules:
+        assert any("item 1, holds a private key" in line for line in problems_of(private, nothing_there))
+        assert not any(
+            "irsa_issuer_keys" in line for line in problems_of({**private, "irsa_issuer_keys": "api"}, nothing_there)
+        )
 
 
 def test_a_key_pair_is_made_on_a_host() -> None:

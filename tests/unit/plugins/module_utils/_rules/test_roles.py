@@ -11,6 +11,7 @@ from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.give
     controller,
     nothing_there,
 )
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, public_pem
 
 
 def test_every_role_has_rules() -> None:
@@ -32,7 +33,7 @@ def test_the_kubeconfig_is_there() -> None:
     ("given", "is_wrong"),
     [
         ({"irsa_issuer_keys": "api"}, True),
-        ({"irsa_issuer_keys": ["PEM"], "irsa_apiserver_flags": "show"}, True),
+        ({"irsa_issuer_keys": [public_pem(ec_key(1))], "irsa_apiserver_flags": "show"}, True),
         ({"irsa_issuer_keys": "api", "irsa_apiserver_flags": "manage"}, False),
         ({"irsa_issuer_keys": "api", "irsa_kubeconfig_host": "cp1"}, False),
         ({}, False),
