@@ -30,7 +30,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.causes import (
     unanswered,
     unknown_user,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import at_server, login_of, source_of
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import (
+    at_server,
+    login_of,
+    public_texts,
+    secret_texts,
+    source_of,
+)
 
 with suppress(ImportError):  # AnsibleK8SModule refuses to start without the libraries
     from kubernetes.client import ApiClient, Configuration
@@ -49,17 +55,17 @@ _RIGHTS: t.Final = "guide_any_cluster of the documentation"
 
 
 class ShownModule(AnsibleModule):
-    """A module whose result may name the API server, the kubeconfig and its login command.
+    """A module whose result may name the API server, the kubeconfig, its files and its login command.
 
-    Ansible hides each text of a kubeconfig wherever it stands in a result; these are no secrets, and messages and
-    findings say of which API server they are.
+    Ansible hides each text of a kubeconfig wherever it stands in a result. Most are no secrets, and messages say which
+    of them is wrong; and words of a login command, such as the name of the cluster, stand in many results.
     """
 
     def __init__(self, *arguments: t.Any, **options: t.Any) -> None:  # noqa: ANN401 -- those of AnsibleModule
         """Take the options of AnsibleModule."""
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         kubeconfig = self.params.get("kubeconfig")
-        self.no_log_values -= {_server_of(kubeconfig), login_of(kubeconfig), source_of(kubeconfig)}
+        self.no_log_values -= public_texts(kubeconfig) - secret_texts(kubeconfig)
 
 
 def _server_of(kubeconfig: object) -> str:
@@ -204,11 +210,11 @@ class Api:
                     **given,
                 )
                 return bytes(answer.data)
-            except DynamicApiError as error:
+            except (DynamicApiError, ConfigException, CoreException, HTTPError, OSError, ValueError) as error:
                 if self._is_without_login():
                     raise login_failed(self._way(said)) from error
-                raise _refused(error, f"{method} {path}", self._way(said)) from error
-            except (ConfigException, CoreException, HTTPError, OSError, ValueError) as error:
+                if isinstance(error, DynamicApiError):
+                    raise _refused(error, f"{method} {path}", self._way(said)) from error
                 raise unanswered(error, self._way(said)) from error
 
     def _is_without_login(self) -> bool:

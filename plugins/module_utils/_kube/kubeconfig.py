@@ -18,6 +18,8 @@ Json = dict[str, t.Any]
 NAME = "onprem-irsa-current-context"
 
 _LOOPBACK: t.Final = re.compile(r"https://(127\.|localhost[:/]|\[::1\])")
+_OF_PROGRAM: t.Final = ("command", "apiVersion", "interactiveMode", "installHint")
+_SECRET: t.Final = re.compile(r"-[^=]*(secret|password|token|key)[^=]*", re.IGNORECASE)  # an option that takes a secret
 _SHOWN: t.Final = 10  # contexts in a message
 _FILES = {"cluster": ("certificate-authority",), "user": ("client-certificate", "client-key", "tokenFile")}
 
@@ -75,6 +77,49 @@ def login_of(kubeconfig: object) -> str:
     with suppress(LookupError, TypeError):
         return str(t.cast("Json", kubeconfig)["users"][0]["user"]["exec"]["command"])
     return ""
+
+
+def public_texts(kubeconfig: object) -> set[str]:
+    """Return the texts of a kubeconfig of one context that are no secrets; none for what is no mapping.
+
+    What stands there for the cluster, names of files, and the words of a login command, but for those that an option
+    with a secret takes.
+    """
+    if not isinstance(kubeconfig, dict):
+        return set()
+    with suppress(LookupError, TypeError, AttributeError):
+        user = kubeconfig["users"][0]["user"]
+        program = user.get("exec") or {}
+        words = [program.get(key) for key in _OF_PROGRAM]
+        arguments = [str(argument) for argument in program.get("args") or ()]
+        before = ["", *arguments]
+        words += [text for text, last in zip(arguments, before) if not (_SECRET.match(text) or _SECRET.fullmatch(last))]
+        files = [user.get(key) for key in (*_FILES["user"], "username")]
+        shown = [kubeconfig["clusters"][0]["cluster"], source_of(kubeconfig), words, files]
+        return {text for text in _texts(shown) if text}
+    return set()
+
+
+def secret_texts(kubeconfig: object) -> set[str]:
+    """Return the texts of the user of a kubeconfig of one context that are secrets."""
+    with suppress(LookupError, TypeError, AttributeError):
+        user = t.cast("Json", kubeconfig)["users"][0]["user"]
+        named = [user.get(key) for key in ("token", "password", "client-key-data", "auth-provider")]
+        proxy = t.cast("Json", kubeconfig)["clusters"][0]["cluster"].get("proxy-url")
+        named += [proxy] if "@" in str(proxy) else []
+        return set(_texts([*named, (user.get("exec") or {}).get("env")]))
+    return set()
+
+
+def _texts(value: object) -> t.Iterator[str]:
+    """Yield every text in a value, at any depth, but for the names of what a mapping holds."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
 
 
 def refuse_loopback(kubeconfig: Json, where: str) -> None:

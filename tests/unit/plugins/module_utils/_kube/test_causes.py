@@ -36,12 +36,12 @@ LIBRARIES: t.Final = re.compile(r"0x[0-9a-f]{6}|ConnectionPool|Max retries|Errno
 _ANONYMOUS: t.Final = 'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group ""'
 
 
-def given(server: str, user: Json | None = None, **cluster: str) -> Json:
+def given(server: str, user: Json | None = None, cluster: t.Mapping[str, str] | None = None) -> Json:
     """Return a kubeconfig as the roles give it to modules."""
     found = {
         "current-context": "prod",
         "contexts": [{"name": "prod", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
+        "clusters": [{"name": "c", "cluster": {"server": server, **(cluster or {})}}],
         "users": [{"name": "u", "user": {"token": "of-somebody"} if user is None else user}],
     }
     return current_context(found, "/home/me", "./config on the controller")
@@ -93,7 +93,7 @@ def test_what_is_wrong_with_its_certificate(tmp_path: Path, certificate: Json, s
     (tmp_path / "ca.crt").write_text(pem(authority(signer or 1)))
     cluster = {"certificate-authority": str(tmp_path / "ca.crt")} if signer else {}
     with serving(answering(200, "{}"), context_of(tmp_path, **certificate)) as host:
-        message = said(given(f"https://{host}", **cluster))
+        message = said(given(f"https://{host}", cluster=cluster))
     assert message.startswith(f"The API server https://{host} cannot be asked: ")
     assert says in message
 
@@ -105,7 +105,7 @@ def test_https_where_http_is_spoken() -> None:
 
 def test_an_authority_that_is_no_certificate(tmp_path: Path) -> None:
     with serving(answering(200, "{}"), context_of(tmp_path)) as host:
-        assert "is no PEM text" in said(given(f"https://{host}", **{"certificate-authority-data": "QUJD"}))
+        assert "is no PEM text" in said(given(f"https://{host}", cluster={"certificate-authority-data": "QUJD"}))
 
 
 def test_http_where_https_is_spoken() -> None:
@@ -146,7 +146,7 @@ def closed_port() -> int:
 def test_where_nothing_answers(server: str, cluster: Json, says: str) -> None:
     port = closed_port()
     filled = {key: value.format(port) for key, value in cluster.items()}
-    message = said(given(server.format(port), **filled))
+    message = said(given(server.format(port), cluster=filled))
     assert says.format(port) in message
     assert "secret" not in message
 
@@ -222,7 +222,7 @@ def test_a_client_certificate_that_is_not_known(tmp_path: Path, days: float, sta
     body = UNAUTHORIZED if status == 401 else json.dumps({"message": _ANONYMOUS})
     with serving(answering(status, body), context_of(tmp_path)) as host:
         kubeconfig = given(
-            f"https://{host}", expired(tmp_path, days=days), **{"certificate-authority": str(tmp_path / "ca.crt")}
+            f"https://{host}", expired(tmp_path, days=days), {"certificate-authority": str(tmp_path / "ca.crt")}
         )
         assert says in said(kubeconfig)
 
@@ -255,6 +255,12 @@ def test_a_login_command_that_fails(tmp_path: Path, capfd: pytest.CaptureFixture
     assert f"was not asked: the login command {shown} of {WHERE} failed: " in message
     assert says in message.replace("/./", "/")
     assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_login_command_comes_before_a_connection() -> None:
+    program = {"command": "no-such-login", "apiVersion": "client.authentication.k8s.io/v1"}
+    message = said(given(f"https://localhost:{closed_port()}", {"exec": program}))
+    assert "failed: No such file or directory: 'no-such-login'." in message
 
 
 def test_a_token_of_a_login_command(tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig impor
     at_server,
     current_context,
     login_of,
+    public_texts,
     refuse_loopback,
+    secret_texts,
     source_of,
 )
 
@@ -119,6 +121,22 @@ def test_the_login_command() -> None:
     user = {"exec": {"command": "aws", "apiVersion": "client.authentication.k8s.io/v1"}}
     found = current_context({**KUBECONFIG, "users": [{"name": "admin", "user": user}]})
     assert (login_of(found), login_of(current_context(KUBECONFIG)), login_of("/a/file")) == ("aws", "", "")
+
+
+def test_secrets_are_told_from_other_texts() -> None:
+    arguments = ["get-token", "--cluster", "prod", "--client-secret=s1", "--password", "s2", "--region", "eu"]
+    program = {"command": "aws", "args": arguments, "env": [{"name": "AWS_PROFILE", "value": "s3"}]}
+    user = {"exec": program, "token": "s4", "client-key-data": "s5", "client-key": "/me.key", "password": "s6"}
+    found = current_context({**KUBECONFIG, "users": [{"name": "admin", "user": user}]}, where="./config")
+    shown = public_texts(found) - secret_texts(found)
+    assert shown == {
+        "aws", "get-token", "--cluster", "prod", "--region", "eu", "/me.key", "https://192.0.2.1:6443",
+        "pki/ca.crt", "the kubeconfig ./config (context prod)",
+    }  # fmt: skip
+    assert secret_texts(found) == {"AWS_PROFILE", "s3", "s4", "s5", "s6"}
+    found["clusters"][0]["cluster"]["proxy-url"] = "http://me:s7@proxy"
+    assert "http://me:s7@proxy" in secret_texts(found)
+    assert public_texts("/a/file") == public_texts({}) == secret_texts(None) == set()
 
 
 def test_another_server() -> None:
