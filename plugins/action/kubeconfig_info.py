@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import posixpath
+import re
 import typing as t
 
 import yaml
@@ -20,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.modules.kubeconfig_info import ARGU
 from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import look
 
 Result = dict[str, t.Any]
+_QUOTING: t.Final = re.compile(r"""['"](?!<)[^'"]{3}""")
 
 
 class ActionModule(ActionBase):
@@ -47,7 +49,7 @@ class ActionModule(ActionBase):
         try:
             text = self._loader.get_text_file_contents(complete)  # also where it is encrypted
         except AnsibleError:
-            raise _unusable(there) from None
+            raise _unusable(there, "cannot be read, or not be decrypted with the passwords that were given") from None
         return _reduced(text, there, posixpath.dirname(complete))
 
     def _of_host(self, path: str, variables: Result) -> Result:
@@ -64,7 +66,7 @@ class ActionModule(ActionBase):
         if "stat" not in seen:
             return seen
         if seen["stat"]["exists"]:
-            raise _unusable(there)
+            raise _unusable(there, "cannot be read by the user of the connection, also with become")
         raise InputError(
             f"{host} has no {path}, which kubeadm writes on every control-plane host.",
             fix="Name a kubeconfig that works on the controller in irsa_kubeconfig_path.",
@@ -80,16 +82,29 @@ def _hidden(kubeconfig: Result) -> Result:
 
 
 def _reduced(text: str | bytes, where: str, directory: str | None) -> Result:
-    """Return the current context of what was read; an error of the parser would quote it, so that it is not shown."""
+    """Return the current context of what was read; what a parser says is shown only where it quotes nothing of it."""
     try:
-        return current_context(yaml.safe_load(text), directory)
-    except (yaml.YAMLError, InputError, TypeError, AttributeError, KeyError, ValueError):
-        raise _unusable(where) from None
+        found = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        raise _unusable(where, f"is not YAML{_place(error)}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        raise _unusable(where, "holds characters or values that YAML does not have") from None
+    try:
+        return current_context(found, directory, where)
+    except (TypeError, AttributeError, KeyError, ValueError):
+        raise _unusable(where, "has entries that no kubeconfig has") from None
 
 
-def _unusable(where: str) -> InputError:
+def _place(error: yaml.MarkedYAMLError) -> str:
+    """Return where a text is no YAML, and why where that quotes no more than a character of it."""
+    mark, problem = error.problem_mark or error.context_mark, str(error.problem or "")
+    line = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{line}: {problem}" if problem and not _QUOTING.search(problem) else line
+
+
+def _unusable(where: str, wrong: str) -> InputError:
     return InputError(
-        f"{where} cannot be read as a kubeconfig with a current context.",
+        f"{where} cannot be read as a kubeconfig: it {wrong}.",
         fix="Name a working one in irsa_kubeconfig_path (`kubectl --kubeconfig FILE get nodes` must answer on the "
         "controller).",
     )

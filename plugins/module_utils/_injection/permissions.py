@@ -67,7 +67,7 @@ def _changes(options: Options, seen: Observation) -> t.Iterator[Right]:
         yield "apps/v1", "Deployment", ("list", "delete")
 
 
-def _needed(options: Options, seen: Observation) -> dict[tuple[str, str], list[str]]:
+def needed(options: Options, seen: Observation) -> dict[tuple[str, str], list[str]]:
     """Return the verbs of all that a run asks the API server for, by API group and resource.
 
     What the cluster does not serve is left out: where it is asked for, that is a problem of its own.
@@ -94,8 +94,8 @@ def missing_permissions(options: Options, seen: Observation) -> list[str]:
         return []  # an authorizer that does not list its rules: the first request that is refused will say so
     granted = seen.rules.get("resourceRules") or []
     missing = []
-    for (group, resource), needed in _needed(options, seen).items():
-        verbs = [verb for verb in needed if not any(_allows(rule, verb, group, resource) for rule in granted)]
+    for (group, resource), asked in needed(options, seen).items():
+        verbs = [verb for verb in asked if not any(_allows(rule, verb, group, resource) for rule in granted)]
         if verbs:
             missing.append(f"{', '.join(verbs)} {resource}{group and f' ({group})'}")
     if not missing:
@@ -105,4 +105,4 @@ def missing_permissions(options: Options, seen: Observation) -> list[str]:
     ]
 
 
-__all__: t.Final = ("missing_permissions",)
+__all__: t.Final = ("missing_permissions", "needed")

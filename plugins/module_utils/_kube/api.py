@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import copy
 import json
-import re
+import logging
 import typing as t
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
@@ -21,11 +23,24 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s.core import An
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s.exceptions import CoreException
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
-from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import at_server
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.causes import (
+    ANONYMOUS,
+    Way,
+    login_failed,
+    unanswered,
+    unknown_user,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import (
+    at_server,
+    login_of,
+    public_texts,
+    secret_texts,
+    source_of,
+)
 
 with suppress(ImportError):  # AnsibleK8SModule refuses to start without the libraries
     from kubernetes.client import ApiClient, Configuration
-    from kubernetes.config import load_kube_config_from_dict
+    from kubernetes.config import ConfigException, load_kube_config_from_dict
     from kubernetes.dynamic.exceptions import DynamicApiError
     from urllib3.exceptions import HTTPError
 
@@ -34,22 +49,23 @@ Json = dict[str, t.Any]
 _PAGE: t.Final = 500  # objects in an answer, as kubectl asks for them
 _TIMEOUT: t.Final = 35.0  # seconds: an API server ends a request for a pod after 34
 _CONNECT: t.Final = 3.0  # seconds
-_NOT_FOUND: t.Final = 404
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
+_PLAIN_HTTP: t.Final = "Client sent an HTTP request to an HTTPS server"  # net/http of Go
+_RIGHTS: t.Final = "guide_any_cluster of the documentation"
 
 
 class ShownModule(AnsibleModule):
-    """A module whose result may name the API server.
+    """A module whose result may name the API server, the kubeconfig, its files and its login command.
 
-    Ansible hides each text of a kubeconfig wherever it stands in a result. This one is no secret, and messages and
-    findings say of which API server they are; nor are words of a program that gives credentials, such as C(aws), which
-    stand in many results.
+    Ansible hides each text of a kubeconfig wherever it stands in a result. Most are no secrets, and messages say which
+    of them is wrong; and words of a login command, such as the name of the cluster, stand in many results.
     """
 
     def __init__(self, *arguments: t.Any, **options: t.Any) -> None:  # noqa: ANN401 -- those of AnsibleModule
         """Take the options of AnsibleModule."""
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         kubeconfig = self.params.get("kubeconfig")
-        self.no_log_values.difference_update({_server_of(kubeconfig), *_words_of(kubeconfig)})
+        self.no_log_values -= public_texts(kubeconfig) - secret_texts(kubeconfig)
 
 
 def _server_of(kubeconfig: object) -> str:
@@ -59,16 +75,7 @@ def _server_of(kubeconfig: object) -> str:
     return ""
 
 
-def _words_of(kubeconfig: object) -> set[str]:
-    """Return the words of the program that gives the credentials of a kubeconfig of one context; none without one."""
-    with suppress(LookupError, TypeError):
-        program = t.cast("Json", kubeconfig)["users"][0]["user"]["exec"]
-        values = [program.get(name) for name in ("apiVersion", "command", "interactiveMode")]
-        return {str(value) for value in (*values, *(program.get("args") or ())) if value}
-    return set()
-
-
-def k8s_module(arguments: t.Mapping[str, t.Any], module_class: type[AnsibleModule] = AnsibleModule) -> t.Any:  # noqa: ANN401 -- AnsibleK8SModule has no types
+def k8s_module(arguments: t.Mapping[str, t.Any], module_class: type[AnsibleModule] = ShownModule) -> t.Any:  # noqa: ANN401 -- AnsibleK8SModule has no types
     """Return a module with these ARGUMENTS, as an argument spec, and kubernetes.core's for authentication.
 
     It can run in check mode. Ends with kubernetes.core's own words where the libraries are missing.
@@ -78,9 +85,6 @@ def k8s_module(arguments: t.Mapping[str, t.Any], module_class: type[AnsibleModul
         argument_spec={**copy.deepcopy(AUTH_ARG_SPEC), **arguments},
         supports_check_mode=True,
     )
-
-
-_OBJECT: t.Final = re.compile(r"(?:<[^<>]* object at 0x[0-9a-f]+>|HTTPS?Connection(?:Pool)?\([^()]*\)):? ?")
 
 
 class Api:
@@ -175,10 +179,11 @@ class Api:
         headers: dict[str, str] | None = None,
         **more: str,
     ) -> Json:
+        answer = self._answer(method, path, body=body, query=query, headers=headers, **more)
         try:
-            content: Json = json.loads(self._answer(method, path, body=body, query=query, headers=headers, **more))
+            content: Json = json.loads(answer)
         except ValueError as error:
-            raise self._unasked(error) from error
+            raise unanswered(error, self._way()) from error
         return content
 
     def _answer(
@@ -191,29 +196,64 @@ class Api:
         headers: dict[str, str] | None = None,
         **more: str,
     ) -> bytes:
-        try:
-            asked = [(name, value) for name, value in query if value]
-            given = {"header_params": headers, **more} if headers else more
-            answer = self._connected().request(
-                method, path, body, query_params=asked, serialize=False, _request_timeout=(_CONNECT, _TIMEOUT), **given
-            )
-            return bytes(answer.data)
-        except DynamicApiError as error:
-            raise _refused(error, method, path) from error
-        except (CoreException, HTTPError, OSError, ValueError) as error:
-            raise self._unasked(error) from error
+        with _logged() as said:
+            try:
+                asked = [(name, value) for name, value in query if value]
+                given = {"header_params": headers, **more} if headers else more
+                client = self._connected()
+                if self._is_without_login():
+                    raise login_failed(self._way(said))
+                answer = client.request(
+                    method,
+                    path,
+                    body,
+                    query_params=asked,
+                    serialize=False,
+                    _request_timeout=(_CONNECT, _TIMEOUT),
+                    **given,
+                )
+                return bytes(answer.data)
+            except (DynamicApiError, ConfigException, CoreException, HTTPError, OSError, ValueError) as error:
+                if self._is_without_login():
+                    raise login_failed(self._way(said)) from error
+                if isinstance(error, DynamicApiError):
+                    raise _refused(error, f"{method} {path}", self._way(said)) from error
+                raise unanswered(error, self._way(said)) from error
 
-    def _unasked(self, error: Exception) -> ApiError:
-        return ApiError(
-            f"The API server {self._server or 'of the kubeconfig'} cannot be asked: {_in_words(error)}.".replace(
-                "..", "."
-            ),
-            fix="Check that it answers at this address from the controller, with a certificate for the address.",
+    def _is_without_login(self) -> bool:
+        """Tell whether the command that gives the credentials of the kubeconfig has given none.
+
+        The library asks without credentials then.
+        """
+        way = self._way()
+        return bool(way.login and not way.token and not way.certificate)
+
+    def _way(self, said: t.Iterable[str] = ()) -> Way:
+        """Return how the API server is asked; what was SAID belongs to it."""
+        kubeconfig = self._module.params.get("kubeconfig")
+        way = Way(
+            server=self.server,
+            kubeconfig=source_of(kubeconfig) or "the kubeconfig",
+            login=login_of(kubeconfig),
+            authority=_names_authority(kubeconfig),
+        )
+        used = self._client.configuration if self._client else _configuration(kubeconfig)
+        tokens = (used.api_key or {}).values()
+        return replace(
+            way,
+            server=way.server or str(used.host),
+            proxy=str(used.proxy or ""),
+            token=next((str(token).removeprefix("Bearer ").strip() for token in tokens if token), ""),
+            certificate=str(used.cert_file or ""),
+            said=tuple(said),
         )
 
     def _connected(self) -> t.Any:  # noqa: ANN401 -- kubernetes.core's client has no types
         if self._client is None:
-            own = get_api_client(module=self._module).client
+            try:
+                own = get_api_client(module=self._module).client  # which asks the server what it serves
+            except (AttributeError, KeyError, TypeError) as error:
+                raise unanswered(error, self._way()) from error
             self._client = self._elsewhere(own) if self._server else own
         return self._client
 
@@ -237,26 +277,64 @@ class Api:
         return client
 
 
-def _in_words(error: Exception) -> str:
-    """Return what an error says without the objects of Python that urllib3 names in it."""
-    cause = getattr(error, "reason", None)
-    told = cause if isinstance(cause, Exception) else error
-    return _OBJECT.sub("", str(told.args[-1] if told.args else told))
+@contextmanager
+def _logged() -> t.Iterator[list[str]]:
+    """Keep what libraries log in the body.
+
+    The Kubernetes client logs why a login command has given nothing, and asks without credentials; urllib3 logs each
+    attempt. As the only handler is ours, nothing of it is printed beside the result.
+    """
+    said: list[str] = []
+
+    class _Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.name == "root":  # as whom the Kubernetes client logs
+                said.append(record.getMessage())
+
+    kept = _Kept(logging.WARNING)
+    logging.getLogger().addHandler(kept)
+    try:
+        yield said
+    finally:
+        logging.getLogger().removeHandler(kept)
 
 
-def _refused(error: DynamicApiError, method: str, path: str) -> ApiError:
+def _configuration(kubeconfig: object) -> t.Any:  # noqa: ANN401 -- of the Kubernetes client
+    """Return what a kubeconfig says, for a message; as much as could be read of it."""
+    configuration = Configuration()
+    if isinstance(kubeconfig, dict):
+        with suppress(ConfigException, OSError, ValueError):
+            load_kube_config_from_dict(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    return configuration
+
+
+def _names_authority(kubeconfig: object) -> bool:
+    with suppress(LookupError, TypeError):
+        return "certificate-authority" in " ".join(t.cast("Json", kubeconfig)["clusters"][0]["cluster"])
+    return False
+
+
+def _refused(error: DynamicApiError, asked: str, way: Way) -> ApiError:
     """Say what the API server means: its messages name the object, the user and the right that is missing."""
     status = int(error.status or 0)
+    body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else str(error.body or "")
     try:
-        message = str(json.loads(error.body or "")["message"])
+        message = str(json.loads(body)["message"])
     except (ValueError, TypeError, KeyError):
         message = str(error.reason)
+    if status == _UNAUTHORIZED or (status == _FORBIDDEN and ANONYMOUS in message):
+        return unknown_user(way, asked, status, datetime.now(timezone.utc))
+    if _PLAIN_HTTP in body:
+        return ApiError(
+            f"{way.named} is asked over http, and speaks https: {body.strip()}",
+            fix=f"Write https:// for http:// in the server of {way.kubeconfig}.",
+            status=status,
+        )
     fixes = {
-        401: "Give credentials that this API server takes: see the kubeconfig option.",
-        403: "Use a cluster administrator's kubeconfig, or grant its user that.",
+        _FORBIDDEN: f"Use a cluster administrator's kubeconfig, or grant its user that: {_RIGHTS} lists all rights."
     }
     return ApiError(
-        f"The API server answers {method} {path} with {status}: {message.rstrip('.')}.",
+        f"The API server answers {asked} with {status}: {message.rstrip('.')}.",
         fix=fixes.get(status, "Correct what it names, then run again."),
         status=status,
         said=message,

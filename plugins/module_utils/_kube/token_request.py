@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._kube.causes import UnknownUserError
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api
@@ -40,19 +41,21 @@ def request_token(api: Api, request: TokenRequest) -> str:
     try:
         answer = api.create(path, body)
     except ApiError as error:
-        raise (_refused(error, request) if error.status else error) from error
+        if not error.status or isinstance(error, UnknownUserError):
+            raise
+        raise _refused(error, request) from error
     return str((answer.get("status") or {}).get("token") or "")
 
 
 def _refused(error: ApiError, request: TokenRequest) -> ApiError:
     """Say what the API server means: its messages name the object, the user and the right that is missing."""
     fixes = {
-        401: "Give credentials that this API server takes: see the kubeconfig option.",
         403: "Give credentials that may create serviceaccounts/token.",
         404: f"Create the service account {request.namespace}/{request.name}, or name another.",
     }
+    said = error.said.rstrip(".")
     return ApiError(
-        f"The API server gives no token of {request.namespace}/{request.name}: {error.status} {error.said}.",
+        f"The API server gives no token of {request.namespace}/{request.name}: {error.status} {said}.",
         fix=fixes.get(error.status, "Correct what it names, then try again."),
         status=error.status,
         said=error.said,

@@ -95,7 +95,6 @@ def test_audience_of_the_api_server(api: Api, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("status", "message", "words"),
     [
-        (401, "Unauthorized", "kubeconfig"),
         (403, 'serviceaccounts "reports" is forbidden', "serviceaccounts/token"),
         (404, 'serviceaccounts "reports" not found', "Create the service account apps/reports"),
         (422, "spec.expirationSeconds: may not", "Correct what it names"),
@@ -107,6 +106,18 @@ def test_refusals(api: Api, capsys: pytest.CaptureFixture[str], status: int, mes
     assert result["failed"] is True
     assert f"{status} {message}" in result["msg"]
     assert words in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(401, "Unauthorized"), (403, 'User "system:anonymous" cannot create resource "x"')]
+)
+def test_a_user_that_is_not_known_is_given_no_right(
+    api: Api, capsys: pytest.CaptureFixture[str], status: int, message: str
+) -> None:
+    api.answers.append((status, {"kind": "Status", "message": message}))
+    said = run(api.address, capsys)["msg"]
+    assert said.startswith(f"The API server {api.address} does not know the user of the kubeconfig")
+    assert "may create" not in said
 
 
 def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:

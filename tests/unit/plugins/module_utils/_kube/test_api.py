@@ -119,9 +119,9 @@ ACCOUNT: Json = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"nam
 @pytest.mark.parametrize(
     ("code", "message", "fix"),
     [
-        (401, "Unauthorized", "Give credentials that this API server takes"),
         (403, 'pods is forbidden: User "reader" cannot create resource "pods"', "Use a cluster administrator's"),
         (422, "spec.containers: Required value.", "Correct what it names, then run again."),
+        (400, "Bad request", "Correct what it names, then run again."),
         (500, "Internal error occurred: failed calling webhook", "Correct what it names"),
     ],
 )

@@ -14,7 +14,11 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig impor
     NAME,
     at_server,
     current_context,
+    login_of,
+    public_texts,
     refuse_loopback,
+    secret_texts,
+    source_of,
 )
 
 KUBECONFIG: dict[str, t.Any] = {
@@ -82,14 +86,19 @@ def test_a_program_that_gives_credentials_is_where_the_kubeconfig_says(command: 
     ("change", "words"),
     [
         ({"clusters": []}, "not a kubeconfig"),
-        ({"current-context": ""}, "names no context"),
-        ({"current-context": "gone"}, "no context named 'gone'"),
-        ({"users": None}, "no user named 'admin'"),
-        ({"clusters": [{"name": "other", "cluster": {}}]}, "no cluster named 'kubernetes'"),
+        ({"current-context": ""}, "names no current-context. It has prod, other."),
+        ({"current-context": "prd"}, "has the current-context prd, which is none of its contexts. It has prod, other."),
+        ({"current-context": "prd"}, "Did you mean prod?"),
+        ({"contexts": None}, "which is none of its contexts. It has no contexts."),
+        ({"contexts": ["prod"]}, "The kubeconfig: contexts is not a list of mappings with a name"),
+        ({"users": None}, "(context prod) has no user named 'admin': it has none."),
+        ({"clusters": [{"name": "other", "cluster": {}}]}, "has no cluster named 'kubernetes': it has other."),
+        ({"contexts": [{"name": "prod", "context": {"user": "admin"}}]}, "(context prod) names no cluster."),
+        ({"contexts": [{"name": "prod", "context": "admin"}]}, "has no context named 'prod'"),
     ],
 )
 def test_refusals_name_what_is_missing(change: dict[str, t.Any], words: str) -> None:
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=re.escape(words)):
         current_context({**KUBECONFIG, **change})
 
 
@@ -97,6 +106,37 @@ def test_refusals_name_what_is_missing(change: dict[str, t.Any], words: str) -> 
 def test_not_a_kubeconfig(value: object) -> None:
     with pytest.raises(InputError, match="not a kubeconfig"):
         current_context(value)
+
+
+def test_where_it_was_found_is_kept_for_messages() -> None:
+    found = current_context(KUBECONFIG, where="~/.kube/config on the controller")
+    assert source_of(found) == "the kubeconfig ~/.kube/config on the controller (context prod)"
+    assert source_of(at_server(found, "https://x")) == source_of(found)
+    assert (source_of("/a/file"), source_of(current_context(KUBECONFIG)), source_of(None)) == (
+        "the kubeconfig /a/file", "", ""
+    )  # fmt: skip
+
+
+def test_the_login_command() -> None:
+    user = {"exec": {"command": "aws", "apiVersion": "client.authentication.k8s.io/v1"}}
+    found = current_context({**KUBECONFIG, "users": [{"name": "admin", "user": user}]})
+    assert (login_of(found), login_of(current_context(KUBECONFIG)), login_of("/a/file")) == ("aws", "", "")
+
+
+def test_secrets_are_told_from_other_texts() -> None:
+    arguments = ["get-token", "--cluster", "prod", "--client-secret=s1", "--password", "s2", "--region", "eu"]
+    program = {"command": "aws", "args": arguments, "env": [{"name": "AWS_PROFILE", "value": "s3"}]}
+    user = {"exec": program, "token": "s4", "client-key-data": "s5", "client-key": "/me.key", "password": "s6"}
+    found = current_context({**KUBECONFIG, "users": [{"name": "admin", "user": user}]}, where="./config")
+    shown = public_texts(found) - secret_texts(found)
+    assert shown == {
+        "aws", "get-token", "--cluster", "prod", "--region", "eu", "/me.key", "https://192.0.2.1:6443",
+        "pki/ca.crt", "the kubeconfig ./config (context prod)",
+    }  # fmt: skip
+    assert secret_texts(found) == {"AWS_PROFILE", "s3", "s4", "s5", "s6"}
+    found["clusters"][0]["cluster"]["proxy-url"] = "http://me:s7@proxy"
+    assert "http://me:s7@proxy" in secret_texts(found)
+    assert public_texts("/a/file") == public_texts({}) == secret_texts(None) == set()
 
 
 def test_another_server() -> None:
