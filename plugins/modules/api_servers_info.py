@@ -159,6 +159,12 @@ version:
   returned: success
   type: str
   sample: v1.34.4+k3s1
+talos_version:
+  description:
+    - The oldest version of Talos on the nodes of the control plane; empty where not every one of them shows one.
+  returned: success
+  type: str
+  sample: v1.13.2
 """
 
 import typing as t
@@ -168,7 +174,7 @@ from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server import answers
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import VERSION_PATH, Server, ask
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution, talos_version
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR, jwks_from_pems
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
@@ -180,6 +186,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request im
 
 _SUBJECT: t.Final = TokenRequest("default", "default", (), SHORTEST)
 _CONTROL_PLANE: t.Final = "node-role.kubernetes.io/control-plane"
+_NODES: t.Final = "/api/v1/nodes"
 _SOME_NODES: t.Final = 5
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "issuers": {"type": "list", "elements": "str", "default": []},
@@ -198,7 +205,9 @@ def main() -> None:
         asked = ask(api.at(api.server), named, module.params["issuers"], _sign)
         keys = _keys(asked, module.params["public_keys"])
         version = str((api.get(VERSION_PATH) or {}).get("gitVersion") or "")
-        distribution = shown_distribution(version, _nodes(api), _configuration(api))
+        control_plane = _control_plane(api)
+        nodes = control_plane[:_SOME_NODES] or _some_nodes(api)
+        distribution = shown_distribution(version, nodes, _configuration(api))
     for warning in answers.warnings(asked):
         module.warn(warning)
     module.exit_json(
@@ -212,6 +221,7 @@ def main() -> None:
         says=answers.in_words(asked),
         distribution=distribution,
         version=version,
+        talos_version=talos_version(control_plane),
     )
 
 
@@ -228,10 +238,18 @@ def _keys(asked: answers.Asked, pems: list[str]) -> list[dict[str, t.Any]]:
     return [dict(key) for key in keys]
 
 
-def _nodes(api: Api) -> list[dict[str, t.Any]]:
-    """Return some nodes, those of the control plane if there are any; none where they may not be read."""
+def _control_plane(api: Api) -> list[dict[str, t.Any]]:
+    """Return the nodes of the control plane; none where they may not be read."""
     try:
-        return api.some("/api/v1/nodes", _SOME_NODES, labels=_CONTROL_PLANE) or api.some("/api/v1/nodes", _SOME_NODES)
+        return api.items(_NODES, labels=_CONTROL_PLANE)
+    except ApiError:
+        return []
+
+
+def _some_nodes(api: Api) -> list[dict[str, t.Any]]:
+    """Return some nodes; none where they may not be read."""
+    try:
+        return api.some(_NODES, _SOME_NODES)
     except ApiError:
         return []
 

@@ -71,6 +71,16 @@ def test_what_one_api_server_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert stored == []
 
 
+def test_the_version_of_talos_is_that_of_all_nodes_of_the_control_plane(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which are more than those by which a distribution is told."""
+    api = Issuing(version="v1.34.4")
+    for number in range(7):
+        info = {"kubeletVersion": "v1.34.4", "osImage": f"Talos (v1.{12 if number == 6 else 13}.{number})"}
+        api.put({**NODE, "metadata": {**NODE["metadata"], "name": f"n{number}"}, "status": {"nodeInfo": info}})
+    result = run(api, capsys)
+    assert (result["distribution"], result["version"], result["talos_version"]) == ("Talos", "v1.34.4", "v1.12.6")
+
+
 def test_keys_that_the_user_gives_have_to_hold_the_one_that_signs(capsys: pytest.CaptureFixture[str]) -> None:
     given = [public_pem(ec_key(2)), public_pem(ec_key(1))]
     assert run(Issuing(), capsys, public_keys=given)["kids"] == [kid(2), kid(1)]
