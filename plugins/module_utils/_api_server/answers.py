@@ -245,8 +245,8 @@ def warnings(asked: Asked) -> list[str]:
     return [
         f"{len(asked.unreached)} of the API servers that the cluster names do not answer at their own address here, "
         f"such as {address}: {why} So {asked.balanced} was asked {asked.rounds} times in new connections. One that "
-        "sends the same client to the same API server every time hides the others; reach them from the controller if "
-        "so."
+        "sends the same client to the same API server every time would hide the others: then let the controller reach "
+        "them at their own addresses."
     ]
 
 

@@ -18,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import OTHERS, without_values
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import two_passes
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import MANAGED
@@ -35,6 +36,7 @@ Stage = t.Literal["accept", "sign", "done"]
 
 # How the texts of rooms begin what belongs to each pass, too.
 _FIRST, _SECOND = "First pass", "Second pass"
+_Shown = t.Literal["first", "second", "both"]
 UNSEEN: t.Final = "THE-ISSUER-THAT-SIGNS-NOW"
 """Stands in texts for an issuer that no host shows."""
 _SEEN_BY_THE_USER: t.Final = (
@@ -93,11 +95,12 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
     wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
     accepted = asked.sees_accepted and not asked.lacking(first)
     passes = two_passes(wanted)
+    shown: _Shown = "second" if accepted else "first" if asked.sees_accepted else "both"
     return ByHand(
         stage="sign" if accepted else "accept",
         flags=passes[1 if accepted else 0],
         says=_says(asked, first, accepted=accepted),
-        text=tuple(_text(passes, wanted, distribution, version, rooms, accepted=accepted)),
+        text=tuple(_text(passes, wanted, distribution, version, rooms, shown=shown)),
         warnings=(*warnings(asked), *refusals(asked)),
         report=f"{first} does not sign everywhere yet; {in_words(asked)}",
     )
@@ -126,7 +129,7 @@ def by_hand_unasked(  # noqa: PLR0913 -- what is asked for, by name
     others = [name for name in known if name != issuer] or [UNSEEN]
     issuers = [others[0], issuer, *others[1:]] if leaving else [issuer, *others]
     wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
-    text = _text(two_passes(wanted), wanted, distribution, version, rooms, accepted=False)
+    text = _text(two_passes(wanted), wanted, distribution, version, rooms, shown="both")
     return (*([_SEEN_BY_THE_USER] if UNSEEN in others else []), *text)
 
 
@@ -192,47 +195,50 @@ def _text(  # noqa: PLR0913 -- what it is put together from
     version: str,
     rooms: t.Sequence[Room],
     *,
-    accepted: bool,
+    shown: _Shown,
 ) -> t.Iterator[str]:
+    """Yield what to put where, of the passes that are shown: what is not to be done now would be done now."""
     if distribution.lower() in {room.name.lower() for room in rooms}:
-        shown = room_named(distribution, rooms).show(wanted, version or None)
-        yield from (_without_first_pass(shown) if accepted else shown).splitlines()
+        text = room_named(distribution, rooms).show(wanted, version or None)
     else:
-        yield from _unplaced(passes, distribution, rooms, accepted=accepted)
-    yield ""
-    yield f"Keep every other --{ISSUER} that is there, behind these: tokens in use may carry it."
-
-
-def _without_first_pass(text: str) -> str:
-    """Return a room's text without the paragraphs of the first pass; all of it where they can't be told apart."""
+        text = "\n".join(_unplaced(passes, distribution, rooms))
     around, first, rest = text.partition(_FIRST)
-    _before, second, after = rest.partition(_SECOND)
-    return around + second + after if first and second else text
+    of_first, second, of_second = rest.partition(_SECOND)
+    parts = {"first": around + first + of_first, "second": around + second + of_second, "both": text}
+    yield from parts[shown if first and second else "both"].rstrip("\n").splitlines()
+    if shown == "first":
+        yield ""
+        yield (
+            "Then run the same command again. It asks every API server, names those that do not accept "
+            f"{wanted[ISSUER][0]} yet, and shows the second pass once all of them do."
+        )
 
 
-def _unplaced(
-    passes: tuple[Flags, Flags], distribution: str, rooms: t.Sequence[Room], *, accepted: bool
-) -> t.Iterator[str]:
+def _unplaced(passes: tuple[Flags, Flags], distribution: str, rooms: t.Sequence[Room]) -> t.Iterator[str]:
     """Yield the flags as kube-apiserver takes them, for a distribution whose files are not known."""
     names = ", ".join(room.name for room in rooms)
     yield (
         f"Put the flags where {distribution or 'your distribution'} keeps those of kube-apiserver, in this order and "
-        "in place of those of the same names."
-        + (f" With irsa_apiserver_distribution the place is named, too; it may be {names}." if names else "")
+        "in place of all of the same names, and restart each API server."
     )
+    if not distribution and names:
+        yield f"For {names}, irsa_apiserver_distribution has the place named, too."
     first, second = passes
-    if not accepted:
-        yield f"{_FIRST}, on every API server before the second one begins; each of them has to be restarted:"
-        yield from _lines(first)
-    yield f"{_SECOND}, once every API server runs with the first:"
+    yield ""
+    yield f"{_FIRST}, on every API server before the second pass begins. {OTHERS}"
+    yield from _lines(first)
+    yield ""
+    yield f"{_SECOND}, once every API server runs with the first. {OTHERS}"
     yield from _lines(second)
 
 
 def _lines(flags: Flags) -> t.Iterator[str]:
+    gone = without_values(flags)
+    if gone:
+        yield f"Remove {gone}."
+    yield ""
     for name, values in flags.items():
-        yield from (f"  --{name}={value}" for value in values)
-        if not values:
-            yield f"  no --{name}"
+        yield from (f"    --{name}={value}" for value in values)
 
 
 __all__: t.Final = ("UNSEEN", "ByHand", "Stage", "Towards", "by_hand", "by_hand_unasked")
