@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import of_result
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import version_of
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.modules.api_servers_plan import ARGUMENT_SPEC
 
@@ -31,6 +32,7 @@ class ActionModule(ActionBase):
         _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
         given: Result = json.loads(json.dumps(validated))  # plain strings: PyYAML does not write those of templates
         answers = given["answers"]
+        distribution = given["distribution"] or answers["distribution"]
         try:
             left = by_hand(
                 of_result(answers),
@@ -38,8 +40,8 @@ class ActionModule(ActionBase):
                 towards=given["towards"],
                 jwks_uri=given["jwks_uri"],
                 flags=given["flags"],
-                distribution=given["distribution"] or answers["distribution"],
-                version=answers["version"],
+                distribution=distribution,
+                version=version_of(distribution, answers["version"], answers["talos_version"]),
             )
         except IrsaError as error:
             return {**result, "changed": False, "failed": True, "msg": f"API-server flags: {error}"}

@@ -160,6 +160,12 @@ version:
   returned: success
   type: str
   sample: v1.34.4+k3s1
+talos_version:
+  description:
+    - The oldest version of Talos on the nodes of the control plane; empty where not every one of them shows one.
+  returned: success
+  type: str
+  sample: v1.13.2
 """
 
 import typing as t

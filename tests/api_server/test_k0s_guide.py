@@ -123,9 +123,7 @@ class Controllers:
 def printed(output: str) -> str:
     """Return the text that a run shows to its user."""
     task = output[output.index("Show what to set on the API servers") :]
-    found = re.search(r'"msg": (\[.*?\n    \])', task, re.DOTALL)
-    assert found, output
-    return "\n".join(json.loads(found[1]))
+    return task.partition("\n\n")[2].partition("\nok: [")[0]
 
 
 def part(text: str, begin: str) -> str:
@@ -141,7 +139,7 @@ def followed(text: str, before: str) -> str:
     given = (yaml.safe_load(block[1]) or {}).get("spec", {}).get("api", {})
     removed = re.search(r"Remove ([a-z, -]+) from extraArgs and rawArgs\.", text)
     extra, raw = given.get("extraArgs", {}), given.get("rawArgs", [])
-    names = {*extra, *(flag.name for flag in occurrences(raw)), *(removed[1].split(", ") if removed else [])}
+    names = {*extra, *(flag.name for flag in occurrences(raw)), *(re.split(", | and ", removed[1]) if removed else [])}
     document = yaml.safe_load(before)
     api = document["spec"]["api"]
     others = [item for item in api.get("rawArgs", []) if occurrences([item])[0].name not in names]

@@ -18,7 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     candidates,
     said_by,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution, talos_version
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import is_accepted, unsigned_token
@@ -28,6 +28,7 @@ Json = dict[str, t.Any]
 Answer = t.TypeVar("Answer")
 
 _CONTROL_PLANE: t.Final = "node-role.kubernetes.io/control-plane"
+_NODES: t.Final = "/api/v1/nodes"
 _SOME_NODES: t.Final = 5
 
 REVIEWS_PATH: t.Final = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -61,6 +62,9 @@ class Cluster(t.Protocol):
 
     def get(self, path: str, *, accept: str = "") -> Json | None:
         """Return the object at a path, None for none; raises ApiError."""
+
+    def items(self, path: str, *, labels: str = "") -> list[Json]:
+        """Return the objects of a list; raises ApiError."""
 
     def some(self, path: str, number: int, *, labels: str = "") -> list[Json]:
         """Return the first objects of a list, so many at most; raises ApiError."""
@@ -100,15 +104,21 @@ def ask_each(read: Server, urls: t.Sequence[str], issuers: t.Iterable[str], sign
 
 
 def release_of(read: Cluster) -> dict[str, str]:
-    """Return C(version) and C(distribution) of a cluster; the latter is empty where the API does not show it."""
+    """Return C(version), C(distribution) and C(talos_version); each is empty where the API does not show it."""
     version = str((read.get(VERSION_PATH) or {}).get("gitVersion") or "")
-    return {"version": version, "distribution": shown_distribution(version, _nodes(read), _configuration(read))}
+    control_plane = _unless_refused(lambda: read.items(_NODES, labels=_CONTROL_PLANE))
+    nodes = control_plane[:_SOME_NODES] or _unless_refused(lambda: read.some(_NODES, _SOME_NODES))
+    return {
+        "version": version,
+        "distribution": shown_distribution(version, nodes, _configuration(read)),
+        "talos_version": talos_version(control_plane),
+    }
 
 
-def _nodes(read: Cluster) -> list[Json]:
-    """Return some nodes, those of the control plane if there are any; none where they may not be read."""
+def _unless_refused(nodes: t.Callable[[], list[Json]]) -> list[Json]:
+    """Return nodes; none where they may not be read."""
     try:
-        return read.some("/api/v1/nodes", _SOME_NODES, labels=_CONTROL_PLANE) or read.some("/api/v1/nodes", _SOME_NODES)
+        return nodes()
     except ApiError:
         return []
 

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     refusals,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER, JWKS_URI
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import OTHERS, without_values
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.openshift import is_openshift, steps
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS, room_named
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import two_passes
@@ -36,6 +37,7 @@ Stage = t.Literal["accept", "sign", "done"]
 # How the texts of rooms begin what belongs to each pass, too.
 _FIRST, _SECOND = "First pass", "Second pass"
 _BACK: t.Final = "The way back"
+_Shown = t.Literal["first", "second", "both"]
 UNSEEN: t.Final = "THE-ISSUER-THAT-SIGNS-NOW"
 """Stands in texts for an issuer that no host shows."""
 _SEEN_BY_THE_USER: t.Final = (
@@ -105,7 +107,8 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
         says = _says(asked, first, accepted=accepted, leaving=leaving)
         report = f"{first} does not sign everywhere yet; {in_words(asked)}"
     passes = two_passes(wanted) if len(issuers) > 1 else (wanted, wanted)
-    text = _text(passes, wanted, distribution if len(issuers) > 1 else "", version, rooms, accepted=accepted)
+    shown: _Shown = "second" if accepted else "first" if asked.sees_accepted else "both"
+    text = _text(passes, wanted, distribution if len(issuers) > 1 else "", version, rooms, shown=shown)
     return ByHand(
         stage="sign" if accepted else "accept",
         flags=passes[1 if accepted else 0],
@@ -167,7 +170,7 @@ def by_hand_unasked(  # noqa: PLR0913 -- what is asked for, by name
         unseen = [_SEEN_BY_THE_USER] if UNSEEN in issuers[0] else []
         return (*unseen, *_operator_steps(issuers[0], flags or {}, leaving=leaving))
     wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
-    text = _text(two_passes(wanted), wanted, distribution, version, rooms, accepted=False)
+    text = _text(two_passes(wanted), wanted, distribution, version, rooms, shown="both")
     shown = _of_way_back(text, accepted=False) if leaving else text
     return (*([_SEEN_BY_THE_USER] if UNSEEN in others else []), *shown)
 
@@ -269,22 +272,23 @@ def _text(  # noqa: PLR0913 -- what it is put together from
     version: str,
     rooms: t.Sequence[Room],
     *,
-    accepted: bool,
+    shown: _Shown,
 ) -> t.Iterator[str]:
+    """Yield what to put where, of the passes that are shown: what is not to be done now would be done now."""
     if distribution.lower() in {room.name.lower() for room in rooms}:
-        shown = room_named(distribution, rooms).show(wanted, version or None)
-        yield from (_without_first_pass(shown) if accepted else shown).splitlines()
+        text = room_named(distribution, rooms).show(wanted, version or None)
     else:
-        yield from _unplaced(passes, distribution, rooms, accepted=accepted)
-    yield ""
-    yield f"Keep every other --{ISSUER} that is there, behind these: tokens in use may carry it."
-
-
-def _without_first_pass(text: str) -> str:
-    """Return a room's text without the paragraphs of the first pass; all of it where they can't be told apart."""
+        text = "\n".join(_unplaced(passes, distribution, rooms))
     around, first, rest = text.partition(_FIRST)
-    _before, second, after = rest.partition(_SECOND)
-    return around + second + after if first and second else text
+    of_first, second, of_second = rest.partition(_SECOND)
+    parts = {"first": around + first + of_first, "second": around + second + of_second, "both": text}
+    yield from parts[shown if first and second else "both"].rstrip("\n").splitlines()
+    if shown == "first":
+        yield ""
+        yield (
+            "Then run the same command again. It asks every API server, names those that do not accept "
+            f"{wanted[ISSUER][0]} yet, and shows the second pass once all of them do."
+        )
 
 
 def _of_way_back(text: t.Iterable[str], *, accepted: bool) -> t.Iterator[str]:
@@ -300,29 +304,31 @@ def _of_way_back(text: t.Iterable[str], *, accepted: bool) -> t.Iterator[str]:
             yield line.replace(_FIRST, f"{_BACK}, first pass").replace(_SECOND, f"{_BACK}, second pass")
 
 
-def _unplaced(
-    passes: tuple[Flags, Flags], distribution: str, rooms: t.Sequence[Room], *, accepted: bool
-) -> t.Iterator[str]:
+def _unplaced(passes: tuple[Flags, Flags], distribution: str, rooms: t.Sequence[Room]) -> t.Iterator[str]:
     """Yield the flags as kube-apiserver takes them, for a distribution whose files are not known."""
     names = ", ".join(room.name for room in rooms)
     yield (
         f"Put the flags where {distribution or 'your distribution'} keeps those of kube-apiserver, in this order and "
-        "in place of those of the same names."
-        + (f" With irsa_apiserver_distribution the place is named, too; it may be {names}." if names else "")
+        "in place of all of the same names, and restart each API server."
     )
+    if not distribution and names:
+        yield f"For {names}, irsa_apiserver_distribution has the place named, too."
     first, second = passes
-    if not accepted:
-        yield f"{_FIRST}, on every API server before the second one begins; each of them has to be restarted:"
-        yield from _lines(first)
-    yield f"{_SECOND}, once every API server runs with the first:"
+    yield ""
+    yield f"{_FIRST}, on every API server before the second pass begins. {OTHERS}"
+    yield from _lines(first)
+    yield ""
+    yield f"{_SECOND}, once every API server runs with the first. {OTHERS}"
     yield from _lines(second)
 
 
 def _lines(flags: Flags) -> t.Iterator[str]:
+    gone = without_values(flags)
+    if gone:
+        yield f"Remove {gone}."
+    yield ""
     for name, values in flags.items():
-        yield from (f"  --{name}={value}" for value in values)
-        if not values:
-            yield f"  no --{name}"
+        yield from (f"    --{name}={value}" for value in values)
 
 
 __all__: t.Final = ("UNSEEN", "ByHand", "Stage", "Towards", "by_hand", "by_hand_unasked")

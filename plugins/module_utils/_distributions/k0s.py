@@ -15,7 +15,11 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import block, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import (
+    block,
+    by_hand,
+    without_values,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     AUDIENCES,
     ISSUER,
@@ -368,13 +372,12 @@ class K0s:
             text = ""
             for name, values in flags.items():
                 text = _with_flag(text, FILE, name, values or defaults.get(name, []), defaults)
-            gone = [
-                name for name, values in flags.items() if (values or defaults.get(name, [])) == defaults.get(name, [])
-            ]
-            removed = f" Remove {', '.join(gone)} from extraArgs and rawArgs." if gone else ""
+            own = {name: [] if values == defaults.get(name) else values for name, values in flags.items()}
+            gone = without_values(own, "")
+            removed = f" Remove {gone} from extraArgs and rawArgs." if gone else ""
             return (
-                f"On each controller, one after another, write this into {FILE}, next to what is there, in place of "
-                f"other values of these flags:{removed}\n\n{block(text)}\n\n"
+                f"On each controller, one after the other, write this into {FILE}, next to what is there, in place of "
+                f"other values of these flags.{removed}\n\n{block(text)}\n\n"
                 "Then restart it, and wait until it says ok:\n\n"
                 f"{block('systemctl restart k0scontroller' + chr(10) + 'k0s kubectl get --raw /readyz')}"
             )
@@ -386,7 +389,10 @@ class K0s:
             f"twice ends the API server. {self.upkeep(version).put_instead}"
         )
         return by_hand(
-            wanted, about=about, steps=steps, ask="`k0s kubectl get --raw /.well-known/openid-configuration`"
+            wanted,
+            about=about,
+            steps=steps,
+            ask="ask on each controller with `k0s kubectl get --raw /.well-known/openid-configuration`",
         )
 
     def _text(self, seen: Seen, controller: _Controller) -> str | None:

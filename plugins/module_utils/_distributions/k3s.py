@@ -21,7 +21,11 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import block, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import (
+    block,
+    by_hand,
+    without_values,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     AUDIENCES,
     ISSUER,
@@ -157,6 +161,8 @@ class K3s:
     unit: str = "k3s.service"
     seconds: int = 60
     meanwhile: str = "The API server of this host does not answer; its pods run on."
+    kubectl: str = "k3s kubectl"
+    """How a server's own API server is asked on its host."""
     special_form_of: str = ""
 
     @property
@@ -252,21 +258,23 @@ class K3s:
         about = (
             f"{self.name} reads {file}, then the files of {file}.d in the order of their names. A key with + adds to "
             "the list of the files before; without it, their list is lost. The command line of the unit (`systemctl "
-            f"cat {unit}`) comes last. Where any of them sets {ISSUER} already, take it out there: it would stay in "
-            "front, and the first issuer signs."
+            f"cat {unit}`) comes last. Where any of them sets {ISSUER} already, remove it there before the restart: it "
+            f"would stay in front, and the first issuer signs; an issuer that is there twice ends {self.name}."
         )
         path = f"{file}.d/{DROP_IN}"
 
         def steps(flags: Flags) -> str:
-            lines = _text_of(flags)
+            lines, gone = _text_of(flags), without_values(flags, "")
+            removed = f" Remove {gone} from {_KEY} wherever a file or the command line sets it." if gone else ""
             return (
-                f"On each server, one after the other, write {path}:\n\n{block(lines)}\n\nThen restart it, and wait "
-                f"until it answers before you go to the next:\n\n"
-                f"{block(f'systemctl restart {unit}')}\n\n"
+                f"On each server, one after the other, write {path}.{removed}\n\n{block(lines)}\n\n"
+                "Then restart it, and wait until it says ok before you go to the next:\n\n"
+                f"{block(f'systemctl restart {unit}{chr(10)}{self.kubectl} get --raw /readyz')}\n\n"
                 f"A server that joins later needs the same file before its first start."
             )
 
-        return by_hand(wanted, about=about, steps=steps)
+        ask = f"ask on each server with `{self.kubectl} get --raw /.well-known/openid-configuration`"
+        return by_hand(wanted, about=about, steps=steps, ask=ask)
 
     def _started(self, seen: Seen) -> _Started | None:
         """Return how a server is started: by a unit, or else as a process shows it."""
@@ -654,6 +662,7 @@ RKE2: t.Final = K3s(
     seconds=180,
     meanwhile="The API server of this host does not answer, nor do its controller manager and its scheduler; its pods "
     "run on.",
+    kubectl="/var/lib/rancher/rke2/bin/kubectl --kubeconfig /etc/rancher/rke2/rke2.yaml",
 )
 
 __all__: t.Final = ("DROP_IN", "K3S", "RKE2", "K3s")

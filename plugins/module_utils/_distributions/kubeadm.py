@@ -17,11 +17,16 @@ import posixpath
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import block, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import (
+    block,
+    by_hand,
+    without_values,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.kubeadm_order import (
     Operation,
     command_patch,
     generated,
+    sorting_after,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     ISSUER,
@@ -152,7 +157,13 @@ class Kubeadm:
             last = [self.kept_by_hand(wanted, version)] if flags == wanted else []
             return "\n\n".join([self._by_editor(flags), *last])
 
-        return by_hand(wanted, about=self.about(), steps=steps)
+        ask = f"ask on each node with `{self.kubectl} get --raw /.well-known/openid-configuration`"
+        return by_hand(wanted, about=self.about(), steps=steps, ask=ask)
+
+    @property
+    def kubectl(self) -> str:
+        """How a node's own API server is asked."""
+        return "kubectl --kubeconfig /etc/kubernetes/admin.conf --server=https://ADDRESS-OF-THE-NODE:6443"
 
     def about(self) -> str:
         """Return where the flags are, and how a change comes into force."""
@@ -166,18 +177,27 @@ class Kubeadm:
         lines = "".join(
             f"- {_plain(f'--{name}={protected(value)}')}\n" for name, values in flags.items() for value in values
         )
-        gone = " and ".join(f"--{name}" for name, values in flags.items() if not values)
+        gone = without_values(flags)
+        removed = f"Remove the lines of {gone}. " if gone else ""
         return (
             f"On each control-plane node, one after the other, write these lines into spec.containers[0].command of "
             f"{self.manifest}, in this order, in place of all lines of the same flags:\n\n{block(lines)}\n\n"
-            f"{f'Remove the lines of {gone}. ' if gone else ''}Wait until the API server of the node answers before "
-            "you go to the next."
+            f"{removed}Wait until the API server of the node says ok before you go to the next:\n\n"
+            f"{block(f'{self.kubectl} get --raw /readyz')}"
         )
 
     def kept_by_hand(self, wanted: Flags, version: str | None) -> str:
         """Return what makes upgrades and joins write the same."""
         flags = _as_written(wanted)
+        gone = without_values(flags, "")
+        removed = f" Remove the entries of {gone}." if gone else ""
         if version and _holds_order(version):
+            sorting = "" if all(values == sorted(values) for values in flags.values()) else sorting_after(version)
+            warned = (
+                f" Do not upgrade to {sorting}: their kubeadm sorts the values, and another issuer would sign."
+                if sorting
+                else ""
+            )
             entries = "".join(
                 f"  - name: {name}\n    value: {json.dumps(value)}\n"
                 for name, values in flags.items()
@@ -186,7 +206,7 @@ class Kubeadm:
             return (
                 "So that upgrades and joins write the same, edit the ClusterConfiguration in the ConfigMap "
                 "(`kubectl -n kube-system edit configmap kubeadm-config`), and put these entries in place of all of "
-                f"the same names:\n\n{block(_CONFIGURATION + entries)}"
+                f"the same names.{removed}{warned}\n\n{block(_CONFIGURATION + entries)}"
             )
         own, operations = patch_for(wanted)
         return (
@@ -195,6 +215,7 @@ class Kubeadm:
             f"{block(''.join(f'- {json.dumps(operation)}{chr(10)}' for operation in operations))}\n\n"
             f"kubeadm itself writes {own}. The extraArgs in the ConfigMap kube-system/kubeadm-config must not "
             "have another value of these flags: an issuer that is given twice keeps the API server from starting."
+            f"{removed}"
         )
 
     def _pod(self, seen: Seen) -> StaticPod:

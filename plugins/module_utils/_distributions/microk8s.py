@@ -13,7 +13,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import block, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import (
+    block,
+    by_hand,
+    without_values,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     PUBLIC_KEYS,
     SIGNING_KEY,
@@ -262,10 +266,11 @@ class MicroK8s:
 
         def steps(flags: Flags) -> str:
             lines = [f"--{name}={value}" for name, values in flags.items() for value in values]
-            gone = "".join(f" Remove --{name}." for name, values in flags.items() if not values)
+            gone = without_values(flags)
+            removed = f" Remove {gone}." if gone else ""
             return (
-                f"On each node with a control plane, one after another, write these lines to {ARGS} in place of those "
-                f"of the same flags, in this order:{gone}\n\n{block(chr(10).join(lines))}\n\n"
+                f"On each node with a control plane, one after the other, write these lines to {ARGS} in place of all "
+                f"of the same flags, in this order.{removed}\n\n{block(chr(10).join(lines))}\n\n"
                 f"Then restart it, and wait for it:\n\n"
                 f"{block(f'snap restart {SERVICE}{chr(10)}microk8s status --wait-ready')}"
             )
@@ -274,7 +279,7 @@ class MicroK8s:
             f"MicroK8s reads the flags of its API server from {ARGS}, one in a line. It drops quotes, and keeps "
             "repeated lines in their order: the first --service-account-issuer signs, all are accepted."
         )
-        ask = "`microk8s kubectl get --raw /.well-known/openid-configuration`"
+        ask = "ask on each node with `microk8s kubectl get --raw /.well-known/openid-configuration`"
         return by_hand(wanted, about=about, steps=steps, ask=ask)
 
     def _text(self, seen: Seen) -> str:

@@ -49,6 +49,11 @@ class Minikube(Kubeadm):
             "play again after each start for the others.",
         )
 
+    @property
+    def kubectl(self) -> str:
+        """How the node's API server is asked, from outside of the node."""
+        return "minikube kubectl --"
+
     def about(self) -> str:
         """Return where the flags are, and how a change comes into force."""
         return f"{super().about()} With minikube, all of this is inside of its node: `minikube ssh`, then `sudo`."

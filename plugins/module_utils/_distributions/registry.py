@@ -98,7 +98,9 @@ def room_named(name: str, rooms: t.Iterable[Room] = ROOMS) -> Room:
             return room
     raise InputError(
         f"{name!r} is no distribution that this collection knows: {', '.join(known)}.",
-        fix=nearest(name, known) or "Name one of these.",
+        fix=nearest(name, known)
+        or "For a distribution that is not among these, leave the name out: the flags are then shown as kube-apiserver "
+        "takes them.",
     )
 
 

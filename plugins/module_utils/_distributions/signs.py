@@ -32,6 +32,7 @@ _LABELS: t.Final = {
 MANAGED: t.Final = ("Amazon EKS", "Google GKE", "Azure AKS")
 """Those whose API servers the provider runs: nobody else sets their flags."""
 
+_OF_TALOS: t.Final = re.compile(r"Talos \(v?(\d+)\.(\d+)\.(\d+)[^)]*\)")
 _OF_KUBESPRAY: t.Final = re.compile(r"^certificatesDir: [\"']?/etc/kubernetes/ssl[\"']?\s*$", re.MULTILINE)
 
 
@@ -50,6 +51,22 @@ def shown_distribution(version: str, nodes: t.Iterable[Json], configuration: str
     if found or configuration is None:
         return ""
     return "kubespray" if _OF_KUBESPRAY.search(configuration) else "kubeadm"
+
+
+def talos_version(nodes: t.Iterable[Json]) -> str:
+    """Return the oldest version of Talos on nodes, which decides what all of them can do; empty where one tells none.
+
+    Kubernetes has versions of its own there, of which Talos brings several.
+    nodes: all of the control plane.
+    """
+    found = [_OF_TALOS.fullmatch(str(_info(node).get("osImage"))) for node in nodes]
+    versions = [tuple(map(int, match.groups())) for match in found if match]
+    return f"v{'.'.join(map(str, min(versions)))}" if versions and all(found) else ""
+
+
+def version_of(distribution: str, kubernetes: str, talos: str) -> str:
+    """Return the version by which a distribution's room goes: that of Kubernetes, except where it is no part of it."""
+    return talos if distribution.lower() == "talos" else kubernetes
 
 
 def _kubelet(node: Json) -> str:
@@ -74,4 +91,4 @@ def _by_node(node: Json) -> t.Iterator[str]:
     yield from (name for label, name in _LABELS.items() if label in labels)
 
 
-__all__: t.Final = ("MANAGED", "shown_distribution")
+__all__: t.Final = ("MANAGED", "shown_distribution", "talos_version", "version_of")

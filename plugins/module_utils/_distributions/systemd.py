@@ -16,7 +16,11 @@ import posixpath
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import block, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import (
+    block,
+    by_hand,
+    without_values,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     PUBLIC_KEYS,
     SIGNING_KEY,
@@ -47,6 +51,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._distributions.unit_fi
     environment_files,
     is_there,
     required_files,
+    written,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments import flags_of, occurrences
@@ -62,6 +67,7 @@ _MARKS = Marks(units=(UNIT,), programs=(PROGRAM,))
 _NEW_MODE = 0o644
 # kube-apiserver is ready after 5 to 15 s; before, it has up to 60 s for requests that it still answers.
 _SECONDS = 75
+_ASK = "kubectl --server=https://127.0.0.1:6443 get --raw"
 
 
 @dataclass(frozen=True)
@@ -190,21 +196,28 @@ class Systemd:
         """Return what to write into the unit by hand."""
 
         def steps(flags: Flags) -> str:
-            lines = [f"--{name}={value}" for name, values in flags.items() for value in values]
-            lines += [f"(no --{name})" for name, values in flags.items() if not values]
+            lines = "".join(
+                f"{written(f'--{name}={value}')} \\\n" for name, values in flags.items() for value in values
+            )
+            gone = without_values(flags)
             return (
-                f"On each control-plane host, one after the other, set these flags in this order:\n\n"
-                f"{block(chr(10).join(lines))}\n\nThen restart it, and wait until it answers before you go to the next:"
-                f"\n\n{block(f'systemctl daemon-reload && systemctl restart {UNIT}')}\n\n"
+                "On each control-plane host, one after the other, put these lines behind that of the program, in this "
+                "order and in place of all of the same flags: an issuer that is there twice keeps the API server from "
+                f"starting.{f' Remove {gone}.' if gone else ''}\n\n{block(lines)}\n\n"
+                f"Then restart it, and wait until it says ok before you go to the next:\n\n"
+                f"{block(f'systemctl daemon-reload && systemctl restart {UNIT}{chr(10)}{_ASK} /readyz')}\n\n"
                 f"Where it does not come up, `journalctl -u {UNIT} -n 50` says why; put the file back and restart it."
             )
 
         about = (
             f"The flags stand in ExecStart= of {UNIT} (`systemctl cat {UNIT}`), or in a file of EnvironmentFile= that "
-            "it names. Change them there. Where the unit belongs to a package, write a drop-in with "
+            "it names. Change them there; the \\ at the end of a line goes on with the next one."
+            f" `{_ASK.partition(' --server')[0]}` needs an administrator's kubeconfig, and the server's own port. "
+            "Where the unit belongs to a package, write a drop-in with "
             f"`systemctl edit {UNIT}`: [Service], an empty ExecStart=, and ExecStart= with the whole command."
         )
-        return by_hand(wanted, about=about, steps=steps)
+        ask = f"ask on each host with `{_ASK} /.well-known/openid-configuration`"
+        return by_hand(wanted, about=about, steps=steps, ask=ask)
 
 
 def _starts(files: t.Iterable[UnitFile]) -> bool:

@@ -16,7 +16,11 @@ import typing as t
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import block, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.by_hand import (
+    block,
+    by_hand,
+    without_values,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.room import (
     AUDIENCES,
     ISSUER,
@@ -70,6 +74,7 @@ _WITH_LISTS, _WITH_DOCUMENT = (1, 13), (1, 14)
 _BY_TALOS = Source("Talos", 0)
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\b")
 _SECONDS = 120
+_READY = "kubectl --server=https://NODE:6443 get --raw /readyz"
 _MEANWHILE = "This node's API server is down while Talos starts its pod again; pods keep running."
 
 
@@ -352,7 +357,8 @@ class Talos:
             "Talos sets by itself, from 1.13 on; in clusters made with 1.14 or newer, issuers and audiences are those "
             f"of a {_SERVICE_ACCOUNT}. The first issuer signs, all are accepted. {self.upkeep(version).put_instead}"
         )
-        return by_hand(wanted, about=about, steps=steps)
+        ask = "ask each node with `kubectl --server=https://NODE:6443 get --raw /.well-known/openid-configuration`"
+        return by_hand(wanted, about=about, steps=steps, ask=ask)
 
     def _checked(self, config: _Config, name: str, values: list[str], flags: Flags) -> _Config:
         if not values and _SERVICE_ACCOUNT in config.nodes and name in _IN_DOCUMENT:
@@ -372,14 +378,25 @@ class Talos:
 
 
 def _as_lists(flags: Flags) -> str:
-    there = {name: values[0] if len(values) == 1 else list(values) for name, values in flags.items() if values}
-    gone = "".join(f" Remove {name} there." for name, values in flags.items() if not values)
-    patch = rendered({"cluster": {"apiServer": {"extraArgs": t.cast("dict[str, t.Any]", there)}}})
-    return (
-        f"Write this patch to irsa.yaml:{gone}\n\n{block(patch)}\n\n"
-        "Give it to each control-plane node, one after another; Talos starts the API server again by itself:\n\n"
-        f"{block('talosctl --nodes NODE patch machineconfig --mode=no-reboot --patch @irsa.yaml')}"
+    gone = without_values(flags, "")
+    removed = (
+        f" Remove {gone} from extraArgs with `talosctl --nodes NODE edit machineconfig --mode=no-reboot`: a patch "
+        "removes nothing."
+        if gone
+        else ""
     )
+    patch = rendered({"cluster": {"apiServer": {"extraArgs": _values(flags)}}})
+    return (
+        f"Write this patch to irsa.yaml:\n\n{block(patch)}\n\n"
+        f"Give it to each control-plane node, one after the other.{removed} Talos starts the API server again by "
+        "itself; wait until it says ok before you go to the next:\n\n"
+        f"{block(f'talosctl --nodes NODE patch machineconfig --mode=no-reboot --patch @irsa.yaml{chr(10)}{_READY}')}"
+    )
+
+
+def _values(flags: Flags) -> dict[str, t.Any]:
+    """Return flags as extraArgs have them."""
+    return {name: values[0] if len(values) == 1 else list(values) for name, values in flags.items() if values}
 
 
 def _as_document(flags: Flags, old: list[str]) -> str:
@@ -392,15 +409,19 @@ def _as_document(flags: Flags, old: list[str]) -> str:
         }
     )
     others = {name: values for name, values in flags.items() if name not in _IN_DOCUMENT}
-    further = "".join(
-        f" Set {name} to {', '.join(values)} under extraArgs." for name, values in others.items() if values
-    )
-    gone = "".join(f" Remove {name} from extraArgs." for name, values in others.items() if not values)
+    further = f"apiVersion: v1alpha1\nkind: {_API_SERVER}\n" + rendered({"extraArgs": _values(others)})
+    # A document of its own in each block: what stands indented between documents does not divide them.
+    documents = [document, further] if any(others.values()) else [document]
+    gone = without_values(others, "")
+    removed = f" Remove {gone} from the extraArgs of the {_API_SERVER}." if gone else ""
     return (
-        f"Give the {_SERVICE_ACCOUNT} of each control-plane node these values, one node after another, and leave its "
-        "issuer.privateKey and accepted.publicKeys as they are. Edit it: a patch adds to lists and does not replace "
-        f"them.{further}{gone}\n\n{block(document)}\n\n"
-        f"{block('talosctl --nodes NODE edit machineconfig --mode=no-reboot')}"
+        "Give these documents of each control-plane node's machine configuration these values, one node after the "
+        "other, and leave what else they have as it is, issuer.privateKey and accepted.publicKeys among it. Edit them: "
+        f"a patch adds to lists and does not replace them.{removed}\n\n"
+        + "\n\nand\n\n".join(map(block, documents))
+        + "\n\n"
+        "Talos starts the API server again by itself; wait until it says ok before you go to the next:\n\n"
+        f"{block(f'talosctl --nodes NODE edit machineconfig --mode=no-reboot{chr(10)}{_READY}')}"
     )
 
 

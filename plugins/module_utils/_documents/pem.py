@@ -71,7 +71,7 @@ def public_blocks(text: str, *, source: str) -> list[PemBlock]:
     for block in every:
         if block.label not in (*PUBLIC_LABELS, *PRIVATE_LABELS, *_HARMLESS_LABELS):
             raise InputError(
-                f"{source}: holds a PEM block {block.label}, which Kubernetes reads by guessing.",
+                f"{source}: holds a PEM block {block.label}, whose form Kubernetes has to guess.",
                 fix=f"Convert it to {PUBLIC_KEY}, for example with `openssl rsa -RSAPublicKey_in -in FILE -pubout`.",
             )
     if text.count("-----BEGIN ") != len(every):

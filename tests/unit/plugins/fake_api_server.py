@@ -316,9 +316,9 @@ def _content(status: int, body: Json) -> Json:
 
 def _selected(stored: Json, query: t.Mapping[str, str]) -> bool:
     labels = stored["metadata"].get("labels") or {}
-    wanted = dict(each.split("=", 1) for each in query.get("labelSelector", "").split(",") if each)
+    wanted = [each.partition("=") for each in query.get("labelSelector", "").split(",") if each]
     fields = [re.split("(!?=)", each, maxsplit=1) for each in query.get("fieldSelector", "").split(",") if each]
-    return all(labels.get(name) == value for name, value in wanted.items()) and all(
+    return all(labels.get(name) == value if sign else name in labels for name, sign, value in wanted) and all(
         (str(_field(stored, name)) == value) is (operator == "=") for name, operator, value in fields
     )
 

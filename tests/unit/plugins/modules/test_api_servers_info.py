@@ -19,7 +19,7 @@ from ..some_keys import ec_key, private_pem, public_pem
 
 Json = dict[str, t.Any]
 pytestmark = pytest.mark.usefixtures("client_of_its_own")
-NODE: t.Final = {
+NODE: t.Final[Json] = {
     "apiVersion": "v1",
     "kind": "Node",
     "metadata": {"name": "a", "labels": {"node-role.kubernetes.io/control-plane": "true"}},
@@ -69,6 +69,16 @@ def test_what_one_api_server_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert base64.urlsafe_b64encode(json.dumps({"alg": "ES256", "kid": kid(1)}).encode()).decode() not in str(result)
     stored = [asked for asked in api.changes() if not asked.path.endswith(("/token", "/tokenreviews"))]
     assert stored == []
+
+
+def test_the_version_of_talos_is_that_of_all_nodes_of_the_control_plane(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which are more than those by which a distribution is told."""
+    api = Issuing(version="v1.34.4")
+    for number in range(7):
+        info = {"kubeletVersion": "v1.34.4", "osImage": f"Talos (v1.{12 if number == 6 else 13}.{number})"}
+        api.put({**NODE, "metadata": {**NODE["metadata"], "name": f"n{number}"}, "status": {"nodeInfo": info}})
+    result = run(api, capsys)
+    assert (result["distribution"], result["version"], result["talos_version"]) == ("Talos", "v1.34.4", "v1.12.6")
 
 
 def test_keys_that_the_user_gives_have_to_hold_the_one_that_signs(capsys: pytest.CaptureFixture[str]) -> None:

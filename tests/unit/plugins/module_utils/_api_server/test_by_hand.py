@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -116,31 +117,63 @@ def test_an_issuer_from_before_is_kept_where_it_is_seen() -> None:
 
 def test_the_text_leaves_out_a_pass_that_is_in_force() -> None:
     first, second = left(One()).text, left(One([OLD, NEW])).text
-    assert [any(line.startswith(f"{name} pass") for line in first) for name in ("First", "Second")] == [True, True]
+    assert [any(line.startswith(f"{name} pass") for line in first) for name in ("First", "Second")] == [True, False]
+    assert first[-1].startswith("Then run the same command again.")
     assert [any(line.startswith(f"{name} pass") for line in second) for name in ("First", "Second")] == [False, True]
-    assert f"  --{ISSUER}={NEW}" in second
-    assert second.index(f"  --{ISSUER}={NEW}") < second.index(f"  --{ISSUER}={OLD}")
+    assert second.index(f"    --{ISSUER}={NEW}") < second.index(f"    --{ISSUER}={OLD}")
     assert any("irsa_apiserver_distribution" in line and "K3s" in line for line in first)
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
 def test_each_distribution_says_it_in_its_own_form(room: t.Any) -> None:  # noqa: ANN401 -- a Room
     version = {"K3s": "v1.34.4+k3s1", "RKE2": "v1.34.4+rke2r1", "k0s": "v1.34.4+k0s"}.get(room.name, "v1.34.4")
-    both = left(One(), distribution=room.name, version=version).text
+    first = left(One(), distribution=room.name, version=version).text
+    both = left(One(hides=True), distribution=room.name, version=version).text
     second = left(One([OLD, NEW]), distribution=room.name.upper(), version=version).text
     assert "\n".join(both).count("First pass") == 1
-    assert "First pass" not in "\n".join(second)
-    assert "Second pass" in "\n".join(second)
+    assert [["First pass" in "\n".join(text), "Second pass" in "\n".join(text)] for text in (first, second)] == [
+        [True, False],
+        [False, True],
+    ]
     assert any(NEW in line for line in second)
     back = left(One([NEW, OLD]), distribution=room.name, version=version, towards="back").text
     assert any(OLD in line for line in back)
+
+
+@pytest.mark.parametrize("name", ["", *(room.name for room in ROOMS)])
+@given(
+    gone=st.lists(st.sampled_from(["profiling", "feature-gates", "v", "audit-log-path"]), min_size=1, unique=True),
+    back=st.booleans(),
+)
+@settings(deadline=None, max_examples=10)
+def test_each_flag_to_remove_is_named_as_such_in_each_pass(name: str, gone: list[str], *, back: bool) -> None:
+    versions = {"Talos": "v1.14.0"}
+    options: dict[str, t.Any] = {"distribution": name, "version": versions.get(name, "v1.34.4")}
+    flags: dict[str, list[str]] = {} if back else {flag: [] for flag in gone}
+    for issuers in ([OLD], [OLD, NEW]) if not back else ([NEW, OLD],):
+        text = "\n".join(left(One(issuers), flags=flags, towards="back" if back else "issuer", **options).text)
+        removed = " ".join(re.findall(r"Remove [^.]*", text))
+        assert all(re.search(rf"(?<![\w-])(--)?{flag}(?![\w-])", removed) for flag in flags or [JWKS_URI]), text
+
+
+@pytest.mark.parametrize("name", ["", *(room.name for room in ROOMS)])
+def test_there_is_a_rule_for_other_issuers_in_each_pass(name: str) -> None:
+    for issuers in ([OLD], [OLD, NEW]):
+        text = "\n".join(left(One(issuers), distribution=name, version="v1.34.4").text)
+        assert text.count("put it behind them") == 1
+        assert "Keep every other" not in text
+
+
+def test_the_place_is_offered_where_the_distribution_is_not_known() -> None:
+    assert "irsa_apiserver_distribution" in "\n".join(left(One()).text)
+    assert "irsa_apiserver_distribution" not in "\n".join(left(One(), distribution="OpenShift").text)
 
 
 def test_the_way_back_leads_to_an_issuer_that_they_show() -> None:
     assert left(One([OLD, NEW]), towards="back").stage == "done"
     found = left(One([NEW, OLD]), One([NEW, OLD]), towards="back")
     assert (found.stage, found.flags) == ("sign", {ISSUER: [OLD, NEW], JWKS_URI: []})
-    assert f"  no --{JWKS_URI}" in found.text
+    assert f"Remove --{JWKS_URI}." in found.text
     assert left(One([NEW, OLD]), One([OLD, NEW]), towards="back").flags[ISSUER] == [OLD, NEW]
     assert left(One([NEW]), One([OLD, NEW]), towards="back").stage == "accept"
     with pytest.raises(InputError, match="none shows another issuer that it accepts"):

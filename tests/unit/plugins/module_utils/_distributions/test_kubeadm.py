@@ -186,7 +186,7 @@ def test_what_is_shown_can_be_pasted(room: Kubeadm, version: str | None) -> None
 
 def test_what_keeps_the_flags_makes_kubeadm_write_them() -> None:
     wanted = {ISSUER: [A, B], JWKS_URI: [f"{A}/keys"]}
-    told = yaml.safe_load(second_pass(KUBEADM.show(wanted, "v1.36.3"))[1])["apiServer"]["extraArgs"]
+    told = yaml.safe_load(second_pass(KUBEADM.show(wanted, "v1.36.3"))[2])["apiServer"]["extraArgs"]
     extra: dict[str, list[str]] = {}
     for entry in told:
         extra.setdefault(entry["name"], []).append(entry["value"])
@@ -194,8 +194,8 @@ def test_what_keeps_the_flags_makes_kubeadm_write_them() -> None:
     shown = KUBEADM.show(wanted, "v1.33.6")
     assert PATCH_FILE in shown
     for patch in (
-        yaml.safe_load(second_pass(shown)[1]),
-        yaml.safe_load(second_pass(KUBESPRAY.show(wanted, "v1.36.3"))[1])["kubeadm_patches"][0]["patch"],
+        yaml.safe_load(second_pass(shown)[2]),
+        yaml.safe_load(second_pass(KUBESPRAY.show(wanted, "v1.36.3"))[2])["kubeadm_patches"][0]["patch"],
     ):
         for version in ("v1.30.0", "v1.33.6", "v1.36.3"):
             assert generated(version, {ISSUER: [B]}, {}, patch) == wanted
@@ -205,6 +205,19 @@ def test_the_way_back_removes_what_is_of_the_issuer() -> None:
     wanted: dict[str, list[str]] = {ISSUER: [B, A], JWKS_URI: []}
     for room in (KUBEADM, KUBESPRAY, MINIKUBE):
         assert f"Remove the lines of --{JWKS_URI}" in room.show(wanted, "v1.36.3")
+
+
+@pytest.mark.parametrize(
+    ("version", "issuers", "warns"),
+    [
+        ("v1.34.4", [C, A], True),
+        ("v1.34.4", [A, C], False),  # sorted, too
+        ("v1.35.4", [C, A], False),  # no release of the next minor version sorts
+        ("v1.34.3", [C, A], False),  # which has a patch instead, in any order
+    ],
+)
+def test_an_upgrade_to_a_release_that_sorts_is_warned_of(version: str, issuers: list[str], *, warns: bool) -> None:
+    assert ("Do not upgrade to 1.35.0 to 1.35.3" in KUBEADM.show({ISSUER: issuers}, version)) is warns
 
 
 def test_an_issuer_that_kubeadm_does_not_write_is_the_last() -> None:

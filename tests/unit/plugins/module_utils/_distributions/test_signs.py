@@ -6,7 +6,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution
+from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import (
+    shown_distribution,
+    talos_version,
+    version_of,
+)
 
 Json = dict[str, t.Any]
 KUBEADM: t.Final = (
@@ -45,3 +49,26 @@ def test_what_the_api_shows_of_the_distribution(
     version: str, nodes: list[Json], configuration: str | None, name: str
 ) -> None:
     assert shown_distribution(version, nodes, configuration) == name
+
+
+@pytest.mark.parametrize(
+    ("images", "version"),
+    [
+        (["Talos (v1.12.4)"], "v1.12.4"),
+        (["Talos (v1.14.1)", "Talos (v1.9.12)", "Talos (v1.13.2)"], "v1.9.12"),
+        (["Talos (v1.13.0-beta.1)"], "v1.13.0"),
+        (["Talos (v1.13.2)", "Talos"], ""),
+        (["Debian GNU/Linux 13 (trixie)"], ""),
+        ([], ""),
+    ],
+)
+def test_the_oldest_talos_decides(images: list[str], version: str) -> None:
+    assert talos_version([node(image=image) for image in images]) == version
+
+
+@pytest.mark.parametrize(
+    ("distribution", "talos", "version"),
+    [("Talos", "v1.12.4", "v1.12.4"), ("talos", "", ""), ("K3s", "", "v1.34.4"), ("", "", "v1.34.4")],
+)
+def test_a_distribution_goes_by_its_own_version(distribution: str, talos: str, version: str) -> None:
+    assert version_of(distribution, "v1.34.4", talos) == version

@@ -296,7 +296,7 @@ def test_the_patches_of_1_13_lead_there_in_two_passes(version: str) -> None:
 def test_both_forms_lead_there_where_the_cluster_may_have_either(version: str | None) -> None:
     text = TALOS.show(WANTED, version)
     blocks = pasted(text)
-    documents, patches = [blocks[0], blocks[4]], [blocks[2], blocks[6]]
+    documents, patches = [blocks[0], blocks[4]], [blocks[2], blocks[7]]
     for document, issuers in zip(documents, ([B, A], [A, B])):
         found = yaml.safe_load(document)
         assert [found["issuer"]["issuerURL"], *found["accepted"]["issuers"]] == issuers
@@ -304,14 +304,15 @@ def test_both_forms_lead_there_where_the_cluster_may_have_either(version: str | 
         assert "privateKey" not in document
     arguments = [yaml.safe_load(patch)["cluster"]["apiServer"]["extraArgs"] for patch in patches]
     assert arguments == [{ISSUER: [B, A]}, {ISSUER: [A, B], JWKS_URI: JWKS}]
-    assert [("edit" in blocks[n], "patch" in blocks[n + 2]) for n in (1, 5)] == [(True, True)] * 2
-    assert f"Set {JWKS_URI} to {JWKS} under extraArgs." in text
+    assert [("edit" in blocks[n], "patch" in blocks[n + 2]) for n in (1, 6)] == [(True, True)] * 2
+    further = yaml.safe_load(blocks[5])
+    assert (further["kind"], further["extraArgs"]) == ("KubeAPIServerConfig", {JWKS_URI: JWKS})
 
 
 def test_a_flag_that_goes_is_named_in_both_forms() -> None:
     text = TALOS.show({**WANTED, JWKS_URI: []}, None)
-    assert f"Remove {JWKS_URI} there." in text
-    assert f"Remove {JWKS_URI} from extraArgs." in text
+    assert f"Remove {JWKS_URI} from extraArgs with" in text
+    assert f"Remove {JWKS_URI} from the extraArgs of the KubeAPIServerConfig." in text
 
 
 def test_what_loses_the_old_issuer_is_not_shown() -> None:

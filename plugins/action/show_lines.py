@@ -1,0 +1,35 @@
+# SPDX-FileCopyrightText: the onprem.irsa authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module show_lines: it writes to what shows the run."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.onprem.irsa.plugins.modules.show_lines import ARGUMENT_SPEC
+
+Result = dict[str, t.Any]
+_display = Display()
+
+
+class ActionModule(ActionBase):
+    """Shows what it is given."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
+        """Show the lines, and return them."""
+        result: Result = super().run(tmp, task_vars)
+        # Called through its class: by that name it counts among the functions that are known to be untyped.
+        _validation, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        lines = [str(line) for line in given["lines"]]
+        # Text between would break what reads the whole output as JSON.
+        if "json" not in str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")):
+            _display.display("\n".join(["", *lines, ""]))
+        return {**result, "changed": False, "lines": lines}
