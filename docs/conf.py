@@ -6,3 +6,27 @@ copyright = "the onprem.irsa authors"  # noqa: A001 -- its name for Sphinx
 title = html_short_title = "onprem.irsa: IAM roles for service accounts on your own Kubernetes"
 intersphinx_mapping: dict[str, object] = {}
 suppress_warnings = ["ref.ref"]
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+
+
+def say_what_is_what(app, _problem) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 -- Sphinx is not here for mypy
+    """Correct what the theme says to screen readers and keyboards, and where its title leads."""
+    from pathlib import Path  # noqa: PLC0415 -- appended to another file
+
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text()
+        start = "../" * (len(page.relative_to(app.outdir).parts) - 1) + "index.html"
+        for wrong, right in (
+            (' role="heading">', ' role="heading" aria-level="2">'),
+            ("aria-role=", "role="),
+            ("<pre>", '<pre tabindex="0">'),  # one that is too wide is scrolled
+            ('class="DocSite-nav" href="/"', f'class="DocSite-nav" href="{start}"'),
+        ):
+            text = text.replace(wrong, right)
+        page.write_text(text)
+
+
+def setup(app) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    """Have it done when the pages are written."""
+    app.connect("build-finished", say_what_is_what)

@@ -76,11 +76,9 @@ class Converter:
     def block(self, token: Token, tokens: t.Iterator[Token]) -> t.Iterator[str]:
         """Yield the lines of the block that a token begins."""
         if token.type == "heading_open":
-            yield from self.heading(int(token.tag[1:]), next(tokens))
-            next(tokens)
+            yield from self.heading(int(token.tag[1:]), content_of(tokens))
         elif token.type == "paragraph_open":
-            yield from self.inline(next(tokens)).splitlines()
-            next(tokens)
+            yield from self.inline(content_of(tokens)).splitlines()
         elif token.type in ("bullet_list_open", "ordered_list_open"):
             yield from self.listing(token, tokens)
         elif token.type == "fence":
@@ -184,6 +182,12 @@ def label(source: str, anchor: str) -> str:
 def slug(heading: str) -> str:
     """Return the name that GitHub gives a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def content_of(tokens: t.Iterator[Token]) -> Token:
+    """Return what a heading or a paragraph holds, and take what closes it."""
+    content, _closing = next(tokens), next(tokens)
+    return content
 
 
 def plain(token: Token) -> str:

@@ -10,17 +10,19 @@ from pathlib import Path
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import rendered
 
 if t.TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import ScriptStep
 
 
-def bring(directory: str, steps: Iterable[ScriptStep], *, check_mode: bool) -> bool:
-    """Write the files for these steps into a directory; return whether any was not there as it should be.
+def bring(
+    directory: str, steps: Iterable[ScriptStep], *, check_mode: bool, beside: Mapping[str, str] | None = None
+) -> bool:
+    """Write the files for these steps, and those BESIDE, into a directory; return whether any was not as it should be.
 
     Arguments of calls that an earlier run wrote and that no longer exist are removed: nobody should review them.
     """
-    files = rendered(list(steps))
+    files = {**rendered(list(steps)), **(beside or {})}
     todo = {name: text for name, text in files.items() if not _is(Path(directory) / name, text)}
     written = sorted((Path(directory) / "calls").glob("[0-9][0-9]-*.json"))
     stale = [path for path in written if f"calls/{path.name}" not in files]

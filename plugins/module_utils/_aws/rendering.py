@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 _HEAD = """\
 #!/bin/sh
 # Makes the calls below in their order, which readers need; calls/ has the arguments of each.
-# It is for what is not there yet: it stops at the first error, and never overwrites a document.
+# It is for what is not there yet: it stops at the first error, and overwrites nothing.
 """
 _CAPTURES = """\
 # ${NAME} in the arguments stands for what AWS assigns, which an earlier call's answer has.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import (
@@ -31,6 +32,11 @@ def problems(values: Values, _look: Look) -> list[str]:
         *([] if region else [missing("irsa_region")]),
         *issuer_problems(issuer, bucket=text(values, "irsa_issuer_bucket"), region=region),
     ]
+    if values.get("irsa_iam_render") and not re.fullmatch(r"[0-9]{12}", text(values, "irsa_iam_account")):
+        around.append(
+            f"irsa_iam_account is {text(values, 'irsa_iam_account')!r}, and irsa_iam_render needs the account's id, 12 "
+            'digits. Write it in quotes, as in irsa_iam_account: "123456789012".'
+        )
     of_region = "" if around else partition(region).name
     # Without a provider and its partition, what depends on them is not looked at.
     arns = () if around else (provider_arn(issuer, partition=of_region, account=_SOME_ACCOUNT),)
