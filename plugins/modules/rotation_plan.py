@@ -247,7 +247,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "signing_kid": {"type": "str", "default": ""},
     "leaked_kid": {"type": "str", "default": ""},
     "emergency": {"type": "bool", "default": False},
-    "reminted_secrets": {"type": "list", "elements": "str", "default": []},
+    "reminted_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "type": {"type": "str", "choices": ["RSA", "EC"], "default": "RSA"},
     "min_age": {"type": "int", "default": 0},
     "first_seen": {"type": "float"},

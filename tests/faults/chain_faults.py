@@ -77,11 +77,11 @@ Fault = t.Callable[[Of], t.Iterator[None]]
 FAULTS: t.Final[list[tuple[str, Fault[t.Any]]]] = []
 
 
-def fault(check: str, table: list[tuple[str, Fault[t.Any]]] = FAULTS) -> t.Callable[[Fault[Of]], Fault[Of]]:
-    """Add a fault to a table, with the check that should name it."""
+def fault(check: str, table: list[tuple[str, Fault[t.Any]]] | None = None) -> t.Callable[[Fault[Of]], Fault[Of]]:
+    """Add a fault to a table, FAULTS where none is given, with the check that should name it."""
 
     def added(put: Fault[Of]) -> Fault[Of]:
-        table.append((check, put))
+        (FAULTS if table is None else table).append((check, put))
         return put
 
     return added

@@ -18,7 +18,7 @@ _HEAD: t.Final = f"""..
   SPDX-FileCopyrightText: the onprem.irsa authors
   SPDX-License-Identifier: GPL-3.0-or-later
 
-  Made by extensions/doctor_checks from the checks themselves: change those, and run it again.
+  Made by docs/doctor_checks.py from the checks themselves: change those, and run it again.
 
 .. _{_REF}.doctor_checks:
 

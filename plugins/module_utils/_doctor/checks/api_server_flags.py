@@ -265,7 +265,7 @@ def _jwks_uri(view: View) -> t.Iterator[Seen]:
     for name, _host, flags in _flags(view):
         uri = (flags.get(_JWKS_URI) or ("",))[-1]
         if uri and len(uris) == 1 and uri not in uris and flags.get(ISSUER, ("",))[0] == view.issuer:
-            published = next(iter(uris))
+            [published] = uris
             yield seen(name, f"--{_JWKS_URI} is {uri}, and {published} is published", published=published)
 
 

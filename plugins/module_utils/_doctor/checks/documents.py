@@ -398,6 +398,6 @@ def _views_differ(view: View) -> t.Iterator[Seen]:
             if each.kind == kind and each.fetch.digest:
                 found.setdefault(each.fetch.digest, []).append(each)
         if len(found) > 1:
-            groups = [", ".join(each.seen_from for each in group) for group in found.values()]
-            first = next(iter(found.values()))[0]
-            yield seen(first.fetch.url, f"the {kind} differs between {' and '.join(groups)}")
+            groups = [*found.values()]
+            names = [", ".join(each.seen_from for each in group) for group in groups]
+            yield seen(groups[0][0].fetch.url, f"the {kind} differs between {' and '.join(names)}")

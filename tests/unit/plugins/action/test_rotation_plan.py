@@ -23,14 +23,14 @@ SIGNED: Json = {**FILES, "private": {"own": key("one", 100.0), "previous": key("
 USE: Json = {"lifetimes": [{"seconds": 9000.0, "source": "pod apps/web"}], "legacy_tokens": []}
 
 
-def given(files: Json = SETTLED, **changed: object) -> Json:
+def given(files: Json | None = None, **changed: object) -> Json:
     """Return what the role gives for one host that is settled."""
     published = {"item": OLD, "served": True, "kids": ["one"], "max_age": 300.0, "unchanged_for": 4000.0}
     return {
         **{name: spec.get("default") for name, spec in ARGUMENT_SPEC.items()},
         "servers": [{**server(), "host": "cp1"}],
         "controllers": [{**controller(), "host": "cp1"}],
-        "files": [{**files, "item": "cp1"}],
+        "files": [{**(files or SETTLED), "item": "cp1"}],
         "published": [published],
         "use": USE,
         **changed,

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[5] / "docs/docsite/rst/doctor_checks.rst"
 
 
 def test_the_page_of_the_checks_is_what_they_say() -> None:
-    assert PAGE.read_text() == manual(), "run extensions/doctor_checks"
+    assert PAGE.read_text() == manual(), "run docs/doctor_checks.py"
 
 
 def test_every_check_has_its_section() -> None:

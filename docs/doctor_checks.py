@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes docs/docsite/rst/doctor_checks.rst from the checks of the doctor; `make setup` makes the tree it needs."""
