@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import typing as t
 
 import yaml
@@ -90,6 +91,16 @@ def of_injection(mode: str) -> set[Right]:
     return {(verb, group, resource) for (group, resource), verbs in asked.items() for verb in verbs}
 
 
+def settle(cluster: Servers) -> None:
+    """Wait until namespaces end: what ends them gives up where its API server restarts before it has begun."""
+    spaces, end = "/api/v1/namespaces", time.monotonic() + 60
+    cluster.ask(0, "POST", spaces, {"metadata": {"name": "ends"}})
+    cluster.ask(0, "DELETE", f"{spaces}/ends")
+    while "ends" in [space["metadata"]["name"] for space in cluster.ask(0, "GET", spaces)["items"]]:
+        assert time.monotonic() < end
+        time.sleep(0.3)
+
+
 def be(directory: Path, token: str) -> None:
     kubeconfig = json.loads((directory / "kubeconfig").read_text())
     kubeconfig["users"][0]["user"] = {"token": token}
@@ -104,6 +115,7 @@ def test_the_rights_of_the_guide_are_enough_and_each_is_used(tmp_path: Path, lab
     policy.write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules}))
     flags = [f"--audit-policy-file={policy}", f"--audit-log-path={log}", *POLICY]
     with servers(tmp_path / "cluster", 1, *flags) as cluster:
+        settle(cluster)
         cluster.restart_all([NEW, OLD], f"--service-account-jwks-uri={NEW}/openid/v1/jwks")
         runs = Runs(tmp_path, lab, cluster)
         be(tmp_path, user(cluster, "site", roles["site"]))

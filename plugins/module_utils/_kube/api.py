@@ -51,7 +51,7 @@ _TIMEOUT: t.Final = 35.0  # seconds: an API server ends a request for a pod afte
 _CONNECT: t.Final = 3.0  # seconds
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _PLAIN_HTTP: t.Final = "Client sent an HTTP request to an HTTPS server"  # net/http of Go
-_RIGHTS: t.Final = "guide_any_cluster of the documentation"
+_RIGHTS: t.Final = "The guide guide_any_cluster"
 
 
 class ShownModule(AnsibleModule):
@@ -331,7 +331,7 @@ def _refused(error: DynamicApiError, asked: str, way: Way) -> ApiError:
             status=status,
         )
     fixes = {
-        _FORBIDDEN: f"Use a cluster administrator's kubeconfig, or grant its user that: {_RIGHTS} lists all rights."
+        _FORBIDDEN: f"Use a cluster administrator's kubeconfig, or grant its user that. {_RIGHTS} lists all rights."
     }
     return ApiError(
         f"The API server answers {asked} with {status}: {message.rstrip('.')}.",

@@ -62,4 +62,4 @@ def test_an_api_server_that_cannot_be_asked_is_no_empty_list(capsys: pytest.Capt
     result: Json = json.loads(capsys.readouterr().out)
     assert result["failed"]
     assert "resources" not in result
-    assert "Check that it answers at this address from the controller" in result["msg"]
+    assert "the connection is refused, so nothing listens there" in result["msg"]
