@@ -11,6 +11,7 @@ and the page, and has to find nothing broken.
 The last line is a JSON object:
 
     seconds    from the start of ansible-playbook to its end
+    cpu        seconds of a processor in all its processes, which say more on a busy machine
     peak_mib   of memory at once in all its processes, what they share counted once (PSS, five looks a second)
     api_calls  requests to the API server, by its audit log; each page of a list is one
     aws_calls  requests to AWS, with those for the documents
@@ -22,6 +23,7 @@ import argparse
 import importlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -170,7 +172,8 @@ def measured(directory: Path, lab: t.Any, log: Path) -> Json:  # noqa: ANN401 --
     """Run the doctor once."""
     command = ["ansible-playbook", "-i", "inventory.json", "onprem.irsa.doctor"]
     names = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".build")}
-    before = log.stat().st_size
+    before, earlier = log.stat().st_size, resource.getrusage(resource.RUSAGE_CHILDREN)
+    before_cpu = earlier.ru_utime + earlier.ru_stime
     began = time.monotonic()
     process = subprocess.Popen(  # noqa: S603 -- our own
         command, cwd=directory, env={**lab.environment(), **names}, stdout=subprocess.PIPE, text=True
@@ -180,7 +183,7 @@ def measured(directory: Path, lab: t.Any, log: Path) -> Json:  # noqa: ANN401 --
     watch = threading.Thread(target=_watch, args=(process.pid, memory, done))
     watch.start()
     output, _errors = process.communicate()
-    seconds = time.monotonic() - began
+    seconds, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     done.set()
     watch.join()
     if process.returncode:
@@ -193,6 +196,7 @@ def measured(directory: Path, lab: t.Any, log: Path) -> Json:  # noqa: ANN401 --
         requests = sum('"administrator"' in line for line in lines)
     return {
         "seconds": round(seconds, 1),
+        "cpu": round(used.ru_utime + used.ru_stime - before_cpu, 1),
         "peak_mib": round(max(memory)),
         "api_calls": requests,
         "aws_calls": calls["reads"] + calls["writes"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import Row, failure, with_causes
@@ -46,6 +46,7 @@ def test_what_follows_from_what(
     assert (" from it" in last) == any(row["follows"] == first for row in found)
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(LINKS)))
 def test_something_is_always_the_cause(broken: set[str]) -> None:
     found = with_causes(rows(*broken))
