@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 GALAXY: dict[str, t.Any] = yaml.safe_load((ROOT / "galaxy.yml").read_text())
 
 # Without the tests, the lab and the tools; with them it was 1.5 MB. plugins/ alone have 400 kB of it.
-LIMIT = 750_000
+LIMIT = 900_000
 
 FILES = {
     "CHANGELOG.md",

@@ -11,22 +11,23 @@ from ansible_collections.onprem.irsa.plugins.action.proof_report import ActionMo
 
 ROLE = "arn:aws:iam::123456789012:role/prod-reports"
 REFUSALS = ["refusal: service account", "refusal: audience", "refusal: foreign key"]
+BROKEN = "refusal: another name"
 ALL = ["API server cp1", "documents", "STS", *REFUSALS, "webhook", "pod"]
 
 
 def outcome(names: t.Sequence[str], **changed: object) -> dict[str, t.Any]:
-    links = [{"link": name, "ok": name != "broken"} for name in names]
+    links = [{"link": name, "ok": name != BROKEN, "detail": "as seen"} for name in names]
     options = {"role_arn": ROLE, "image": "aws-caller:1", **changed}
     checking = bool(options.pop("checking", False))
     task = mock.Mock(args={"links": links, **options}, async_val=0, check_mode=checking)
     found = ActionModule(task, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock()).run(task_vars={})
-    assert found["rows"][: len(links)] == links
+    assert [{key: row[key] for key in link} for row, link in zip(found["rows"], links)] == links
     return {"says": found["says"], "untried": found["rows"][len(links) :]}
 
 
 def test_everything_was_tried() -> None:
     assert outcome(ALL) == {"says": "8 of 8 links hold", "untried": []}
-    assert outcome([*ALL, "broken"])["says"] == "8 of 9 links hold"
+    assert outcome([*ALL, BROKEN])["says"] == "8 of 9 links hold"
 
 
 @pytest.mark.parametrize(

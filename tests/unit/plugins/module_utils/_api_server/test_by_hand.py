@@ -62,7 +62,7 @@ def test_a_second_pass_without_the_key_set_is_not_complete() -> None:
         found = left(One([NEW, OLD], jwks_uri=own), One([NEW, OLD], jwks_uri=URI), named=named)
         assert (found.stage, found.flags) == ("sign", {ISSUER: [NEW, OLD], JWKS_URI: [URI]})
         assert f"does not name the key set {URI}. Set --{JWKS_URI}={URI} there" in found.says
-        assert f"  --{JWKS_URI}={URI}" in found.text
+        assert f"    --{JWKS_URI}={URI}" in found.text
         assert f"the flag --{JWKS_URI} is left to set" in found.report
     alone = left(One([NEW], jwks_uri=own), distribution="K3s")
     assert (alone.stage, alone.flags) == ("sign", {ISSUER: [NEW], JWKS_URI: [URI]})
@@ -82,10 +82,10 @@ def test_who_goes_back_is_not_told_of_a_pass_that_he_has_not_seen(name: str) -> 
     found = left(One([NEW, OLD]), One([NEW, OLD]), towards="back", distribution=name, version="v1.34.4")
     assert not any("pass" in line.lower().replace("password", "") for line in [found.says, *found.text]), found
     assert any(line.startswith("The way back") for line in found.text)
-    both = left(One([NEW]), One([OLD, NEW]), towards="back", distribution=name, version="v1.34.4")
-    starts = [line.partition(" pass")[0] for line in both.text if line.startswith("The way back, ")]
-    assert starts == ["The way back, first", "The way back, second"]
-    assert "to which the way back leads, yet" in both.says
+    before = left(One([NEW]), One([OLD, NEW]), towards="back", distribution=name, version="v1.34.4")
+    starts = [line.partition(" pass")[0] for line in before.text if line.startswith("The way back, ")]
+    assert starts == ["The way back, first"]
+    assert "to which the way back leads, yet" in before.says
 
 
 @pytest.mark.parametrize("name", ["OpenShift", "openshift"])

@@ -154,7 +154,7 @@ def test_nobody_there() -> None:
     assert ".." not in caught.value.problem
     assert " object at 0x" not in str(caught.value)
     assert "HTTP" not in str(caught.value)
-    assert "Connection refused" in str(caught.value)
+    assert "the connection is refused" in str(caught.value)
 
 
 def test_a_kubeconfig_that_is_no_file() -> None:
