@@ -75,7 +75,7 @@ unit: setup ## Unit tests but the slow ones: the fast loop
 
 .PHONY: unit-all
 unit-all: setup ## Unit tests, all of them (a few minutes)
-	pytest --numprocesses 2 --quiet
+	pytest --numprocesses 2 --dist worksteal --quiet
 
 .PHONY: format
 format: setup ## Format the Python code
