@@ -253,7 +253,7 @@ def test_what_the_rendered_script_makes_is_as_the_module_wants_it(  # noqa: PLR0
     assert (ran.returncode, ran.stderr) == (0, "")
     told = ran.stdout.splitlines()
     assert [line.partition(":")[0] for line in told] == [
-        *([] if certificate else ["The certificate, to be given as certificate_arn from now on"]),
+        *([] if certificate else ["The certificate, to be set as irsa_issuer_certificate_arn from now on"]),
         *([] if certificate or zone else ["Make this DNS record now; the certificate waits for it"]),
         *([] if zone else ["Make this DNS record"]),
     ]
