@@ -33,7 +33,7 @@ from ..plugins.module_utils._api_server.some_answers import NEW, OLD, Client, On
 
 ROOT = Path(__file__).parents[3]
 WANTED = {ISSUER: [NEW, OLD], JWKS_URI: [f"{NEW}/openid/v1/jwks"]}
-CASES = {**{room.name: "" for room in ROOMS}, "OpenShift": "", "Talos 1.14": "v1.14.1"}
+CASES = {**{room.name: "" for room in ROOMS}, "Rancher": "", "Talos 1.14": "v1.14.1"}
 ENDPOINT = "version: v1alpha1\ncluster:\n  controlPlane:\n    endpoint: https://cp.example.com:6443\n"
 
 
@@ -151,7 +151,7 @@ def test_talos(output: str) -> None:
 
 @pytest.mark.slow
 def test_a_distribution_whose_files_are_not_known(output: str) -> None:
-    text = output.partition("\nPut the flags where OpenShift keeps those of kube-apiserver")[2]
+    text = output.partition("\nPut the flags where Rancher keeps those of kube-apiserver")[2]
     assert flags_of(blocks(text)[0].split()) == WANTED
 
 
