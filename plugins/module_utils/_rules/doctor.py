@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, partition
+from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, missing_file, text
 
 _WRITTEN = ("irsa_doctor_snapshot", "irsa_doctor_report", "irsa_doctor_junit", "irsa_doctor_json")
@@ -27,6 +28,7 @@ def problems(values: Values, look: Look) -> list[str]:
     return [
         *([] if is_url or not issuer else [_NO_URL.format(issuer)]),
         *(broken(lambda: partition(region)) if region else []),
+        *key_problems(values),
         *missing_file(values, "irsa_kubeconfig_path", look),
         *missing_file(values, "irsa_doctor_from", look),
         *missing_file(values, "irsa_doctor_ca_path", look),
