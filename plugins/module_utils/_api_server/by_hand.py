@@ -36,6 +36,7 @@ Stage = t.Literal["accept", "sign", "done"]
 
 # How the texts of rooms begin what belongs to each pass, too.
 _FIRST, _SECOND = "First pass", "Second pass"
+_AFTER_FIRST: t.Final = ", once every API server runs with the first"
 _BACK: t.Final = "The way back"
 _Shown = t.Literal["first", "second", "both"]
 UNSEEN: t.Final = "THE-ISSUER-THAT-SIGNS-NOW"
@@ -108,7 +109,8 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
         report = f"{first} does not sign everywhere yet; {in_words(asked)}"
     passes = two_passes(wanted) if len(issuers) > 1 else (wanted, wanted)
     shown: _Shown = "second" if accepted else "first" if asked.sees_accepted else "both"
-    text = _text(passes, wanted, distribution if len(issuers) > 1 else "", version, rooms, shown=shown)
+    # A room's text leads from one issuer to another.
+    text = _text(passes, wanted, distribution, version, rooms if len(issuers) > 1 else (), shown=shown)
     return ByHand(
         stage="sign" if accepted else "accept",
         flags=passes[1 if accepted else 0],
@@ -296,9 +298,7 @@ def _of_way_back(text: t.Iterable[str], *, accepted: bool) -> t.Iterator[str]:
     for line in text:
         if accepted:
             yield (
-                line.replace(f"{_SECOND}, once every API server runs with the first:", f"{_BACK}:")
-                .replace(_SECOND, _BACK)
-                .replace("The second pass", _BACK)
+                line.replace(_SECOND + _AFTER_FIRST, _BACK).replace(_SECOND, _BACK).replace("The second pass", _BACK)
             )
         else:
             yield line.replace(_FIRST, f"{_BACK}, first pass").replace(_SECOND, f"{_BACK}, second pass")
@@ -318,7 +318,7 @@ def _unplaced(passes: tuple[Flags, Flags], distribution: str, rooms: t.Sequence[
     yield f"{_FIRST}, on every API server before the second pass begins. {OTHERS}"
     yield from _lines(first)
     yield ""
-    yield f"{_SECOND}, once every API server runs with the first. {OTHERS}"
+    yield f"{_SECOND}{_AFTER_FIRST}. {OTHERS}"
     yield from _lines(second)
 
 

@@ -160,10 +160,10 @@ def everybody_may_read_the_signing_key(chain: Chain) -> t.Iterator[None]:
 def a_key_is_added_without_a_restart(chain: Chain) -> t.Iterator[None]:
     """As a rotation that was broken off leaves it."""
     chain.on_host(
-        f"cp --preserve {PKI}/sa.pub /root/sa.pub && openssl genrsa 2048 | openssl rsa -pubout >> {PKI}/sa.pub"
+        f"cp --preserve {PKI}/sa.pub /var/tmp/sa.pub && openssl genrsa 2048 | openssl rsa -pubout >> {PKI}/sa.pub"
     )
     yield
-    chain.on_host(f"cp --preserve /root/sa.pub {PKI}/sa.pub && rm /root/sa.pub")
+    chain.on_host(f"cp --preserve /var/tmp/sa.pub {PKI}/sa.pub && rm /var/tmp/sa.pub")
 
 
 _SWAP: t.Final = f"""

@@ -66,6 +66,8 @@ def test_a_second_pass_without_the_key_set_is_not_complete() -> None:
         assert f"the flag --{JWKS_URI} is left to set" in found.report
     alone = left(One([NEW], jwks_uri=own), distribution="K3s")
     assert (alone.stage, alone.flags) == ("sign", {ISSUER: [NEW], JWKS_URI: [URI]})
+    assert alone.text[0].startswith("Put the flags where K3s keeps those")
+    assert "irsa_apiserver_distribution" not in "".join(alone.text)
     assert left(One([NEW, OLD], jwks_uri=URI)).stage == "done"
     assert left(One([NEW, OLD], jwks_uri=own), distribution="Amazon EKS").stage == "done"
 
@@ -82,6 +84,7 @@ def test_who_goes_back_is_not_told_of_a_pass_that_he_has_not_seen(name: str) -> 
     found = left(One([NEW, OLD]), One([NEW, OLD]), towards="back", distribution=name, version="v1.34.4")
     assert not any("pass" in line.lower().replace("password", "") for line in [found.says, *found.text]), found
     assert any(line.startswith("The way back") for line in found.text)
+    assert not any("runs with the first" in line for line in found.text)
     before = left(One([NEW]), One([OLD, NEW]), towards="back", distribution=name, version="v1.34.4")
     starts = [line.partition(" pass")[0] for line in before.text if line.startswith("The way back, ")]
     assert starts == ["The way back, first"]
