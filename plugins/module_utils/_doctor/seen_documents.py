@@ -25,13 +25,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     Tls,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import PRIVATE_MEMBERS, jwk_problem
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import refusal_kind
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import max_age, refusal_kind
 
 Json = t.Mapping[str, t.Any]
 
 _NOT_LOOKED: t.Final = "not_looked_at"
 _OK: t.Final = 200
-_MAX_AGE: t.Final = re.compile(r"max-age=([0-9]{1,9})", re.IGNORECASE)
 _S3_CODE: t.Final = re.compile(r"<Code>([A-Za-z0-9]{1,64})</Code>")
 _PUBLIC: t.Final = ("kid", "kty", "alg", "use", "n", "e", "crv", "x", "y")
 
@@ -79,7 +78,7 @@ def fetch_of(observed: Json) -> Fetch:
     """
     headers, body = observed.get("headers") or {}, str(observed.get("body") or "")
     status = int(observed.get("status") or 0)
-    age = _MAX_AGE.search(str(headers.get("cache-control") or ""))
+    age = max_age(headers.get("cache-control"))
     code = _S3_CODE.search(body)
     read = _read(body) if status == _OK else {}
     return Fetch(
@@ -92,7 +91,7 @@ def fetch_of(observed: Json) -> Fetch:
         redirect=str(observed.get("redirect") or ""),
         seconds=float(observed.get("seconds") or 0),
         content_type=str(headers.get("content-type") or ""),
-        max_age=int(age[1]) if age else None,
+        max_age=None if age is None else int(age),
         via=str(headers.get("via") or ""),
         refusal="" if status == _OK else refusal_kind(body) or (code[1] if code else ""),
         **read,

@@ -23,7 +23,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules i
     jwk_problem,
     too_many,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import refusal_fix, said
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import (
+    max_age,
+    refusal_fix,
+    said,
+    unchanged_for,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import environment, token_at
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import subject
@@ -72,12 +77,18 @@ class Document(t.NamedTuple):
     seconds: float
     via: str | None = None
     """The header C(Via), by which CloudFront and other proxies name themselves; None where nobody looked."""
-    max_age: float | None = None
-    """Seconds for which C(Cache-Control) lets caches keep it; None where that says nothing."""
-    unchanged_for: float | None = None
-    """Seconds since this version came there, by C(Last-Modified) and the server's own clock; None without either."""
     headers: t.Mapping[str, str] = {}
     """All headers, by their names in lower case; none where nobody looked."""
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds for which C(Cache-Control) lets caches keep it; None where that says nothing."""
+        return max_age(self.headers.get("cache-control"))
+
+    @property
+    def unchanged_for(self) -> float | None:
+        """Seconds since this version came there, by C(Last-Modified) and the clock of the server; None without."""
+        return unchanged_for(self.headers.get("date"), self.headers.get("last-modified"))
 
 
 class Answer(t.NamedTuple):

@@ -15,7 +15,6 @@ import urllib.request
 import zlib
 from functools import cache
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import max_age, unchanged_for
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import (
     FETCH_SECONDS,
@@ -124,19 +123,8 @@ def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN40
         content = gzip.decompress(content)
     body = content.decode("utf-8", "replace")
     kind, via = (answer.headers.get(name) or "" for name in ("Content-Type", "Via"))
-    kept = answer.headers.get("Cache-Control"), answer.headers.get("Date"), answer.headers.get("Last-Modified")
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    return Document(
-        url,
-        answer.status,
-        kind,
-        body,
-        time.monotonic() - start,
-        via,
-        max_age(kept[0]),
-        unchanged_for(*kept[1:]),
-        headers,
-    )
+    return Document(url, answer.status, kind, body, time.monotonic() - start, via, headers)
 
 
 def sts(region: str) -> Assume:
