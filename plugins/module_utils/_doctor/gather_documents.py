@@ -102,12 +102,13 @@ def _fetched(found: Json, tls: Json | None, answers: list[Document], ask: t.Call
 
 def _words(error: Exception) -> str:
     """Say why there was no answer, without the address, which is told beside it."""
-    if isinstance(error, TimeoutError):
+    cause = error.__cause__ or error if isinstance(error, LinkError) else error
+    reason = getattr(cause, "reason", cause)  # of urllib's URLError
+    if isinstance(reason, TimeoutError):
         return "timeout"
-    if isinstance(error, ConnectionRefusedError):
+    if isinstance(reason, ConnectionRefusedError):
         return "refused"
-    text = error.problem if isinstance(error, IrsaError) else str(error)
-    return text.partition("cannot be fetched: ")[2].rstrip(".") or text
+    return reason.problem if isinstance(reason, IrsaError) else str(reason)
 
 
 def _addresses(host: str, port: int) -> tuple[list[str], str]:

@@ -124,7 +124,7 @@ def test_by_a_proxy_there_is_neither_address_nor_certificate(site: Site, monkeyp
 )
 def test_regions(monkeypatch: pytest.MonkeyPatch, region: str, known: bool, endpoint: str) -> None:
     def refuse(_url: str, _ca_file: str | None) -> t.NoReturn:
-        raise LinkError("https://x cannot be fetched: no route.", fix="Look.")
+        raise LinkError("https://x cannot be fetched: no route.", fix="Look.") from OSError("no route")
 
     monkeypatch.setattr(gather_documents, "fetch", refuse)
     found = from_observations({"taken": NOW, "issuer": "", **gather("", region)}).region
