@@ -284,7 +284,7 @@ REASONS: t.Final = {
         "nothing": "holds no whole PEM block of a public key",
         "the key of another pair": "does not hold the public half of",
         "a private key": "holds a private key among the public ones",
-        "an RSA PUBLIC KEY": "holds a PEM block RSA PUBLIC KEY, which Kubernetes reads by guessing",
+        "an RSA PUBLIC KEY": "holds a PEM block RSA PUBLIC KEY, whose form Kubernetes has to guess",
         "public cut off": "holds a PEM block without its end",
         "public with a star": "a PUBLIC KEY block is not base64 inside",
         "public with another letter": "holds a PUBLIC KEY block that openssl does not read",
