@@ -215,6 +215,14 @@ molecule-upgrade: lab-build ## kubeadm upgrade to the next minor version on thre
 	$(SCENARIOS) upgrade
 	ansible-playbook extensions/lab/down.yml
 
+.PHONY: molecule-rotate-hosts
+molecule-rotate-hosts: lab-build ## A rotation on three hosts, one of which cannot be reached, while a fourth joins and another is upgraded (15 minutes; builds the next minor version first)
+	ansible-playbook extensions/lab/version.yml
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=3
+	$(SCENARIOS) rotate_hosts
+	ansible-playbook extensions/lab/down.yml
+
 # The modules in extensions/lab/go of the versions beside that of make test.
 VERSIONS ?= kubernetes-next kubernetes-kind kubernetes-newest
 
@@ -259,9 +267,11 @@ molecule-shapes: lab-build ## What is like minikube: its files and port on a kub
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-rotate
-molecule-rotate: lab-build ## Another signing key on one node, and the old one dropped as if it had leaked (12 minutes)
+molecule-rotate: lab-build ## Another signing key on one node, and the old one dropped as if it had leaked; again with an API server that is a systemd unit (20 minutes)
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	$(SCENARIOS) rotate
+	extensions/lab/run ansible-playbook --inventory $(INVENTORY) extensions/lab/units.yml
 	$(SCENARIOS) rotate
 	ansible-playbook extensions/lab/down.yml
 
