@@ -104,7 +104,8 @@ docs: setup ## Build the documentation site into .build/docs
 	rm -rf .build/docs && mkdir -p .build/docs && chmod 0700 .build/docs
 	antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir .build/docs onprem.irsa
 	cat docs/conf.py >> .build/docs/conf.py
-	mkdir .build/docs/static && cp docs/site.css .build/docs/static/
+	mkdir .build/docs/static && cp docs/site.css docs/logo.svg .build/docs/static/
+	cp -r docs/templates .build/docs/
 	sed -i '/^# Build Sphinx site/,$$d' .build/docs/build.sh
 	cd .build/docs && ANSIBLE_CONFIG=$(CURDIR)/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build ./build.sh
 	python docs/site.py .build/docs/rst
