@@ -292,6 +292,7 @@ def main(folder: Path) -> None:
             (folder / f"{name}.rst").write_text(page_of(source))
     (folder / "index.rst").write_text(start_page(sections, roles))
     shutil.copy(ROOT / "docs/chain.svg", folder)
+    shutil.copytree(ROOT / "docs/images", folder / "images", dirs_exist_ok=True)
     refuse_dead_links({path.name: path.read_text() for path in folder.rglob("*.rst")})
 
 

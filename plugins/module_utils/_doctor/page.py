@@ -96,7 +96,8 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .5r
 @media screen and (max-width: 44rem) {
   h1 { font-size: 1.35em; }
   .chain { --gap: 1rem; grid-template-columns: 1fr; }
-  .chain a { display: flex; justify-content: space-between; gap: 1rem; padding: .3rem .75rem; }
+  .chain a { display: flex; justify-content: space-between; align-items: baseline;
+    gap: 1rem; padding: .3rem .75rem; }
   .chain li + li::before { left: calc(1.5rem - 4px); right: auto; top: -8px; border-width: 8px 5px 0 5px;
     border-color: transparent; border-top-color: var(--soft); }
   .chain li:not(:last-child)::after { left: 1.5rem; top: 100%; width: 0; height: .6rem; border-width: 0 0 0 2px; }
