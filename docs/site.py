@@ -155,9 +155,9 @@ class Converter:
                 raise SystemExit(f"{self.source}: {child.type} is more than docs/site.py knows: {child.content!r}")
 
     def picture(self, image: Token) -> str:
-        """Return a picture, which stands beside the page."""
+        """Return a picture, which stands beside the page, and opens alone where it is too small to read."""
         name = posixpath.basename(str(image.attrs["src"]))
-        return f".. image:: {name}\n   :alt: {' '.join(image.content.split())}"
+        return f".. image:: {name}\n   :alt: {' '.join(image.content.split())}\n   :target: _images/{name}"
 
     def link(self, text: str, target: str) -> str:
         """Return a link to a page of the site, or to another site."""
@@ -292,6 +292,7 @@ def main(folder: Path) -> None:
             (folder / f"{name}.rst").write_text(page_of(source))
     (folder / "index.rst").write_text(start_page(sections, roles))
     shutil.copy(ROOT / "docs/chain.svg", folder)
+    shutil.copytree(ROOT / "docs/images", folder / "images", dirs_exist_ok=True)
     refuse_dead_links({path.name: path.read_text() for path in folder.rglob("*.rst")})
 
 

@@ -14,7 +14,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input.run_options imp
 
 DOCUMENTATION = r"""
 name: checked_run
-short_description: Refuse a run whose options skip what has to come first
+short_description: Refuse a run whose options skip what has to come first (internal)
 version_added: 1.0.0
 author: The onprem.irsa authors (!UNKNOWN)
 description:

@@ -10,7 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.admission_p
 
 DOCUMENTATION = r"""
 name: policy_kept_flags
-short_description: Flags of an API server that turn the API of its policies on
+short_description: Flags of an API server that turn the API of its policies on (internal)
 version_added: 1.0.0
 author: The onprem.irsa authors (!UNKNOWN)
 description:

@@ -10,7 +10,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._table import COLUMNS,
 
 DOCUMENTATION = r"""
 name: report_table
-short_description: Rows as aligned lines of text
+short_description: Rows as aligned lines of text (internal)
 version_added: 1.0.0
 author: The onprem.irsa authors (!UNKNOWN)
 description:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: control_plane_edits_host
-short_description: Change files of a service, restart it, wait for it, and put the files back if it fails
+short_description: Change files of a service, restart it, wait for it, and put the files back if it fails (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)

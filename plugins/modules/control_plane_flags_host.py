@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: control_plane_flags_host
-short_description: Replace a static pod's manifest, wait for it, and put the old one back if it fails
+short_description: Replace a static pod's manifest, wait for it, and put the old one back if it fails (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: iam_issuer_trust
-short_description: Find who trusts an issuer of tokens, and let roles trust another one, too
+short_description: Find who trusts an issuer of tokens, and let roles trust another one, too (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_plan
-short_description: Plan the next step from one issuer to another
+short_description: Plan the next step from one issuer to another (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)

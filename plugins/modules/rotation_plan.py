@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rotation_plan
-short_description: Plan the next step of a rotation of the signing key, by what is observed
+short_description: Plan the next step of a rotation of the signing key, by what is observed (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)

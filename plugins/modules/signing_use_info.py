@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: signing_use_info
-short_description: Find which service-account tokens a cluster has in use
+short_description: Find which service-account tokens a cluster has in use (internal)
 version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)

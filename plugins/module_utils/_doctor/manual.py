@@ -30,15 +30,16 @@ each thing that is wrong by an id that stays the same, and tells what follows fr
 pods lack their roles because of it, or that others get them; a *warning* is what will break, or may.
 
 Words in capitals stand for what the doctor fills in from what it has seen. A check says nothing where nobody could
-look; the report names what was not looked at, and why.
+look; the report names what was not looked at, and why. A command was run on a cluster with that fault, and healed it,
+unless *not tested* stands behind it.
 """
 
 
-def manual() -> str:
-    """Return the page as reStructuredText."""
+def manual(tried: t.Collection[str]) -> str:
+    """Return the page as reStructuredText; the commands of the checks TRIED, by their ids, were seen to heal."""
     parts = [_HEAD, f"There are {len(CHECKS)} checks.\n"]
     for link, title in LINKS.items():
-        parts += [_heading(title, "-"), *(_section(check) for check in CHECKS if check.link == link)]
+        parts += [_heading(title, "-"), *(_section(check, check.id in tried) for check in CHECKS if check.link == link)]
     return "\n".join(parts)
 
 
@@ -46,14 +47,15 @@ def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}\n"
 
 
-def _section(check: Check) -> str:
+def _section(check: Check, is_tried: bool) -> str:
+    mark = "" if is_tried else "   # not tested"
     follows = ", ".join(LINKS.get(name, f"``{name}``") for name in check.follows)
     parts = [
         _heading(check.id, "~"),
         f"**{_text(check.title)}** ({check.severity})\n",
         f"{_text(check.cause)}\n",
         f"*Fix:* {_text(_named(check.fix))}\n",
-        f".. code-block:: console\n\n   $ {_named(check.command)}\n" if check.command else "",
+        f".. code-block:: console\n\n   $ {_named(check.command)}{mark}\n" if check.command else "",
         f"It may follow from: {follows}.\n" if follows else "",
         f"See :ref:`{_REF}.{check.guide}`.\n",
     ]

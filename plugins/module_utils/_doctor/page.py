@@ -8,20 +8,28 @@ is data of others, so everything is escaped. No state is told by its colour alon
 
 from __future__ import annotations
 
+import re
 import typing as t
 from datetime import datetime, timezone
 from html import escape
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.registry import LINKS
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.report import conclusion, moment, summary
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.report import (
+    anchor,
+    by_reason,
+    conclusion,
+    moment,
+    summary,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis import Diagnosed, Diagnosis, State
 
+# The worst first.
 _WORDS: t.Final[t.Mapping[State, str]] = {
-    "ok": "nothing wrong",
-    "warning": "warning",
     "broken": "broken",
+    "warning": "warning",
+    "ok": "nothing wrong",
     "unseen": "not looked at",
 }
 _SIGNS: t.Final[t.Mapping[State, str]] = {"ok": "\u2713", "warning": "!", "broken": "\u2715", "unseen": "?"}
@@ -33,63 +41,78 @@ _STYLE: t.Final = """
 @media (prefers-color-scheme: dark) { :root { --page: #0d1117; --text: #e6edf3; --soft: #9da7b3; --line: #3d444d;
   --code: #161b22; --ok: #56d364; --ok-area: #0f2d18; --warning: #e3b341; --warning-area: #2e2207; --broken: #ff8e85;
   --broken-area: #3c1114; --unseen: #9da7b3; --unseen-area: #161b22; --link: #79b8ff; } }
+@media print { :root { color-scheme: light; --page: #ffffff; --text: #000000; --soft: #444444; --line: #999999;
+  --code: #f6f8fa; --ok: #116329; --ok-area: #dafbe1; --warning: #7d4e00; --warning-area: #fff8c5; --broken: #a40e26;
+  --broken-area: #ffebe9; --unseen: #444444; --unseen-area: #f6f8fa; --link: #000000; } }
+.ok { --state: var(--ok); --area: var(--ok-area); } .warning { --state: var(--warning); --area: var(--warning-area); }
+.broken { --state: var(--broken); --area: var(--broken-area); }
+.unseen { --state: var(--unseen); --area: var(--unseen-area); }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 68rem; padding: 1.5rem 1rem 3rem; background: var(--page); color: var(--text);
   font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
-h2 { font-size: 1.25rem; margin: 2rem 0 .75rem; }
-h3 { font-size: 1.05rem; margin: 0 0 .5rem; }
+h1 { font-size: 1.6em; line-height: 1.25; margin: 0 0 .25rem; }
+h2 { font-size: 1.25em; margin: 2rem 0 .75rem; }
+h3 { font-size: 1.05em; margin: 0 0 .5rem; }
 p { margin: .25rem 0; }
 a { color: var(--link); }
 .skip { position: absolute; left: -100vw; }
 .skip:focus { position: static; }
 .soft { color: var(--soft); }
-.first { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem 1rem; margin: 1rem 0; }
-.first.broken { border-color: var(--broken); background: var(--broken-area); }
-.first.ok { border-color: var(--ok); background: var(--ok-area); }
-figure { margin: 1.5rem 0; }
-svg { display: block; width: 100%; height: auto; }
-.narrow { display: none; }
-.box { stroke-width: 2; }
-.arrow { stroke: var(--soft); stroke-width: 2; fill: none; }
-.head { fill: var(--soft); }
-svg text { fill: var(--text); font: 600 15px system-ui, sans-serif; }
-svg .state { font-weight: 400; font-size: 13px; }
-svg .ok { fill: var(--ok-area); stroke: var(--ok); }
-svg .warning { fill: var(--warning-area); stroke: var(--warning); }
-svg .broken { fill: var(--broken-area); stroke: var(--broken); }
-svg .unseen { fill: var(--unseen-area); stroke: var(--unseen); stroke-dasharray: 6 4; }
+.conclusion { border: 1px solid var(--state); border-radius: .5rem; padding: .75rem 1rem; margin: 1rem 0;
+  background: var(--area); }
 .badge { display: inline-block; border: 1px solid; border-radius: 1rem; padding: 0 .6rem; font-size: .85rem;
-  font-weight: 600; vertical-align: middle; }
-.badge.ok { color: var(--ok); } .badge.warning { color: var(--warning); } .badge.broken { color: var(--broken); }
-.badge.unseen { color: var(--unseen); }
-ol.chain { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; padding: 0; margin: 0; list-style: none;
-  font-size: .9rem; }
-article { border: 1px solid var(--line); border-left-width: 6px; border-radius: .375rem; padding: .75rem 1rem;
-  margin: 0 0 .75rem; break-inside: avoid; }
-article.broken { border-left-color: var(--broken); } article.warning { border-left-color: var(--warning); }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; margin: 0; }
-dt { color: var(--soft); } dd { margin: 0; }
-pre { margin: .25rem 0 0; padding: .5rem .75rem; background: var(--code); border-radius: .375rem;
-  white-space: pre-wrap; font-size: .875rem; }
-@media (max-width: 44rem) { .wide { display: none; } .narrow { display: block; } dl { display: block; }
-  dt { margin-top: .5rem; } }
-@media print { :root { color-scheme: light; --page: #ffffff; --text: #000000; --soft: #444444; --line: #999999;
-  --code: #f6f8fa; --ok: #116329; --ok-area: #dafbe1; --warning: #7d4e00; --warning-area: #fff8c5; --broken: #a40e26;
-  --broken-area: #ffebe9; --unseen: #444444; --unseen-area: #f6f8fa; --link: #000000; }
-  body { max-width: none; padding: 0; font-size: 10pt; } .skip { display: none; } .wide { display: block; }
-  .narrow { display: none; } h2 { break-after: avoid; } svg, article, .first { print-color-adjust: exact; } }
+  font-weight: 600; vertical-align: middle; white-space: nowrap; color: var(--state); background: var(--page); }
+.chain { --gap: 1.75rem; display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: var(--gap); padding: 0;
+  margin: 1.5rem 0 .75rem; list-style: none; }
+.chain li { position: relative; }
+.chain a { display: block; height: 100%; padding: .5rem .75rem; border: 2px solid var(--state); border-radius: .5rem;
+  background: var(--area); color: var(--text); font-weight: 600; line-height: 1.4; text-decoration: none;
+  overflow-wrap: break-word; }
+.chain a.unseen { border-style: dashed; }
+.chain a:hover, .chain a:focus { text-decoration: underline; }
+.chain span { display: block; font-size: .85em; color: var(--state); }
+.chain li::before, .chain li::after, .chain a::before { position: absolute; border: 0 solid var(--soft); }
+.chain li + li::before { content: ""; right: 100%; top: calc(50% - 4px); border-width: 5px 0 5px 8px;
+  border-color: transparent; border-left-color: var(--soft); }
+.chain li:not(:last-child)::after { content: ""; left: 100%; top: 50%; width: calc(var(--gap) - 8px);
+  border-top-width: 2px; }
+article { border: 1px solid var(--line); border-left: 6px solid var(--state); border-radius: .375rem;
+  padding: .75rem 1rem; margin: 0 0 .75rem; }
+dl { display: grid; grid-template-columns: 6.5em minmax(0, 1fr); gap: .25rem 1rem; margin: 0; }
+dt { grid-column: 1; color: var(--soft); } dd { grid-column: 2; margin: 0; }
+pre { margin: .25rem 0 .5rem; padding: .5rem .75rem; background: var(--code); border-radius: .375rem;
+  white-space: pre-wrap; }
+code { font-size: .875em; }
+.rest { padding: 0; list-style: none; }
+.rest li { margin: .25rem 0; }
+footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .5rem; }
+@media print, (min-width: 44.001rem) {
+  .chain li:nth-child(5n):not(:last-child)::after { left: 50%; top: 100%; width: 0; height: calc(var(--gap) / 2);
+    border-width: 0 0 0 2px; }
+  .chain li:nth-child(5n+1):not(:first-child) a::before { content: ""; left: 50%; bottom: 100%;
+    height: calc(var(--gap) / 2); width: calc(400% + 4 * var(--gap) + 2px); border-width: 2px 0 0 2px; }
+  .chain li:nth-child(5n+1):not(:first-child)::before { left: calc(50% - 4px); right: auto; top: -8px;
+    border-width: 8px 5px 0 5px; border-color: transparent; border-top-color: var(--soft); } }
+@media screen and (max-width: 44rem) {
+  h1 { font-size: 1.35em; }
+  .chain { --gap: 1rem; grid-template-columns: 1fr; }
+  .chain a { display: flex; justify-content: space-between; align-items: baseline;
+    gap: 1rem; padding: .3rem .75rem; }
+  .chain li + li::before { left: calc(1.5rem - 4px); right: auto; top: -8px; border-width: 8px 5px 0 5px;
+    border-color: transparent; border-top-color: var(--soft); }
+  .chain li:not(:last-child)::after { left: 1.5rem; top: 100%; width: 0; height: .6rem; border-width: 0 0 0 2px; }
+  dl { display: block; } dt { margin-top: .5rem; } }
+@page { margin: 1.5cm; }
+@media print { body { max-width: none; padding: 0 2px; font-size: 10pt; } .skip { display: none; }
+  a { text-decoration: none; } h2, h3 { break-after: avoid; } article, .chain, .conclusion { break-inside: avoid; }
+  .chain { --gap: 1.25rem; } .chain a { padding: .4rem .5rem; }
+  .chain a, .conclusion, pre { print-color-adjust: exact; } }
 """
-
-# Of the picture, in its own units.
-_BOX: t.Final = (180, 62)
-_GAP: t.Final = (24, 30)
 
 
 def as_html(diagnosis: Diagnosis) -> str:
     """Return the page."""
     name = diagnosis.cluster or diagnosis.issuer
-    first = "broken" if diagnosis.first else "ok"
     date = datetime.fromtimestamp(diagnosis.taken, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -107,71 +130,35 @@ def as_html(diagnosis: Diagnosis) -> str:
 <h1>IAM roles for service accounts: {escape(name)}</h1>
 <p class="soft">Issuer {escape(diagnosis.issuer)}, seen <time datetime="{date}">{moment(diagnosis.taken)}</time></p>
 <p>{escape(summary(diagnosis))}</p>
-<p class="first {first}">{escape(conclusion(diagnosis))}</p>
+{_conclusion(diagnosis)}
 </header>
 <nav aria-label="Links of the chain">
-<figure>
-{_picture(diagnosis, columns=5, kind="wide")}
-{_picture(diagnosis, columns=2, kind="narrow")}
-<figcaption class="soft">In the order of cause: what is broken in one link shows in those after it.</figcaption>
-</figure>
 <ol class="chain">
 {_chain(diagnosis)}
 </ol>
+<p class="soft">In the order of cause: what is broken in one link shows in those after it.</p>
 </nav>
 <main id="findings">
 {_sections(diagnosis)}
+{_rest(diagnosis)}
 {_unseen(diagnosis)}
 </main>
 <footer>
-<p class="soft">Made by onprem.irsa.doctor from a snapshot that holds no secrets. The page doctor_checks of the
-documentation tells more of each check.</p>
+<p class="soft">Made by onprem.irsa.doctor from a snapshot that holds no secrets. The page &ldquo;What the doctor
+checks&rdquo; of the documentation tells more of each check.</p>
 </footer>
 </body>
 </html>
 """
 
 
-def _picture(diagnosis: Diagnosis, *, columns: int, kind: str) -> str:
-    """Return the chain as boxes with arrows between them, row by row."""
-    (width, height), (across, down) = _BOX, _GAP
-    places = {
-        link: (number % columns * (width + across), number // columns * (height + down))
-        for number, link in enumerate(LINKS)
-    }
-    rows = -(-len(LINKS) // columns)
-    size = (columns * (width + across) - across, rows * (height + down) - down)
-    told = ", ".join(f"{title}: {_WORDS[diagnosis.state(link)]}" for link, title in LINKS.items())
-    parts = [
-        *(_arrow(places[before], places[after]) for before, after in zip(LINKS, [*LINKS][1:])),
-        *(_box(place, LINKS[link], diagnosis.state(link)) for link, place in places.items()),
-    ]
-    return (
-        f'<svg class="{kind}" viewBox="-3 -3 {size[0] + 6} {size[1] + 6}" role="img" '
-        f'aria-labelledby="{kind}-title {kind}-text">'
-        f'<title id="{kind}-title">The chain</title><desc id="{kind}-text">{escape(told)}</desc>{"".join(parts)}</svg>'
-    )
-
-
-def _box(place: tuple[int, int], title: str, state: State) -> str:
-    (left, top), (width, height) = place, _BOX
-    return (
-        f'<rect class="box {state}" x="{left}" y="{top}" width="{width}" height="{height}" rx="8"/>'
-        f'<text x="{left + 12}" y="{top + 26}">{escape(title)}</text>'
-        f'<text class="state" x="{left + 12}" y="{top + 47}">{_SIGNS[state]} {_WORDS[state]}</text>'
-    )
-
-
-def _arrow(before: tuple[int, int], after: tuple[int, int]) -> str:
-    (width, height), (across, down) = _BOX, _GAP
-    left, top = before[0] + width, before[1] + height // 2
-    if before[1] == after[1]:
-        end = left + across - 2
-        path = f"M{left} {top}H{end - 6}"
-        return f'<path class="arrow" d="{path}"/><path class="head" d="M{end} {top}l-9 -5v10z"/>'
-    middle, x, end = before[1] + height + down // 2, after[0] + width // 2, after[1] - 2
-    path = f"M{before[0] + width // 2} {before[1] + height}V{middle}H{x}V{end - 6}"
-    return f'<path class="arrow" d="{path}"/><path class="head" d="M{x} {end}l-5 -9h10z"/>'
+def _conclusion(diagnosis: Diagnosis) -> str:
+    """Return the last line of the report for people, with the worst state of all links, and the way to the finding."""
+    states = {diagnosis.state(link) for link in LINKS}
+    worst = next(state for state in _WORDS if state in states)
+    first = diagnosis.first
+    more = f" See {_reference(first.check)}." if first else ""
+    return f'<p class="conclusion {worst}">{_badge(worst)} {_text(conclusion(diagnosis))}{more}</p>'
 
 
 def _badge(state: State) -> str:
@@ -179,51 +166,88 @@ def _badge(state: State) -> str:
 
 
 def _chain(diagnosis: Diagnosis) -> str:
-    return "\n".join(
-        f'<li><a href="#link-{link}">{escape(title)}</a> {_badge(diagnosis.state(link))}</li>'
-        for link, title in LINKS.items()
-    )
+    """Return the picture: a box a link of the chain. Arrows and places are the style's."""
+    return "\n".join(_box(link, title, diagnosis.state(link)) for link, title in LINKS.items())
+
+
+def _box(link: str, title: str, state: State) -> str:
+    words = f"<span>{_SIGNS[state]} {_WORDS[state]}</span>"
+    return f'<li><a class="{state}" href="#link-{link}">{escape(title)} {words}</a></li>'
 
 
 def _sections(diagnosis: Diagnosis) -> str:
-    return "\n".join(_section(diagnosis, link, title) for link, title in LINKS.items())
-
-
-def _section(diagnosis: Diagnosis, link: str, title: str) -> str:
-    state = diagnosis.state(link)
-    found = [_article(finding) for finding in diagnosis.worst_first if finding.link == link]
-    nothing = "Nobody has looked at it." if state == "unseen" else "Nothing is wrong with what was looked at."
-    body = "\n".join(found) or f'<p class="soft">{nothing}</p>'
-    return (
-        f'<section aria-labelledby="link-{link}">\n<h2 id="link-{link}">{escape(title)} {_badge(state)}</h2>\n{body}\n'
-        "</section>"
+    """Return a section for each link with findings."""
+    return "\n".join(
+        _section(f"link-{link}", f"{escape(title)} {_badge(diagnosis.state(link))}", articles)
+        for link, title in LINKS.items()
+        if (articles := _articles(diagnosis, link))
     )
 
 
-def _article(finding: Diagnosed) -> str:
-    follows = f' <span class="soft">follows from {escape(finding.follows)}</span>' if finding.follows else ""
-    command = f"<pre><code>{escape(finding.command)}</code></pre>" if finding.command else ""
+def _section(name: str, heading: str, body: str) -> str:
+    return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{heading}</h2>\n{body}\n</section>'
+
+
+def _articles(diagnosis: Diagnosis, link: str) -> str:
+    """Return what is wrong in a link: each check once, with all its places."""
+    checks: dict[str, list[Diagnosed]] = {}
+    for finding in diagnosis.worst_first:
+        if finding.link == link:
+            checks.setdefault(finding.check, []).append(finding)
+    return "\n".join(_article(findings) for findings in checks.values())
+
+
+def _article(findings: list[Diagnosed]) -> str:
+    """Return what one check has found. If it follows from something else, it does so at all places."""
+    check = findings[0]
     rows = {
-        "Where": escape(finding.where),
-        "Found": escape(finding.found),
-        "Cause": escape(finding.cause),
-        "Fix": f"{escape(finding.fix)}{command}",
-        "Check": escape(finding.check),
+        "Found": [f"<b>{escape(each.where)}:</b> {escape(each.found)}" for each in findings],
+        "Cause": [_text(check.cause)],
+        "Fix": [*dict.fromkeys(f"{_text(each.fix)}{_command(each)}" for each in findings)],
+        "Follows from": [_reference(check.follows)] if check.follows else [],
+        "Check": [escape(check.check)],
     }
-    parts = "\n".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows.items())
+    parts = "\n".join(f"<dt>{name}</dt>{_entries(entries)}" for name, entries in rows.items() if entries)
     return (
-        f'<article class="{finding.severity}">\n<h3>{escape(finding.title)} {_badge(finding.severity)}{follows}</h3>\n'
-        f"<dl>\n{parts}\n</dl>\n</article>"
+        f'<article class="{check.severity}" id="{anchor(check.check)}">\n'
+        f"<h3>{escape(check.title)} {_badge(check.severity)}</h3>\n<dl>\n{parts}\n</dl>\n</article>"
     )
+
+
+def _entries(entries: t.Iterable[str]) -> str:
+    return "".join(f"<dd>{entry}</dd>" for entry in entries)
+
+
+def _command(finding: Diagnosed) -> str:
+    return f"<pre><code>{escape(finding.command)}</code></pre>" if finding.command else ""
+
+
+def _reference(check: str) -> str:
+    return f'<a href="#{anchor(check)}">{escape(check)}</a>'
+
+
+def _text(text: str) -> str:
+    """Return a text of a check, in which backquotes mark code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _rest(diagnosis: Diagnosis) -> str:
+    """Return the links without findings, so that every box of the picture leads somewhere."""
+    found = {finding.link for finding in diagnosis.findings}
+    rows = "\n".join(
+        f'<li id="link-{link}">{escape(title)} {_badge(diagnosis.state(link))}</li>'
+        for link, title in LINKS.items()
+        if link not in found
+    )
+    return _section("rest", "Links without findings", f'<ul class="rest">\n{rows}\n</ul>') if rows else ""
 
 
 def _unseen(diagnosis: Diagnosis) -> str:
-    if not diagnosis.unseen:
-        return ""
+    """Return what was not looked at, by each reason once."""
     rows = "\n".join(
-        f"<li>{escape(part.replace('_', ' '))}: {escape(reason)}</li>" for part, reason in diagnosis.unseen.items()
+        f"<li>{escape(', '.join(parts))}: {escape(reason)}</li>" for reason, parts in by_reason(diagnosis).items()
     )
-    return f'<section aria-labelledby="unseen">\n<h2 id="unseen">Not looked at</h2>\n<ul>\n{rows}\n</ul>\n</section>'
+    return _section("unseen", "Not looked at", f"<ul>\n{rows}\n</ul>") if rows else ""
 
 
 __all__: t.Final = ("as_html",)

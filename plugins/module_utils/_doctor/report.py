@@ -30,6 +30,8 @@ def moment(taken: float) -> str:
 
 def summary(diagnosis: Diagnosis) -> str:
     """Say in a line how the chain stands."""
+    if len(diagnosis.unseen_links) == len(LINKS):
+        return "Nothing was looked at."
     counts = Counter(finding.severity for finding in diagnosis.roots)
     following = len(diagnosis.findings) - len(diagnosis.roots)
     words = [
@@ -89,12 +91,16 @@ def failure(diagnosis: Diagnosis) -> list[str]:
     return [*shown, conclusion(diagnosis)] if diagnosis.first else []
 
 
-def _unseen(diagnosis: Diagnosis) -> t.Iterator[str]:
-    """Yield what was not looked at, by each reason once."""
+def by_reason(diagnosis: Diagnosis) -> dict[str, list[str]]:
+    """Return what was not looked at, by each reason."""
     parts: dict[str, list[str]] = {}
     for part, reason in diagnosis.unseen.items():
         parts.setdefault(reason, []).append(part.replace("_", " "))
-    return (f"Not looked at: {', '.join(found)}, because {reason}." for reason, found in parts.items())
+    return parts
+
+
+def _unseen(diagnosis: Diagnosis) -> t.Iterator[str]:
+    return (f"Not looked at: {', '.join(found)}, because {reason}." for reason, found in by_reason(diagnosis).items())
 
 
 def _fixes(diagnosis: Diagnosis) -> t.Iterator[str]:

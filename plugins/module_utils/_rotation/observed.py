@@ -85,8 +85,8 @@ def _of_distribution(host: str, observed: Json) -> t.Iterator[str]:
     if name in OWN_WAYS:
         yield (
             f"{host}: keys of {name} are not rotated here, because its kube-controller-manager, which signs with them, "
-            f'is not restarted; nothing was touched. {OWN_WAYS[name]} The guide "Day 2" has the order that keeps '
-            "every token valid."
+            f'is not restarted; nothing was touched. {OWN_WAYS[name]} The guide "Rotate the signing key" has '
+            "the order that keeps every token valid."
         )
 
 

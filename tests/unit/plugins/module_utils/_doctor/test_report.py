@@ -103,7 +103,7 @@ def test_lines_say_what_was_not_looked_at() -> None:
     assert "Not looked at: bucket, providers, roles, because there are no AWS credentials." in told
     assert "not looked at: Bucket, Identity provider, Roles and trust." in told[0]
     assert conclusion(UNSEEN) == "No link was looked at."
-    assert summary(UNSEEN).startswith("Nothing is wrong; not looked at: Clocks, Signing keys, ")
+    assert summary(UNSEEN) == "Nothing was looked at."
 
 
 def test_json_is_a_contract() -> None:
@@ -175,6 +175,49 @@ def test_the_page_says_what_was_found_and_executes_nothing_of_it() -> None:
     assert "<script>alert(1)</script>" in Page(text).text
     assert not any("\x1b" in line for line in lines(diagnosis))
     assert ElementTree.fromstring(as_junit(diagnosis)) is not None  # noqa: S314 -- our own
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "state"),
+    [
+        (CLOSED, "broken"),
+        (diagnose(FAULT["guide_with_one_issuer"]()), "warning"),
+        (WELL, "ok"),
+        (diagnose(without_aws()), "ok"),
+        (UNSEEN, "unseen"),
+    ],
+)
+def test_the_page_concludes_as_its_worst_link_does(diagnosis: t.Any, state: str) -> None:  # noqa: ANN401 -- a Diagnosis
+    assert f'<p class="conclusion {state}"><span class="badge {state}">' in as_html(diagnosis)
+
+
+@pytest.mark.parametrize("diagnosis", [CLOSED, WELL, UNSEEN], ids=["closed", "well", "unseen"])
+def test_every_box_of_the_picture_says_its_state_and_leads_to_its_link(diagnosis: t.Any) -> None:  # noqa: ANN401 -- a Diagnosis
+    words = {
+        "ok": "\u2713 nothing wrong",
+        "warning": "! warning",
+        "broken": "\u2715 broken",
+        "unseen": "? not looked at",
+    }
+    boxes = re.findall(
+        r'<li><a class="(\w+)" href="#link-([\w-]+)">([^<]+) <span>([^<]+)</span></a></li>', as_html(diagnosis)
+    )
+    told = [(state, link, title, words[state]) for link, title in LINKS.items() for state in [diagnosis.state(link)]]
+    assert boxes == told
+
+
+def test_the_page_tells_what_is_alike_once() -> None:
+    page = Page(as_html(CLOSED))
+    assert len([finding for finding in CLOSED.findings if finding.check == "documents.forbidden"]) == 2
+    assert page.text.count("Not everybody may read a document") == 1
+    assert page.text.count("the key set is refused: HTTP status 403") == 1
+    assert page.having("href").count("#bucket-not-public") == 2  # the conclusion, and what follows from it
+
+
+def test_the_page_shows_commands_in_sentences_as_code() -> None:
+    text = as_html(diagnose(FAULT["clock_of_a_host_drifts"]()))
+    assert "<code>chronyc tracking</code>" in text
+    assert "`" not in text
 
 
 @pytest.mark.parametrize("make", [make for _check, _name, make in FAULTS], ids=[name for _c, name, _m in FAULTS])
