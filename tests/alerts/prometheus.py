@@ -15,11 +15,12 @@ from contextlib import contextmanager
 
 import yaml
 
-from ansible_collections.onprem.irsa.tests.unit.roles.rendered import Json, rendered_each
+from ansible_collections.onprem.irsa.tests.unit.roles.rendered import rendered_each
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+Json = dict[str, t.Any]
 Labels = t.Mapping[str, str]
 
 
