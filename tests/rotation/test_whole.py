@@ -102,7 +102,7 @@ def test_a_rotation_phase_by_phase(three: Rotating) -> None:  # noqa: PLR0915 --
         "the pool has a copy of the key set without",
     ):
         assert refusal in output
-    assert "apps/own" not in output
+    assert "The token in the Secret apps/own" not in output  # it is the new key's by now
 
     hosts.use()
     code, output = rotate("retire")
