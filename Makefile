@@ -52,7 +52,7 @@ $(TREE):
 	@ln -s ../../.. $@
 
 .PHONY: lock
-lock: $(UV) ## Pin the development dependencies anew
+lock: $(UV) ## Pin the development dependencies again
 	$(UV) lock --quiet --upgrade
 	$(UV) export --quiet --frozen --all-groups --no-header --output-file requirements-dev.txt >/dev/null
 	@rm uv.lock  # it names download hosts; the exported file does not

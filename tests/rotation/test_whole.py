@@ -119,16 +119,25 @@ def test_a_rotation_phase_by_phase(three: Rotating) -> None:  # noqa: PLR0915 --
 
 # What a run is cut off at, in the order in which it comes there.
 BORDERS: t.Final = (
+    "before make cp1",
     "after make cp1",
+    "after ask cp2",
+    "before open cp2",
     "after open cp2",
+    "after write cp1",
     "within restart kube-apiserver cp1",
     "after restart kube-apiserver cp2",
+    "before publish",
     "after publish",
     "after write cp1",
+    "within restart kube-apiserver cp1",
     "within restart kube-controller-manager cp1",
+    "after write cp2",
     "after restart kube-controller-manager cp2",
     "after publish",
+    "after write cp1",
     "after restart kube-apiserver cp1",
+    "within restart kube-apiserver cp2",
     "after forget cp1",
 )
 
