@@ -76,7 +76,7 @@ demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1
 demo-down: lab-down ## Remove what the demo made
 
 .PHONY: test
-test: lint types unit-all docs sanity package quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
+test: lint types unit-all alerts docs sanity package quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
 
 .PHONY: unit
 unit: setup ## Unit tests but the slow ones: the fast loop
@@ -85,6 +85,11 @@ unit: setup ## Unit tests but the slow ones: the fast loop
 .PHONY: unit-all
 unit-all: setup ## Unit tests, all of them (a few minutes)
 	pytest --numprocesses 2 --dist worksteal --quiet
+
+.PHONY: alerts
+alerts: setup ## The alert rules on Prometheus' own engine, the probes by the blackbox exporter itself (a minute)
+	tests/alerts/fetch $(CACHE)/prometheus
+	PATH="$(CACHE)/prometheus/bin:$$PATH" pytest --numprocesses 2 --quiet tests/alerts
 
 .PHONY: format
 format: setup ## Format the Python code
@@ -97,7 +102,7 @@ lint: setup $(JUDGES)/.done ## Formats, linters, changelog and documentation rul
 	ruff check
 	yamllint --strict .
 	ansible-lint
-	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/distributions extensions/lab/bin/kubectl extensions/lab/node/prepare-node .ci/release \
+	git ls-files -z '*.sh' .ci/run extensions/setup extensions/lab/run extensions/lab/scenarios extensions/lab/distributions extensions/lab/bin/kubectl extensions/lab/node/prepare-node .ci/release tests/alerts/fetch \
 	  extensions/lab/kind/join-lab extensions/lab/kind/pod-network | xargs -0 shellcheck
 	$(JUDGES)/bin/reuse lint --quiet || $(JUDGES)/bin/reuse lint --lines
 	antsibull-changelog lint

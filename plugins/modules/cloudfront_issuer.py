@@ -167,6 +167,10 @@ jwks_uri:
   returned: success
   type: str
   sample: https://oidc.example.com/openid/v1/jwks
+jwks:
+  description: As RV(onprem.irsa.s3_issuer#module:jwks); empty without documents.
+  returned: success
+  type: str
 kids:
   description: The key ids that are published, or would be; none without documents.
   returned: success

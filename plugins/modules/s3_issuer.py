@@ -182,6 +182,10 @@ kept_kids:
   type: list
   elements: str
   sample: []
+jwks:
+  description: The text of the key set that is published, or would be, with the keys that were kept.
+  returned: O(state=present)
+  type: str
 jwks_uri:
   description: The public URL of the key set.
   returned: O(state=present)

@@ -18,6 +18,14 @@ if t.TYPE_CHECKING:
 AGAIN: t.Final = re.compile(r"Run again after [0-9][0-9: -]+ \(")
 
 
+def probed_keys(hosts: Rotating) -> set[str]:
+    """Return the ids of the keys that the blackbox exporter wants in the key set."""
+    modules = yaml.safe_load((hosts.directory / "blackbox.yml").read_text())["modules"]
+    (module,) = (module for url, module in modules.items() if url.endswith("/jwks"))
+    every = " ".join(module["http"]["fail_if_body_not_matches_regexp"]).replace("\\-", "-")
+    return {*re.findall(r'"kid"\\s\*:\\s\*"([^"]+)"', every)}
+
+
 def go_on(hosts: Rotating, why: str, **variables: object) -> None:
     """Run the role as far as it gets, and require that it says why it ends there."""
     code, output = hosts.rotate(**variables)
@@ -40,7 +48,8 @@ def test_a_rotation_phase_by_phase(three: Rotating) -> None:  # noqa: PLR0915 --
 
     def rotate(phase: str, **variables: object) -> tuple[int, str]:
         ec = {"irsa_rotate_key_type": "EC", "irsa_rotate_curve": "P-384"}
-        return hosts.rotate(irsa_rotate_phase=phase, **ec, **variables)
+        files = {"irsa_issuer_alert_rules_file": "rules.yml", "irsa_issuer_blackbox_file": "blackbox.yml"}
+        return hosts.rotate(irsa_rotate_phase=phase, **ec, **files, **variables)
 
     before = hosts.files()
     code, output = rotate("status")
@@ -58,7 +67,7 @@ def test_a_rotation_phase_by_phase(three: Rotating) -> None:  # noqa: PLR0915 --
     assert (hosts.signers(), hosts.published()) == ({old}, {old})
 
     code, output = rotate("publish")
-    assert (code, hosts.published()) == (0, {old, new}), output
+    assert (code, hosts.published(), probed_keys(hosts)) == (0, {old, new}, {old, new}), output
 
     code, output = rotate("switch")
     assert (code, hosts.signers()) == (0, {old}), output
@@ -93,12 +102,13 @@ def test_a_rotation_phase_by_phase(three: Rotating) -> None:  # noqa: PLR0915 --
         "the pool has a copy of the key set without",
     ):
         assert refusal in output
-    assert "apps/own" not in output
+    assert "The token in the Secret apps/own" not in output  # it is the new key's by now
 
     hosts.use()
     code, output = rotate("retire")
     assert code == 0, output
     assert (hosts.signers(), hosts.accepted(), hosts.published()) == ({new}, {frozenset({new})}, {new})
+    assert probed_keys(hosts) == {new}
     assert [*hosts.directory.glob("*.pki/sa.key.*")] == []
     before = hosts.files()
     code, output = rotate("retire")

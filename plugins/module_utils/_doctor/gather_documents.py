@@ -23,9 +23,10 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery i
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import published_object
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.regions import known_regions
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.thumbprint import served_chain
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import FETCH_SECONDS, Document, LinkError
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document, LinkError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party import fetch, trusting
 
 with suppress(ImportError):  # the module names the missing library

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import ParseError, fromstring
 
 DISCOVERY_TYPE: t.Final = "application/json"  # OpenID Connect Discovery 1.0, section 4.2
 JWKS_TYPE: t.Final = "application/jwk-set+json"  # RFC 7517 section 8.5.1, and what kube-apiserver sends
+FETCH_SECONDS: t.Final = 5.0  # re:Post "iam-sts-invalididentitytoken": STS gives up after 5 seconds
 
 _LONGEST = 200  # characters of an answer that are quoted
 _TAG = re.compile(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>")
@@ -145,6 +146,7 @@ _FIXES: t.Final = (
 
 __all__: t.Final = (
     "DISCOVERY_TYPE",
+    "FETCH_SECONDS",
     "JWKS_TYPE",
     "max_age",
     "media_type",

@@ -15,8 +15,9 @@ import typing as t
 from urllib.parse import urlsplit
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
-from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import FETCH_SECONDS, LinkError, check_discovery
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import LinkError, check_discovery
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.relying_party import fetch
 
 

@@ -105,8 +105,9 @@ TEMPLATELESS: t.Final = ("authority", "certificate", "pull_secret")
 
 def wanted(options: Options) -> tuple[str, ...]:
     """Return the parts of what was asked for, in the order in which they are made."""
+    rules = ("prometheus_rule",) if options.prometheus_rule else ()
     if options.mode == "policy":
-        return ("namespace", "probe", "policy_parameters", "policy")
+        return ("namespace", *rules, "probe", "policy_parameters", "policy")
     if options.mode != "webhook":
         return ()
     metrics = options.metrics_service or options.service_monitor
@@ -118,10 +119,9 @@ def wanted(options: Options) -> tuple[str, ...]:
         "network_policy": options.network_policy,
         "metrics": metrics,
         "service_monitor": options.service_monitor,
-        "prometheus_rule": options.prometheus_rule,
     }
     asked = [part for part, is_asked in on_request.items() if is_asked]
-    return ("namespace", *asked, "access", "service", "deployment", "probe", "probe_webhook", "configuration")
+    return ("namespace", *asked, *rules, "access", "service", "deployment", "probe", "probe_webhook", "configuration")
 
 
 def is_owned(manifest: Json) -> bool:

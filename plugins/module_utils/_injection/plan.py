@@ -310,7 +310,7 @@ def plan(options: Options, seen: Observation, *, checks: bool = False) -> Json:
         "namespace_level": "privileged" if privileged or was_privileged else "restricted",
         "must_restrict": was_privileged and not privileged,
         "alert_rules_before": str((metadata.get("annotations") or {}).get(_ALERT_RULES) or ""),
-        "alert_rules_path": options.alert_rules_path if options.mode == "webhook" else "",
+        "alert_rules_path": options.alert_rules_path if options.injects else "",
         "foreign": [webhook._asdict() for webhook in seen.foreign],
         "parts": parts,
         "removes_called": list(unwanted.called),

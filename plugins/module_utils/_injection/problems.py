@@ -149,14 +149,15 @@ def _cluster_problems(options: Options, seen: Observation) -> t.Iterator[str]:
             "that run stay as they are, pods that are created then are not injected): ansible-playbook -i inventory "
             f"onprem.irsa.site -e irsa_webhook_mode=none -e irsa_webhook_namespace={before}"
         )
-    for option, group, kind in (
-        ("tls", "cert-manager.io/v1", "Certificate"),
-        ("service_monitor", "monitoring.coreos.com/v1", "ServiceMonitor"),
-        ("prometheus_rule", "monitoring.coreos.com/v1", "PrometheusRule"),
+    of_webhook, of_both = ("webhook",), ("webhook", "policy")
+    for option, group, kind, modes in (
+        ("tls", "cert-manager.io/v1", "Certificate", of_webhook),
+        ("service_monitor", "monitoring.coreos.com/v1", "ServiceMonitor", of_webhook),
+        ("prometheus_rule", "monitoring.coreos.com/v1", "PrometheusRule", of_both),
     ):
         value = getattr(options, option)
         asked = value in (True, "cert-manager")
-        if mode == "webhook" and asked and kind not in seen.apis.get(group, {}):
+        if mode in modes and asked and kind not in seen.apis.get(group, {}):
             yield (
                 f"irsa_webhook_{option} is {value}, but the cluster does not serve {kind} ({group}). "
                 f"Install it first, or leave irsa_webhook_{option} at its default."

@@ -24,6 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules i
     too_many,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import (
+    FETCH_SECONDS,
     max_age,
     refusal_fix,
     said,
@@ -45,7 +46,6 @@ else:
 Json = dict[str, t.Any]
 
 SESSION_NAME: t.Final = "onprem-irsa-verify"
-FETCH_SECONDS: t.Final = 5.0  # re:Post "iam-sts-invalididentitytoken": STS gives up after 5 seconds
 
 
 # AWS STS API Reference, AssumeRoleWithWebIdentity, WebIdentityToken: how a token may be signed.
@@ -494,7 +494,6 @@ def check_cluster_keys(published: Json, keys: t.Iterable[t.Mapping[str, t.Any]])
 
 __all__: t.Final = (
     "ALGORITHMS",
-    "FETCH_SECONDS",
     "IMPORT_ERROR",
     "SESSION_NAME",
     "Answer",

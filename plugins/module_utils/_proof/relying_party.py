@@ -15,9 +15,9 @@ import urllib.request
 import zlib
 from functools import cache
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import (
-    FETCH_SECONDS,
     SESSION_NAME,
     Answer,
     Document,

@@ -20,7 +20,14 @@ if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
     from mypy_boto3_cloudfront.client import CloudFrontClient
 
-_NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {"diff": [], "jwks_uri": "", "kids": [], "kept_kids": [], "read_back": []}
+_NO_DOCUMENTS: t.Final[dict[str, t.Any]] = {
+    "diff": [],
+    "jwks_uri": "",
+    "jwks": "",
+    "kids": [],
+    "kept_kids": [],
+    "read_back": [],
+}
 
 
 def publish(module: AnsibleAWSModule, wanted: cloudfront_plan.WantedDistribution) -> dict[str, t.Any]:

@@ -385,12 +385,14 @@ def _versioning(current: Bucket, wanted: Target) -> str | None:
 
 def bucket_result(wanted: Target, before: Bucket | None, after: Bucket) -> dict[str, t.Any]:
     """Return what a module says of documents that are published; the target is located."""
-    kids = kids_of_document(after.objects[wanted.jwks_key].body)
+    jwks = after.objects[wanted.jwks_key].body
+    kids = kids_of_document(jwks)
     return {
         "diff": diff(wanted.bucket, before, after),
         "jwks_uri": wanted.jwks_uri,
         "kids": kids,
         "kept_kids": [kid for kid in kids if kid not in wanted.kids],
+        "jwks": jwks,
     }
 
 

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
     Values,
     is_true,
     missing_file,
+    rules_file_problems,
     text,
 )
 
@@ -25,6 +26,10 @@ _NOT_GENERATED: t.Final = (
     "irsa_issuer_key is generate, which makes a key pair on a control-plane host, and irsa_issuer_keys takes the keys "
     "from elsewhere. Leave one of both out."
 )
+_RULES_FILE: t.Final = "irsa_issuer_alert_rules_file"
+_RULES_GROUP: t.Final = "onprem-irsa-issuer"
+_BLACKBOX_FILE: t.Final = "irsa_issuer_blackbox_file"
+_BLACKBOX_MARK: t.Final = "by onprem.irsa.irsa_issuer"
 _NUMBERS: t.Final = ("irsa_issuer_max_age", "irsa_issuer_files_timeout")
 # By the publisher: why its issuer is not the bucket's URL, and what it is.
 _NOT_AT_THE_BUCKET: t.Final = {
@@ -42,6 +47,7 @@ def problems(values: Values, look: Look) -> list[str]:
         *key_problems(values),
         *number_problems({name: values[name] for name in _NUMBERS}),
         *missing_file(values, "irsa_issuer_ca_path", look),
+        *_alert_problems(values, look),
     ]
 
 
@@ -69,6 +75,25 @@ def _generated_problems(values: Values) -> t.Iterator[str]:
     """Say that a key pair should be made, and that the keys come from elsewhere."""
     if text(values, "irsa_issuer_key") == "generate" and values["irsa_issuer_keys"] not in (None, "hosts"):
         yield _NOT_GENERATED
+
+
+def _alert_problems(values: Values, look: Look) -> t.Iterator[str]:
+    """Say that alert rules lack what they go by, or that either file cannot be written."""
+    given = {name: text(values, name) for name in (_RULES_FILE, _BLACKBOX_FILE)}
+    missing = [name for name, path in given.items() if not path]
+    if len(missing) == 1:
+        (there,) = given.keys() - missing
+        yield (
+            f"{there} is set, and {missing[0]} is not: the alert rules go by what the blackbox exporter finds with the "
+            "modules of that run. Name a file for each, or leave both out."
+        )
+    elif not missing and look(given[_RULES_FILE]).path == look(given[_BLACKBOX_FILE]).path:
+        yield (
+            f"{_RULES_FILE} and {_BLACKBOX_FILE} are both {given[_RULES_FILE]}: Prometheus reads the one, the blackbox "
+            "exporter the other. Name a file for each."
+        )
+    yield from rules_file_problems(values, _RULES_FILE, _RULES_GROUP, look)
+    yield from rules_file_problems(values, _BLACKBOX_FILE, _BLACKBOX_MARK, look, holds="modules")
 
 
 def _bucket_url_problems(publisher: str, url: str, values: Values) -> t.Iterator[str]:

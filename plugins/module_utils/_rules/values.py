@@ -63,10 +63,10 @@ def missing_file(values: Values, name: str, look: Look) -> list[str]:
     ]
 
 
-def rules_file_problems(values: Values, name: str, group: str, look: Look) -> t.Iterator[str]:
-    """Say why alert rules cannot be written to the file that a variable names for them.
+def rules_file_problems(values: Values, name: str, mark: str, look: Look, *, holds: str = "rules") -> t.Iterator[str]:
+    """Say why alert rules, or what else a file HOLDS, cannot be written to the file that a variable names for them.
 
-    A run may write over a file with its own GROUP of rules, and over an empty one.
+    A run may write over a file that has its own MARK, such as its group of rules, and over an empty one.
     """
     given = text(values, name)
     if not given:
@@ -77,8 +77,8 @@ def rules_file_problems(values: Values, name: str, group: str, look: Look) -> t.
         yield f"{named}, which is a directory. Name a file in it, as in {found.path}/irsa.yml."
     elif not look(directory).is_directory:
         yield f"{named}, but the controller has no directory {directory}. Make it, or name a file in one that is there."
-    elif found.is_file and (found.text is None or (found.text.strip() and group not in found.text)):
-        yield f"{named}, which has other rules than this role's: a run would overwrite them. Name a file of its own."
+    elif found.is_file and (found.text is None or (found.text.strip() and mark not in found.text)):
+        yield f"{named}, which has other {holds} than this role's: a run would overwrite them. Name a file of its own."
 
 
 __all__: t.Final = ("File", "Look", "Values", "is_true", "missing_file", "rules_file_problems", "text", "whole")

@@ -28,6 +28,7 @@ _AS_GIVEN: t.Final = (
     *("audience", "excluded_namespaces", "tolerations", "node_selector", "resources", "monitoring_labels"),
 )
 _RULES_GROUP: t.Final = "onprem-irsa-webhook"
+_WITH_RULES: t.Final = ("webhook", "policy")
 
 
 def problems(values: Values, look: Look) -> list[str]:
@@ -41,7 +42,7 @@ def problems(values: Values, look: Look) -> list[str]:
     return [
         *input_problems(given),
         *(_flag_problems(values) if given["mode"] == "policy" else []),
-        *(rules_file_problems(values, _RULES_FILE, _RULES_GROUP, look) if given["mode"] == "webhook" else []),
+        *(rules_file_problems(values, _RULES_FILE, _RULES_GROUP, look) if given["mode"] in _WITH_RULES else []),
     ]
 
 

@@ -45,8 +45,9 @@ def test_an_inventory_is_taken_as_far_as_the_hosts(play: Play, tmp_path: Path, p
 
 
 @pytest.mark.slow
-def test_the_playbook_is_parsed(play: Play) -> None:
-    folder = EXAMPLES / "own_playbook"
+@pytest.mark.parametrize("name", ["own_playbook", "alerts"])
+def test_the_playbook_is_parsed(play: Play, name: str) -> None:
+    folder = EXAMPLES / name
     run = play("--syntax-check", "-i", str(folder / "inventory.yml"), playbook=str(folder / "playbook.yml"), group=None)
     assert run.code == 0, run.output
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import ssl
 import threading
+import time
 import typing as t
 import urllib.parse
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ class Page(t.NamedTuple):
     body: str
     kind: str = "application/json"
     status: int = 200
+    seconds: float = 0.0
+    """For how long the server thinks."""
 
 
 @contextmanager
@@ -43,15 +46,18 @@ def serving(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | Non
         server.server_close()
 
 
-def certificate(directory: Path) -> tuple[ssl.SSLContext, Path]:
-    """Make a certificate for localhost; return the server's context and the file for those who are to trust it."""
+def certificate(directory: Path, *, hours: int = 1) -> tuple[ssl.SSLContext, Path]:
+    """Make a certificate for localhost that is valid for so long.
+
+    Returns the server's context and the file for those who are to trust it.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
     cert = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=hours))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
@@ -72,6 +78,7 @@ def pages_handler(pages: dict[str, Page]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = pages.get(self.path, Page("", status=404))
+            time.sleep(page.seconds)
             self.send_response(page.status)
             self.send_header("Content-Type", page.kind)
             self.send_header("Content-Length", str(len(page.body)))

@@ -14,6 +14,9 @@ import yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
 Json = dict[str, t.Any]
+_DOCUMENTATION = yaml.safe_load((ROLES.parent / "galaxy.yml").read_text())["documentation"]
+RUNBOOK = f"{_DOCUMENTATION}/docsite/guide_alerts.html"
+"""The page of the documentation with a section for each alert."""
 
 
 def rendered(role: str, names: t.Sequence[str], variables: t.Mapping[str, object]) -> Json:
@@ -35,6 +38,20 @@ def require_a_path_of_the_user(role: str, option: str, name: str) -> None:
     """Require that a role's variable has an option's path from where the user is, not from where the playbook is."""
     for given, path in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
         assert rendered(role, [name], {option: given}) == {name: str(path)}
+
+
+def require_alerts(rules: Json, name: str) -> None:
+    """Require that each alert of a group tells whom to wake, what is wrong, what to do next and where to read on."""
+    (group,) = rules["groups"]
+    assert group["name"] == name
+    for rule in group["rules"]:
+        if "alert" in rule:
+            annotations = dict(rule["annotations"])
+            assert rule["labels"]["severity"] in ("warning", "critical")
+            assert annotations.pop("runbook_url") == f"{RUNBOOK}#{rule['alert'].lower()}"
+            assert annotations.pop("summary").endswith(".")
+            assert "ansible-playbook -i inventory.yml onprem.irsa." in annotations.pop("description")
+            assert annotations == {}
 
 
 def require_the_authority_of_the_issuer(role: str, name: str) -> None:

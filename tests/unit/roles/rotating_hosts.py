@@ -148,13 +148,22 @@ def main():
     module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in names}, supports_check_mode=True)
     world = World(Path(DIRECTORY))
     before = world.read("published")["kids"]
-    wanted = [key["kid"] for key in json.loads(module.params["jwks"])["keys"]]
-    kids = wanted + [kid for kid in before if kid not in wanted and kid not in module.params["retired_kids"]]
+    keys = json.loads(module.params["jwks"])["keys"]
+    wanted = [key["kid"] for key in keys]
+    kept = [kid for kid in before if kid not in wanted and kid not in module.params["retired_kids"]]
+    kids, keys = wanted + kept, keys + [{"kid": kid} for kid in kept]
     if kids != before and not module.check_mode:
         world.reach("before publish")
         world.publish(kids)
         world.reach("after publish")
-    module.exit_json(changed=kids != before, jwks_uri="https://oidc.example.com/openid/v1/jwks")
+    module.exit_json(
+        changed=kids != before,
+        jwks_uri="https://oidc.example.com/openid/v1/jwks",
+        jwks=json.dumps({"keys": keys}),
+        kids=kids,
+        kept_kids=kept,
+        read_back=[],
+    )
 """,
     "signing_use_info": """
 def main():

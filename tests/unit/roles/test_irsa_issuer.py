@@ -120,6 +120,17 @@ def test_what_the_api_servers_publish_stays_until_it_is_torn_down(tmp_path: Path
 
 
 @pytest.mark.slow
+def test_what_watches_the_documents_goes_with_them(tmp_path: Path) -> None:
+    there = Bindings(tmp_path)
+    named = {"irsa_issuer_alert_rules_file": "rules.yml", "irsa_issuer_blackbox_file": "blackbox.yml"}
+    files = [tmp_path / name for name in (*named.values(), "others.yml")]
+    for file in files:
+        file.touch()
+    code, output = there.play("teardown", "apiserver", vars=named)
+    assert (code, [file.exists() for file in files]) == (0, [False, False, True]), output
+
+
+@pytest.mark.slow
 def test_what_to_set_on_an_unknown_distribution_is_shown_before_anything_is_published(tmp_path: Path) -> None:
     hosts = Cluster(tmp_path, {"cp1": observed(**UNKNOWN, other_distributions=["RKE2"])})
     given = {"irsa_cluster": "prod", "irsa_region": "eu-central-1", "irsa_issuer_url": "https://oidc.example.com"}

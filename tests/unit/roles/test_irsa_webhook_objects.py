@@ -17,7 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import 
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import probe_pod
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import HOOK
 
-from .rendered import ROLES, Json, rendered_each
+from .rendered import ROLES, Json, rendered_each, require_alerts
 
 NAME, NAMESPACE = "pod-identity-webhook", "pod-identity-webhook"
 LABELS = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/managed-by": "onprem.irsa"}
@@ -361,9 +361,15 @@ def test_cert_manager() -> None:
 def test_the_alert_rules(given: str) -> None:
     (rules,), (stored,) = objects("alert_rules", given), objects("prometheus_rule", given)
     assert stored["spec"] == rules
-    end, expires, unreached = rules["groups"][0]["rules"]
-    assert unreached["expr"].count(f'name="again.{HOOK}"') == 1
-    assert expires["expr"].startswith(f"{end['record']} - time() < {31536000 // 4}")
+    require_alerts(rules, "onprem-irsa-webhook")
+    found = {rule.get("alert", rule.get("record")): rule for rule in rules["groups"][0]["rules"]}
+    if given == "policy":
+        assert found.keys() == {"IrsaPolicyFails"}
+        return
+    end, expires = found["onprem_irsa_webhook_certificate_expires_seconds"], found["IrsaWebhookCertificateExpires"]
+    assert f'name="again.{HOOK}"' in found["IrsaWebhookIsNotReached"]["expr"]
+    assert ("IrsaPodsAreRefused" in found) == bool(SETS[given].get("irsa_webhook_strict"))
+    assert expires["expr"] == f'{end["record"]}{{irsa_cluster=""}} - time() < {31536000 // 4}'
     metric, namespace = "certmanager_certificate_expiration_timestamp_seconds", f'namespace="{NAMESPACE}"'
     says = expires["annotations"]["description"]
     if given == "cert-manager":  # no run takes part in a renewal, and so none writes its end

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Seen, check, seen
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Tls
@@ -18,7 +19,6 @@ if t.TYPE_CHECKING:
 
 _DAY: t.Final = 86400.0
 _SOON: t.Final = 14 * _DAY
-_AWS_WAITS: t.Final = 5.0  # seconds; re:Post "iam-sts-invalididentitytoken"
 _LONGEST_CACHE: t.Final = 86400  # seconds: longer than a day, no rotation waits for it
 _REDIRECTS: t.Final = (301, 302, 303, 307, 308)
 _OLD_TLS: t.Final = ("SSLv2", "SSLv3", "TLSv1", "TLSv1.1")  # IAM takes TLS 1.2 and newer, as all of AWS does
@@ -231,7 +231,7 @@ def _redirect(view: View) -> t.Iterator[Seen]:
 )
 def _slow(view: View) -> t.Iterator[Seen]:
     for each in view.fetched:
-        if each.fetch.seconds > _AWS_WAITS and not each.fetch.unreached:
+        if each.fetch.seconds > FETCH_SECONDS and not each.fetch.unreached:
             yield _at(each, f"the {each.kind} took {each.fetch.seconds:.1f} s")
 
 

@@ -88,6 +88,8 @@ def test_api_servers_call_the_webhook_last() -> None:
 )
 def test_what_other_modes_are_made_of(mode: str, parts: list[str]) -> None:
     assert list(wanted(options(mode=mode, network_policy=True, pull_secret="a/b"))) == parts  # noqa: S106 -- a name
+    with_rules = [*parts[:1], "prometheus_rule", *parts[1:]] if parts else []
+    assert list(wanted(options(mode=mode, prometheus_rule=True))) == with_rules
 
 
 def test_what_calls_is_removed_first_and_secrets_last() -> None:

@@ -551,7 +551,8 @@ def test_a_namespace_stays_privileged_until_nothing_needs_it(
         ({}, "", ""),
         ({}, "/old.yml", ""),
         ({"alert_rules_path": "/new.yml"}, "/old.yml", "/new.yml"),
-        ({"alert_rules_path": "/new.yml", "mode": "policy"}, "/old.yml", ""),
+        ({"alert_rules_path": "/new.yml", "mode": "policy"}, "/old.yml", "/new.yml"),
+        ({"alert_rules_path": "/new.yml", "mode": "none"}, "/old.yml", ""),
     ],
 )
 def test_where_alert_rules_are_and_were(given: Json, before: str, path: str) -> None:

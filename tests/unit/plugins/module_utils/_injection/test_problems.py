@@ -100,6 +100,7 @@ NO_POLICY = {version: kinds for version, kinds in APIS.items() if not version.en
         ({"tls": "cert-manager"}, {}, ["Certificate", "Install it"]),
         ({"service_monitor": True}, {}, ["ServiceMonitor", "monitoring.coreos.com"]),
         ({"prometheus_rule": True}, {}, ["PrometheusRule"]),
+        ({"prometheus_rule": True, "mode": "policy"}, {}, ["PrometheusRule", "Install it"]),
         ({}, {"configurations": [foreign()]}, ["other", "irsa_webhook_adopt", "foreign"]),
         ({"mode": "policy"}, {"configurations": [foreign()]}, ["other", "irsa_webhook_adopt"]),
         ({"mode": "foreign"}, {}, ["no other", "Install one"]),

@@ -8,7 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES, TEARDOWN_RULES
-from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.given import nothing_there, with_defaults
+from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rules.given import (
+    controller,
+    nothing_there,
+    with_defaults,
+)
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import (
     ec_key,
     private_pem,
@@ -133,3 +137,38 @@ def test_every_role_that_takes_keys_or_is_in_each_playbook_refuses_a_private_one
 
 def test_a_key_pair_is_made_on_a_host() -> None:
     assert "Leave one of both out." in problems(irsa_issuer_keys="api", irsa_issuer_key="generate")[0]
+
+
+RULES_FILE, BLACKBOX_FILE = "irsa_issuer_alert_rules_file", "irsa_issuer_blackbox_file"
+ON_DISK = controller(
+    directory=None,
+    keys="- name: onprem-irsa-keys",
+    rules="- name: onprem-irsa-issuer",
+    modules="# Modules for Prometheus' blackbox exporter, by onprem.irsa.irsa_issuer.",
+    mine="modules: {http_2xx: {prober: http}}",
+)
+
+
+@pytest.mark.parametrize(
+    ("rules", "modules", "says"),
+    [
+        ("", "", []),
+        ("/d/new", "/d/other", []),
+        ("/d/rules", "/d/modules", []),
+        ("/d/rules", "", [f"{RULES_FILE} is set, and {BLACKBOX_FILE} is not"]),
+        ("", "/d/modules", [f"{BLACKBOX_FILE} is set, and {RULES_FILE} is not"]),
+        ("/d/new", "/d/new", [f"{RULES_FILE} and {BLACKBOX_FILE} are both /d/new"]),
+        ("/d/keys", "/d/modules", [f"{RULES_FILE} is /d/keys, which has other rules than this role's"]),
+        ("/d/rules", "/d/mine", [f"{BLACKBOX_FILE} is /d/mine, which has other modules than this role's"]),
+        (
+            "/d/directory",
+            "/none/x",
+            [f"{RULES_FILE} is /d/directory, which is a", "the controller has no directory /none"],
+        ),
+    ],
+)
+def test_where_alert_rules_and_modules_are_written(rules: str, modules: str, says: list[str]) -> None:
+    given = {**OURS, RULES_FILE: rules, BLACKBOX_FILE: modules}
+    found = RULES["irsa_issuer"](with_defaults("irsa_issuer", **given), ON_DISK)
+    assert len(found) == len(says)
+    assert [words for words, line in zip(says, found, strict=True) if words not in line] == []

@@ -32,7 +32,8 @@ def problems(**given: object) -> list[str]:
         {RULES_FILE: "/d/empty"},
         {RULES_FILE: "/d/blank"},
         {RULES_FILE: "/d/new"},
-        {RULES_FILE: "/none/rules", "irsa_webhook_mode": "policy"},
+        {RULES_FILE: "/d/ours", "irsa_webhook_mode": "policy"},
+        {RULES_FILE: "/none/rules", "irsa_webhook_mode": "foreign"},
         {"irsa_webhook_timeout": "12", "irsa_webhook_strict": "no"},  # with -e, all is text
         CONTESTED,
         {**CONTESTED, "irsa_webhook_mode": "policy"},
@@ -54,6 +55,10 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
             f"{RULES_FILE} is /d/directory, which is a directory. Name a file in it, as in /",
         ),
         ({RULES_FILE: "/none/rules"}, f"{RULES_FILE} is /none/rules, but the controller has no directory /none. Make"),
+        (
+            {RULES_FILE: "/none/rules", "irsa_webhook_mode": "policy"},
+            f"{RULES_FILE} is /none/rules, but the controller has no directory /none. Make",
+        ),
         ({RULES_FILE: "/d/mine"}, "which has other rules than this role's: a run would overwrite them."),
         (
             {**POLICY, **CONTESTED},
