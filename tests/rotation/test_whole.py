@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
 
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, rsa_key
 from ansible_collections.onprem.irsa.tests.unit.roles.rotating_hosts import DAY, Rotating
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 AGAIN: t.Final = re.compile(r"Run again after [0-9][0-9: -]+ \(")
 
@@ -207,23 +208,77 @@ def test_a_leaked_key(two: Rotating) -> None:
 
 
 def keep_everything(hosts: Rotating) -> None:
-    """Have Ansible keep what it writes: facts, and what it lays down on the controller and on hosts for a task."""
-    hosts.environment["ANSIBLE_CACHE_PLUGIN"] = "ansible.builtin.jsonfile"
-    hosts.environment["ANSIBLE_CACHE_PLUGIN_CONNECTION"] = str(hosts.directory / "facts")
-    hosts.environment["ANSIBLE_KEEP_REMOTE_FILES"] = "1"
-    hosts.environment["ANSIBLE_PIPELINING"] = "0"
-    hosts.environment["ANSIBLE_REMOTE_TEMP"] = str(hosts.directory / "kept")
-    hosts.environment["ANSIBLE_LOCAL_TEMP"] = str(hosts.directory / "local")
+    """Have Ansible keep what it writes, and each Python process write down what it starts and what it throws away.
+
+    Facts, what is laid down on the controller and on hosts for a task, home and temporary folders: all is in the
+    directory of the hosts.
+    """
+    watched = hosts.directory / "watched"
+    hosts.environment |= {
+        "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(hosts.directory / "facts"),
+        "ANSIBLE_KEEP_REMOTE_FILES": "1",
+        "ANSIBLE_PIPELINING": "0",
+        "ANSIBLE_REMOTE_TEMP": str(hosts.directory / "kept"),
+        "ANSIBLE_LOCAL_TEMP": str(hosts.directory / "local"),
+        "HOME": str(hosts.directory / "home"),
+        "TMPDIR": str(hosts.directory / "temporary"),
+        "WATCHED": str(watched),
+        "PYTHONPATH": str(Path(__file__).parent / "watching"),
+    }
+    for name in ("HOME", "TMPDIR", "WATCHED"):
+        Path(hosts.environment[name]).mkdir()
 
 
-def told_anywhere(hosts: Rotating, secrets: set[str], output: str) -> list[str]:
-    """Return where lines of private keys stand but in key files: in the output, in a command's arguments, in a file."""
+def forms(pem: str) -> set[str]:
+    """Return texts that stand wherever a private key does, however it is written: PEM, base64 of PEM or DER, or hex."""
+    lines = pem.splitlines()[1:-1]
+    der = base64.b64decode("".join(lines))
+    # In base64, where a text begins decides on its letters.
+    encoded = {base64.b64encode(f"{' ' * shift}{pem}".encode()).decode()[80:144] for shift in range(3)}
+    return {*lines, "".join(lines)[32:96], der.hex()[64:128], *encoded}
+
+
+def told_anywhere(hosts: Rotating, pems: set[str], output: str) -> list[str]:
+    """Return where a private key stands but in key files.
+
+    In the output; in the arguments or the environment of a process, as C(ps) shows them; in a file, also in one that
+    was there for a moment.
+    """
     others = [path for path in hosts.directory.rglob("*") if path.is_file() and ".pki" not in str(path)]
     assert [path for path in others if "kept" in path.parts]
     assert (hosts.directory / "arguments").read_text().count("cms") > 1  # a key was sealed and opened
-    assert len(secrets) > 40  # the lines of two RSA keys
+    watched = "".join(path.read_text(errors="replace") for path in (hosts.directory / "watched").iterdir())
+    for name in hosts.hosts:
+        assert re.search(rf"^command .*python-{name}", watched, re.MULTILINE)
+        assert re.search(rf"^command .*'cms', .* with .*'HOST': '[^']*/{name}'", watched, re.MULTILINE)
+    assert re.search(rf"^lost {hosts.directory}/var/\S+: ", watched, re.MULTILINE)  # the pair that is thrown away
+    assert len(pems) == 2
     everywhere = {**{str(path): path.read_text(errors="replace") for path in others}, "output": output}
-    return [f"{where}: {secret}" for secret in secrets for where, text in everywhere.items() if secret in text]
+    return [
+        f"{where}: {secret}"
+        for pem in pems
+        for secret in forms(pem)
+        for where, text in everywhere.items()
+        if secret in text
+    ]
+
+
+def test_a_key_is_found_however_it_is_written() -> None:
+    pem = private_pem(rsa_key())
+    der = base64.b64decode("".join(pem.splitlines()[1:-1]))
+    written = [
+        pem,
+        json.dumps({"key": pem}),
+        repr(pem.encode()),
+        base64.b64encode(pem.encode()).decode(),
+        base64.b64encode(f"key={pem}".encode()).decode(),
+        base64.b64encode(json.dumps([f"a{pem}"]).encode().replace(b"\\n", b"\n")).decode(),
+        base64.b64encode(der).decode(),
+        der.hex(),
+    ]
+    assert [text[:60] for text in written if not any(secret in text for secret in forms(pem))] == []
+    assert not any(secret in private_pem(ec_key(1)) for secret in forms(pem))
 
 
 def test_a_host_is_lost_in_the_middle(two: Rotating) -> None:

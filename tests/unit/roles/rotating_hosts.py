@@ -308,9 +308,8 @@ class Rotating(Cluster):
         return {*self.world.read("published")["kids"]}
 
     def secrets(self) -> set[str]:
-        """Return the lines of all private keys that the hosts have."""
-        files = self.directory.glob("*.pki/sa.key*")
-        return {line for file in files for line in file.read_text().splitlines()[1:-1]}
+        """Return all private keys that the hosts have, in PEM."""
+        return {file.read_text().strip() for file in self.directory.glob("*.pki/sa.key*")}
 
     def files(self) -> dict[str, bytes]:
         """Return the key files of all hosts, and what is published and runs."""
