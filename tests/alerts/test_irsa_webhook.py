@@ -43,12 +43,12 @@ def rules() -> dict[str, Json]:
     return templates("irsa_webhook", "alert_rules", {name: {**shared, **given} for name, given in SETS.items()})
 
 
-def up(server: Json = SERVER, values: str = "1x60") -> dict[str, str]:
-    return {series("up", server): values}
+def up(server: Json | None = None, values: str = "1x60") -> dict[str, str]:
+    return {series("up", server or SERVER): values}
 
 
-def failed_open(values: str, name: str = f"again.{HOOK}", server: Json = SERVER) -> dict[str, str]:
-    labels = {**server, "name": name, "type": "admit"}
+def failed_open(values: str, name: str = f"again.{HOOK}", server: Json | None = None) -> dict[str, str]:
+    labels = {**(server or SERVER), "name": name, "type": "admit"}
     return {**up(server), series("apiserver_admission_webhook_fail_open_count", labels): values}
 
 
@@ -67,9 +67,9 @@ def not_matched(values: str, policy: str = POLICY, kind: str = "policy") -> dict
     return {**up(), series("apiserver_admission_match_condition_evaluation_errors_total", {**SERVER, **labels}): values}
 
 
-def calls(quick: int, slow: int, name: str = HOOK, server: Json = SERVER) -> dict[str, str]:
+def calls(quick: int, slow: int, name: str = HOOK, server: Json | None = None) -> dict[str, str]:
     """Return the histogram of an API server that makes so many calls a minute, SLOW ones within 10 seconds."""
-    labels = {**server, "name": name, "type": "admit", "operation": "CREATE", "rejected": "false"}
+    labels = {**(server or SERVER), "name": name, "type": "admit", "operation": "CREATE", "rejected": "false"}
     counts = {"0.005": 0, "0.1": quick, "2.5": quick, "10": quick + slow, "25": quick + slow, "+Inf": quick + slow}
     return {
         series("apiserver_admission_webhook_admission_duration_seconds_bucket", {**labels, "le": le}): f"0+{count}x60"
