@@ -7,6 +7,8 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -24,8 +26,19 @@ def bring(directory: str, files: Mapping[str, str], *, owned: Iterable[str], che
 
     owned: patterns of file names, below the directory, of which no others stay: what an earlier run wrote and nobody
     asks for any longer should not be applied. Files of other names are left alone.
+
+    Raises InputError where a file cannot be read or written.
     """
-    root = Path(directory)
+    try:
+        return _brought(Path(directory), files, owned, check_mode=check_mode)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename} cannot be read or written: {error.strerror}.",
+            fix=f"Let {directory} be a directory of yours, or name another one.",
+        ) from error
+
+
+def _brought(root: Path, files: Mapping[str, str], owned: Iterable[str], *, check_mode: bool) -> Brought:
     there = {str(path.relative_to(root)) for pattern in owned for path in root.glob(pattern) if path.is_file()}
     wanted = {**dict.fromkeys(sorted(there - {*files})), **files}
     todo = {name: (_text(root / name), text) for name, text in wanted.items() if _text(root / name) != text}

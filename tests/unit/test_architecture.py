@@ -16,8 +16,9 @@ COLLECTION = "ansible_collections.onprem.irsa.plugins."
 
 # The packages and modules of module_utils, from the ground up: each imports those on lower floors, and itself.
 FLOORS = (
-    ("_finding", "_progress", "_python", "_review_files", "_service_accounts", "_table", "_unquoted"),
+    ("_finding", "_progress", "_python", "_service_accounts", "_table", "_unquoted"),
     ("_errors",),
+    ("_review_files",),
     ("_aws", "_documents", "_flags", "_kube", "_policies", "_trust"),
     ("_distributions", "_in_use"),
     ("_api_server", "_host", "_injection", "_input"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._review_files import bring
 
 if t.TYPE_CHECKING:
@@ -35,3 +38,9 @@ def test_what_is_no_longer_asked_for_is_removed_and_what_others_wrote_stays(tmp_
             (str(tmp_path / "calls/01-b.json"), "/dev/null")
         ]
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["a.yml", "notes.txt"]
+
+
+def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "review").write_text("mine")
+    with pytest.raises(InputError, match=r"/review cannot be read or written: File exists\. Let /"):
+        bring(str(tmp_path / "review"), FILES, owned=(), check_mode=False)
