@@ -24,6 +24,7 @@ class Brought(t.NamedTuple):
 def bring(directory: str, files: Mapping[str, str], *, owned: Iterable[str], check_mode: bool) -> Brought:
     """Write texts under their names, with C(/) for directories, into a directory, and say what was not so before.
 
+    files: one of an empty text is not written, and removed.
     owned: patterns of file names, below the directory, of which no others stay: what an earlier run wrote and nobody
     asks for any longer should not be applied. Files of other names are left alone.
 
@@ -40,7 +41,7 @@ def bring(directory: str, files: Mapping[str, str], *, owned: Iterable[str], che
 
 def _brought(root: Path, files: Mapping[str, str], owned: Iterable[str], *, check_mode: bool) -> Brought:
     there = {str(path.relative_to(root)) for pattern in owned for path in root.glob(pattern) if path.is_file()}
-    wanted = {**dict.fromkeys(sorted(there - {*files})), **files}
+    wanted = {**dict.fromkeys(sorted(there - {*files})), **{name: text or None for name, text in files.items()}}
     todo = {name: (_text(root / name), text) for name, text in wanted.items() if _text(root / name) != text}
     if not check_mode:
         for name, (_before, text) in todo.items():

@@ -30,7 +30,9 @@ options:
     type: path
     required: true
   files:
-    description: The text of each file by its name below O(directory), with C(/) for directories.
+    description:
+      - The text of each file by its name below O(directory), with C(/) for directories. One of an empty text is not
+        written, and removed.
     type: dict
     required: true
   owned:

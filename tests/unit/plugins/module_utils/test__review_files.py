@@ -33,11 +33,13 @@ def test_what_is_no_longer_asked_for_is_removed_and_what_others_wrote_stays(tmp_
     bring(str(tmp_path), FILES, owned=OWNED, check_mode=False)
     (tmp_path / "calls/notes.txt").write_text("mine")
     for check_mode in (True, False):
-        found = bring(str(tmp_path), {"a.yml": "a: 1\n"}, owned=OWNED, check_mode=check_mode)
+        found = bring(str(tmp_path), {"a.yml": "a: 1\n", "none.yml": ""}, owned=OWNED, check_mode=check_mode)
         assert [(each["before_header"], each["after_header"]) for each in found.diff] == [
             (str(tmp_path / "calls/01-b.json"), "/dev/null")
         ]
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["a.yml", "notes.txt"]
+    assert bring(str(tmp_path), {"a.yml": ""}, owned=(), check_mode=False).changed
+    assert not (tmp_path / "a.yml").exists()
 
 
 def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
