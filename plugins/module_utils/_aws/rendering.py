@@ -30,6 +30,7 @@ _CAPTURES = """\
 _BEGIN = """\
 set -eu
 cd "$(dirname "$0")"
+export AWS_PAGER= # or version 2 shows each answer with a pager
 """
 
 
