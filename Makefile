@@ -16,6 +16,8 @@ VENV   := $(CACHE)/venv-$(MINOR)-$(shell sha256sum requirements-dev.txt | cut -c
 UV     := $(CACHE)/uv-$(MINOR)/bin/uv
 # What judges the package is in an environment of its own: galaxy-importer pins what the others choose.
 JUDGES := $(CACHE)/package-$(MINOR)-$(shell sha256sum requirements-package.txt | cut -c 1-12)
+# The AWS CLI pins what the others choose, too.
+AWS_CLI := $(CACHE)/aws-cli-$(MINOR)-$(shell sha256sum requirements-aws.txt | cut -c 1-12)
 LAB    := $(CACHE)/lab
 TREE   := .build/ansible_collections/onprem/irsa
 COPY   := .build/copy/ansible_collections
@@ -47,6 +49,11 @@ $(JUDGES)/.done: | $(UV)
 	$(UV) pip install --quiet --python $(JUDGES) --require-hashes --requirement requirements-package.txt
 	@touch $@
 
+$(AWS_CLI)/.done: | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(AWS_CLI)
+	$(UV) pip install --quiet --python $(AWS_CLI) --require-hashes --requirement requirements-aws.txt
+	@touch $@
+
 $(TREE):
 	@mkdir -p $(dir $@)
 	@ln -s ../../.. $@
@@ -58,6 +65,8 @@ lock: $(UV) ## Pin the development dependencies anew
 	@rm uv.lock  # it names download hosts; the exported file does not
 	printf '%s\n' ansible-builder galaxy-importer reuse | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --output-file requirements-package.txt -
+	echo awscli | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --output-file requirements-aws.txt -
 
 .PHONY: demo
 demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1|3)
@@ -267,6 +276,13 @@ molecule-migrate: lab-build ## Another issuer on one node: to a path of the buck
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) migrate
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: molecule-render
+molecule-render: lab-build $(AWS_CLI)/.done ## Everything written for review, and applied by aws, kubectl and hand on one node (8 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	LAB_AWS_CLI=$(AWS_CLI)/bin $(SCENARIOS) render
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-units

@@ -72,7 +72,7 @@ def _both_passes(given: Result) -> Result:
     seen = [*accepted_issuers(of_result(answers)), *(host["running_flags"].get(ISSUER, []) for host in observed)]
     shown = {name for name in (answers["distribution"], *map(_distribution, observed)) if name}
     distribution = given["distribution"] or (shown.pop() if len(shown) == 1 else "")
-    versions = [version for version in (answers["version"], *(host["version"] for host in observed)) if version]
+    shown_versions = (given["version"], answers["version"], *(host["version"] for host in observed))
     text = both_passes(
         given["issuer"],
         seen,
@@ -80,7 +80,7 @@ def _both_passes(given: Result) -> Result:
         jwks_uri=given["jwks_uri"],
         flags=given["flags"],
         distribution=distribution,
-        version=version_of(distribution, next(iter(versions), ""), answers["talos_version"]),
+        version=version_of(distribution, next(filter(None, shown_versions), ""), answers["talos_version"]),
     )
     return {"text": [*text]}
 

@@ -98,7 +98,9 @@ class ActionModule(ActionBase):
         """Return why files cannot be written in place of acting, where that is asked for."""
         if render.NAME not in given:
             return []
-        values, _problems = Resolved(self._templar, given).split([render.NAME])
+        values, _problems = Resolved(self._templar, given).split(
+            name for name in (render.NAME, render.VERSION) if name in given
+        )
         return [*(render.problems(values, look) if arguments["renders"] else render.acting_problems(values))]
 
     def _left_alone(self, arguments: Result, given: Result, around: Result) -> set[str]:

@@ -70,6 +70,10 @@ options:
     description: The distribution, where the cluster does not show it; this one counts before what it shows.
     type: str
     default: ""
+  version:
+    description: With O(both_passes), the version of Kubernetes, which counts before what is shown.
+    type: str
+    default: ""
 seealso:
   - module: onprem.irsa.api_servers_info
 """
@@ -126,6 +130,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "jwks_uri": {"type": "str", "default": ""},
     "flags": {"type": "dict", "default": {}},
     "distribution": {"type": "str", "default": ""},
+    "version": {"type": "str", "default": ""},
 }
 
 

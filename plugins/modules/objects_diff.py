@@ -13,8 +13,8 @@ author:
   - The onprem.irsa authors (!UNKNOWN)
 description:
   - Says whether M(kubernetes.core.k8s) would change something with server-side apply, by the code of that module in
-    check mode. The API server tries each object, and nothing is stored. On the controller this module needs no process of its own, which
-    saves most of a second.
+    check mode. The API server tries each object, and nothing is stored. On the controller this module needs no process
+    of its own, which saves most of a second.
   - Made for the role P(onprem.irsa.irsa_webhook#role), and may change with it in any release.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import Lab, lab, server
 from ansible_collections.onprem.irsa.tests.unit.plugins.aws_cli import run_script
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import public_pem, rsa_key
 
 from .some_servers import Servers, servers
 from .test_any_cluster import NEW, POLICY, Runs
@@ -29,6 +30,10 @@ Json = dict[str, t.Any]
 _BIN: t.Final = Path(os.environ["KUBERNETES_BIN"])
 _DEPLOYMENT: t.Final = "/apis/apps/v1/namespaces/pod-identity-webhook/deployments/pod-identity-webhook"
 ACCOUNT: t.Final = {"irsa_iam_account": "123456789012"}
+
+
+def written(directory: Path) -> dict[str, str]:
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
 
 
 def by_hand(cluster: Servers, review: Path, command: str) -> None:
@@ -74,7 +79,14 @@ def test_applied_files_are_a_whole_chain_in_which_a_run_changes_nothing(tmp_path
         code, output = runs.run("site", irsa_render=str(review), **ACCOUNT)
         assert code == 0, output
         assert lab.admin("/calls")["by_operation"] == {}
-        files = {path: path.read_text() for path in review.rglob("*") if path.is_file()}
+        files = written(review)
+        alone = {"irsa_issuer_keys": [public_pem(rsa_key().public_key())], "irsa_kubeconfig_path": "/none"}
+        alone["irsa_kubernetes_version"] = "1.34.4"
+        code, output = runs.run("site", irsa_render=str(tmp_path / "alone"), **ACCOUNT, **alone)
+        assert code == 0, output
+        others = written(tmp_path / "alone")
+        assert {*files} == {*others}
+        assert [name for name, text in files.items() if others[name] != text] == ["apiserver/flags.md"]
         for number, commands in enumerate(steps(review)):
             if "publish.sh" in commands:
                 done = run_script(review / commands.split()[1], lab.client, tmp_path / f"bin{number}")
@@ -91,8 +103,8 @@ def test_applied_files_are_a_whole_chain_in_which_a_run_changes_nothing(tmp_path
         assert lab.admin("/calls")["writes"] == 0
         code, output = runs.run("site", irsa_render=str(review), **ACCOUNT)
         assert (code, "changed=0" in output) == (0, True), output
-        assert {path: path.read_text() for path in review.rglob("*") if path.is_file()} == files
-        assert f"    --service-account-issuer={NEW}\n" in files[review / "apiserver/flags.md"]
+        assert written(review) == files
+        assert f"    --service-account-issuer={NEW}\n" in files["apiserver/flags.md"]
 
 
 def roll_out(cluster: Servers, ended: threading.Event) -> None:

@@ -65,7 +65,7 @@ def from_nothing(options: Options, versions: t.Iterable[str]) -> FromNothing:
         raise InputError(
             "irsa_webhook_mode is policy, whose version depends on the release of Kubernetes, and no host and no API "
             "server was asked for it.",
-            fix="Set irsa_webhook_kubernetes_version, as in irsa_webhook_kubernetes_version: '1.36'.",
+            fix="Set irsa_kubernetes_version, as in irsa_kubernetes_version: 1.36.1",
         )
     seen = Observation(
         now=_NEVER,

@@ -48,6 +48,7 @@ FACTS: t.Final = frozenset(
 SHARED: t.Final[t.Mapping[str, Json]] = {
     "irsa_audience": {"type": "str"},
     "irsa_control_plane_group": {"type": "str"},
+    "irsa_kubernetes_version": {"type": "str"},
     "irsa_relying_parties": {"type": "list", "elements": "dict"},
     "irsa_render": {"type": "path"},
 }

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, text
 
 NAME: t.Final = "irsa_render"
+VERSION: t.Final = "irsa_kubernetes_version"
 
 
 def problems(values: Values, look: Look) -> t.Iterator[str]:
@@ -21,6 +23,12 @@ def problems(values: Values, look: Look) -> t.Iterator[str]:
         )
     elif look(given).is_file:
         yield f"{NAME} is {given}, which is a file. Name a directory; it is made when it does not exist."
+    version = values.get(VERSION)
+    if version is not None and not re.match(r"v?\d+\.\d+\.\d", text(values, VERSION)):
+        yield (
+            f"{VERSION} is {version!r}. It must be a version with all of its numbers, because distributions keep flags "
+            f"in another way from one to the next. Write it as in {VERSION}: 1.36.1"
+        )
 
 
 def acting_problems(values: Values) -> t.Iterator[str]:
@@ -32,4 +40,4 @@ def acting_problems(values: Values) -> t.Iterator[str]:
         )
 
 
-__all__: t.Final = ("NAME", "acting_problems", "problems")
+__all__: t.Final = ("NAME", "VERSION", "acting_problems", "problems")

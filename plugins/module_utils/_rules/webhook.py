@@ -19,7 +19,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
 )
 
 _PREFIX: t.Final = "irsa_webhook_"
-_VERSION: t.Final = "irsa_webhook_kubernetes_version"
 _RULES_FILE: t.Final = "irsa_webhook_alert_rules_file"
 _TEXTS: t.Final = (
     *("mode", "namespace", "region", "image", "image_mirror", "priority_class", "tls", "tls_secret", "pull_secret"),
@@ -52,10 +51,10 @@ def _render_problems(values: Values, given: Values) -> t.Iterator[str]:
     """Say what files that are reviewed cannot hold."""
     keys, key = values.get("irsa_issuer_keys"), values.get("irsa_issuer_key")
     asks_nobody = isinstance(keys, (list, tuple)) or key == "generate"
-    if given["mode"] == "policy" and asks_nobody and not text(values, _VERSION):
+    if given["mode"] == "policy" and asks_nobody and not text(values, render.VERSION):
         yield (
-            f"{_VERSION} is not set, and irsa_webhook_mode is policy, whose version depends on the release of "
-            f"Kubernetes, which nobody is asked for. Set it, as in {_VERSION}: '1.36'."
+            f"{render.VERSION} is not set, and irsa_webhook_mode is policy, whose version depends on the release of "
+            f"Kubernetes, which nobody is asked for. Set it, as in {render.VERSION}: 1.36.1"
         )
     if given["mode"] == "webhook" and text(values, _RULES_FILE):
         yield (

@@ -103,7 +103,7 @@ def test_a_relative_directory_is_the_users(play: Play, tmp_path: Path) -> None:
         ({"irsa_iam_account": None}, "irsa_iam_account is '', and irsa_render needs the account's id, 12 digits"),
         ({"irsa_render": ""}, "irsa_render is empty."),
         ({"irsa_render": ["a"]}, 'irsa_render is ["a"]. It must be text.'),
-        ({"irsa_webhook_mode": "policy"}, "irsa_webhook_kubernetes_version is not set"),
+        ({"irsa_webhook_mode": "policy"}, "irsa_kubernetes_version is not set"),
         ({"irsa_issuer_keys": "api"}, "irsa_kubeconfig_path is not set"),
         ({"irsa_issuer_keys": [private_pem(ec_key(1))]}, "private"),
         ({"irsa_iam_roles": [{"name": "a b", "service_accounts": ["apps/a"]}]}, "'a b' must be 1 to 64"),

@@ -133,7 +133,7 @@ CASES: dict[str, Json] = {
     },
     "webhook with a given certificate": {"irsa_webhook_tls": "secret", "irsa_webhook_tls_secret": "certs/webhook"},
     "webhook with cert-manager": {"irsa_webhook_tls": "cert-manager", "irsa_webhook_prometheus_rule": True},
-    "policy": {"irsa_webhook_mode": "policy", "irsa_webhook_kubernetes_version": "1.34"},
+    "policy": {"irsa_webhook_mode": "policy", "irsa_kubernetes_version": "1.34.4"},
     "none": {"irsa_webhook_mode": "none"},
 }
 

@@ -98,7 +98,7 @@ def test_a_policy_is_one_that_all_api_servers_can_have(versions: list[str], vers
 @pytest.mark.parametrize(
     ("versions", "says"),
     [
-        ([], r"no host and no API server was asked for it\. Set irsa_webhook_kubernetes_version"),
+        ([], r"no host and no API server was asked for it\. Set irsa_kubernetes_version"),
         (["unknown"], "no host and no API server was asked for it"),
         (["1.31"], "Kubernetes 1.31 has no MutatingAdmissionPolicy; it came with 1.32"),
     ],

@@ -30,6 +30,17 @@ def test_a_directory_that_is_none(given: str | None, says: str) -> None:
     assert says in found
 
 
+@pytest.mark.parametrize("version", ["1.36.1", "v1.34.4", "v1.34.4+k3s1"])
+def test_a_version(version: str) -> None:
+    assert [*problems({**RENDERS, "irsa_kubernetes_version": version}, LOOK)] == []
+
+
+@pytest.mark.parametrize("version", ["1.36", 1.36, "", "latest"])
+def test_a_version_that_is_none(version: object) -> None:
+    (found,) = problems({**RENDERS, "irsa_kubernetes_version": version}, LOOK)
+    assert f"irsa_kubernetes_version is {version!r}. It must be a version with all of its numbers" in found
+
+
 def test_a_directory_that_is_there_or_will_be() -> None:
     assert [*problems({"irsa_render": "/d/directory"}, LOOK), *problems({"irsa_render": "/d/new"}, LOOK)] == []
 
@@ -52,7 +63,7 @@ def webhook(**given: object) -> list[str]:
         RENDERS,
         POLICY,  # hosts are asked
         {**POLICY, "irsa_issuer_keys": "api"},
-        {**POLICY, "irsa_issuer_keys": KEYS, "irsa_webhook_kubernetes_version": "1.36"},
+        {**POLICY, "irsa_issuer_keys": KEYS, "irsa_kubernetes_version": "1.36.1"},
         {**POLICY, RULES_FILE: "/d/new"},
         {**RENDERS, "irsa_webhook_prometheus_rule": True, "irsa_webhook_tls": "cert-manager"},
         {"irsa_webhook_prometheus_rule": True, RULES_FILE: "/d/new", "irsa_issuer_keys": KEYS},
@@ -65,8 +76,8 @@ def test_an_injection_that_files_can_hold(given: dict[str, t.Any]) -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({**POLICY, "irsa_issuer_keys": KEYS}, "irsa_webhook_kubernetes_version is not set, and irsa_webhook_mode is"),
-        ({**POLICY, "irsa_issuer_key": "generate"}, "irsa_webhook_kubernetes_version is not set"),
+        ({**POLICY, "irsa_issuer_keys": KEYS}, "irsa_kubernetes_version is not set, and irsa_webhook_mode is"),
+        ({**POLICY, "irsa_issuer_key": "generate"}, "irsa_kubernetes_version is not set"),
         ({**RENDERS, RULES_FILE: "/d/new"}, f"{RULES_FILE} is a file of the controller, which runs write and remove"),
         (
             {**RENDERS, "irsa_webhook_prometheus_rule": True},
