@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-GIVEN: dict[str, object] = {
+GIVEN: dict[str, t.Any] = {
     "irsa_iam_account": "123456789012",
     "irsa_issuer_keys": [public_pem(ec_key(1))],
 }
@@ -39,7 +39,7 @@ def unchanged(output: str) -> bool:
 @pytest.mark.parametrize("options", [{}, {"irsa_apiserver_flags": "manage"}], ids=["default", "managed flags"])
 @pytest.mark.parametrize("group", ["kube_control_plane", None], ids=["with hosts", "without hosts"])
 def test_everything_is_written_and_nobody_asked(
-    play: Play, tmp_path: Path, group: str | None, options: dict[str, object]
+    play: Play, tmp_path: Path, group: str | None, options: dict[str, t.Any]
 ) -> None:
     review = tmp_path / "review"
     of_localhost = {**LOCALHOST["all"], "vars": {**VARIABLES, **GIVEN, **options, "irsa_render": str(review)}}

@@ -27,6 +27,8 @@ from .cluster_with_api import ApiCluster, InjectingApi, cluster_with_api
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from ..plugins.fake_api_server import FakeApi
+
 pytestmark = pytest.mark.slow
 
 Json = dict[str, t.Any]
@@ -83,7 +85,7 @@ class World(InjectingApi):
                 hook["clientConfig"]["caBundle"] = encoded(authority(begin=BEGIN))
 
 
-def stored(api: InjectingApi) -> dict[str, Json]:
+def stored(api: FakeApi) -> dict[str, Json]:
     """Return what a user has of the objects that are there, by their paths, without what controllers add."""
     found = {}
     for path, each in api.objects.items():
@@ -98,7 +100,7 @@ def stored(api: InjectingApi) -> dict[str, Json]:
     return found
 
 
-def comparable(api: InjectingApi) -> dict[str, Json]:
+def comparable(api: FakeApi) -> dict[str, Json]:
     """Return what is stored without what differs in each cluster, once that is right by itself."""
     found = stored(api)
     secrets = {each["metadata"]["name"]: each["data"] for each in found.values() if each["kind"] == "Secret"}

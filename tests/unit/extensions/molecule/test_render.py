@@ -54,7 +54,7 @@ def test_each_pass_is_written_into_the_manifest() -> None:
 
 
 def kept(configuration: str) -> str:
-    host = {"version": "v1.34.4", "configuration": None, "patches": {}, "obstacle": ""}
+    host: dict[str, t.Any] = {"version": "v1.34.4", "configuration": None, "patches": {}, "obstacle": ""}
     return keeping(Sources(configuration, {"cp1": host}, "/p", None), FLAGS, ["v1.34.4"], "kubeadm").configuration
 
 

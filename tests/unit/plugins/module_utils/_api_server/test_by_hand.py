@@ -213,7 +213,8 @@ def test_files_for_review_are_the_same_before_each_pass_and_after_it(room: t.Any
 
 
 def test_files_for_review_say_what_stands_for_an_issuer_that_nobody_has_seen() -> None:
-    for seen in ([], [[]]):
+    seen_by_nobody: list[list[list[str]]] = [[], [[]]]
+    for seen in seen_by_nobody:
         text = both_passes(NEW, seen, distribution="k3s", jwks_uri=URI)
         assert text[0].startswith(f"{UNSEEN} stands for what `kubectl get --raw /.well-known/openid-configuration`")
         assert any(f"service-account-issuer={UNSEEN}" in line for line in text)
