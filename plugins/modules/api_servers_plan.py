@@ -15,6 +15,7 @@ description:
   - Returns what is left to do until every API server signs with an issuer, by what they answer. In a first pass all of
     them accept it, in a second one all of them sign with it. A pass that is seen in force is left out.
   - The text names flags, files and restarts in the form of the distribution, where that is known.
+  - Or, with O(both_passes), returns the text of both passes, whatever is in force, for files that people review.
   - Plans by what it is given. Contacts no host, no cluster and no AWS.
   - Made for the role P(onprem.irsa.irsa_apiserver#role), and may change with it in any release.
 extends_documentation_fragment:
@@ -26,9 +27,26 @@ attributes:
     support: full
 options:
   answers:
-    description: What M(onprem.irsa.api_servers_info) has returned.
+    description:
+      - What M(onprem.irsa.api_servers_info) has returned. Only with O(both_passes) it may be missing, where the API
+        servers were not asked.
     type: dict
-    required: true
+  observed:
+    description: With O(both_passes), what M(onprem.irsa.control_plane_info) returned for each host that was looked at.
+    type: list
+    elements: dict
+    default: []
+  both_passes:
+    description:
+      - Whether to return RV(text) alone, as it is for API servers that know nothing of O(issuer) yet.
+      - Where nobody was asked, it has a name in place of the issuer that signs now, and says what that stands for.
+    type: bool
+    default: false
+  retired:
+    description: With O(both_passes), issuers that should no longer be accepted.
+    type: list
+    elements: str
+    default: []
   issuer:
     description: The published issuer.
     type: str
@@ -52,6 +70,10 @@ options:
     description: The distribution, where the cluster does not show it; this one counts before what it shows.
     type: str
     default: ""
+  version:
+    description: With O(both_passes), the version of Kubernetes, which counts before what is shown.
+    type: str
+    default: ""
 seealso:
   - module: onprem.irsa.api_servers_info
 """
@@ -67,16 +89,16 @@ RETURN = r"""
 stage:
   description:
     - What is left. V(accept) for both passes, V(sign) for the second one, V(done) for nothing.
-  returned: success
+  returned: without O(both_passes)
   type: str
   sample: accept
 flags:
   description: The flags of the next pass, each with the list of its values; an empty list for one to remove.
-  returned: success
+  returned: without O(both_passes)
   type: dict
 says:
   description: What is left to do, in a sentence; empty for nothing.
-  returned: success
+  returned: without O(both_passes)
   type: str
 text:
   description: What to put where, line by line; none when nothing is left.
@@ -85,12 +107,12 @@ text:
   elements: str
 warnings_of_servers:
   description: What is odd about the API servers, and is left as it is.
-  returned: success
+  returned: without O(both_passes)
   type: list
   elements: str
 report:
   description: What was seen, in a few words.
-  returned: success
+  returned: without O(both_passes)
   type: str
 """
 
@@ -99,12 +121,16 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
-    "answers": {"type": "dict", "required": True},
+    "answers": {"type": "dict"},
+    "observed": {"type": "list", "elements": "dict", "default": []},
+    "both_passes": {"type": "bool", "default": False},
+    "retired": {"type": "list", "elements": "str", "default": []},
     "issuer": {"type": "str", "required": True},
     "towards": {"type": "str", "choices": ["issuer", "back"], "default": "issuer"},
     "jwks_uri": {"type": "str", "default": ""},
     "flags": {"type": "dict", "default": {}},
     "distribution": {"type": "str", "default": ""},
+    "version": {"type": "str", "default": ""},
 }
 
 

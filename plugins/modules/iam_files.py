@@ -12,8 +12,8 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)
 description:
-  - Writes the arguments of every call to IAM, a script that makes the calls with the AWS CLI, and the manifests of the
-    service accounts that name the roles, for people to review and run.
+  - Writes the arguments of every call to IAM, and a script that makes the calls with the AWS CLI, for people to review
+    and run. Returns the manifests of the service accounts that name the roles.
   - It shows how to start from nothing, and checks what M(onprem.irsa.iam_roles) checks without asking AWS. Neither AWS
     nor the cluster is contacted; it needs no credentials.
   - When the script has run, M(onprem.irsa.iam_oidc_provider) and M(onprem.irsa.iam_roles) find everything as they would
@@ -24,14 +24,13 @@ attributes:
   check_mode:
     support: full
   diff_mode:
-    support: none
+    support: full
   idempotent:
     support: full
 options:
   directory:
     description:
-      - Where the files are written. F(publish.sh) makes the calls, whose arguments are in F(calls/);
-        F(service-accounts.json) is for C(kubectl apply).
+      - Where the files are written. F(publish.sh) makes the calls, whose arguments are in F(calls/).
       - Arguments of calls that an earlier run wrote and that no longer exist are removed.
     type: path
     required: true
@@ -89,26 +88,60 @@ EXAMPLES = r"""
         service_accounts: [apps/reports]
         managed_policies: [arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess]
   delegate_to: localhost
+  register: files
+
+- name: Write what annotates the service accounts
+  ansible.builtin.copy:
+    content: "{{ files.service_accounts | map('to_nice_yaml') | join('---\n') }}"
+    dest: review/service-accounts.yml
+    mode: "0644"
+  delegate_to: localhost
 """
 
 RETURN = r"""
-arns:
-  description: The ARN of each role, by its name.
+roles:
+  description: One entry for each of O(roles), in their order, as M(onprem.irsa.iam_roles) returns those that it made.
   returned: success
-  type: dict
-  sample: {prod-reports: "arn:aws:iam::123456789012:role/prod-reports"}
+  type: list
+  elements: dict
+  sample:
+    - name: prod-reports
+      arn: arn:aws:iam::123456789012:role/prod-reports
+      state: present
+      action: create
+      changed: false
+      service_accounts: [apps/reports]
+      audiences: [sts.amazonaws.com]
+namespaces:
+  description: Manifests of the namespaces of the service accounts, but for C(default) and C(kube-*).
+  returned: success
+  type: list
+  elements: dict
+service_accounts:
+  description: Manifests of the service accounts, with the annotations that name the roles.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - apiVersion: v1
+      kind: ServiceAccount
+      metadata:
+        namespace: apps
+        name: reports
+        annotations:
+          eks.amazonaws.com/role-arn: arn:aws:iam::123456789012:role/prod-reports
 """
 
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendered_files import bring
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import ScriptStep
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import OWNED, ScriptStep, rendered
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.from_nothing import Asked, from_nothing
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import MANAGED_POLICIES_LIMIT, TRUST_POLICY_LIMIT
+from ansible_collections.onprem.irsa.plugins.module_utils._review_files import bring
 
 ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "account": {"type": "str", "required": True},
@@ -128,9 +161,11 @@ def main() -> t.NoReturn:
     with reported(module):
         asked = Asked(partition=partition(region).name, **{name: module.params[name] for name in ARGUMENT_SPEC})
         made = from_nothing(asked)
-        steps = [ScriptStep("iam", region, call) for call in made.calls]
-        changed = bring(module.params["directory"], steps, check_mode=module.check_mode, beside=made.files)
-    module.exit_json(changed=changed, arns=made.arns)
+        files = rendered([ScriptStep("iam", region, call) for call in made.calls])
+        brought = bring(module.params["directory"], files, owned=OWNED, check_mode=module.check_mode)
+    module.exit_json(
+        **brought._asdict(), roles=made.roles, namespaces=made.namespaces, service_accounts=made.service_accounts
+    )
 
 
 if __name__ == "__main__":

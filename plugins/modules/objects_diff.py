@@ -12,9 +12,9 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)
 description:
-  - Says whether M(kubernetes.core.k8s) would change something, by the code of that module in check mode. The API
-    server tries each object, and nothing is stored. On the controller this module needs no process of its own, which
-    saves most of a second.
+  - Says whether M(kubernetes.core.k8s) would change something with server-side apply, by the code of that module in
+    check mode. The API server tries each object, and nothing is stored. On the controller this module needs no process
+    of its own, which saves most of a second.
   - Made for the role P(onprem.irsa.irsa_webhook#role), and may change with it in any release.
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
@@ -62,6 +62,13 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s.runner import 
 
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import ShownModule, k8s_module
 
+# As the role applies them: only so the API server says that an item of a list is no longer asked for.
+_AS_APPLIED: t.Final[dict[str, t.Any]] = {
+    "apply": True,
+    "server_side_apply": {"field_manager": "onprem.irsa", "force_conflicts": True},
+    "hidden_fields": ["metadata.managedFields", "metadata.generation", "metadata.resourceVersion"],
+}
+
 
 class ComparingModule(ShownModule):
     """A module that is always in check mode."""
@@ -74,7 +81,7 @@ class ComparingModule(ShownModule):
 
 def main() -> None:
     module = k8s_module({"definition": {"type": "list", "elements": "dict", "required": True}}, ComparingModule)
-    module.params.update(resource_definition=module.params["definition"], state="present")
+    module.params.update(resource_definition=module.params["definition"], state="present", **_AS_APPLIED)
     try:
         run_module(module)
     except CoreException as error:

@@ -39,6 +39,12 @@ options:
       - Whether the controller alone is enough where the control plane has no hosts, whatever the variables say.
     type: bool
     default: false
+  renders:
+    description:
+      - Whether the playbook writes files in place of acting where V(irsa_render) is set, or changes nothing anyway. Any
+        other one refuses that variable.
+    type: bool
+    default: false
   arguments_of:
     description: Roles whose variables are checked by their types alone.
     type: list
@@ -87,6 +93,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "group": {"type": "str", "default": ""},
     "roles": {"type": "list", "elements": "str", "default": []},
     "hosts_optional": {"type": "bool", "default": False},
+    "renders": {"type": "bool", "default": False},
     "arguments_of": {"type": "list", "elements": "str", "default": []},
     "tags": {"type": "list", "elements": "str", "default": []},
     "tags_without_api": {"type": "list", "elements": "str", "default": []},

@@ -35,9 +35,11 @@ options:
       - irsa_migrate
       - irsa_doctor
   entry_point:
-    description: What the role is called for. With V(teardown), the rules are those of what is removed.
+    description:
+      - What the role is called for. With V(teardown), the rules are those of what is removed.
+      - With V(render), files are written in place of acting. Otherwise a role that acts refuses V(irsa_render).
     type: str
-    choices: [main, teardown]
+    choices: [main, teardown, render]
     default: main
   hosts:
     description: Hosts of one control plane, which have to have the same values of the variables of all roles.
@@ -84,7 +86,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
             "irsa_doctor",
         ],
     },
-    "entry_point": {"type": "str", "choices": ["main", "teardown"], "default": "main"},
+    "entry_point": {"type": "str", "choices": ["main", "teardown", "render"], "default": "main"},
     "hosts": {"type": "list", "elements": "str", "default": []},
     "heading": {"type": "str", "default": ""},
 }

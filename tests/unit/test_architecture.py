@@ -18,6 +18,7 @@ COLLECTION = "ansible_collections.onprem.irsa.plugins."
 FLOORS = (
     ("_finding", "_progress", "_python", "_service_accounts", "_table", "_unquoted"),
     ("_errors",),
+    ("_review_files",),
     ("_aws", "_documents", "_flags", "_kube", "_policies", "_trust"),
     ("_distributions", "_in_use"),
     ("_api_server", "_host", "_injection", "_input"),
@@ -27,7 +28,10 @@ FLOORS = (
     ("_doctor", "_rules"),
 )
 # Those with modules that do I/O (AWS, a cluster, web servers, files, the clock); all others decide on data alone.
-SOME_IO = {"_aws", "_controller", "_doctor", "_host", "_iam", "_kube", "_progress", "_proof", "_publication"}
+SOME_IO = {
+    *("_aws", "_controller", "_doctor", "_host", "_iam", "_kube", "_progress", "_proof", "_publication"),
+    "_review_files",
+}
 ONLY_IO = {"_host", "_kube"}
 
 # A module that imports one of these does I/O. Types of clients count: who is given a client calls it.

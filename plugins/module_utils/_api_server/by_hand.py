@@ -85,11 +85,7 @@ def by_hand(  # noqa: PLR0913 -- what is asked for, by name
     """
     leaving = towards == "back"
     if distribution in MANAGED and not _signs_as_wanted(asked, issuer, leaving=leaving):
-        raise InputError(
-            f"This cluster is {distribution}: the provider runs its API servers and sets their flags, and it has an "
-            "issuer and a way to give pods roles of its own.",
-            fix="Use that, or run this collection on a cluster whose API servers are yours.",
-        )
+        raise _managed(distribution)
     if is_openshift(distribution) or distribution in MANAGED:
         jwks_uri = ""  # who sets the flags there sets this one, too
     elsewhere = _with_other_key_set(asked, jwks_uri, leaving=leaving)
@@ -168,18 +164,84 @@ def by_hand_unasked(  # noqa: PLR0913 -- what is asked for, by name
         return ()
     others = [name for name in known if name != issuer] or [UNSEEN]
     issuers = [others[0], issuer, *others[1:]] if leaving else [issuer, *others]
+    return _whole(issuers, jwks_uri, flags or {}, distribution, version, rooms=rooms, leaving=leaving)
+
+
+def both_passes(  # noqa: PLR0913 -- what is asked for, by name
+    issuer: str,
+    seen: t.Sequence[t.Sequence[str]],
+    *,
+    retired: t.Collection[str] = (),
+    jwks_uri: str = "",
+    flags: t.Mapping[str, t.Sequence[str]] | None = None,
+    distribution: str = "",
+    version: str = "",
+    rooms: t.Sequence[Room] = ROOMS,
+) -> tuple[str, ...]:
+    """Return what a user has to set on API servers that know nothing of an issuer yet, line by line.
+
+    It is the same before a pass and after it, so that a difference is one in what is asked for.
+
+    seen: the issuers of each API server, that which signs first, as far as they are known; none of one that was not
+    asked, as of all where nobody was.
+    retired: issuers that should no longer be accepted.
+    The rest is as in by_hand. Raises InputError where nobody can set the flags.
+    """
+    others = [name for name in dict.fromkeys(name for issuers in seen for name in issuers) if name != issuer]
+    signing = [name for issuers in seen for name in issuers[:1] if name in retired]
+    if signing:
+        raise InputError(
+            f"{signing[0]} still signs, and is one of the retired issuers: tokens in use would be refused.",
+            fix="Remove it from irsa_apiserver_retired_issuers until a day after it has signed last.",
+        )
+    if distribution in MANAGED and {name for issuers in seen for name in issuers[:1]} != {issuer}:
+        raise _managed(distribution)
+    is_seen = bool(seen) and all(seen)
+    if is_seen and not others and not flags:
+        return (f"Nothing is left to set: every API server signs with {issuer}, and accepts no other issuer.",)
+    kept = [name for name in others if name not in retired] or ([] if is_seen else [UNSEEN])
+    return _whole([issuer, *kept], jwks_uri, flags or {}, distribution, version, rooms=rooms)
+
+
+def _whole(  # noqa: PLR0913 -- what it is put together from
+    issuers: list[str],
+    jwks_uri: str,
+    flags: t.Mapping[str, t.Sequence[str]],
+    distribution: str,
+    version: str,
+    *,
+    rooms: t.Sequence[Room],
+    leaving: bool = False,
+) -> tuple[str, ...]:
+    """Return what to set in both passes."""
     if is_openshift(distribution):
         unseen = [_SEEN_BY_THE_USER] if UNSEEN in issuers[0] else []
-        return (*unseen, *_operator_steps(issuers[0], flags or {}, leaving=leaving))
-    wanted = _wanted(issuers, jwks_uri, flags or {}, leaving=leaving)
-    text = _text(two_passes(wanted), wanted, distribution, version, rooms, shown="both")
+        return (*unseen, *_operator_steps(issuers[0], flags, leaving=leaving))
+    wanted = _wanted(issuers, jwks_uri, flags, leaving=leaving)
+    several = len(issuers) > 1
+    passes = two_passes(wanted) if several else (wanted, wanted)
+    text = _text(passes, wanted, distribution, version, rooms if several else (), shown="both")
     shown = _of_way_back(text, accepted=False) if leaving else text
-    return (*([_SEEN_BY_THE_USER] if UNSEEN in others else []), *shown)
+    return (*([_SEEN_BY_THE_USER] if UNSEEN in issuers else []), *shown)
+
+
+def _managed(distribution: str) -> InputError:
+    return InputError(
+        f"This cluster is {distribution}: the provider runs its API servers and sets their flags, and it has an "
+        "issuer and a way to give pods roles of its own.",
+        fix="Use that, or run this collection on a cluster whose API servers are yours.",
+    )
 
 
 def _wanted(issuers: list[str], jwks_uri: str, flags: t.Mapping[str, t.Sequence[str]], *, leaving: bool) -> Flags:
     further = {} if leaving else {name: [*values] for name, values in flags.items()}
     return {ISSUER: issuers, JWKS_URI: [jwks_uri] if jwks_uri and not leaving else [], **further}
+
+
+def accepted_issuers(asked: Asked) -> list[list[str]]:
+    """Return for each answer of an API server its issuers, that which signs first, and all that are known after it."""
+    known = _known(asked)
+    return [[said.issuer, *(name for name in known if name != said.issuer)] for said in asked.said]
 
 
 def _known(asked: Asked) -> list[str]:
@@ -331,4 +393,13 @@ def _lines(flags: Flags) -> t.Iterator[str]:
         yield from (f"    --{name}={value}" for value in values)
 
 
-__all__: t.Final = ("UNSEEN", "ByHand", "Stage", "Towards", "by_hand", "by_hand_unasked")
+__all__: t.Final = (
+    "UNSEEN",
+    "ByHand",
+    "Stage",
+    "Towards",
+    "accepted_issuers",
+    "both_passes",
+    "by_hand",
+    "by_hand_unasked",
+)

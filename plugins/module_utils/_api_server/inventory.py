@@ -30,13 +30,14 @@ class ControlPlane:
     """Whether no control-plane host is known, and the controller does all."""
 
 
-def needs_hosts(keys: object, flags: object) -> bool:
+def needs_hosts(keys: object, flags: object, *, renders: bool = False) -> bool:
     """Tell whether a run needs control-plane hosts.
 
     keys: the variable irsa_issuer_keys; None where it is not set.
     flags: the variable irsa_apiserver_flags; None where it is not set.
+    renders: whether the run writes files in place of acting, for which no host is changed.
     """
-    return keys in (None, "hosts") or flags == "manage"
+    return keys in (None, "hosts") or (flags == "manage" and not renders)
 
 
 def control_plane(

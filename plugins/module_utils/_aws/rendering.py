@@ -16,6 +16,9 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 
+OWNED: t.Final = ("calls/[0-9][0-9]-*.json", "documents/**/*")
+"""What rendered() names its files, but the script: patterns below their directory."""
+
 _HEAD = """\
 #!/bin/sh
 # Makes the calls below in their order, which readers need; calls/ has the arguments of each.
@@ -27,6 +30,7 @@ _CAPTURES = """\
 _BEGIN = """\
 set -eu
 cd "$(dirname "$0")"
+export AWS_PAGER= # or version 2 shows each answer with a pager
 """
 
 
@@ -99,4 +103,4 @@ def _captured(made: str, step: ScriptStep) -> str:
     return f"{line}\nread -r {names} <<END\n$answer\nEND\n" if several else f"{line}\n"
 
 
-__all__: t.Final = ("ScriptStep", "check_state", "rendered")
+__all__: t.Final = ("OWNED", "ScriptStep", "check_state", "rendered")

@@ -7,7 +7,6 @@ Pure: the plans are those of the modules that act, for an account and a cluster 
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from dataclasses import dataclass, replace
@@ -28,8 +27,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 
 _ACCOUNT: t.Final = re.compile(r"[0-9]{12}")
-SERVICE_ACCOUNTS: t.Final = "service-accounts.json"
-"""The file with namespaces and service accounts, a List as C(kubectl apply) takes it."""
+_OF_EVERY_CLUSTER: t.Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class FromNothing:
-    """The calls in their order, what is beside them by file, and the ARNs of the roles by name."""
+    """What is made, and by which calls."""
 
     calls: tuple[Call, ...]
-    files: t.Mapping[str, str]
-    arns: t.Mapping[str, str]
+    """In their order."""
+    roles: tuple[t.Mapping[str, t.Any], ...]
+    """As iam_roles returns them."""
+    namespaces: tuple[t.Mapping[str, t.Any], ...]
+    """Manifests of those of the service accounts, but for what every cluster has."""
+    service_accounts: tuple[t.Mapping[str, t.Any], ...]
+    """Manifests with the annotations that name the roles."""
 
 
 def from_nothing(asked: Asked) -> FromNothing:
@@ -84,17 +87,15 @@ def from_nothing(asked: Asked) -> FromNothing:
     plans = plan_roles(items, {}, settings)
     calls = [*provider.calls, *(call for plan in plans for call in plan.calls)]
     results = [plan.result(settings) for plan in plans]
+    annotated = annotation_changes(
+        results, audience=asked.audience, namespaces=_OF_EVERY_CLUSTER, service_accounts=[], create=True
+    )
     return FromNothing(
         calls=tuple(sorted(calls, key=lambda call: not call.operation.startswith("create_"))),
-        files={SERVICE_ACCOUNTS: _manifests(results, asked.audience)},
-        arns={plan.item["name"]: plan.arn for plan in plans},
+        roles=tuple(results),
+        namespaces=tuple(annotated["namespaces"]),
+        service_accounts=tuple(annotated["service_accounts"]),
     )
 
 
-def _manifests(results: t.Sequence[t.Mapping[str, t.Any]], audience: str) -> str:
-    changes = annotation_changes(results, audience=audience, namespaces=[], service_accounts=[], create=True)
-    items = [*changes["namespaces"], *changes["service_accounts"]]
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n"
-
-
-__all__: t.Final = ("SERVICE_ACCOUNTS", "Asked", "FromNothing", "from_nothing")
+__all__: t.Final = ("Asked", "FromNothing", "from_nothing")

@@ -45,8 +45,7 @@ def api(apis: t.Mapping[str, t.Mapping[str, t.Any]], minor: str) -> Api:
     APIS is what the module k8s_cluster_info returns: kinds by group and version. It is what one server serves, so that
     others may lack the flags all the same. Raises InputError for a release that has no such policies.
     """
-    major, _dot, rest = minor.partition(".")
-    release = (int(major), int(rest))
+    release = _release(minor)
     for version in VERSIONS:
         if GATE in apis.get(f"{GROUP}/{version}", {}):
             return Api(version, True, {} if release >= _STABLE else _flags(version))
@@ -57,6 +56,16 @@ def api(apis: t.Mapping[str, t.Mapping[str, t.Any]], minor: str) -> Api:
         )
     version = "v1" if release >= _STABLE else "v1beta1" if release >= _BETA else "v1alpha1"
     return Api(version, False, _flags(version))
+
+
+def on_by_default(minor: str) -> dict[str, dict[str, str]]:
+    """Return what the API servers of a release serve of the policy's API without a flag, as api() takes it."""
+    return {f"{GROUP}/v1": {GATE: "mutatingadmissionpolicies"}} if _release(minor) >= _STABLE else {}
+
+
+def _release(minor: str) -> tuple[int, int]:
+    major, _dot, rest = minor.partition(".")
+    return int(major), int(rest)
 
 
 def _merged(values: t.Sequence[str], wanted: str) -> list[str]:
@@ -151,4 +160,4 @@ def known_roles(data: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
     ]
 
 
-__all__: t.Final = ("Api", "api", "flag_changes", "kept_flags", "known_roles", "parameters", "unknown")
+__all__: t.Final = ("Api", "api", "flag_changes", "kept_flags", "known_roles", "on_by_default", "parameters", "unknown")

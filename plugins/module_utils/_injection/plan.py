@@ -49,6 +49,7 @@ Json = dict[str, t.Any]
 
 _LEVEL: t.Final = "pod-security.kubernetes.io/enforce"
 _ALERT_RULES: t.Final = "onprem.irsa/alert-rules"
+_STARTED_FOR: t.Final = "onprem.irsa/ca-sha256"
 _NAMESPACE_KEY: t.Final = "kubernetes.io/metadata.name"
 
 
@@ -354,7 +355,7 @@ def _webhook(options: Options, seen: Observation) -> Json:
             "renew_before": f"{8 * days}h0m0s",
         },
         "authority": trusted.authority,
-        "authority_sha256": hashlib.sha256(trusted.authority.encode()).hexdigest(),
+        "authority_sha256": _started_for(seen, trusted),
         "ca_bundle": trusted.ca_bundle,
         "both_bundles": trusted.both_bundles,
         "must_suit_both": trusted.must_suit_both,
@@ -374,6 +375,18 @@ def _webhook(options: Options, seen: Observation) -> Json:
         "is_comparable": is_issued and not trusted.is_due and not trusted.copies,
         "would_make": [new] if trusted.is_due or not is_issued else [copy["name"] for copy in trusted.copies],
     }
+
+
+def _started_for(seen: Observation, trusted: Trust) -> str:
+    """Return the digest of the authority for which the pods are started, in their template; empty for none.
+
+    Another one restarts them. Where API servers trust the authority alone, no pod has to be restarted for it, and what
+    the template says stays: files that others apply do not know the authority.
+    """
+    if seen.deployment and seen.live_webhooks and trusted.certificate.trusted:
+        metadata = seen.deployment["spec"]["template"].get("metadata") or {}
+        return str((metadata.get("annotations") or {}).get(_STARTED_FOR) or "")
+    return hashlib.sha256(trusted.authority.encode()).hexdigest()
 
 
 def _hint(seen: Observation, reference: str) -> str:

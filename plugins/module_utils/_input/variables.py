@@ -21,12 +21,15 @@ FACTS: t.Final = frozenset(
         "irsa_apiserver_left",
         "irsa_apiserver_observed",
         "irsa_apiserver_report",
+        "irsa_apiserver_review",
         "irsa_doctor_diagnosis",
         "irsa_iam_made_roles",
         "irsa_iam_report",
+        "irsa_iam_review",
         "irsa_iam_trust_is_reached",
         "irsa_issuer_published_jwks_uri",
         "irsa_issuer_report",
+        "irsa_issuer_review",
         "irsa_kubeconfig_content",
         "irsa_kubeconfig_environment",
         "irsa_migrate_report",
@@ -37,14 +40,17 @@ FACTS: t.Final = frozenset(
         "irsa_webhook_findings",
         "irsa_webhook_missed",
         "irsa_webhook_report",
+        "irsa_webhook_review",
     }
 )
 
-# Defaults of the roles and the playbooks read them; no role has them among its options.
+# Defaults of the roles and the playbooks read them; no role has them among the options of its entry point main.
 SHARED: t.Final[t.Mapping[str, Json]] = {
     "irsa_audience": {"type": "str"},
     "irsa_control_plane_group": {"type": "str"},
+    "irsa_kubernetes_version": {"type": "str"},
     "irsa_relying_parties": {"type": "list", "elements": "dict"},
+    "irsa_render": {"type": "path"},
 }
 """Each with what an argument spec says of it."""
 

@@ -9,8 +9,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendered_files import bring
-from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import check_state
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.rendering import OWNED, check_state, rendered
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import IMPORT_ERROR
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.trusted import refuse_trusted
@@ -22,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back impor
     warnings,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._publication import bucket_plan, edge, s3_calls, wanted_bucket
+from ansible_collections.onprem.irsa.plugins.module_utils._review_files import bring
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -149,9 +149,10 @@ def render(
     """Write the calls for review that bring a new bucket to where it should be, in place of making them."""
     check_state(module.params["state"])
     after = wanted_bucket.after_publishing(None, wanted)
-    changed = bring(module.params["render"], steps(after), check_mode=module.check_mode)
+    files = rendered([*steps(after)])
+    brought = bring(module.params["render"], files, owned=OWNED, check_mode=module.check_mode)
     result = wanted_bucket.bucket_result(wanted, None, after)
-    return {**result, "changed": changed, "diff": result["diff"] if changed else [], "read_back": []}
+    return {**result, **brought._asdict(), "read_back": []}
 
 
 def remove(module: AnsibleAWSModule, wanted: wanted_bucket.Target) -> dict[str, t.Any]:

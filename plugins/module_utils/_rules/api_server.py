@@ -33,6 +33,7 @@ def problems(values: Values, look: Look) -> list[str]:
         *number_problems({name: values[name] for name in _NUMBERS}),
         *_task_file_problems(values, look),
         *(_by_hand_problems(values) if text(values, "irsa_apiserver_flags") in _NOT_ON_HOSTS else []),
+        *_distribution_problems(values),
         *missing_file(values, "irsa_apiserver_ca_path", look),
     ]
 
@@ -70,6 +71,10 @@ def _by_hand_problems(values: Values) -> t.Iterator[str]:
             else f"irsa_apiserver_flags is talosctl, which sets the issuer and irsa_apiserver_extra_flags alone, and "
             f"{' and '.join(unused)} asks for more. Leave {those} out."
         )
+
+
+def _distribution_problems(values: Values) -> t.Iterator[str]:
+    """Say that nobody knows a distribution by its name."""
     distribution = text(values, "irsa_apiserver_distribution")
     if distribution and not is_openshift(distribution):
         yield from (f"irsa_apiserver_distribution: {found}" for found in broken(lambda: room_named(distribution)))

@@ -16,6 +16,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import p
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import annotation_problems, read_items
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import RoleSettings
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import missing
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import Look, Values, text
 
 # Any account: an ARN is always this long.
@@ -32,10 +33,10 @@ def problems(values: Values, _look: Look) -> list[str]:
         *([] if region else [missing("irsa_region")]),
         *issuer_problems(issuer, bucket=text(values, "irsa_issuer_bucket"), region=region),
     ]
-    if values.get("irsa_iam_render") and not re.fullmatch(r"[0-9]{12}", text(values, "irsa_iam_account")):
+    if values.get(render.NAME) and not re.fullmatch(r"[0-9]{12}", text(values, "irsa_iam_account")):
         around.append(
-            f"irsa_iam_account is {text(values, 'irsa_iam_account')!r}, and irsa_iam_render needs the account's id, 12 "
-            'digits. Write it in quotes, as in irsa_iam_account: "123456789012".'
+            f"irsa_iam_account is {text(values, 'irsa_iam_account')!r}, and {render.NAME} needs the account's id, 12 "
+            'digits, because AWS is not asked. Write it in quotes, as in irsa_iam_account: "123456789012".'
         )
     of_region = "" if around else partition(region).name
     # Without a provider and its partition, what depends on them is not looked at.

@@ -11,6 +11,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import broken, issuer_problems, s3_url
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import check_certificate
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.keys import key_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
     Look,
@@ -131,7 +132,7 @@ def _place_problems(publisher: str, bucket: str, values: Values) -> t.Iterator[s
             f"irsa_issuer_bucket is not set, and irsa_issuer_publisher is {publisher}, which publishes in a bucket. "
             "Set it, as in irsa_issuer_bucket: acme-prod-oidc, or set another irsa_issuer_publisher."
         )
-    if publisher == "files" and not values.get("irsa_issuer_files_directory") and not values.get("irsa_issuer_render"):
+    if publisher == "files" and not values.get("irsa_issuer_files_directory") and not values.get(render.NAME):
         yield (
             "irsa_issuer_files_directory is not set, and irsa_issuer_publisher is files, which writes files there. "
             "Set it to what the web server serves, as in irsa_issuer_files_directory: /var/www/oidc."

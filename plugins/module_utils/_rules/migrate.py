@@ -112,8 +112,6 @@ def _way_problems(values: Values) -> t.Iterator[str]:
             "and irsa_apiserver_flags at their defaults. Where you set the flags yourself, run onprem.irsa.site with "
             "the new issuer, and retire the former one a day later."
         )
-    if values.get("irsa_issuer_render"):
-        yield "irsa_issuer_render is set, which writes files in place of acting. Leave it out for a move."
     settle = values.get("irsa_migrate_settle")
     if settle is not None and str(settle).lstrip("-").isdecimal() and int(settle) < 0:
         yield f"irsa_migrate_settle is {settle}. It must be 0 or more seconds. Leave it out to have it computed."

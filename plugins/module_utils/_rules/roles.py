@@ -16,6 +16,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rules import (
     iam,
     issuer,
     migrate,
+    render,
     rotate,
     verify,
     webhook,
@@ -29,7 +30,7 @@ Rules = t.Callable[[Values, Look], list[str]]
 
 def _kubeconfig_problems(values: Values, look: Look) -> list[str]:
     by_controller = text(values, "irsa_kubeconfig_host") == CONTROLLER and not needs_hosts(
-        values.get("irsa_issuer_keys"), values.get("irsa_apiserver_flags")
+        values.get("irsa_issuer_keys"), values.get("irsa_apiserver_flags"), renders=render.NAME in values
     )
     if by_controller and not text(values, "irsa_kubeconfig_path"):
         return [

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.inventory import CONTROLLER, needs_hosts
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.problems import input_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
     Look,
     Values,
@@ -43,7 +44,30 @@ def problems(values: Values, look: Look) -> list[str]:
         *input_problems(given),
         *(_flag_problems(values) if given["mode"] == "policy" else []),
         *(rules_file_problems(values, _RULES_FILE, _RULES_GROUP, look) if given["mode"] in _WITH_RULES else []),
+        *(_render_problems(values, given) if values.get(render.NAME) else []),
     ]
+
+
+def _render_problems(values: Values, given: Values) -> t.Iterator[str]:
+    """Say what files that are reviewed cannot hold."""
+    keys, key = values.get("irsa_issuer_keys"), values.get("irsa_issuer_key")
+    asks_nobody = isinstance(keys, (list, tuple)) or key == "generate"
+    if given["mode"] == "policy" and asks_nobody and not text(values, render.VERSION):
+        yield (
+            f"{render.VERSION} is not set, and irsa_webhook_mode is policy, whose version depends on the release of "
+            f"Kubernetes, which nobody is asked for. Set it, as in {render.VERSION}: 1.36.1"
+        )
+    if given["mode"] == "webhook" and text(values, _RULES_FILE):
+        yield (
+            f"{_RULES_FILE} is a file of the controller, which runs write and remove, and {render.NAME} writes what "
+            f"others apply. Leave it out, as in -e {_RULES_FILE}="
+        )
+    if given["mode"] == "webhook" and given["prometheus_rule"] and given["tls"] != "cert-manager":
+        yield (
+            f"irsa_webhook_prometheus_rule is true: the rule names the end of the certificate, which with "
+            f"irsa_webhook_tls: {given['tls']} is not there before the files of {render.NAME} are applied. Set "
+            "irsa_webhook_tls: cert-manager, or leave the rule to a run that acts."
+        )
 
 
 def _flag_problems(values: Values) -> t.Iterator[str]:
@@ -51,7 +75,7 @@ def _flag_problems(values: Values) -> t.Iterator[str]:
     flags = values.get("irsa_apiserver_flags")
     by_controller = [*values.get("irsa_webhook_hosts", ())] == [CONTROLLER]
     by_hand = flags in ("show", "talosctl") or (
-        by_controller and not needs_hosts(values.get("irsa_issuer_keys"), flags)
+        by_controller and not needs_hosts(values.get("irsa_issuer_keys"), flags, renders=render.NAME in values)
     )
     if by_hand and is_true(values, "irsa_webhook_set_flags"):
         yield (

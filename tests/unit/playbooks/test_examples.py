@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import typing as t
 from pathlib import Path
 
@@ -63,6 +64,32 @@ def test_a_workload_runs_as_the_service_account_of_the_inventories(path: Path) -
     [container] = template["spec"]["containers"]
     assert not [variable for variable in container["env"] if variable["name"].startswith("AWS_")]
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
+
+
+@pytest.mark.slow
+def test_everything_in_the_repository_is_written_without_asking_anybody(play: Play, tmp_path: Path) -> None:
+    inventory, rendered = EXAMPLES / "gitops/inventory.yml", tmp_path / "folder/rendered"
+    command = "ansible-playbook -i inventory.yml onprem.irsa.site -e irsa_render=rendered"
+    pipeline = yaml.safe_load((EXAMPLES / "gitops/gitlab-ci.yml").read_text())
+    assert command in inventory.read_text()
+    assert pipeline["render"]["script"][0] == command
+    here = f"ansible_python_interpreter={sys.executable}"
+    run = play("-e", here, "-i", str(inventory), "-e", "irsa_render=rendered", group=None, environment={})
+    assert run.code == 0, run.output
+    assert {path.name for path in rendered.iterdir()} == {"README.md", "apiserver", "iam", "injection", "issuer"}
+    applied = [each for path in (rendered / "injection").glob("*.yml") for each in yaml.safe_load_all(path.read_text())]
+    # Controllers apply what is there, and fill in nothing.
+    assert {each["kind"] for each in applied} >= {"Certificate", "MutatingWebhookConfiguration", "ServiceAccount"}
+    assert "${" not in str(applied)
+
+
+@pytest.mark.parametrize("name", ["argo-cd", "flux"])
+def test_a_controller_applies_the_manifests_and_deletes_no_namespace(name: str) -> None:
+    last = [*yaml.safe_load_all((EXAMPLES / f"gitops/{name}.yml").read_text())][-1]["spec"]
+    path, prune = last.get("path"), last.get("prune")
+    if name == "argo-cd":
+        path, prune = last["source"]["path"], last["syncPolicy"]["automated"]["prune"]
+    assert (path.removeprefix("./"), prune) == ("rendered/injection", False)
 
 
 def test_the_readme_lists_every_example() -> None:

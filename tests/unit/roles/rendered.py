@@ -34,10 +34,13 @@ def rendered_each(role: str, names: t.Sequence[str], sets: t.Sequence[t.Mapping[
     return results
 
 
-def require_a_path_of_the_user(role: str, option: str, name: str) -> None:
-    """Require that a role's variable has an option's path from where the user is, not from where the playbook is."""
+def require_a_path_of_the_user(role: str, option: str, name: str, *, below: str = "") -> None:
+    """Require that a role's variable has an option's path from where the user is, not from where the playbook is.
+
+    BELOW is what stands in that directory.
+    """
     for given, path in (("a/b.yml", Path.cwd() / "a/b.yml"), ("~/b.yml", Path.home() / "b.yml")):
-        assert rendered(role, [name], {option: given}) == {name: str(path)}
+        assert rendered(role, [name], {option: given}) == {name: str(path / below)}
 
 
 def require_alerts(rules: Json, name: str) -> None:

@@ -37,13 +37,18 @@ CASES = {**{room.name: "" for room in ROOMS}, "Rancher": "", "Talos 1.14": "v1.1
 ENDPOINT = "version: v1alpha1\ncluster:\n  controlPlane:\n    endpoint: https://cp.example.com:6443\n"
 
 
+def answers_of(*servers: One, distribution: str, version: str = "v1.34.4", talos_version: str = "") -> dict[str, t.Any]:
+    """Return what the module api_servers_info returns of API servers that are asked at their own addresses."""
+    found = cluster(*servers)
+    told = {"distribution": distribution, "version": version, "talos_version": talos_version}
+    return {**answers.as_result(ask(Client(found), [*found], [NEW], sign)), **told}
+
+
 def variables(name: str) -> dict[str, t.Any]:
     """Return those of a host that stands for a cluster of its own, whose API servers are ready for the second pass."""
-    servers = cluster(One([OLD, NEW]), One([OLD, NEW]))
-    found = answers.as_result(ask(Client(servers), [*servers], [NEW], sign))
-    distribution = name.partition(" ")[0]
-    told = {"distribution": distribution, "version": "v1.34.4", "talos_version": CASES[name] or "v1.13.2"}
-    return {"irsa_apiserver_answers": {**found, **told}}
+    ready, talos_version = One([OLD, NEW]), CASES[name] or "v1.13.2"
+    found = answers_of(ready, ready, distribution=name.partition(" ")[0], talos_version=talos_version)
+    return {"irsa_apiserver_answers": found}
 
 
 @pytest.fixture(scope="module")

@@ -170,7 +170,6 @@ def test_keys_that_stay_published_and_that_nobody_has_are_named(
     [
         ("irsa_issuer_ca_path", "__irsa_issuer_ca_path"),
         ("irsa_issuer_files_directory", "__irsa_issuer_files_directory"),
-        ("irsa_issuer_render", "__irsa_issuer_render"),
     ],
 )
 def test_files_are_where_the_user_is(option: str, name: str) -> None:

@@ -82,11 +82,12 @@ def test_nothing_is_called_and_check_mode_writes_nothing(
         raise AssertionError
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
-    assert run(check=True)["changed"] is True
-    assert not (tmp_path / "review").exists()
-    assert run() == {**run(check=True), "changed": True}
+    would = run(check=True)
+    assert (would["changed"], (tmp_path / "review").exists()) == (True, False)
+    assert run() == would
     assert run()["changed"] is False
-    assert run()["arns"]["prod-dns"] == f"arn:aws:iam::{ACCOUNT}:role/prod-dns"
+    made = {role["name"]: (role["arn"], role["audiences"]) for role in run()["roles"]}
+    assert made["prod-dns"] == (f"arn:aws:iam::{ACCOUNT}:role/prod-dns", ["sts.amazonaws.com"])
 
 
 def test_the_script_makes_what_the_modules_would(run: Run, iam: IAMClient, tmp_path: Path) -> None:
@@ -107,11 +108,10 @@ def test_all_roles_are_there_before_the_first_gets_a_policy(run: Run, tmp_path: 
     assert set(calls[4:]) == {"attach-role-policy", "put-role-policy"}
 
 
-def test_service_accounts_name_their_roles(run: Run, tmp_path: Path) -> None:
-    run()
-    listed = json.loads((tmp_path / "review/service-accounts.json").read_text())
-    assert listed["kind"] == "List"
-    found = {(each["kind"], each["metadata"]["name"]): each["metadata"].get("annotations") for each in listed["items"]}
+def test_service_accounts_name_their_roles(run: Run) -> None:
+    returned = run(roles=[*ROLES, {"name": "of-default", "service_accounts": ["default/app"]}])
+    listed = [*returned["namespaces"], *returned["service_accounts"]]
+    found = {(each["kind"], each["metadata"]["name"]): each["metadata"].get("annotations") for each in listed}
     assert found == {
         ("Namespace", "apps"): None,
         ("Namespace", "dns"): None,
@@ -121,6 +121,7 @@ def test_service_accounts_name_their_roles(run: Run, tmp_path: Path) -> None:
             "eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT}:role/prod-preview",
             "eks.amazonaws.com/audience": "https://vault.example.com",
         },
+        ("ServiceAccount", "app"): {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT}:role/of-default"},
     }
 
 

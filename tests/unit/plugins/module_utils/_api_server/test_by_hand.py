@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import ask
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import ByHand, by_hand
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import (
+    UNSEEN,
+    ByHand,
+    accepted_issuers,
+    both_passes,
+    by_hand,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
@@ -188,6 +194,52 @@ def test_nobody_sets_flags_for_a_provider(name: str) -> None:
     with pytest.raises(InputError, match=f"This cluster is {name}: the provider runs its API servers"):
         left(One(), distribution=name)
     assert left(One([NEW]), distribution=name).stage == "done"
+
+
+def issuers(*servers: One) -> list[list[str]]:
+    found = cluster(*servers)
+    return accepted_issuers(ask(Client(found), [*found], [NEW], sign))
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_files_for_review_are_the_same_before_each_pass_and_after_it(room: t.Any) -> None:  # noqa: ANN401 -- a Room
+    of_hosts = [[[OLD], [OLD]], [[OLD, NEW], [OLD]], [[OLD, NEW]] * 2, [[NEW, OLD], [OLD, NEW]], [[NEW, OLD]] * 2]
+    of_answers = [issuers(*(One([*known]) for known in seen)) for seen in of_hosts]
+    texts = {both_passes(NEW, seen, jwks_uri=URI, distribution=room.name) for seen in [*of_hosts, *of_answers]}
+    assert len(texts) == 1
+    text = "\n".join(texts.pop())
+    assert text.startswith(room.show({ISSUER: [NEW, OLD], JWKS_URI: [URI]}, None).partition("First pass")[0])
+    assert ("First pass" in text, "Second pass" in text, OLD in text) == (True, True, True)
+
+
+def test_files_for_review_say_what_stands_for_an_issuer_that_nobody_has_seen() -> None:
+    seen_by_nobody: list[list[list[str]]] = [[], [[]]]
+    for seen in seen_by_nobody:
+        text = both_passes(NEW, seen, distribution="k3s", jwks_uri=URI)
+        assert text[0].startswith(f"{UNSEEN} stands for what `kubectl get --raw /.well-known/openid-configuration`")
+        assert any(f"service-account-issuer={UNSEEN}" in line for line in text)
+    of_openshift = both_passes(NEW, [], distribution="OpenShift")
+    assert not any(UNSEEN in line for line in of_openshift)
+
+
+def test_files_for_review_of_a_cluster_that_has_one_issuer_alone() -> None:
+    (line,) = both_passes(NEW, [[NEW], [NEW]], distribution="kubeadm", jwks_uri=URI)
+    assert line == f"Nothing is left to set: every API server signs with {NEW}, and accepts no other issuer."
+    text = both_passes(NEW, [[NEW]], distribution="kubeadm", flags={"v": ["2"]})
+    assert "    --v=2" in text
+
+
+def test_files_for_review_leave_out_what_is_retired_once_it_signs_no_more() -> None:
+    text = both_passes(NEW, [[NEW, OLD]], retired=[OLD])
+    assert f"    --service-account-issuer={NEW}" in text
+    assert OLD not in "\n".join(text)
+    with pytest.raises(InputError, match="still signs, and is one of the retired issuers"):
+        both_passes(NEW, [[NEW, OLD], [OLD, NEW]], retired=[OLD])
+
+
+def test_no_files_for_review_are_written_for_a_provider() -> None:
+    with pytest.raises(InputError, match="the provider runs its API servers"):
+        both_passes(NEW, [[OLD]], distribution="Amazon EKS")
 
 
 @settings(deadline=None)

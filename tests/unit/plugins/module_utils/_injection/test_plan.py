@@ -155,6 +155,30 @@ def test_pods_go_over_to_cert_manager_while_both_authorities_are_trusted() -> No
     assert found["authority_sha256"] != plan(options(), there)["authority_sha256"]
 
 
+def deployed(**annotations: str) -> Json:
+    template = {"metadata": {"labels": LABELS, "annotations": annotations} if annotations else {"labels": LABELS}}
+    made = own("Deployment", part="deployment", spec={"replicas": 2, "template": template})
+    made["metadata"]["generation"] = 1
+    return made
+
+
+@pytest.mark.parametrize("annotations", [{}, {"onprem.irsa/ca-sha256": "another's"}])
+def test_what_pods_were_started_for_stays_while_api_servers_trust_their_authority_alone(
+    annotations: dict[str, str],
+) -> None:
+    there = (deployed(**annotations), CA, TLS)
+    known = annotations.get("onprem.irsa/ca-sha256", "")
+    new = plan(options(), cluster(CA, TLS))["authority_sha256"]
+    assert len(new) == 64
+    for trusted, started_for in (
+        ([called()], known),
+        ([called(encoded(authority(), authority(2)))], new),  # until no pod is from before
+        ([called(encoded(authority(2)))], new),
+        ([], new),
+    ):
+        assert plan(options(), cluster(*there, configurations=trusted))["authority_sha256"] == started_for
+
+
 @pytest.mark.parametrize(
     ("reviews", "tag", "both"),
     [

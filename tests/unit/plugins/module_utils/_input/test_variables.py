@@ -104,7 +104,7 @@ def test_shared_names_are_read_somewhere() -> None:
 def test_what_holds_for_a_cluster_is_all_that_a_user_sets() -> None:
     assert of_a_cluster(ROLES.values()) == {
         *("irsa_iam_roles", "irsa_iam_region", "irsa_cluster", "irsa_issuer_url", "irsa_audience"),
-        "irsa_relying_parties",
+        *("irsa_kubernetes_version", "irsa_relying_parties", "irsa_render"),
     }
     assert not of_a_cluster([{"irsa_webhook_report"}]) & FACTS
 

@@ -38,7 +38,7 @@ def problems(**given: object) -> list[str]:
     [
         {},
         {**WEB, "irsa_issuer_files_directory": "/var/www"},
-        {**WEB, "irsa_issuer_render": "review"},
+        {**WEB, "irsa_render": "review"},
         {**WEB, "irsa_issuer_publisher": "cloudfront"},
         {**WEB, "irsa_issuer_publisher": "apiserver", "irsa_issuer_jwks_uri": "https://keys.example.com/jwks"},
         {"irsa_issuer_endpoint_url": "https://s3.example.com", "irsa_region": "here"},

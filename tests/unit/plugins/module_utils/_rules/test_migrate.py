@@ -71,7 +71,6 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
         ),
         ({"irsa_issuer_keys": "api"}, "A move sets flags of API servers"),
         ({"irsa_apiserver_flags": "show"}, "A move sets flags of API servers"),
-        ({"irsa_issuer_render": "review"}, "irsa_issuer_render is set"),
         ({"irsa_migrate_settle": -1}, "irsa_migrate_settle is -1."),
         ({"irsa_iam_retired_issuers": [OLD]}, f"irsa_iam_retired_issuers has {OLD}, which would go at once"),
         ({"irsa_apiserver_retired_issuers": [NEW]}, f"irsa_apiserver_retired_issuers has {NEW}, which would go at"),
