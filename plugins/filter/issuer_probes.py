@@ -13,7 +13,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 
 DOCUMENTATION = r"""
 name: issuer_probes
-short_description: How Prometheus' blackbox exporter tells that an issuer's documents are served as they were published
+short_description: Probes of an issuer's documents for Prometheus' blackbox exporter (internal)
 version_added: 1.0.0
 author: The onprem.irsa authors (!UNKNOWN)
 description:
