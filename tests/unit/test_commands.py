@@ -63,9 +63,14 @@ RUN: t.Final[t.Mapping[str, tuple[str, ...]]] = {
         "delete secret pod-identity-webhook-ca",
     ),
     "kind create cluster --name prod --config kind.yml": ("extensions/lab/kind.yml", "create, cluster,", "--config="),
-    f"{PLAY}site -e irsa_issuer_render=review": (
+    f"{PLAY}site -e irsa_render=review": (
+        "extensions/molecule/render/tasks/write.yml",
+        "onprem.irsa.site",
+        "irsa_render",
+    ),
+    f"{PLAY}site --tags publish -e irsa_render=review": (
         "tests/unit/extensions/lab/aws/test_irsa_issuer.py",
-        "irsa_issuer_render=",
+        "irsa_render=",
     ),
     "ansible-playbook onprem.irsa.doctor -e irsa_kubeconfig_path=~/.kube/config": (
         "tests/benchmarks/doctor.py",
