@@ -85,7 +85,8 @@ def test_everything_in_the_repository_is_written_without_asking_anybody(play: Pl
 
 @pytest.mark.parametrize("name", ["argo-cd", "flux"])
 def test_a_controller_applies_the_manifests_and_deletes_no_namespace(name: str) -> None:
-    last = [*yaml.safe_load_all((EXAMPLES / f"gitops/{name}.yml").read_text())][-1]["spec"]
+    found = yaml.safe_load((EXAMPLES / f"gitops/{name}.yml").read_text())
+    last = found.get("items", [found])[-1]["spec"]
     path, prune = last.get("path"), last.get("prune")
     if name == "argo-cd":
         path, prune = last["source"]["path"], last["syncPolicy"]["automated"]["prune"]
