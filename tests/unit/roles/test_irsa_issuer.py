@@ -124,10 +124,24 @@ def test_what_watches_the_documents_goes_with_them(tmp_path: Path) -> None:
     there = Bindings(tmp_path)
     named = {"irsa_issuer_alert_rules_file": "rules.yml", "irsa_issuer_blackbox_file": "blackbox.yml"}
     files = [tmp_path / name for name in (*named.values(), "others.yml")]
-    for file in files:
-        file.touch()
+    for file, text in zip(files, ("name: onprem-irsa-issuer", "# by onprem.irsa.irsa_issuer.", "groups: []")):
+        file.write_text(text)
     code, output = there.play("teardown", "apiserver", vars=named)
     assert (code, [file.exists() for file in files]) == (0, [False, False, True]), output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blackbox", ["others.yml", "monitoring", ""])
+def test_what_somebody_else_wrote_stays_where_the_documents_go(tmp_path: Path, blackbox: str) -> None:
+    """A directory stays with what it holds; no name at all is that of the directory of the run."""
+    there = Bindings(tmp_path)
+    (tmp_path / "monitoring").mkdir()
+    others = [tmp_path / "others.yml", tmp_path / "monitoring/others.yml"]
+    for file in others:
+        file.write_text("groups: []")
+    named = {"irsa_issuer_alert_rules_file": "others.yml", "irsa_issuer_blackbox_file": blackbox}
+    code, output = there.play("teardown", "apiserver", vars=named)
+    assert (code, [file.exists() for file in others]) == (0, [True, True]), output
 
 
 @pytest.mark.slow
