@@ -42,11 +42,12 @@ def bring(directory: str, files: Mapping[str, str], *, owned: Iterable[str], che
 def _brought(root: Path, files: Mapping[str, str], owned: Iterable[str], *, check_mode: bool) -> Brought:
     there = {str(path.relative_to(root)) for pattern in owned for path in root.glob(pattern) if path.is_file()}
     wanted = {**dict.fromkeys(sorted(there - {*files})), **{name: text or None for name, text in files.items()}}
-    todo = {name: (_text(root / name), text) for name, text in wanted.items() if _text(root / name) != text}
+    texts = {name: (_text(root / name), text) for name, text in wanted.items()}
+    todo = {name: (before, after) for name, (before, after) in texts.items() if before != after}
     if not check_mode:
-        for name, (_before, text) in todo.items():
-            _bring(root / name, text)
-    return Brought(bool(todo), [_difference(root / name, *texts) for name, texts in sorted(todo.items())])
+        for name, (_before, after) in todo.items():
+            _bring(root / name, after)
+    return Brought(bool(todo), [_difference(root / name, before, after) for name, (before, after) in sorted(todo.items())])
 
 
 def _bring(path: Path, text: str | None) -> None:

@@ -30,13 +30,13 @@ each thing that is wrong by an id that stays the same, and tells what follows fr
 pods lack their roles because of it, or that others get them; a *warning* is what will break, or may.
 
 Words in capitals stand for what the doctor fills in from what it has seen. A check says nothing where nobody could
-look; the report names what was not looked at, and why. A command was run on a cluster with that fault, and healed it,
-unless *not tested* stands behind it.
+look; the report names what was not looked at, and why. Where *not tested* stands behind a command, no test puts that
+fault into a cluster and follows the command: ``make doctor-live`` and ``make molecule-doctor`` do so with the others.
 """
 
 
 def manual(tried: t.Collection[str]) -> str:
-    """Return the page as reStructuredText; the commands of the checks TRIED, by their ids, were seen to heal."""
+    """Return the page as reStructuredText; tests follow the commands of the checks TRIED, by their ids."""
     parts = [_HEAD, f"There are {len(CHECKS)} checks.\n"]
     for link, title in LINKS.items():
         parts += [_heading(title, "-"), *(_section(check, check.id in tried) for check in CHECKS if check.link == link)]
