@@ -12,11 +12,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import Asked, as_result, of_result
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import (
-    accepted_issuers,
     both_passes,
     by_hand,
+    known_of_servers,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import version_of
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.modules.api_servers_plan import ARGUMENT_SPEC
@@ -68,26 +67,15 @@ def _left(given: Result) -> Result:
 
 def _both_passes(given: Result) -> Result:
     """Return all that there is to do, by what is known of the API servers."""
-    answers, observed = given["answers"] or _NO_ANSWERS, given["observed"]
-    seen = [*accepted_issuers(of_result(answers)), *(host["running_flags"].get(ISSUER, []) for host in observed)]
-    shown = {name for name in (answers["distribution"], *map(_distribution, observed)) if name}
-    distribution = given["distribution"] or (shown.pop() if len(shown) == 1 else "")
-    shown_versions = (given["version"], answers["version"], *(host["version"] for host in observed))
+    answers = given["answers"] or _NO_ANSWERS
+    found = known_of_servers(of_result(answers), answers, given["observed"], named=given["distribution"])
     text = both_passes(
         given["issuer"],
-        seen,
+        found.issuers,
         retired=given["retired"],
         jwks_uri=given["jwks_uri"],
         flags=given["flags"],
-        distribution=distribution,
-        version=version_of(distribution, next(filter(None, shown_versions), ""), answers["talos_version"]),
+        distribution=found.distribution,
+        version=version_of(found.distribution, given["version"] or found.version, answers["talos_version"]),
     )
     return {"text": [*text]}
-
-
-def _distribution(host: Result) -> str:
-    """Return the distribution that a host shows; empty where it is none that is known, or not certain."""
-    if host["distribution"] != "unknown":
-        return str(host["distribution"])
-    others = host["other_distributions"]
-    return str(others[0]) if len(others) == 1 else ""

@@ -47,7 +47,7 @@ def _brought(root: Path, files: Mapping[str, str], owned: Iterable[str], *, chec
     if not check_mode:
         for name, (_before, after) in todo.items():
             _bring(root / name, after)
-    return Brought(bool(todo), [_difference(root / name, before, after) for name, (before, after) in sorted(todo.items())])
+    return Brought(bool(todo), [_difference(root / name, *both) for name, both in sorted(todo.items())])
 
 
 def _bring(path: Path, text: str | None) -> None:

@@ -64,6 +64,18 @@ class ByHand:
     """What was seen, in a few words."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of API servers whose flags somebody else sets."""
+
+    issuers: list[list[str]]
+    """Of each API server, that which signs first; empty for one of which they are not known."""
+    distribution: str
+    """Empty where it is not known, or not the same everywhere."""
+    version: str
+    """Of Kubernetes; empty where it is not known."""
+
+
 def by_hand(  # noqa: PLR0913 -- what is asked for, by name
     asked: Asked,
     issuer: str,
@@ -238,10 +250,32 @@ def _wanted(issuers: list[str], jwks_uri: str, flags: t.Mapping[str, t.Sequence[
     return {ISSUER: issuers, JWKS_URI: [jwks_uri] if jwks_uri and not leaving else [], **further}
 
 
-def accepted_issuers(asked: Asked) -> list[list[str]]:
-    """Return for each answer of an API server its issuers, that which signs first, and all that are known after it."""
-    known = _known(asked)
-    return [[said.issuer, *(name for name in known if name != said.issuer)] for said in asked.said]
+def known_of_servers(
+    asked: Asked, shown: t.Mapping[str, str], observed: t.Sequence[t.Mapping[str, t.Any]], *, named: str = ""
+) -> Known:
+    """Return what both_passes() goes by, of API servers that were asked, of hosts that were looked at, or of neither.
+
+    shown: the distribution and the version that API servers answer with; empty without an answer.
+    observed: what C(control_plane_info) returns for each host.
+    named: the distribution that the user names, which counts before what is shown.
+    """
+    among = _known(asked)
+    answered = [[said.issuer, *(name for name in among if name != said.issuer)] for said in asked.said]
+    distributions = {name for name in (shown["distribution"], *map(_distribution, observed)) if name}
+    versions = (shown["version"], *(host["version"] for host in observed))
+    return Known(
+        issuers=[*answered, *(host["running_flags"].get(ISSUER, []) for host in observed)],
+        distribution=named or (distributions.pop() if len(distributions) == 1 else ""),
+        version=next(filter(None, versions), ""),
+    )
+
+
+def _distribution(host: t.Mapping[str, t.Any]) -> str:
+    """Return the distribution that a host shows; empty where it is none that is known, or not certain."""
+    if host["distribution"] != "unknown":
+        return str(host["distribution"])
+    others = host["other_distributions"]
+    return str(others[0]) if len(others) == 1 else ""
 
 
 def _known(asked: Asked) -> list[str]:
@@ -396,10 +430,11 @@ def _lines(flags: Flags) -> t.Iterator[str]:
 __all__: t.Final = (
     "UNSEEN",
     "ByHand",
+    "Known",
     "Stage",
     "Towards",
-    "accepted_issuers",
     "both_passes",
     "by_hand",
     "by_hand_unasked",
+    "known_of_servers",
 )

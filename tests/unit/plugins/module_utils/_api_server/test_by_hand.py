@@ -13,9 +13,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking imp
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand import (
     UNSEEN,
     ByHand,
-    accepted_issuers,
     both_passes,
     by_hand,
+    known_of_servers,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.registry import ROOMS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
@@ -196,9 +196,12 @@ def test_nobody_sets_flags_for_a_provider(name: str) -> None:
     assert left(One([NEW]), distribution=name).stage == "done"
 
 
+NOTHING: t.Final = {"distribution": "", "version": ""}
+
+
 def issuers(*servers: One) -> list[list[str]]:
     found = cluster(*servers)
-    return accepted_issuers(ask(Client(found), [*found], [NEW], sign))
+    return known_of_servers(ask(Client(found), [*found], [NEW], sign), NOTHING, []).issuers
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
@@ -257,3 +260,35 @@ def test_whoever_does_as_told_in_any_order_has_every_token_accepted_at_all_times
             one.issuers = list(found.flags[ISSUER])
             assert all(signer.issuers[0] in other.issuers for signer in servers for other in servers)
     assert {tuple(one.issuers) for one in servers} == {(NEW, OLD)}
+
+
+def host(distribution: str, *others: str, version: str = "", issuers: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    flags = {ISSUER: [*issuers]} if issuers else {}
+    return {
+        "distribution": distribution,
+        "other_distributions": [*others],
+        "version": version,
+        "running_flags": flags,
+    }
+
+
+@pytest.mark.parametrize(
+    ("shown", "hosts", "named", "distribution", "version"),
+    [
+        ("", [host("kubeadm", version="v1.34.4")], "", "kubeadm", "v1.34.4"),
+        ("kubeadm", [host("kubeadm")] * 2, "", "kubeadm", "v1.36.1"),
+        ("K3s", [host("RKE2")], "", "", "v1.36.1"),  # not the same everywhere
+        ("K3s", [host("RKE2")], "RKE2", "RKE2", "v1.36.1"),
+        ("", [host("unknown", "k0s", version="v1.34.1+k0s.0")], "", "k0s", "v1.34.1+k0s.0"),
+        ("", [host("unknown", "k0s", "K3s", version="v1.34.1")], "", "", "v1.34.1"),  # not certain
+        ("", [], "", "", ""),
+    ],
+)
+def test_what_is_known_is_what_all_show(
+    shown: str, hosts: list[dict[str, t.Any]], named: str, distribution: str, version: str
+) -> None:
+    asked = ask(Client(cluster(One())), [*cluster(One())], [NEW], sign)
+    of_servers = {"distribution": shown, "version": "v1.36.1" if shown else ""}
+    found = known_of_servers(asked, of_servers, hosts, named=named)
+    assert (found.distribution, found.version) == (distribution, version)
+    assert found.issuers == [[OLD], *([] for _host in hosts)]
