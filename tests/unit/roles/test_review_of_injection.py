@@ -182,7 +182,7 @@ def test_files_that_are_applied_leave_a_run_nothing_to_do(tmp_path: Path, option
         assert "PRIVATE KEY-----" not in texts
         applied(cluster, injection)
         cluster.api.asked.clear()
-        code, output = cluster.play(**options)
+        code, output = cluster.play(irsa_cluster=SITE["irsa_cluster"], **options)
         assert (code, is_unchanged(output)) == (0, True), output
         assert cluster.api.changes() == []
         made_by_hand = comparable(cluster.api)
@@ -190,7 +190,7 @@ def test_files_that_are_applied_leave_a_run_nothing_to_do(tmp_path: Path, option
     assert len(accounts) == 2
     with cluster_with_api(by_run, World()) as cluster:
         applied(cluster, _accounts_of(injection))
-        code, output = cluster.play(**options)
+        code, output = cluster.play(irsa_cluster=SITE["irsa_cluster"], **options)
         assert code == 0, output
         made_by_run = comparable(cluster.api)
     assert sorted(made_by_hand) == sorted(made_by_run)
