@@ -5,30 +5,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
 import typing as t
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import jmespath  # type: ignore[import-untyped]  # what boto3 and the AWS CLI have
 
+from .scripts import run_with
+
 if t.TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 Client = t.Callable[..., t.Any]
 
-# What is found as `aws` in the PATH of the script.
-_PROGRAM = """\
-#!{python}
-import json, sys, urllib.error, urllib.request
-try:
-    with urllib.request.urlopen("http://127.0.0.1:{port}", json.dumps(sys.argv[1:]).encode()) as answer:
-        sys.stdout.write(answer.read().decode())
-except urllib.error.HTTPError as error:
-    sys.exit(error.read().decode())
-"""
 _SERVICES = {"s3api": "s3"}
 
 
@@ -59,37 +47,7 @@ def call(words: t.Sequence[str], directory: Path, client: Client) -> str:
 
 def run_script(script: Path, client: Client, programs: Path) -> subprocess.CompletedProcess[str]:
     """Run a script with the shell, whose sleep does not, from another directory than its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            words = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                status, text = 200, call(words, script.parent, client)
-            except Exception as error:  # the script is to see it as the failure of its call
-                status, text = 400, repr(error)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     programs.mkdir()
-    for name, text in (
-        ("aws", _PROGRAM.format(python=sys.executable, port=server.server_port)),
-        ("sleep", "#!/bin/sh\n"),
-    ):
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
-    try:
-        path = {"PATH": f"{programs}:{os.environ['PATH']}"}
-        return subprocess.run(  # noqa: S603 -- rendered by us
-            ["/bin/sh", str(script)], cwd=programs, env=path, capture_output=True, text=True, check=False
-        )
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    (programs / "sleep").write_text("#!/bin/sh\n")
+    (programs / "sleep").chmod(0o755)
+    return run_with(script, "aws", lambda asked: call(asked["words"], script.parent, client), programs)

@@ -7,43 +7,26 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
-import subprocess
-import sys
-import threading
 import typing as t
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import yaml
 
 from .fake_api_server import Asked, FakeApi
+from .scripts import RefusedError, run_with
+
+if t.TYPE_CHECKING:
+    import subprocess
 
 Json = dict[str, t.Any]
 
-# What is found as `kubectl` in the PATH of the script.
-_PROGRAM = """\
-#!{python}
-import json, os, sys, urllib.error, urllib.request
-words = sys.argv[1:]
-asked = {{"words": words, "directory": os.getcwd(), "given": sys.stdin.read() if "-" in words else ""}}
-try:
-    with urllib.request.urlopen("http://127.0.0.1:{port}", json.dumps(asked).encode()) as answer:
-        sys.stdout.write(answer.read().decode())
-except urllib.error.HTTPError as error:
-    sys.exit(error.read().decode())
-"""
 _OPTIONS = {
     "apply": {"--filename", "--field-manager"},
     "get": {"--namespace", "--output"},
     "rollout": {"--namespace", "--timeout"},
 }
 _SWITCHES = {"apply": {"--server-side"}, "get": {"--ignore-not-found"}, "rollout": set[str]()}
-
-
-class RefusedError(Exception):
-    """What kubectl says, and ends with."""
 
 
 def call(api: FakeApi, asked: Json) -> str:
@@ -139,33 +122,4 @@ def _rolled_out(api: FakeApi, words: list[str], options: Json) -> str:
 
 def run_script(script: Path, api: FakeApi, programs: Path) -> subprocess.CompletedProcess[str]:
     """Run a script with the shell, from another directory than its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            try:
-                status, text = 200, call(api, asked)
-            except Exception as error:  # the script is to see it as the failure of its command
-                status, text = 400, str(error) if isinstance(error, RefusedError) else repr(error)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    programs.mkdir(exist_ok=True)
-    (programs / "kubectl").write_text(_PROGRAM.format(python=sys.executable, port=server.server_port))
-    (programs / "kubectl").chmod(0o755)
-    try:
-        path = {"PATH": f"{programs}:{os.environ['PATH']}"}
-        return subprocess.run(  # noqa: S603 -- rendered by us
-            ["/bin/sh", str(script)], cwd=programs, env=path, capture_output=True, text=True, check=False
-        )
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return run_with(script, "kubectl", lambda asked: call(api, asked), programs)
