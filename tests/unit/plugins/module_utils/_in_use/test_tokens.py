@@ -56,6 +56,20 @@ def test_the_longest_comes_first_with_what_says_it() -> None:
     ]
 
 
+def test_a_csi_driver_has_tokens_of_pods_that_no_volume_shows() -> None:
+    asks = {"audience": "sts.amazonaws.com", "expirationSeconds": 43200}
+    drivers = [
+        {"metadata": {"name": "plain"}, "spec": {}},
+        {"metadata": {"name": "secrets-store.csi.k8s.io"}, "spec": {"tokenRequests": [{"audience": "vault"}, asks]}},
+    ]
+    found = lifetimes([], [], drivers, asked_directly=600.0)
+    assert [(lifetime.seconds, lifetime.source) for lifetime in found] == [
+        (43200.0, "CSI driver secrets-store.csi.k8s.io"),
+        (3600.0, "CSI driver secrets-store.csi.k8s.io"),
+        (600.0, "whoever asks with TokenRequest"),
+    ]
+
+
 def test_a_pod_may_ask_by_an_annotation() -> None:
     assert lifetimes([], [pod("a", **{"eks.amazonaws.com/token-expiration": "7200"})])[0].seconds == 7200.0
 
