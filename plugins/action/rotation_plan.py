@@ -62,7 +62,7 @@ def planned(given: Result, now: float) -> Result:
         servers={found["host"]: found for found in given["servers"]},
         controllers={found["host"]: found for found in given["controllers"]},
         files={found["item"]: found for found in given["files"]},
-        published={found["item"]: found for found in given["published"] if found["served"]},
+        published={found["item"]: found for found in given["published"]},
         by_api_servers=given["published_by_api_servers"],
         use=given["use"],
         relying_parties=_with_copies(given),

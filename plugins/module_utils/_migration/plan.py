@@ -143,17 +143,19 @@ def _would_refuse(state: State, aim: Aim) -> list[str]:
 
 
 def _spreading(state: State, aim: Aim) -> Wait[Action] | None:
-    """Return the time until caches and IAM know the new issuer; none where a server signs with it, which waited."""
-    if any(server.issuer == aim.new for server in state.servers):
-        return None
-    if state.new.spread_at > state.now:
+    """Return the time until caches and IAM know the new issuer.
+
+    Where a server signs with it, that has waited for it, and no more than what is known counts.
+    """
+    has_begun = any(server.issuer == aim.new for server in state.servers)
+    if state.new.spread_at > state.now and (state.new.is_told or not has_begun):
         why = (
             f"caches may keep what {aim.new} published before, or that it published nothing, for {state.new.max_age:g} "
             "s (Cache-Control)"
         )
         return Wait(state.new.spread_at, why, "switch", within_run=not state.new.is_told)
     known_at = state.trust.seen_at + IAM_SECONDS
-    if known_at > state.now:
+    if known_at > state.now and not has_begun:
         why = f"IAM may need {IAM_SECONDS:g} s until a change is known everywhere"
         return Wait(known_at, why, "switch", within_run=True)
     return None
@@ -176,9 +178,15 @@ def _retiring(state: State, aim: Aim) -> Plan:
 def _was_waited_for(state: State, aim: Aim) -> bool:
     """Return whether the former issuer is leaving the API servers, which are restarted for that: it was waited before.
 
-    AWS takes none of its tokens then, and the first API server refuses them already.
+    AWS takes none of its tokens then, and the first API server refuses them already. One that has joined without the
+    former issuer refuses them, too, and is no sign that any time has passed: those that still accept it tell.
     """
-    return not state.trust.old_provider and _is_leaving(state, aim)
+    if state.trust.old_provider or not _is_leaving(state, aim):
+        return False
+    began = min(server.since for server in state.servers if aim.old not in server.issuers)
+    lifetime = state.lifetime.seconds if aim.settle is None else aim.settle
+    signed = [server.since for server in state.servers if aim.old in server.issuers and server.since < began]
+    return all(since + lifetime <= began for since in signed)
 
 
 def _is_leaving(state: State, aim: Aim) -> bool:

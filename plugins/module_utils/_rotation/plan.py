@@ -21,6 +21,9 @@ from fnmatch import fnmatchcase
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY, LegacyToken, Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Kind, Server, State
 
+# With which kubeadm and others let a cluster sign; no verifier outside of it resolves that name.
+_INSIDE: t.Final = "https://kubernetes.default.svc"
+
 Phase = t.Literal["make", "accept", "publish", "switch", "retire"]
 PHASES: t.Final[tuple[Phase, ...]] = ("make", "accept", "publish", "switch", "retire")
 
@@ -130,7 +133,7 @@ def plan(state: State, aim: Aim) -> Plan:
     target, problems = _target(state, aim)
     retired = _retired(state, aim, target)
     issuer, unclear = _issuer(state, aim)
-    problems = [*problems, *unclear]
+    problems = [*problems, *unclear, *_elsewhere(state)]
     begun = Plan(target, issuer, retired, aim.retired_issuers, bool(aim.issuer or aim.retired_issuers))
     if problems:
         return replace(begun, problems=tuple(problems))
@@ -249,6 +252,19 @@ def _issuer(state: State, aim: Aim) -> tuple[str, list[str]]:
     return signing[0], []
 
 
+def _elsewhere(state: State) -> list[str]:
+    """Say that tokens would be verified where the keys are not published; nobody fetches those of a cluster's own name."""
+    signing = _some(server.written.issuer for server in state.servers)
+    return [
+        f"The API servers sign with the issuer {issuer}, and the inventory describes {' and '.join(state.described)}, so "
+        "that the key which should sign would not be published where its tokens are verified. Set irsa_issuer_url, or "
+        "irsa_issuer_bucket, to the issuer that signs; or bring the one of the inventory to sign first, with "
+        "onprem.irsa.site, or with onprem.irsa.migrate_issuer where tokens of the other are in use."
+        for issuer in signing
+        if state.described and issuer not in state.described and not issuer.startswith(_INSIDE)
+    ]
+
+
 def _making(state: State, target: str) -> Step | None:
     """Return what makes a private key, carries it to a host that lacks it, or lays it ready where it signed before.
 
@@ -282,8 +298,7 @@ def _kind_problems(state: State, target: str, new: Kind = "RSA") -> list[str]:
 def _live(state: State, begun: Plan) -> tuple[list[str], list[str]]:
     """Return the keys and the issuers that every server has to accept: all that any does, but those that are going.
 
-    A key goes once every server signs with the target, and some server or publication lacks it: it was signed with
-    only where all accepted it and published it, so either no token has it, or the last of them has ended.
+    A key goes once every server signs with the target, and it has begun to go somewhere.
     """
     kids = [begun.target]
     issuers = [begun.issuer]
@@ -302,9 +317,30 @@ def _at_target(state: State, begun: Plan) -> bool:
 
 
 def _leaving(state: State, begun: Plan) -> set[str]:
-    holding = [server.written.kids for server in state.servers]
-    holding += [publication.kids for publication in state.publications if not publication.by_api_servers]
-    return {kid for kid in begun.retired if any(kid not in kids for kids in holding)}
+    return {kid for kid in begun.retired if _is_leaving(kid, state)}
+
+
+def _is_leaving(kid: str, state: State) -> bool:
+    """Return whether a key has begun to go, once no token of it was left.
+
+    Where a server or a publication lacks it, it was signed with only where all accepted it and published it: so either
+    no token has it, or the last of them had ended by then. That does not hold of a host that has joined with fewer keys,
+    nor of what somebody else has written: then servers that still accept it may have signed with it too short before.
+    Those that started again since are no sign of that.
+    """
+    lacking = [server for server in state.servers if kid not in server.written.kids]
+    gone_at = [server.since if kid not in server.running.kids else state.now for server in lacking]
+    gone_at += [
+        publication.since
+        for publication in state.publications
+        if publication.kids and not publication.by_api_servers and kid not in publication.kids
+    ]
+    if not gone_at:
+        return False
+    began = min(gone_at)
+    others = [server for server in state.servers if server not in lacking]
+    signed = [since for server in others for since in (server.since, server.secrets_since) if since < began]
+    return all(since + state.lifetime.seconds <= began for since in signed)
 
 
 def _leaving_issuers(state: State, begun: Plan) -> set[str]:
@@ -382,11 +418,15 @@ def _publishing(state: State, begun: Plan, kids: t.Sequence[str]) -> Step | None
 
 
 def _caches(begun: Plan, state: State) -> Wait[Phase] | None:
-    """Return the time until no cache lacks the target; none where a server signs with it, who has waited for that."""
-    if any(server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers):
-        return None
+    """Return the time until no cache lacks the target.
+
+    Where a server signs with it, that has waited for it, and no more than what is known counts.
+    """
+    begins = [server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers]
     started = max(server.since for server in state.servers)
     for publication in state.publications:
+        if any(begins) and (publication.by_api_servers or not publication.is_told):
+            continue
         since = started if publication.by_api_servers else publication.since
         until = since + publication.max_age
         if until > state.now:
@@ -529,7 +569,7 @@ def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     kids = _some(kids, gone)
     for publication in state.publications:
         wanted = _some([*publication.kids, *kids], gone)
-        if not publication.by_api_servers and {*wanted} != {*publication.kids}:
+        if publication.kids and not publication.by_api_servers and {*wanted} != {*publication.kids}:
             return replace(
                 begun, step=Step("withdraw", kid=begun.target, issuer=publication.issuer, published=tuple(wanted))
             )

@@ -105,6 +105,8 @@ class State:
     relying_parties: tuple[RelyingParty, ...] = ()
     unreachable: tuple[str, ...] = ()
     """Control-plane hosts that could not be looked at."""
+    described: tuple[str, ...] = ()
+    """The issuers that the inventory describes: keys are published there, and nowhere else."""
     unlisted: tuple[str, ...] = ()
     """Addresses of API servers that the cluster has by its own account, and that are on none of the hosts."""
     kinds: t.Mapping[str, Kind] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import typing as t
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.action.rotation_plan import planned
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.modules.rotation_plan import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._flags.test_static_pod_flags import OLD
 from ansible_collections.onprem.irsa.tests.unit.plugins.module_utils._rotation.test_observed import (
@@ -49,6 +50,43 @@ def test_the_next_step() -> None:
 def test_no_step_is_taken_beyond_the_phase() -> None:
     plan = planned(given(FILES, phase="make"), NOW)
     assert (plan["step"], plan["problems"], "cp1: accepts tokens by" in plan["next"]) == (None, [], True)
+
+
+READY: Json = {
+    **FILES,
+    "private": {"own": key("one", 100.0), "next": key("two", 200.0)},
+    "public": [key("one"), key("two")],
+}
+ACCEPTED: Json = {"kids": ["one", "two"], "loaded_kids": ["one", "two"]}
+OTHER: t.Final = "https://acme-prod-oidc.s3.eu-central-1.amazonaws.com"
+
+
+def signing(issuer: str, **changes: object) -> list[Json]:
+    """Return one server that signs with an issuer and accepts both keys."""
+    found = {**server(), **ACCEPTED, **changes, "host": "cp1"}
+    return [{**found, **{name: {**found[name], ISSUER: [issuer]} for name in ("flags", "running_flags")}}]
+
+
+def unserved(issuer: str) -> list[Json]:
+    return [{"item": issuer, "served": False, "kids": [], "max_age": None, "unchanged_for": None}]
+
+
+def test_no_key_signs_that_nobody_can_fetch() -> None:
+    """The bucket of an issuer that is in use may be gone, closed to everybody, or seen by a resolver that lacks it."""
+    plan = planned(given(READY, servers=signing(OTHER), published=unserved(OTHER)), NOW)
+    assert (plan["step"]["action"], plan["step"]["issuer"]) == ("publish", OTHER)
+    assert [document["name"] for document in plan["step"]["documents"]] == ["two", "one"]
+    plan = planned(given(READY, servers=signing(OLD), published=unserved(OTHER)), NOW)
+    assert plan["step"]["action"] == "switch"  # nobody outside verifies tokens of the cluster's own name yet
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_key_is_published_where_tokens_are_verified(*, served: bool) -> None:
+    published = given()["published"][0] if served else unserved(OTHER)[0]
+    new = "https://oidc.example.com"
+    plan = planned(given(READY, servers=signing(OTHER), published=[{**published, "item": new}]), NOW)
+    assert plan["step"] is None
+    assert f"The API servers sign with the issuer {OTHER}, and the inventory describes {new}" in plan["problems"][0]
 
 
 def test_nothing_is_done_and_much_is_named_where_no_host_can_be_reached() -> None:

@@ -186,6 +186,54 @@ def test_waits_say_when_they_end_and_why() -> None:
     assert (tokens.until, "(pod apps/reports)" in tokens.why) == (NOW + LIFETIME + 60.0, True)
 
 
+def lacking(observed: State, host: str, **times: float) -> State:
+    """Return what is observed where a host has joined with the new key alone."""
+    alone = Config(("new",), "new", (A,))
+    servers = [
+        replace(server, written=alone, running=alone, previous_kid="", **times) if server.host == host else server
+        for server in observed.servers
+    ]
+    return replace(observed, servers=tuple(servers))
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_host_that_has_joined_with_the_new_key_alone_is_no_sign_that_tokens_of_the_old_one_have_ended(
+    *, published: bool
+) -> None:
+    observed = replace(waiting("retire"), now=NOW + 50.0)
+    joined = lacking(observed, "cp2", since=NOW + 40.0, secrets_since=NOW + 40.0)
+    found = plan(joined if published else replace(joined, publications=()), FORWARD)
+    assert found.step is not None
+    assert (found.step.action, found.step.host, {*found.step.config.kids}) == ("accept", "cp2", {"old", "new"})  # type: ignore[union-attr]
+
+
+def test_what_somebody_else_has_withdrawn_is_published_again_while_tokens_need_it() -> None:
+    observed = replace(waiting("retire"), now=NOW + 50.0)
+    alone = tuple(replace(each, kids=("new",), since=NOW + 40.0) for each in observed.publications)
+    found = plan(replace(observed, publications=alone), FORWARD).step
+    assert found is not None
+    assert (found.action, {*found.published}) == ("publish", {"old", "new"})
+
+
+def test_what_has_begun_to_go_goes_on_whatever_was_restarted_since() -> None:
+    observed = half_way("drop")
+    restarted = [replace(server, since=NOW, secrets_since=NOW) for server in observed.servers]
+    later = replace(observed, servers=(observed.servers[0], restarted[1]), now=NOW + 10.0)
+    found = plan(later, FORWARD).step
+    assert found is not None
+    assert found.action == "drop"
+
+
+def test_no_more_servers_sign_with_a_key_that_caches_lack_where_one_does_already() -> None:
+    """As where somebody has replaced the key of one host by hand."""
+    observed = half_way("switch")
+    config = Config(("new", "old"), "new", (A,))
+    by_hand = replace(observed.servers[0], written=config, running=config, secrets_signer="new", next_kid="")
+    fresh = tuple(replace(each, since=NOW - 10.0) for each in observed.publications)
+    found = plan(replace(observed, servers=(by_hand, observed.servers[1]), publications=fresh), Aim(signer="new"))
+    assert (found.step, found.wait is not None and found.wait.until) == (None, NOW - 10.0 + MAX_AGE)
+
+
 def test_the_longest_lifetime_counts() -> None:
     observed = waiting("retire")
     longer = replace(observed, lifetimes=(*observed.lifetimes, Lifetime(86400.0, "service account apps/web")))
