@@ -38,6 +38,10 @@ def type_warning(url: str, content_type: str, standard: str) -> str:
     return f"{url} is served with {served}, not {standard}: AWS accepts it, other relying parties may not."
 
 
+# What caches take a greater number for (RFC 9111 section 1.2.2).
+_FOREVER: t.Final = 2.0**31
+
+
 def max_age(cache_control: str | None) -> float | None:
     """Return for how many seconds caches may keep a document, by the header C(Cache-Control) (RFC 9111 section 5.2.2).
 
@@ -48,7 +52,7 @@ def max_age(cache_control: str | None) -> float | None:
     directives = dict(_directive(part) for part in cache_control.lower().split(","))
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
-    found = [float(directives[name]) for name in ("max-age", "s-maxage") if directives.get(name, "").isdecimal()]
+    found = [min(float(directives[name]), _FOREVER) for name in ("max-age", "s-maxage") if directives.get(name, "").isdecimal()]
     return max(found, default=None)
 
 

@@ -28,6 +28,8 @@ INJECTED: t.Final = 86400.0
 _EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"
 # Of a volume that names none (Kubernetes, ServiceAccountTokenProjection).
 _DEFAULT: t.Final = 3600.0
+# More is refused (Kubernetes, validation of TokenRequest and of projected volumes); anybody can write an annotation.
+_MOST: t.Final = 2.0**32
 _ENDED = ("Succeeded", "Failed")
 # Of tokens for the API servers that are older than their pod's file should let them be (Kubernetes,
 # pkg/serviceaccount/metrics.go); it has no labels.
@@ -58,7 +60,7 @@ def lifetimes(
     unseen = (asked_directly, "whoever asks with TokenRequest")
     found = dict[float, str]()
     for seconds, source in (unseen, *_of_accounts(service_accounts), *_of_pods(pods), *_of_drivers(drivers)):
-        allowed = seconds if longest_allowed is None else min(seconds, longest_allowed)
+        allowed = min(seconds, _MOST if longest_allowed is None else longest_allowed)
         found.setdefault(allowed, source)
     return [Lifetime(seconds, source) for seconds, source in sorted(found.items(), reverse=True)]
 

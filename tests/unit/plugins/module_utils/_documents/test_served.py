@@ -59,6 +59,7 @@ def test_only_a_known_refusal_has_a_fix() -> None:
         ('Max-Age="60"', 60.0),
         ("max-age=60, no-store", 0.0),
         ("no-cache", 0.0),
+        (f"max-age={'9' * 400}", 2.0**31),
         ("max-age=soon", None),
     ],
 )

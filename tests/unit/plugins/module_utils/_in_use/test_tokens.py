@@ -82,6 +82,11 @@ def test_what_is_no_number_of_seconds_counts_as_the_webhook_takes_it() -> None:
     ]
 
 
+def test_no_token_lives_for_longer_than_an_api_server_makes_one() -> None:
+    longest = {"eks.amazonaws.com/token-expiration": "9" * 400}
+    assert lifetimes([account("web", **ROLE, **longest)], [pod("a", **longest)])[0].seconds == 2.0**32
+
+
 def test_the_api_servers_may_cut_it() -> None:
     found = lifetimes([], [pod("a", 172800)], longest_allowed=43200.0)
     assert [lifetime.seconds for lifetime in found] == [43200.0, 3600.0]
