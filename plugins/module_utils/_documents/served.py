@@ -52,7 +52,11 @@ def max_age(cache_control: str | None) -> float | None:
     directives = dict(_directive(part) for part in cache_control.lower().split(","))
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
-    found = [min(float(directives[name]), _FOREVER) for name in ("max-age", "s-maxage") if directives.get(name, "").isdecimal()]
+    found = [
+        min(float(directives[name]), _FOREVER)
+        for name in ("max-age", "s-maxage")
+        if directives.get(name, "").isdecimal()
+    ]
     return max(found, default=None)
 
 

@@ -253,11 +253,12 @@ def _issuer(state: State, aim: Aim) -> tuple[str, list[str]]:
 
 
 def _elsewhere(state: State) -> list[str]:
-    """Say that tokens would be verified where the keys are not published; nobody fetches those of a cluster's own name."""
+    """Say that keys would not be published where tokens are verified; of a cluster's own name they are nowhere."""
     signing = _some(server.written.issuer for server in state.servers)
+    described = " and ".join(state.described)
     return [
-        f"The API servers sign with the issuer {issuer}, and the inventory describes {' and '.join(state.described)}, so "
-        "that the key which should sign would not be published where its tokens are verified. Set irsa_issuer_url, or "
+        f"The API servers sign with the issuer {issuer}, and the inventory describes {described}, so that the key which "
+        "should sign would not be published where its tokens are verified. Set irsa_issuer_url, or "
         "irsa_issuer_bucket, to the issuer that signs; or bring the one of the inventory to sign first, with "
         "onprem.irsa.site, or with onprem.irsa.migrate_issuer where tokens of the other are in use."
         for issuer in signing
@@ -324,8 +325,8 @@ def _is_leaving(kid: str, state: State) -> bool:
     """Return whether a key has begun to go, once no token of it was left.
 
     Where a server or a publication lacks it, it was signed with only where all accepted it and published it: so either
-    no token has it, or the last of them had ended by then. That does not hold of a host that has joined with fewer keys,
-    nor of what somebody else has written: then servers that still accept it may have signed with it too short before.
+    no token has it, or the last of them had ended by then. That does not hold of a host that has joined with fewer
+    keys, nor of what somebody else has written: servers that still accept it may have signed with it too short before.
     Those that started again since are no sign of that.
     """
     lacking = [server for server in state.servers if kid not in server.written.kids]
@@ -422,7 +423,9 @@ def _caches(begun: Plan, state: State) -> Wait[Phase] | None:
 
     Where a server signs with it, that has waited for it, and no more than what is known counts.
     """
-    begins = [server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers]
+    begins = [
+        server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers
+    ]
     started = max(server.since for server in state.servers)
     for publication in state.publications:
         if any(begins) and (publication.by_api_servers or not publication.is_told):

@@ -119,9 +119,9 @@ def probe(name: str = "pod-identity-probe", role: str = "arn:aws:iam::0000000000
 def test_the_account_that_injection_is_tried_with_has_no_token(
     capsys: pytest.CaptureFixture[str], account: Json, pods: list[Json], longest: float
 ) -> None:
-    with served(FakeApi().put(account, *pods)) as url, patch_module_args({"kubeconfig": kubeconfig(url)}):
-        with pytest.raises(SystemExit):
-            signing_use_info.main()
+    api = FakeApi().put(account, *pods)
+    with served(api) as url, patch_module_args({"kubeconfig": kubeconfig(url)}), pytest.raises(SystemExit):
+        signing_use_info.main()
     assert json.loads(capsys.readouterr().out)["lifetimes"][0]["seconds"] == longest
 
 

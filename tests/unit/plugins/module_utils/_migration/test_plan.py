@@ -16,7 +16,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import
     plan,
     within,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import Publication, Role, Server, State, Trust
+from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import (
+    Publication,
+    Role,
+    Server,
+    State,
+    Trust,
+)
 
 from .a_move import (
     BACK,
