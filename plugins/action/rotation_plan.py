@@ -114,7 +114,7 @@ def planned(given: Result, now: float) -> Result:
 def _with_copies(given: Result) -> list[Result]:
     """Return the relying parties with the keys that those know which were asked."""
     known = {found["item"]["name"]: kids_of_document(found["content"]) for found in given["fetched_copies"]}
-    known |= {found["item"]["name"]: found["stdout_lines"] for found in given["asked_copies"]}
+    known |= {found["item"]["name"]: [*map(str.strip, found["stdout_lines"])] for found in given["asked_copies"]}
     return [
         {**party, "kids": known[party["name"]]} if party["name"] in known else party
         for party in given["relying_parties"]

@@ -37,6 +37,7 @@ options:
   asked_directly:
     description:
       - Seconds for which tokens live that somebody has asked the API for, which no object of the cluster shows.
+      - O(max_expirations) do not cut them.
     type: int
     default: 3600
   servers:

@@ -54,12 +54,12 @@ def lifetimes(
 
     drivers: the CSIDrivers, for which the kubelet asks for tokens of the pods with their volumes
     (Kubernetes, CSIDriverSpec, tokenRequests): such a token stands in no volume of the pod.
-    asked_directly: seconds; of tokens that no object shows, because somebody has asked the API for them.
+    asked_directly: seconds; of tokens that no object shows, because somebody has asked the API for them. It is not
+    cut: the flag that cuts may have come with the processes that run now, and those before made longer ones.
     longest_allowed: seconds to which every API server cuts a longer request; None where one of them cuts none.
     """
-    unseen = (asked_directly, "whoever asks with TokenRequest")
-    found = dict[float, str]()
-    for seconds, source in (unseen, *_of_accounts(service_accounts), *_of_pods(pods), *_of_drivers(drivers)):
+    found = {min(asked_directly, _MOST): "whoever asks with TokenRequest"}
+    for seconds, source in (*_of_accounts(service_accounts), *_of_pods(pods), *_of_drivers(drivers)):
         allowed = min(seconds, _MOST if longest_allowed is None else longest_allowed)
         found.setdefault(allowed, source)
     return [Lifetime(seconds, source) for seconds, source in sorted(found.items(), reverse=True)]

@@ -133,7 +133,7 @@ def plan(state: State, aim: Aim) -> Plan:
     target, problems = _target(state, aim)
     retired = _retired(state, aim, target)
     issuer, unclear = _issuer(state, aim)
-    problems = [*problems, *unclear, *_elsewhere(state)]
+    problems = [*problems, *unclear, *_elsewhere(state), *_crowded(state, aim, target)]
     begun = Plan(target, issuer, retired, aim.retired_issuers, bool(aim.issuer or aim.retired_issuers))
     if problems:
         return replace(begun, problems=tuple(problems))
@@ -257,8 +257,8 @@ def _elsewhere(state: State) -> list[str]:
     signing = _some(server.written.issuer for server in state.servers)
     described = " and ".join(state.described)
     return [
-        f"The API servers sign with the issuer {issuer}, and the inventory describes {described}, so that the key which "
-        "should sign would not be published where its tokens are verified. Set irsa_issuer_url, or "
+        f"The API servers sign with the issuer {issuer}, and the inventory describes {described}, so that the key "
+        "which should sign would not be published where its tokens are verified. Set irsa_issuer_url, or "
         "irsa_issuer_bucket, to the issuer that signs; or bring the one of the inventory to sign first, with "
         "onprem.irsa.site, or with onprem.irsa.migrate_issuer where tokens of the other are in use."
         for issuer in signing
@@ -266,10 +266,27 @@ def _elsewhere(state: State) -> list[str]:
     ]
 
 
+def _crowded(state: State, aim: Aim, target: str) -> list[str]:
+    """Say where the key that signed before is kept while a third one should sign, as after an emergency was given up.
+
+    A host keeps one such key, and nobody would know of the other that it has to go.
+    """
+    if aim.leaked or not target:
+        return []
+    return [
+        f"{server.host} still keeps {server.previous_kid}, which signed before {server.written.signer}, and {target} "
+        f"should sign next. Set irsa_rotate_signing_kid to {server.written.signer} until nothing is left to do, which "
+        f"retires {server.previous_kid}; a new key may come after that."
+        for server in state.servers
+        if server.previous_kid not in ("", server.written.signer, target) and server.written.signer != target
+    ]
+
+
 def _making(state: State, target: str) -> Step | None:
     """Return what makes a private key, carries it to a host that lacks it, or lays it ready where it signed before.
 
     It lies ready on every host that does not sign with it, and no other one does: so the files say where the way leads.
+    One stays where it lies as long as another one that goes is in the only place for such keys.
     """
     if not target:
         return Step("make", state.servers[0].host)
@@ -279,7 +296,8 @@ def _making(state: State, target: str) -> Step | None:
             return Step("carry", server.host, target, source)
         if target not in (server.written.signer, server.next_kid):
             return Step("lay", server.host, target)
-        if target == server.written.signer and server.next_kid not in ("", target):
+        is_free = server.previous_kid in ("", server.next_kid)
+        if target == server.written.signer and server.next_kid not in ("", target) and is_free:
             return Step("aside", server.host, target)
     return None
 

@@ -234,6 +234,28 @@ def test_no_more_servers_sign_with_a_key_that_caches_lack_where_one_does_already
     assert (found.step, found.wait is not None and found.wait.until) == (None, NOW - 10.0 + MAX_AGE)
 
 
+def third_key() -> Cluster:
+    """Return a cluster that has just switched, and in which an emergency was given up once a third key was made."""
+    cluster = settled(2)
+    while not (following := plan(cluster.observed(), FORWARD)).wait or following.wait.phase != "retire":
+        cluster = moves(cluster, following)[-1]
+    return cluster.written("cp1", next_kid="newer")
+
+
+def test_a_third_key_does_not_push_out_the_one_that_signed_before() -> None:
+    found = plan(third_key().observed(), FORWARD)
+    assert found.step is None
+    assert found.problems[0].startswith("cp1 still keeps old, which signed before new, and newer should sign next. Set")
+    assert plan(third_key().observed(), Aim(leaked=frozenset({"new"}))).problems == ()
+
+
+def test_all_keys_go_but_the_one_that_is_named() -> None:
+    end = arrived(third_key(), Aim(signer="new"))
+    assert {server.running for server in end.servers} == {Config(("new",), "new", (A,))}
+    assert {kid for server in end.servers for kid in server.holds} == {"new"}
+    assert [documents.kids for documents in end.documents] == [("new",)]
+
+
 def test_the_longest_lifetime_counts() -> None:
     observed = waiting("retire")
     longer = replace(observed, lifetimes=(*observed.lifetimes, Lifetime(86400.0, "service account apps/web")))
