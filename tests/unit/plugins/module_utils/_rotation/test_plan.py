@@ -186,11 +186,13 @@ def test_waits_say_when_they_end_and_why() -> None:
     assert (tokens.until, "(pod apps/reports)" in tokens.why) == (NOW + LIFETIME + 60.0, True)
 
 
-def lacking(observed: State, host: str, **times: float) -> State:
+def lacking(observed: State, host: str, since: float) -> State:
     """Return what is observed where a host has joined with the new key alone."""
     alone = Config(("new",), "new", (A,))
     servers = [
-        replace(server, written=alone, running=alone, previous_kid="", **times) if server.host == host else server
+        replace(server, written=alone, running=alone, previous_kid="", since=since, secrets_since=since)
+        if server.host == host
+        else server
         for server in observed.servers
     ]
     return replace(observed, servers=tuple(servers))
@@ -201,7 +203,7 @@ def test_a_host_that_has_joined_with_the_new_key_alone_is_no_sign_that_tokens_of
     *, published: bool
 ) -> None:
     observed = replace(waiting("retire"), now=NOW + 50.0)
-    joined = lacking(observed, "cp2", since=NOW + 40.0, secrets_since=NOW + 40.0)
+    joined = lacking(observed, "cp2", NOW + 40.0)
     found = plan(joined if published else replace(joined, publications=()), FORWARD)
     assert found.step is not None
     assert (found.step.action, found.step.host, {*found.step.config.kids}) == ("accept", "cp2", {"old", "new"})  # type: ignore[union-attr]
