@@ -248,7 +248,8 @@ def _policy(client: t.Any, name: str) -> tuple[Json | None, bool]:  # noqa: ANN4
 
 
 def _lets_distribution(policy: Json | None) -> bool:
-    return "cloudfront.amazonaws.com" in json.dumps(policy)
+    text = json.dumps(policy)
+    return "cloudfront.amazonaws.com" in text or ":iam::cloudfront:user/" in text
 
 
 def _object(client: t.Any, bucket: str, key: str) -> Json | None:  # noqa: ANN401 -- boto3's own
