@@ -181,7 +181,7 @@ class Providers:
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role that a service account names, or a pod by itself."""
+    """An IAM role that a service account names, or a pod by itself, or that trusts the issuer's provider."""
 
     arn: str
     trust: Policy | NotLooked
@@ -201,7 +201,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Roles:
-    """The roles that are named, as far as they are of the account that was asked."""
+    """The roles that are named, or trust the issuer's provider, as far as they are of the account that was asked."""
 
     found: tuple[Role, ...] = ()
     missing: Texts = ()

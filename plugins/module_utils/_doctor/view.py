@@ -9,7 +9,7 @@ findings is told in the place of that which parts were not looked at.
 from __future__ import annotations
 
 import typing as t
-from functools import cached_property
+from functools import cached_property, partial
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     ApiServer,
@@ -26,7 +26,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     ServiceAccount,
     Snapshot,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import Fault, trust_faults
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import Fault, too_wide, trust_faults
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import ROLE_ARN, TOKEN_FILE
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import provider_arn_for_role
 
@@ -197,15 +197,27 @@ class View:
         parts = looked(self.snapshot.roles) or Roles()
         return {role.arn: role for role in parts.found}
 
+    @property
+    def _audiences(self) -> list[str]:
+        """The audiences that tokens for AWS may have."""
+        return [*dict.fromkeys((self.snapshot.audience, *(self.provider.audiences if self.provider else ())))]
+
     @cached_property
     def trust_faults(self) -> dict[str, list[tuple[Role, Fault]]]:
-        """What is wrong with the trust policies of roles that are used, by the ids of the checks."""
+        """What is wrong with trust policies, by the ids of the checks.
+
+        Of a role that nothing names it is asked alone whom it lets in: a Secret or a ConfigMap may name it.
+        """
         found: dict[str, list[tuple[Role, Fault]]] = {}
         for arn, role in self.roles.items():
             policy, accounts = looked(role.trust), self._users_of(arn, self._judged_audience)
-            if policy is None or not accounts:
+            if policy is None:
                 continue
-            for fault in trust_faults(policy, self.provider_arn_of(arn), accounts):
+            provider = self.provider_arn_of(arn)
+            judge = (
+                partial(trust_faults, accounts=accounts) if accounts else partial(too_wide, audiences=self._audiences)
+            )
+            for fault in judge(policy, provider):
                 found.setdefault(fault.check, []).append((role, fault))
         return found
 

@@ -65,6 +65,7 @@ from .some_snapshots import (
     trust,
     without_hosts,
 )
+from .some_snapshots import role as some_role
 
 Fault = t.Callable[[], Snapshot]
 FAULTS: list[tuple[str, str, Fault]] = []
@@ -589,6 +590,27 @@ def everybody_is_denied() -> Snapshot:
 @fault("trust.audience-missing")
 def no_audience() -> Snapshot:
     return conditions(StringEquals={f"{HOST}:sub": "system:serviceaccount:apps:reports"})
+
+
+@fault("trust.audience-missing")
+def no_audience_in_a_role_that_a_secret_names() -> Snapshot:
+    return _unnamed(StringEquals={f"{HOST}:sub": ["system:serviceaccount:ops:registry"]})
+
+
+@fault("trust.subject-missing")
+def no_subject_in_a_role_that_a_secret_names() -> Snapshot:
+    return _unnamed(StringEquals={f"{HOST}:aud": AUDIENCE})
+
+
+def _unnamed(**operators: Value) -> Snapshot:
+    """Let a role trust the issuer that neither a service account nor a pod names."""
+    made = kubeadm()
+    policy = trust("ops/registry")
+    other = replace(
+        some_role("ops-registry"), trust={**policy, "Statement": [{**policy["Statement"][0], "Condition": operators}]}
+    )
+    own: Roles = there(made.roles)
+    return replace(made, roles=replace(own, found=(*own.found, other)))
 
 
 @fault("trust.audience-wrong")
