@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import typing as t
@@ -40,6 +41,13 @@ def said(seen: Json) -> dict[str, str]:
 def test_each_guide_has_its_list() -> None:
     assert {*EXPECTED} == {*GUIDES}
     assert {check for found in EXPECTED.values() for check in found} <= {*BY_ID}
+
+
+def test_the_documentation_has_the_same_lists() -> None:
+    page = (ROOT / "docs/docsite/rst/guide_coming_from.rst").read_text()
+    table = page[page.index("   * - set up by") : page.index("The self-hosted setup of the webhook (AWS)")]
+    rows = [{*re.findall(r"``([a-z-]+\.[a-z-]+)``", row)} for row in table.split("   * - ")[2:]]
+    assert rows == [{*found} for name, found in EXPECTED.items() if name != "by-hand"]
 
 
 @pytest.mark.parametrize("name", GUIDES)
