@@ -26,9 +26,13 @@ from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait, telling
+from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shown_by
+
 Result = dict[str, t.Any]
 _display = Display()
 
+_RETRIES = 3  # what ansible-core takes for C(until) without C(retries)
 PROFILE: t.Final = "legacy"  # how ansible-core serializes for modules of collections
 
 
@@ -41,13 +45,20 @@ class InProcessAction(ActionBase):
     main: t.ClassVar[t.Callable[[], None]]
     """The module's main()."""
 
+    _attempts: Wait | None = None
+    """Of a task with C(until): ansible-core runs one action for all of its attempts."""
+
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the module's result."""
         result: Result = super().run(tmp, task_vars)
         return {**result, **self.module_result(task_vars or {})}
 
     def module_result(self, task_vars: Result) -> Result:
-        """Return what the module returns for the task's arguments."""
+        """Return what the module returns for the task's arguments; of a task with C(until), say how long it takes."""
+        if self._task.until:
+            at_most = (self._task.retries or _RETRIES) * self._task.delay
+            self._attempts = self._attempts or Wait("", at_most, say=shown_by(self))
+            self._attempts.tell()
         in_background = bool(self._task.async_val)
         if in_background or not self._is_here(task_vars):
             return t.cast("Result", self._execute_module(task_vars=task_vars, wrap_async=in_background))
@@ -76,7 +87,7 @@ class InProcessAction(ActionBase):
         os.chdir(self._loader.get_basedir())
         _leave_tidy()
         printed = io.StringIO()
-        with redirect_stdout(printed), suppress(SystemExit):  # exit_json and fail_json end so
+        with redirect_stdout(printed), telling(shown_by(self)), suppress(SystemExit):  # exit_json and fail_json end so
             type(self).main()
         result: Result = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
         return result
