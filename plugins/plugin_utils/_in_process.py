@@ -45,9 +45,6 @@ class InProcessAction(ActionBase):
     main: t.ClassVar[t.Callable[[], None]]
     """The module's main()."""
 
-    _attempts: Wait | None = None
-    """Of a task with C(until): ansible-core runs one action for all of its attempts."""
-
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the module's result."""
         result: Result = super().run(tmp, task_vars)
@@ -56,9 +53,7 @@ class InProcessAction(ActionBase):
     def module_result(self, task_vars: Result) -> Result:
         """Return what the module returns for the task's arguments; of a task with C(until), say how long it takes."""
         if self._task.until:
-            at_most = (self._task.retries or _RETRIES) * self._task.delay
-            self._attempts = self._attempts or Wait("", at_most, say=shown_by(self))
-            self._attempts.tell()
+            _attempts_of(self).tell()
         in_background = bool(self._task.async_val)
         if in_background or not self._is_here(task_vars):
             return t.cast("Result", self._execute_module(task_vars=task_vars, wrap_async=in_background))
@@ -91,6 +86,21 @@ class InProcessAction(ActionBase):
             type(self).main()
         result: Result = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
         return result
+
+
+class _Attempts:
+    """The wait of the task that this worker does; ansible-core makes an action for each of its attempts."""
+
+    of: t.ClassVar[tuple[object, Wait] | None] = None
+
+
+def _attempts_of(action: ActionBase) -> Wait:
+    """Return the wait of all attempts at an action's task; the items of a loop are tasks of their own."""
+    task = action._task
+    if _Attempts.of is None or _Attempts.of[0] is not task:
+        at_most = (task.retries or _RETRIES) * task.delay
+        _Attempts.of = task, Wait("", at_most, say=shown_by(action))
+    return _Attempts.of[1]
 
 
 @functools.cache  # once for the items of a loop

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -144,7 +145,7 @@ def test_a_wait_is_shown_while_the_module_runs_here(collection: Path, tmp_path: 
     task: Result = {"name": "Look", "example.small.told": {"waits": True}}
     _result, words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
     assert "  Look: waits for the pod, 120 s so far, 10 min at most\n" in words
-    assert words.index("waits for the pod") < words.index("ok: [localhost]")
+    assert words.index("waits for the pod") < words.index(": [localhost]")
 
 
 def test_attempts_are_shown_as_a_wait(collection: Path, tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_attempts_are_shown_as_a_wait(collection: Path, tmp_path: Path) -> None:
         "delay": 2,
     }
     _result, words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
-    assert "  Look: 10 s so far, 12 s at most\n" in words
+    assert re.search(r"^  Look: 1\d s so far, 12 s at most$", words, flags=re.MULTILINE)
 
 
 def test_no_process_is_started(collection: Path, tmp_path: Path) -> None:
