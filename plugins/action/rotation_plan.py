@@ -149,10 +149,20 @@ def _step(step: Step, looked: observed.Looked, following: Plan, server: Server |
         "restarts": _restarts(server, config) if server and config else [],
         "issuer": step.issuer,
         "documents": [{"name": kid, "pem": pems[kid]} for kid in step.published if kid in pems],
+        "least_max_age": _least_max_age(step, looked),
         "retired_kids": [kid for kid in following.retired if kid not in step.published] if step.published else [],
         "forgotten": [*step.forgotten],
         "secrets": [*step.secrets],
     }
+
+
+def _least_max_age(step: Step, looked: observed.Looked) -> int:
+    """Return for how many seconds a key set must be allowed to be kept at least, while caches have the one before.
+
+    The next run knows no other time than that of the version which it finds, and waits for that.
+    """
+    published = looked.published.get(step.issuer, {}) if step.action == "publish" else {}
+    return math.ceil(published.get("max_age") or 0)
 
 
 def _restarts(server: Server, config: Config) -> list[str]:

@@ -166,6 +166,13 @@ step:
       elements: str
       returned: success
       sample: [kube-apiserver]
+    least_max_age:
+      description:
+        - Of V(publish), the C(max-age) in seconds that the key set needs at least, which is the time for which caches may
+          keep the version that is there; V(0) of other steps, and where that version does not say it.
+      type: int
+      returned: success
+      sample: 300
     says:
       description: The step in words.
       type: str

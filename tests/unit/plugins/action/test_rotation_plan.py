@@ -80,6 +80,23 @@ def test_no_key_signs_that_nobody_can_fetch() -> None:
     assert plan["step"]["action"] == "switch"  # nobody outside verifies tokens of the cluster's own name yet
 
 
+def test_a_new_key_is_not_published_for_a_shorter_time_than_the_keys_before() -> None:
+    """Or the next run, which sees that time alone, would no longer wait for the caches that have the version before."""
+    published = {**given()["published"][0], "item": OTHER}
+    for max_age, least in ((3600.0, 3600), (300.5, 301), (None, 0)):
+        plan = planned(given(READY, servers=signing(OTHER), published=[{**published, "max_age": max_age}]), NOW)
+        assert (plan["step"]["action"], plan["step"]["least_max_age"]) == ("publish", least)
+    plan = planned(given(READY, servers=signing(OTHER), published=unserved(OTHER)), NOW)
+    assert (plan["step"]["action"], plan["step"]["least_max_age"]) == ("publish", 0)
+
+
+def test_what_is_withdrawn_in_the_end_is_published_for_as_long_as_is_asked_for() -> None:
+    published = {**given()["published"][0], "item": OTHER, "max_age": 3600.0, "kids": ["one", "zero"]}
+    servers = signing(OTHER, kids=["one"], loaded_kids=["one"])
+    plan = planned(given(SIGNED, servers=servers, published=[published], leaked_kid="zero", emergency=True), NOW)
+    assert (plan["step"]["action"], plan["step"]["least_max_age"]) == ("withdraw", 0)
+
+
 @pytest.mark.parametrize("served", [True, False])
 def test_a_key_is_published_where_tokens_are_verified(*, served: bool) -> None:
     published = given()["published"][0] if served else unserved(OTHER)[0]
