@@ -62,12 +62,16 @@ options:
     elements: dict
     default: []
   fetched_copies:
-    description: The results of a task that runs M(ansible.builtin.uri) for those that have a C(url), in a loop.
+    description:
+      - The results of a task that runs M(ansible.builtin.uri) for those that have a C(url), in a loop.
+      - A party whose item has failed could not be asked.
     type: list
     elements: dict
     default: []
   asked_copies:
-    description: The results of a task that runs M(ansible.builtin.command) for those that have a C(command), in a loop.
+    description:
+      - The results of a task that runs M(ansible.builtin.command) for those that have a C(command), in a loop.
+      - A party whose item has failed could not be asked.
     type: list
     elements: dict
     default: []

@@ -471,8 +471,19 @@ def _copy_problems(state: State, since: float) -> list[str]:
     ]
 
 
-def _untold(state: State, target: str) -> list[str]:
+def not_asked(state: State) -> list[str]:
+    """Say who could not be asked which keys it knows: no key may sign, or go, before it is known that they know it."""
     return [
+        f"{party.name} could not be asked which keys it knows: {party.not_asked}. The new key does not sign, and the old "
+        "one is not retired, before it is known that it knows the new one. Correct its command or url in "
+        "irsa_relying_parties; or ask its people, and make it manual there, with the kids that it has."
+        for party in state.relying_parties
+        if party.not_asked
+    ]
+
+
+def _untold(state: State, target: str) -> list[str]:
+    return not_asked(state) + [
         f"{party.name} has a copy of the key set without {target}, and would refuse the tokens that it signs. Give it "
         "the published key set, and, where it is manual, add the key to its kids in irsa_relying_parties."
         for party in state.relying_parties
@@ -603,4 +614,4 @@ def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     return replace(begun, step=_reminting(begun, state, aim) or _removing(begun, state))
 
 
-__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "plan", "still_needed")
+__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "not_asked", "plan", "still_needed")

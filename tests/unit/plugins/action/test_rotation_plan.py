@@ -134,3 +134,48 @@ def test_a_leaked_key_goes_once_it_is_confirmed(*, emergency: bool, problems: in
     assert (len(plan["problems"]), plan["step"] is None) == (problems, not emergency)
     assert "Every token that zero has signed is refused at once" in plan["breaks"]
     assert plan["next"] == "cp1: removes the private key zero"
+
+
+VAULT: Json = {"name": "vault", "command": ["vault-kids", "prod"]}
+PARTNER: Json = {"name": "partner", "url": "https://partner.example.com/keys.json"}
+NOT_ASKED: t.Final = {
+    "relying_parties": [VAULT, PARTNER],
+    "asked_copies": [{"item": VAULT, "failed": True, "rc": 2, "stderr": "a warning\npermission denied\n", "msg": "rc 2"}],
+    "fetched_copies": [
+        {"item": PARTNER, "failed": True, "status": 503, "content": "<html>", "msg": "Status code was 503 and not [200]"}
+    ],
+}
+
+
+def test_a_relying_party_that_cannot_be_asked_is_shown_and_stops_no_step_before_the_new_key_signs() -> None:
+    plan = planned(given(FILES, phase="accept", **NOT_ASKED), NOW)
+    assert (plan["problems"], plan["step"]["action"]) == ([], "accept")
+    plan = planned(given(FILES, phase="status", **NOT_ASKED), NOW)
+    assert plan["problems"] == []
+    vault, partner = plan["concerns"]
+    assert vault.startswith("vault could not be asked which keys it knows: permission denied. ")
+    assert partner.startswith("partner could not be asked which keys it knows: Status code was 503 and not [200]. ")
+
+
+@pytest.mark.parametrize(("files", "published"), [(READY, ["one", "two"]), (SIGNED, ["one", "zero"])])
+def test_no_key_signs_or_goes_while_a_relying_party_cannot_be_asked(files: Json, published: list[str]) -> None:
+    kids = [each["kid"] for each in files["public"]]
+    seen = {**given()["published"][0], "item": OTHER, "kids": published, "unchanged_for": 90_000.0}
+    hosts = {"servers": signing(OTHER, kids=kids, loaded_kids=kids), "published": [seen]}
+    plan = planned(given(files, **hosts, **NOT_ASKED), NOW + 90_000)
+    assert plan["step"] is None
+    assert [problem.partition(" ")[0] for problem in plan["problems"]] == ["vault", "partner"]
+    assert all("make it manual" in problem for problem in plan["problems"])
+    assert plan["concerns"] == []
+
+
+def test_an_emergency_goes_on_without_a_relying_party_that_cannot_be_asked() -> None:
+    plan = planned(given(SIGNED, leaked_kid="zero", emergency=True, **NOT_ASKED), NOW)
+    assert (plan["problems"], plan["step"]["action"]) == ([], "forget")
+    assert "vault, partner could not be asked which keys they know" in plan["breaks"]
+    knows = {"item": VAULT, "rc": 0, "stdout_lines": ["zero "]}
+    plan = planned(
+        given(SIGNED, leaked_kid="zero", emergency=True, relying_parties=[VAULT], asked_copies=[knows]), NOW
+    )
+    assert "vault has a copy of the key set without one" in plan["breaks"]
+    assert "vault has a copy with zero, and takes its tokens" in plan["breaks"]
