@@ -172,8 +172,8 @@ step:
       sample: [kube-apiserver]
     least_max_age:
       description:
-        - Of V(publish), the C(max-age) in seconds that the key set needs at least, which is the time for which caches may
-          keep the version that is there; V(0) of other steps, and where that version does not say it.
+        - Of V(publish), the C(max-age) in seconds that the key set needs at least, which is the time for which caches
+          may keep the version that is there; V(0) of other steps, and where that version does not say it.
       type: int
       returned: success
       sample: 300

@@ -56,8 +56,8 @@ class Looked:
     use: Json = field(default_factory=dict)
     """Of C(signing_use_info)."""
     relying_parties: t.Sequence[Json] = ()
-    """As C(irsa_relying_parties) has them, with the KIDS that they know where they have a copy, or why that could not be
-    asked (NOT_ASKED)."""
+    """As C(irsa_relying_parties) has them, with the KIDS that they know where they have a copy, or why that could not
+    be asked (NOT_ASKED)."""
     unreachable: tuple[str, ...] = ()
     now: float = 0.0
     first_seen: float = 0.0

@@ -292,7 +292,9 @@ def _cut_off(state: State, aim: Aim, target: str) -> list[str]:
         return []
     found = []
     for kid in _some(_may_sign(state), {target}):
-        gone = [f"{server.host} no longer accepts its tokens" for server in state.servers if kid not in server.written.kids]
+        gone = [
+            f"{server.host} no longer accepts its tokens" for server in state.servers if kid not in server.written.kids
+        ]
         gone += [
             f"{publication.issuer} no longer publishes it"
             for publication in state.publications
@@ -300,11 +302,11 @@ def _cut_off(state: State, aim: Aim, target: str) -> list[str]:
         ]
         if gone:
             found.append(
-                f"The key {kid} may still sign, and {', '.join(gone)}, as in an emergency that was begun and not ended. A "
-                "rotation would have it accepted and published again. If it has leaked, name it again: set "
-                f"irsa_rotate_leaked_kid to {kid} and irsa_rotate_emergency to true. If it has not, as where a host has "
-                f"joined with the key files of before, set irsa_rotate_signing_kid to {target}, and its tokens are taken "
-                "until they have ended."
+                f"The key {kid} may still sign, and {', '.join(gone)}, as in an emergency that was begun and not "
+                "ended. A rotation would have it accepted and published again. If it has leaked, name it again: set "
+                f"irsa_rotate_leaked_kid to {kid} and irsa_rotate_emergency to true. If it has not, as where a host "
+                f"has joined with the key files of before, set irsa_rotate_signing_kid to {target}, and its tokens are "
+                "taken until they have ended."
             )
     return found
 
@@ -512,8 +514,8 @@ def _copy_problems(state: State, since: float) -> list[str]:
 def not_asked(state: State) -> list[str]:
     """Say who could not be asked which keys it knows: no key may sign, or go, before it is known that they know it."""
     return [
-        f"{party.name} could not be asked which keys it knows: {party.not_asked}. The new key does not sign, and the old "
-        "one is not retired, before it is known that it knows the new one. Correct its command or url in "
+        f"{party.name} could not be asked which keys it knows: {party.not_asked}. The new key does not sign, and the "
+        "old one is not retired, before it is known that it knows the new one. Correct its command or url in "
         "irsa_relying_parties; or ask its people, and make it manual there, with the kids that it has."
         for party in state.relying_parties
         if party.not_asked

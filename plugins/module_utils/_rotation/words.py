@@ -161,21 +161,20 @@ def breaks(state: State, plan: Plan) -> str:
 def _parties(state: State, plan: Plan) -> str:
     """Say who outside of the cluster goes by another key set than the one that will be published."""
     silent = [party.name for party in state.relying_parties if party.not_asked]
-    found = (
-        [
-            f"{', '.join(silent)} could not be asked which keys {'they know' if len(silent) > 1 else 'it knows'}: whoever "
-            "has a copy of the key set refuses the new key's tokens, and takes those of the leaked one, until it is given "
-            "the published one."
-        ]
-        if silent
-        else []
-    )
+    they_know = "they know" if len(silent) > 1 else "it knows"
+    found = [
+        f"{', '.join(silent)} could not be asked which keys {they_know}: whoever has a copy of the key set refuses the "
+        "new key's tokens, and takes those of the leaked one, until it is given the published one."
+    ]
+    found = found if silent else []
     new = plan.target or "the new key"
     for party in state.relying_parties:
         if party.kids is None:
             continue
         if new not in party.kids:
-            found.append(f"{party.name} has a copy of the key set without {new}, and refuses its tokens until it has it.")
+            found.append(
+                f"{party.name} has a copy of the key set without {new}, and refuses its tokens until it has it."
+            )
         leaked = [kid for kid in plan.retired if kid in party.kids]
         if leaked:
             found.append(

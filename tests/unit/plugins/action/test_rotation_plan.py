@@ -140,9 +140,17 @@ VAULT: Json = {"name": "vault", "command": ["vault-kids", "prod"]}
 PARTNER: Json = {"name": "partner", "url": "https://partner.example.com/keys.json"}
 NOT_ASKED: t.Final = {
     "relying_parties": [VAULT, PARTNER],
-    "asked_copies": [{"item": VAULT, "failed": True, "rc": 2, "stderr": "a warning\npermission denied\n", "msg": "rc 2"}],
+    "asked_copies": [
+        {"item": VAULT, "failed": True, "rc": 2, "stderr": "a warning\npermission denied\n", "msg": "rc 2"}
+    ],
     "fetched_copies": [
-        {"item": PARTNER, "failed": True, "status": 503, "content": "<html>", "msg": "Status code was 503 and not [200]"}
+        {
+            "item": PARTNER,
+            "failed": True,
+            "status": 503,
+            "content": "<html>",
+            "msg": "Status code was 503 and not [200]",
+        }
     ],
 }
 
@@ -174,8 +182,6 @@ def test_an_emergency_goes_on_without_a_relying_party_that_cannot_be_asked() -> 
     assert (plan["problems"], plan["step"]["action"]) == ([], "forget")
     assert "vault, partner could not be asked which keys they know" in plan["breaks"]
     knows = {"item": VAULT, "rc": 0, "stdout_lines": ["zero "]}
-    plan = planned(
-        given(SIGNED, leaked_kid="zero", emergency=True, relying_parties=[VAULT], asked_copies=[knows]), NOW
-    )
+    plan = planned(given(SIGNED, leaked_kid="zero", emergency=True, relying_parties=[VAULT], asked_copies=[knows]), NOW)
     assert "vault has a copy of the key set without one" in plan["breaks"]
     assert "vault has a copy with zero, and takes its tokens" in plan["breaks"]
