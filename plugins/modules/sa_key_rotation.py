@@ -18,8 +18,11 @@ description:
   - Does one step on one host, and restarts nothing. In which order the steps keep every token valid is planned by
     M(onprem.irsa.rotation_plan).
   - Refuses to touch anything where one of the files is not whole, or holds a key that C(kube-apiserver) does not take.
-  - Files change by rename, with owner and mode as they were. The public key file that is replaced is kept in
-    O(backup_directory). Private keys never leave the host; they are V(0600) from their first byte.
+  - Files change by rename, with owner and group as they were. The public key file keeps its mode, and the one that is
+    replaced is kept in O(backup_directory).
+  - Private keys never leave the host; they are V(0600) from their first byte. The one that signs can be read by its
+    group besides where the file before could and its group is not root's, and never by others, whatever the file before
+    allowed. An API server with a user of its own has to be the owner, or in that group.
   - Works with the standard library and the C(openssl) command of the host.
 extends_documentation_fragment:
   - onprem.irsa._attributes

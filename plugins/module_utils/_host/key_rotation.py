@@ -48,6 +48,15 @@ Role = t.Literal["own", "next", "previous"]
 _KEPT: t.Final[tuple[Role, ...]] = ("next", "previous")
 
 
+def private_mode(before: int, group: int) -> int:
+    """Return the mode of a private key file that takes the place of one with a mode and the id of a group.
+
+    Its owner and its group keep what they may read; root's group has nobody who would need it, and others never do.
+    """
+    may_read = 0o040 if group else 0
+    return before & (PRIVATE_MODE | may_read) or PRIVATE_MODE
+
+
 @dataclass(frozen=True)
 class Key:
     """A key by its public half, which may leave the host."""
@@ -261,7 +270,7 @@ class KeyFiles:
             self._write_private("previous", self.read("own"), seen.own.made)
             own = self.paths.private.stat()
             os.chown(self.path("next"), own.st_uid, own.st_gid)
-            self.path("next").chmod(own.st_mode & 0o7777)
+            self.path("next").chmod(private_mode(own.st_mode, own.st_gid))
             renamed(self.path("next"), self.paths.private)
         if first is not public:
             self._write_public(self.look(), public)
@@ -298,4 +307,4 @@ class KeyFiles:
         os.utime(path, (made, made))
 
 
-__all__: t.Final = ("Key", "KeyFiles", "Role", "Seen")
+__all__: t.Final = ("Key", "KeyFiles", "Role", "Seen", "private_mode")

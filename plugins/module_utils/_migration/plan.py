@@ -16,6 +16,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import TRUST_POLICY_LIMIT
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import IAM_SECONDS, Role, State
 
@@ -42,6 +43,8 @@ class Aim:
     other_roles: OtherRoles = "hold"
     settle: float | None = None
     """Seconds after which no token of an issuer that does not sign any longer is in use, where the user knows it."""
+    trust_policy_limit: int = TRUST_POLICY_LIMIT
+    """How many characters IAM lets a trust policy have."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,9 @@ class Plan:
 
 def plan(state: State, aim: Aim) -> Plan:
     """Return what to do next towards an aim."""
-    strangers = _strangers(state, aim)
-    if strangers:
-        return Plan(problems=tuple(strangers))
+    stopped = _strangers(state, aim) or _too_long(state, aim)
+    if stopped:
+        return Plan(problems=tuple(stopped))
     return _preparing(state, aim) or _switching(state, aim) or _retiring(state, aim)
 
 
@@ -92,6 +95,20 @@ def _strangers(state: State, aim: Aim) -> list[str]:
         f"{host}: its API server signs with {issuer}, neither with {aim.old} nor with {aim.new}. Set irsa_migrate_from "
         "to the issuer that signs; or finish what was begun before, with the role irsa_apiserver."
         for issuer, host in found.items()
+    ]
+
+
+def _too_long(state: State, aim: Aim) -> list[str]:
+    """Say which trust policy cannot be changed: known from the start, and in the way of everything that comes after."""
+    if aim.other_roles != "change":
+        return []
+    return [
+        f"The trust policy of the role {role.arn} would have {role.grown_to} characters with a statement for "
+        f"{aim.new}, too, and may have {aim.trust_policy_limit} (IAM, role trust policy length). Ask AWS to raise the "
+        "quota (up to 4096) and set irsa_iam_trust_policy_limit to it; or shorten the policy, or split the role; or if "
+        "no pod of this cluster uses it, set irsa_migrate_other_roles to leave."
+        for role in _others(state)
+        if role.lacks_new and role.grown_to > aim.trust_policy_limit
     ]
 
 

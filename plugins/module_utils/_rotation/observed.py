@@ -56,7 +56,8 @@ class Looked:
     use: Json = field(default_factory=dict)
     """Of C(signing_use_info)."""
     relying_parties: t.Sequence[Json] = ()
-    """As C(irsa_relying_parties) has them, with the KIDS that they know where they have a copy."""
+    """As C(irsa_relying_parties) has them, with the KIDS that they know where they have a copy, or why that could not
+    be asked (NOT_ASKED)."""
     unreachable: tuple[str, ...] = ()
     now: float = 0.0
     first_seen: float = 0.0
@@ -236,7 +237,12 @@ def _relying_party(party: Json) -> RelyingParty:
     kids = party.get("kids")
     if kids is None and party.get("manual"):
         kids = ()
-    return RelyingParty(party["name"], None if kids is None else tuple(kids), bool(party.get("rs256_only")))
+    return RelyingParty(
+        party["name"],
+        None if kids is None else tuple(kids),
+        not_asked=party.get("not_asked", ""),
+        rs256_only=bool(party.get("rs256_only")),
+    )
 
 
 __all__: t.Final = ("OWN_WAYS", "Looked", "kind_of", "problems", "state")

@@ -133,7 +133,7 @@ def plan(state: State, aim: Aim) -> Plan:
     target, problems = _target(state, aim)
     retired = _retired(state, aim, target)
     issuer, unclear = _issuer(state, aim)
-    problems = [*problems, *unclear, *_elsewhere(state), *_crowded(state, aim, target)]
+    problems = [*problems, *unclear, *_elsewhere(state), *_crowded(state, aim, target), *_cut_off(state, aim, target)]
     begun = Plan(target, issuer, retired, aim.retired_issuers, bool(aim.issuer or aim.retired_issuers))
     if problems:
         return replace(begun, problems=tuple(problems))
@@ -280,6 +280,46 @@ def _crowded(state: State, aim: Aim, target: str) -> list[str]:
         for server in state.servers
         if server.previous_kid not in ("", server.written.signer, target) and server.written.signer != target
     ]
+
+
+def _cut_off(state: State, aim: Aim, target: str) -> list[str]:
+    """Say that an emergency was begun: a key that may still sign is not accepted, or no longer published, somewhere.
+
+    A rotation never comes to that: it drops and withdraws a key once nobody signs with it. Going on as one would accept
+    and publish the key again. A user who names the key that should sign has been told, or knows better.
+    """
+    if aim.leaked or aim.signer or not target:
+        return []
+    found = []
+    for kid in _some(_may_sign(state), {target}):
+        gone = [
+            f"{server.host} no longer accepts its tokens" for server in state.servers if kid not in server.written.kids
+        ]
+        gone += [
+            f"{publication.issuer} no longer publishes it"
+            for publication in state.publications
+            if target in publication.kids and kid not in publication.kids and not publication.by_api_servers
+        ]
+        if gone:
+            found.append(
+                f"The key {kid} may still sign, and {', '.join(gone)}, as in an emergency that was begun and not "
+                "ended. A rotation would have it accepted and published again. If it has leaked, name it again: set "
+                f"irsa_rotate_leaked_kid to {kid} and irsa_rotate_emergency to true. If it has not, as where a host "
+                f"has joined with the key files of before, set irsa_rotate_signing_kid to {target}, and its tokens are "
+                "taken until they have ended."
+            )
+    return found
+
+
+def _may_sign(state: State) -> t.Iterator[str]:
+    """Yield the keys with which processes sign, or would after a restart.
+
+    Where a process is older than its private key file, it has read the one that is kept as the one before.
+    """
+    for server in state.servers:
+        yield from (server.written.signer, server.running.signer, server.secrets_signer)
+        if not server.running.signer or not server.secrets_signer:
+            yield server.previous_kid
 
 
 def _making(state: State, target: str) -> Step | None:
@@ -471,8 +511,19 @@ def _copy_problems(state: State, since: float) -> list[str]:
     ]
 
 
-def _untold(state: State, target: str) -> list[str]:
+def not_asked(state: State) -> list[str]:
+    """Say who could not be asked which keys it knows: no key may sign, or go, before it is known that they know it."""
     return [
+        f"{party.name} could not be asked which keys it knows: {party.not_asked}. The new key does not sign, and the "
+        "old one is not retired, before it is known that it knows the new one. Correct its command or url in "
+        "irsa_relying_parties; or ask its people, and make it manual there, with the kids that it has."
+        for party in state.relying_parties
+        if party.not_asked
+    ]
+
+
+def _untold(state: State, target: str) -> list[str]:
+    return not_asked(state) + [
         f"{party.name} has a copy of the key set without {target}, and would refuse the tokens that it signs. Give it "
         "the published key set, and, where it is manual, add the key to its kids in irsa_relying_parties."
         for party in state.relying_parties
@@ -603,4 +654,4 @@ def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     return replace(begun, step=_reminting(begun, state, aim) or _removing(begun, state))
 
 
-__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "plan", "still_needed")
+__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "not_asked", "plan", "still_needed")

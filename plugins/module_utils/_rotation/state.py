@@ -85,6 +85,8 @@ class RelyingParty:
     name: str
     kids: tuple[str, ...] | None = None
     """The keys in the copy; None for one that reads what is published."""
+    not_asked: str = ""
+    """Why it could not be asked which keys it knows, so that KIDS are not known; empty where it was, or need not be."""
     rs256_only: bool = False
     """Whether it takes tokens that an RSA key has signed, and no others."""
 

@@ -220,6 +220,26 @@ def test_a_role_of_others_holds_the_switch_unless_it_is_left_or_changed() -> Non
     assert plan(found, Aim(OLD, NEW, other_roles="change")).step == Step("trust", NEW, (OTHER,))
 
 
+def test_a_trust_policy_that_would_be_too_long_is_refused_before_anything_is_published() -> None:
+    change = Aim(OLD, NEW, other_roles="change", trust_policy_limit=2048)
+    begun = replace(prepared(), new=Publication(NEW))
+    found = with_other(begun, trusts_old=True, lacks_new=True)
+    roles = [replace(role, grown_to=2049) if role.name == OTHER else role for role in found.trust.roles]
+    found = replace(found, trust=replace(found.trust, roles=tuple(roles)))
+    refused = plan(found, change)
+    assert (refused.step, refused.held, len(refused.problems)) == (None, None, 1)
+    for words in (f"role {ARN}", "2049 characters", "may have 2048", "irsa_iam_trust_policy_limit", "4096"):
+        assert words in refused.problems[0]
+    for other in (
+        replace(change, trust_policy_limit=2049),
+        replace(change, other_roles="leave"),
+        replace(change, other_roles="hold"),
+    ):
+        assert plan(found, other).step == Step("publish", NEW)
+    done = [replace(role, lacks_new=False) for role in roles]
+    assert plan(replace(found, trust=replace(found.trust, roles=tuple(done))), change).step == Step("publish", NEW)
+
+
 def test_a_role_of_others_keeps_the_provider() -> None:
     found = with_other(switched(lifetimes=()), trusts_old=True)
     found = replace(found, now=NOW + 86400)

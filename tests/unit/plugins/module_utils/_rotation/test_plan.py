@@ -458,3 +458,56 @@ def test_a_leaked_key_goes_at_once(action: str) -> None:
     assert [documents.kids for documents in cluster.documents] == [("new",)]
     assert {kid for server in cluster.servers for kid in server.holds} == {"new"}
     assert taken.count("drop") <= 3  # one restart each
+
+
+def cut_off(start: Cluster, aim: Aim) -> list[Cluster]:
+    """Return every situation that a run with an aim can come to, cut off anywhere, with processes that start again."""
+    found, todo = {start}, [start]
+    while todo:
+        cluster = todo.pop()
+        for after in (*moves(cluster, plan(cluster.observed(), aim)), *accidents(cluster)):
+            if after not in found:
+                found.add(after)
+                todo.append(after)
+    return [*found]
+
+
+def takes_back(cluster: Cluster, aim: Aim) -> bool:
+    """Return whether the next step accepts or publishes the old key where it no longer is."""
+    step = plan(cluster.observed(), aim).step
+    if step is None:
+        return False
+    there = [documents.kids for documents in cluster.documents if documents.issuer == step.issuer]
+    there += [server.written.kids for server in cluster.servers if server.host == step.host]
+    wanted = step.config.kids if step.config else step.published
+    return "old" in wanted and "old" not in there[0]
+
+
+EMERGENCY = Aim(leaked=frozenset({"old"}))
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3])
+@pytest.mark.parametrize("published", [[A], []])
+def test_an_emergency_that_was_cut_off_is_not_undone_by_a_run_without_the_leaked_key(
+    hosts: int, published: list[str]
+) -> None:
+    refused = 0
+    for cluster in cut_off(settled(hosts, published=published), EMERGENCY):
+        assert not takes_back(cluster, FORWARD), cluster
+        problems = plan(cluster.observed(), FORWARD).problems
+        refused += any("irsa_rotate_leaked_kid to old" in problem for problem in problems)
+        assert arrived(cluster, EMERGENCY).servers[0].running == Config(("new",), "new", (A,))
+    assert refused > 0
+
+
+def test_a_key_that_is_gone_in_places_and_has_not_leaked_is_taken_back_where_that_is_asked_for() -> None:
+    withdrawn = [
+        cluster
+        for cluster in cut_off(settled(2), EMERGENCY)
+        if cluster.documents[0].kids == ("new",) and {server.written.signer for server in cluster.servers} == {"old"}
+    ]
+    (problem,) = plan(withdrawn[0].observed(), FORWARD).problems
+    assert "https://a no longer publishes it" in problem
+    assert "irsa_rotate_signing_kid to new" in problem
+    end = arrived(withdrawn[0], Aim(signer="new"))
+    assert {server.running for server in end.servers} == {Config(("new",), "new", (A,))}
