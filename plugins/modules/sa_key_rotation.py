@@ -22,7 +22,8 @@ description:
     replaced is kept in O(backup_directory).
   - Private keys never leave the host; they are V(0600) from their first byte. The one that signs can be read by its
     group besides where the file before could and its group is not root's, and never by others, whatever the file before
-    allowed. An API server with a user of its own has to be the owner, or in that group.
+    allowed. Where an API server or a controller manager runs as another user than root and the file's owner, everybody
+    may read what they could before.
   - Works with the standard library and the C(openssl) command of the host.
 extends_documentation_fragment:
   - onprem.irsa._attributes
@@ -171,6 +172,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import reporte
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Paths
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_rotation import KeyFiles, Seen
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import candidates
+
+_SIGNING: t.Final = ("kube-apiserver", "kube-controller-manager")
 
 ARGUMENT_SPEC = {
     "step": {"type": "str", "choices": ["look", "make", "lay", "aside", "write", "forget"], "default": "look"},
@@ -244,6 +248,7 @@ def main() -> t.NoReturn:
         Path(module.params["backup_directory"]),
         module.run_command,
         module.get_bin_path("openssl", required=True),
+        frozenset(each.uid for each in candidates(_SIGNING)),
     )
     with reported(module), needing_root(), files.locked():
         seen = files.look()

@@ -92,21 +92,31 @@ def test_a_new_key_comes_in_step_by_step(files: KeyFiles) -> None:
     assert stat.S_IMODE(files.paths.private.stat().st_mode) == 0o600
 
 
+OWNER: t.Final = 1000
+
+
 @pytest.mark.parametrize(
-    ("before", "group", "after"),
+    ("before", "group", "users", "after"),
     [
-        (0o600, 0, 0o600),
-        (0o644, 0, 0o600),
-        (0o644, 1234, 0o640),
-        (0o660, 1234, 0o640),
-        (0o604, 1234, 0o600),
-        (0o400, 0, 0o400),
-        (0o4777, 0, 0o600),
-        (0o000, 0, 0o600),
+        (0o600, 0, {0}, 0o600),
+        (0o644, 0, {0}, 0o600),
+        (0o644, 0, set(), 0o600),
+        (0o644, 0, {OWNER}, 0o600),
+        (0o644, 0, {0, 998}, 0o644),
+        (0o640, 0, {998}, 0o640),
+        (0o4777, 0, {998}, 0o644),
+        (0o644, 1234, {0}, 0o640),
+        (0o660, 1234, {0}, 0o640),
+        (0o604, 1234, {0}, 0o600),
+        (0o400, 0, {0}, 0o400),
+        (0o4777, 0, {0}, 0o600),
+        (0o000, 0, {0}, 0o600),
+        (0o000, 0, {998}, 0o600),
     ],
 )
-def test_the_mode_of_a_new_private_key(before: int, group: int, after: int) -> None:
-    assert private_mode(before, group) == after
+def test_the_mode_of_a_new_private_key(before: int, group: int, users: set[int], after: int) -> None:
+    there = os.stat_result((before, 0, 0, 1, OWNER, group, 0, 0, 0, 0))
+    assert private_mode(there, users) == after
 
 
 def test_a_private_key_that_everybody_reads_is_not_taken_for_an_example(files: KeyFiles) -> None:
