@@ -84,7 +84,9 @@ class InProcessAction(ActionBase):
         printed = io.StringIO()
         with redirect_stdout(printed), telling(shown_by(self)), suppress(SystemExit):  # exit_json and fail_json end so
             type(self).main()
-        result: Result = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
+        parsed: t.Any = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
+        # An object of ansible-core's own since 2.21, which its _execute_module turns into a mapping so.
+        result: Result = parsed if isinstance(parsed, dict) else parsed.as_result_dict(for_round_trip=True)
         return result
 
 
