@@ -16,9 +16,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import TRUST_POLICY_LIMIT
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import IAM_SECONDS, Role, State
+from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import TRUST_POLICY_LIMIT
 
 Action = t.Literal[
     "publish", "trust", "accept", "switch", "retire_trust", "retire_provider", "retire_issuer", "retire_documents"
