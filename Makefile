@@ -149,13 +149,15 @@ sanity: setup ## ansible-test sanity on a clean copy
 	python tests/sanity/offline_pip.py
 	cd $(COPY)/onprem/irsa && ansible-test sanity --python $(MINOR)
 
+PACKAGE := PACKAGE_JUDGES=$(JUDGES)/bin PACKAGE_CACHE=$(CACHE) UV=$(UV)
+
 .PHONY: package
 package: setup $(JUDGES)/.done ## The archive: what Galaxy's importer and ansible-builder say, and installed with the oldest and the newest Ansible
-	PACKAGE_JUDGES=$(JUDGES)/bin PACKAGE_CACHE=$(CACHE) UV=$(UV) pytest --quiet tests/package
+	$(PACKAGE) pytest --quiet tests/package
 
 .PHONY: package-lab
-package-lab: setup $(JUDGES)/.done ## site --check from the archive on the lab's cluster (make lab-up), with both
-	PACKAGE_JUDGES=$(JUDGES)/bin PACKAGE_CACHE=$(CACHE) UV=$(UV) extensions/lab/run pytest --quiet tests/package -k on_the_lab
+package-lab: setup $(JUDGES)/.done ## site --check from the archive on a cluster of the lab that site has set up, with both
+	$(PACKAGE) extensions/lab/run pytest --quiet tests/package -k on_the_lab
 
 .PHONY: release
 release: setup ## What a release of galaxy.yml's version changes, and its archive, in .build/release; uploads nothing
@@ -216,12 +218,13 @@ molecule-one: kubeadm api-server ## Each role alone, on one node
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-three
-molecule-three: lab-build ## The whole, on three nodes with a key pair made before kubeadm init
+molecule-three: lab-build $(JUDGES)/.done ## The whole, on three nodes with a key pair made before kubeadm init
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/nodes.yml --extra-vars lab_nodes=3
 	$(SCENARIOS) generate_key
 	ansible-playbook extensions/lab/cluster.yml --extra-vars lab_nodes=3
 	$(SCENARIOS) site refused_flag refused_input
+	$(PACKAGE) extensions/lab/run pytest --quiet tests/package -k on_the_lab
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-more

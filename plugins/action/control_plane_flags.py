@@ -87,9 +87,7 @@ class ActionModule(ControlPlaneAction):
             **plan.api,
             **{name: arguments[name] for name in ("component", "timeout", "backup_directory")},
         }
-        result: Result = self._execute_module(
-            "onprem.irsa.control_plane_edits_host", module_args=change, task_vars=task_vars
-        )
+        result = self._waited("control_plane_edits_host", change, arguments, task_vars)
         warnings = [f"{self.host(task_vars)}: {warning}" for warning in plan.warnings]
         more = {"warnings": [*result.get("warnings", []), *warnings]} if warnings else {}
         shown = {"diff": [shown_lines(edit) for edit in plan.edits]} if self._task.diff and plan.edits else {}
@@ -109,7 +107,8 @@ class ActionModule(ControlPlaneAction):
             **plan.api,
             **{name: arguments[name] for name in _PASSED_ON},
         }
-        result: Result = self._execute_module(
-            "onprem.irsa.control_plane_flags_host", module_args=change, task_vars=task_vars
-        )
-        return result
+        return self._waited("control_plane_flags_host", change, arguments, task_vars)
+
+    def _waited(self, module: str, change: Result, arguments: Result, task_vars: Result) -> Result:
+        what = f"{arguments['component']} of {self.host(task_vars)} to be back"
+        return self.watched(module, change, task_vars, what, longest(arguments["timeout"]))

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_info import ARGUMENT_SPEC
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,
     HostModuleFailed,
     Result,
 )
+from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shown_by
 
 INTERVAL: t.Final = 2.0  # seconds between two observations
 
@@ -27,15 +28,16 @@ class ActionModule(ControlPlaneAction):
         """Return the last observation."""
         super().run(tmp, task_vars)
         arguments = self.arguments(ARGUMENT_SPEC)
-        end = time.monotonic() + arguments["settle_timeout"]
+        host = self.host(task_vars or {})
+        wait = Wait(f"{host} to be settled", arguments["settle_timeout"], say=shown_by(self))
         try:
             require_numbers(arguments)
             while True:
                 observed, _whole = self.observe(arguments, task_vars or {})
                 supported = observed["distribution"] != "unknown"
-                if observed["settled"] or not supported or time.monotonic() >= end:
+                if observed["settled"] or not supported or not wait.left:
                     return observed
-                time.sleep(INTERVAL)
+                wait.pause(INTERVAL)
         except HostModuleFailed as failure:
             return failure.result
         except IrsaError as error:

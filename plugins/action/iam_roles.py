@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module iam_roles, with a line from time to time that says how far it is.
+"""The module iam_roles, without a process of its own on the controller.
 
 What YAML has read as a number or a boolean where a text is meant is refused here, before the module turns it into one.
 """
@@ -11,21 +11,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import written_problems
 from ansible_collections.onprem.irsa.plugins.modules.iam_roles import main
 from ansible_collections.onprem.irsa.plugins.plugin_utils._in_process import InProcessAction
-from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import showing
 
 Result = dict[str, t.Any]
-_display = Display()
 
 
 class ActionModule(InProcessAction):
-    """Runs the module, and shows its lines."""
-
-    TRANSFERS_FILES = True  # so that the module's temporary directory is made, and known, before it runs
+    """Runs the module."""
 
     main = staticmethod(main)
 
@@ -36,9 +31,4 @@ class ActionModule(InProcessAction):
         problems = [f"Role {role.get('name')!r}: {line}" for role in roles for line in written_problems(role)]
         if problems:  # the module gets texts, whatever was written
             return {**result, "failed": True, "msg": "\n".join([*problems, "Nothing was changed."])}
-        here = self._connection.transport == "local" and not self._task.async_val
-        with showing(self._connection._shell.tmpdir if here else None, self._show):
-            return {**result, **self.module_result(task_vars or {})}
-
-    def _show(self, line: str) -> None:
-        _display.display(f"  {self._task.get_name()}: {line}")
+        return {**result, **self.module_result(task_vars or {})}

@@ -55,7 +55,7 @@ def planned(given: Result, now: float) -> Result:
         )
     )
     settle = None if given["settle"] is None else float(given["settle"])
-    aim = Aim(given["from_issuer"], given["to_issuer"], given["other_roles"], settle)
+    aim = Aim(given["from_issuer"], given["to_issuer"], given["other_roles"], settle, given["trust_policy_limit"])
     whole = plan(found, aim)
     allowed = within(whole, given["phase"])
     step, wait = allowed.step, whole.wait

@@ -16,7 +16,15 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import observed, words
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.gauges import gauges
-from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import PHASES, Aim, Phase, Plan, Step, plan
+from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import (
+    PHASES,
+    Aim,
+    Phase,
+    Plan,
+    Step,
+    not_asked,
+    plan,
+)
 from ansible_collections.onprem.irsa.plugins.modules.rotation_plan import ARGUMENT_SPEC
 
 if t.TYPE_CHECKING:
@@ -24,6 +32,7 @@ if t.TYPE_CHECKING:
 
 Result = dict[str, t.Any]
 
+_LONGEST: t.Final = 200  # characters of an answer that are quoted
 _NOTHING: t.Final[Result] = {
     "concerns": [],
     "gauges": [],
@@ -62,7 +71,7 @@ def planned(given: Result, now: float) -> Result:
         servers={found["host"]: found for found in given["servers"]},
         controllers={found["host"]: found for found in given["controllers"]},
         files={found["item"]: found for found in given["files"]},
-        published={found["item"]: found for found in given["published"] if found["served"]},
+        published={found["item"]: found for found in given["published"]},
         by_api_servers=given["published_by_api_servers"],
         use=given["use"],
         relying_parties=_with_copies(given),
@@ -86,6 +95,7 @@ def planned(given: Result, now: float) -> Result:
     problems, concerns = [*following.problems], [*following.concerns]
     if problems and not _reaches(following.stopped, given["phase"]):
         problems, concerns = [], problems
+    concerns += [line for line in not_asked(state) if line not in (*problems, *concerns)]
     if step and aim.leaked and not given["emergency"]:
         problems.append(_confirm(given["leaked_kid"]))
     told: Result = {
@@ -112,13 +122,22 @@ def planned(given: Result, now: float) -> Result:
 
 
 def _with_copies(given: Result) -> list[Result]:
-    """Return the relying parties with the keys that those know which were asked."""
-    known = {found["item"]["name"]: kids_of_document(found["content"]) for found in given["fetched_copies"]}
-    known |= {found["item"]["name"]: found["stdout_lines"] for found in given["asked_copies"]}
-    return [
-        {**party, "kids": known[party["name"]]} if party["name"] in known else party
-        for party in given["relying_parties"]
-    ]
+    """Return the relying parties with the keys that those know which were asked, or why they could not be."""
+    answers: dict[str, Result] = {}
+    for found in given["fetched_copies"]:
+        answers[found["item"]["name"]] = _refusal(found) or {"kids": kids_of_document(found["content"])}
+    for found in given["asked_copies"]:
+        answers[found["item"]["name"]] = _refusal(found) or {"kids": [*map(str.strip, found["stdout_lines"])]}
+    return [{**party, **answers.get(party["name"], {})} for party in given["relying_parties"]]
+
+
+def _refusal(found: Result) -> Result:
+    """Return why the task that asks a relying party has failed for one, by its last words; nothing where it has not."""
+    if not found.get("failed"):
+        return {}
+    words = str(found.get("stderr") or found.get("msg") or "").split("\n")
+    last = next((line.strip() for line in reversed(words) if line.strip()), "it failed without a message")
+    return {"not_asked": last[:_LONGEST].rstrip(".")}
 
 
 def _reaches(phase: Phase, asked: str) -> bool:
@@ -149,10 +168,20 @@ def _step(step: Step, looked: observed.Looked, following: Plan, server: Server |
         "restarts": _restarts(server, config) if server and config else [],
         "issuer": step.issuer,
         "documents": [{"name": kid, "pem": pems[kid]} for kid in step.published if kid in pems],
+        "least_max_age": _least_max_age(step, looked),
         "retired_kids": [kid for kid in following.retired if kid not in step.published] if step.published else [],
         "forgotten": [*step.forgotten],
         "secrets": [*step.secrets],
     }
+
+
+def _least_max_age(step: Step, looked: observed.Looked) -> int:
+    """Return for how many seconds a key set must be allowed to be kept at least, while caches have the one before.
+
+    The next run knows no other time than that of the version which it finds, and waits for that.
+    """
+    published = looked.published.get(step.issuer, {}) if step.action == "publish" else {}
+    return math.ceil(published.get("max_age") or 0)
 
 
 def _restarts(server: Server, config: Config) -> list[str]:

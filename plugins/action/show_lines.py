@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.modules.show_lines import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shows_text
 
 Result = dict[str, t.Any]
 _display = Display()
@@ -29,7 +29,6 @@ class ActionModule(ActionBase):
         # Called through its class: by that name it counts among the functions that are known to be untyped.
         _validation, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
         lines = [str(line) for line in given["lines"]]
-        # Text between would break what reads the whole output as JSON.
-        if "json" not in str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK")):
+        if shows_text():
             _display.display("\n".join(["", *lines, ""]))
         return {**result, "changed": False, "lines": lines}

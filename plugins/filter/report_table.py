@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._table import COLUMNS, table
+from ansible_collections.onprem.irsa.plugins.module_utils._table import COLUMNS, summary, table
 
 DOCUMENTATION = r"""
 name: report_table
@@ -30,6 +30,12 @@ options:
     type: list
     elements: str
     default: [link, checked, result, seconds]
+  wide:
+    description:
+      - The column that gives way where the lines do not fit a screen of a hundred columns. It goes on in a second line,
+        and says how many characters it leaves out; C(-v) shows them where the report is made.
+      - When not given, no line is bounded.
+    type: str
 seealso:
   - module: onprem.irsa.verify
 """
@@ -50,8 +56,10 @@ _value:
 """
 
 
-def _filter(rows: t.Iterable[t.Mapping[str, t.Any]], columns: t.Sequence[str] = COLUMNS) -> list[str]:
-    return table(rows, columns)
+def _filter(
+    rows: t.Iterable[t.Mapping[str, t.Any]], columns: t.Sequence[str] = COLUMNS, *, wide: str = ""
+) -> list[str]:
+    return summary(rows, columns, wide) if wide else table(rows, columns)
 
 
 class FilterModule:

@@ -12,9 +12,9 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)
 description:
-  - Looks once at the identity providers of the account, at the roles that service accounts name, and at what decides
-    who reads the issuer's documents in their bucket. What may not be read, or cannot be without credentials, is told in
-    its place, and hides nothing else.
+  - Looks once at the identity providers of the account, at the roles that service accounts and pods name, at those
+    that trust the issuer's provider, and at what decides who reads the issuer's documents in their bucket. What may not
+    be read, or cannot be without credentials, is told in its place, and hides nothing else.
   - Changes nothing, and makes no call that P(onprem.irsa.irsa_doctor#role) does not print as a right.
   - Made for the role P(onprem.irsa.irsa_doctor#role), and may change with it in any release.
 extends_documentation_fragment:
@@ -38,7 +38,7 @@ options:
     type: str
     default: ""
   role_arns:
-    description: The ARNs of the roles that service accounts name.
+    description: The ARNs of the roles that service accounts, or pods by themselves, name.
     type: list
     elements: str
     default: []
@@ -97,7 +97,7 @@ def main() -> t.NoReturn:
     asked = module.params
     bucket, keys = place_of(asked["issuer"], asked["jwks_uri"], asked["bucket"])
     with reported(module):
-        observed = gather(module, Wanted(asked["role_arns"], bucket, keys, asked["told_region"]))
+        observed = gather(module, Wanted(asked["role_arns"], asked["issuer"], bucket, keys, asked["told_region"]))
         calls = observed.pop("calls")
         snapshot = from_observations({"taken": time.time(), "issuer": asked["issuer"], **observed})
     module.exit_json(changed=False, seen=to_json(snapshot), calls=calls)

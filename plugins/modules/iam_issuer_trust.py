@@ -147,6 +147,13 @@ roles:
       description: Whether it says something of the tokens of O(from_issuer) that it does not say of the others.
       type: bool
       returned: success
+    length_with_to:
+      description:
+        - How many characters its trust policy has, as IAM counts them, once it says of O(to_issuer) all that it says of
+          O(from_issuer).
+      type: int
+      returned: success
+      sample: 720
 changed_roles:
   description: The names of the roles whose trust policies were changed, or would be in check mode.
   returned: success

@@ -413,7 +413,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     roles_result,
     unlisted,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 
 if t.TYPE_CHECKING:
     from mypy_boto3_iam.client import IAMClient
@@ -432,14 +431,14 @@ Observed = dict[str, Role]
 
 
 def observe(
-    module: AnsibleAWSModule, client: IAMClient, items: list[Item], settings: RoleSettings, progress: Progress
+    module: AnsibleAWSModule, client: IAMClient, items: list[Item], settings: RoleSettings
 ) -> tuple[Observed, list[Item], RoleSettings]:
     names = [item["name"] for item in items]
     if module.params["purge_roles"]:
         observed = read_owned_roles(client, names, settings.cluster)
         items = [*items, *unlisted(items, observed, settings)]
     else:
-        observed = read_named_roles(client, names, progress, settings.cluster)
+        observed = read_named_roles(client, names, settings.cluster)
     if any(item["state"] == "absent" for item in items):
         settings = replace(settings, owners=read_owners(client, observed.values(), settings))
     return observed, items, settings
@@ -460,10 +459,10 @@ def main() -> t.NoReturn:
         settings, problems = read_settings(module.params["oidc_provider_arns"], given)
         items = checked_items(module.params["roles"], settings, problems)
         refuse_other_account(settings, *caller(module))
-        client, progress = iam_client(module), Progress(module.tmpdir)
-        observed, items, settings = observe(module, client, items, settings, progress)
+        client = iam_client(module)
+        observed, items, settings = observe(module, client, items, settings)
         plans = plan_roles(items, observed, settings)
-        done = plans if module.check_mode else apply_plans(client, plans, settings, progress)
+        done = plans if module.check_mode else apply_plans(client, plans, settings)
         result = roles_result(done, settings)
     if any(item["state"] == "absent" for item in items):
         result["former_provider_arns"] = former_providers(observed.values(), settings)

@@ -106,7 +106,6 @@ waited:
   type: bool
 """
 
-import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
@@ -124,6 +123,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe impor
     webhook_problem,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, ShownModule, k8s_module
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 _PAUSE = 2.0  # seconds between two trials
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -170,13 +170,13 @@ def _wait(server: Server, pod: dict[str, t.Any], wanted: Wanted, seconds: float)
 
     Returns the last trial, and whether it was not the first.
     """
-    end, waited = time.monotonic() + seconds, False
+    wait, waited = Wait(f"the API server {server.server} to inject a pod that is tried", seconds), False
     while True:
         tried = try_pod(server, pod)
-        if wanted.suffices(tried) or time.monotonic() + _PAUSE > end:
+        if wanted.suffices(tried) or wait.left < _PAUSE:
             return tried, waited
         waited = True
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 def _problem(asked: dict[str, t.Any], failed: list[Tried], settings: Wanted) -> str:

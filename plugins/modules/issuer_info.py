@@ -90,7 +90,9 @@ kids:
   elements: str
   sample: [Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]
 max_age:
-  description: For how many seconds caches may keep the key set, by C(Cache-Control).
+  description:
+    - For how many seconds caches may keep the key set, by C(Cache-Control), with C(stale-while-revalidate) and
+      C(stale-if-error).
   returned: success; V(null) where the header says nothing of it
   type: float
   sample: 300.0

@@ -71,6 +71,12 @@ options:
     type: str
     choices: [hold, leave, change]
     default: hold
+  trust_policy_limit:
+    description:
+      - How many characters a trust policy may have, as O(onprem.irsa.iam_roles#module:trust_policy_limit). Where
+        O(other_roles=change) would make one longer, no step is planned.
+    type: int
+    default: 2048
   settle:
     description:
       - Seconds after which no token of O(from_issuer) is in use once no API server signs with it.
@@ -202,6 +208,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import TRUST_POLICY_LIMIT
+
 _DICT: t.Final[dict[str, t.Any]] = {"type": "dict", "required": True}
 _PHASES: t.Final = (
     "status",
@@ -227,6 +235,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "trust_is_complete": {"type": "bool", "required": True},
     "documents_left": {"type": "bool"},
     "other_roles": {"type": "str", "choices": ["hold", "leave", "change"], "default": "hold"},
+    "trust_policy_limit": {"type": "int", "default": TRUST_POLICY_LIMIT},
     "settle": {"type": "int"},
     "phase": {"type": "str", "choices": [*_PHASES], "default": "retire_documents"},
     "first_seen": {"type": "float"},

@@ -69,12 +69,12 @@ finished_pod:
   type: dict
 """
 
-import time
 import typing as t
 from contextlib import suppress
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 _PAUSE = 0.5  # seconds between two looks
 _LEFTOVER_SECONDS = 60
@@ -139,23 +139,23 @@ def _run(api: Api, pod: Json, seconds: int) -> Json:
 
 def _remove(api: Api, path: str) -> None:
     """Remove the pod, and wait until it is gone."""
-    end = time.monotonic() + _LEFTOVER_SECONDS
+    wait = Wait("the end of the proof's pod", _LEFTOVER_SECONDS)
     api.delete(path)
-    while api.get(path) is not None and time.monotonic() < end:
-        time.sleep(_PAUSE)
+    while api.get(path) is not None and wait.left:
+        wait.pause(_PAUSE)
 
 
 def _end(api: Api, path: str, seconds: int) -> Json | None:
     """Return the pod when it has ended or will never start; None where that takes longer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    wait = Wait(f"the pod of {path}", seconds)
+    while wait.left:
         pod = api.get(path) or {}
         status = pod.get("status") or {}
         states = [container.get("state") or {} for container in status.get("containerStatuses") or []]
         reasons = {(state.get("waiting") or {}).get("reason") for state in states}
         if status.get("phase") in _ENDED or reasons & set(_HOPELESS):
             return pod
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
     return None
 
 

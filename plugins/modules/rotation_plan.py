@@ -62,12 +62,16 @@ options:
     elements: dict
     default: []
   fetched_copies:
-    description: The results of a task that runs M(ansible.builtin.uri) for those that have a C(url), in a loop.
+    description:
+      - The results of a task that runs M(ansible.builtin.uri) for those that have a C(url), in a loop.
+      - A party whose item has failed could not be asked.
     type: list
     elements: dict
     default: []
   asked_copies:
-    description: The results of a task that runs M(ansible.builtin.command) for those that have a C(command), in a loop.
+    description:
+      - The results of a task that runs M(ansible.builtin.command) for those that have a C(command), in a loop.
+      - A party whose item has failed could not be asked.
     type: list
     elements: dict
     default: []
@@ -166,6 +170,13 @@ step:
       elements: str
       returned: success
       sample: [kube-apiserver]
+    least_max_age:
+      description:
+        - Of V(publish), the C(max-age) in seconds that the key set needs at least, which is the time for which caches
+          may keep the version that is there; V(0) of other steps, and where that version does not say it.
+      type: int
+      returned: success
+      sample: 300
     says:
       description: The step in words.
       type: str

@@ -18,8 +18,12 @@ description:
   - Does one step on one host, and restarts nothing. In which order the steps keep every token valid is planned by
     M(onprem.irsa.rotation_plan).
   - Refuses to touch anything where one of the files is not whole, or holds a key that C(kube-apiserver) does not take.
-  - Files change by rename, with owner and mode as they were. The public key file that is replaced is kept in
-    O(backup_directory). Private keys never leave the host; they are V(0600) from their first byte.
+  - Files change by rename, with owner and group as they were. The public key file keeps its mode, and the one that is
+    replaced is kept in O(backup_directory).
+  - Private keys never leave the host; they are V(0600) from their first byte. The one that signs can be read by its
+    group besides where the file before could and its group is not root's, and never by others, whatever the file before
+    allowed. Where an API server or a controller manager runs as another user than root and the file's owner, everybody
+    may read what they could before.
   - Works with the standard library and the C(openssl) command of the host.
 extends_documentation_fragment:
   - onprem.irsa._attributes
@@ -168,6 +172,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import reporte
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Paths
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_rotation import KeyFiles, Seen
 from ansible_collections.onprem.irsa.plugins.module_utils._host.privilege import needing_root
+from ansible_collections.onprem.irsa.plugins.module_utils._host.processes import candidates
+
+_SIGNING: t.Final = ("kube-apiserver", "kube-controller-manager")
 
 ARGUMENT_SPEC = {
     "step": {"type": "str", "choices": ["look", "make", "lay", "aside", "write", "forget"], "default": "look"},
@@ -241,6 +248,7 @@ def main() -> t.NoReturn:
         Path(module.params["backup_directory"]),
         module.run_command,
         module.get_bin_path("openssl", required=True),
+        frozenset(each.uid for each in candidates(_SIGNING)),
     )
     with reported(module), needing_root(), files.locked():
         seen = files.look()

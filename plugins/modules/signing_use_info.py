@@ -12,8 +12,10 @@ version_added: 1.0.0
 author:
   - The onprem.irsa authors (!UNKNOWN)
 description:
-  - Returns how long the tokens live that service accounts and pods ask for, and which key has signed the tokens that
-    stand in Secrets and do not end by themselves. No token is among what it returns.
+  - Returns how long the tokens live that service accounts, pods and CSI drivers ask for, and which key has signed the
+    tokens that stand in Secrets and do not end by themselves. No token is among what it returns.
+  - The service account with which P(onprem.irsa.irsa_webhook#role) tries whether pods are injected does not count, as
+    no pod of it is ever there.
   - Tells how often each of O(servers) has taken a token that should have been refreshed, and which pods may be behind
     that.
   - Made for the roles of this collection, and may change with them in any release.
@@ -35,6 +37,7 @@ options:
   asked_directly:
     description:
       - Seconds for which tokens live that somebody has asked the API for, which no object of the cluster shows.
+      - O(max_expirations) do not cut them.
     type: int
     default: 3600
   servers:
@@ -145,6 +148,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import 
     seconds_of,
     stale_uses,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.probe import is_probe
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -164,8 +168,9 @@ def main() -> None:
     with reported(module):
         pods = api.items("/api/v1/pods")
         found = lifetimes(
-            api.items("/api/v1/serviceaccounts"),
+            [account for account in api.items("/api/v1/serviceaccounts") if not is_probe(account)],
             pods,
+            api.items("/apis/storage.k8s.io/v1/csidrivers"),
             asked_directly=float(module.params["asked_directly"]),
             longest_allowed=max(allowed, default=None) if cut else None,
         )

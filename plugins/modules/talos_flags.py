@@ -91,7 +91,6 @@ after:
   type: dict
 """
 
-import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Server, ask_each
@@ -105,6 +104,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._kube.token_request im
     TokenRequest,
     request_token,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -130,7 +130,7 @@ def main() -> None:
         node = Node(module.params["node"], module.params["server"], _talosctl(module._module))
         step = planned(node, checked(module.params["flags"]))
         if not module.check_mode:
-            apply(node, step, _asks(module), lambda: _ticks(timeout), timeout=timeout)
+            apply(node, step, _asks(module), lambda: _ticks(node, timeout), timeout=timeout)
         elif step.edit is not None:
             node.require_valid(step.edit.after)
     shown = {"diff": shown_lines(step.edit)} if module._diff and step.edit is not None else {}
@@ -170,13 +170,13 @@ def _sign(server: Server) -> str:
     return request_token(t.cast("Api", server), _SUBJECT)
 
 
-def _ticks(seconds: float) -> t.Iterator[None]:
-    end = time.monotonic() + seconds
+def _ticks(node: Node, seconds: float) -> t.Iterator[None]:
+    wait = Wait(f"the API server of {node.address} to show its flags", seconds)
     while True:
         yield
-        if time.monotonic() >= end:
+        if not wait.left:
             return
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 if __name__ == "__main__":

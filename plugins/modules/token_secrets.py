@@ -65,12 +65,12 @@ reminted:
   sample: [ci/robot]
 """
 
-import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import LEGACY_TYPE, has_token, kid_of_secret
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 _PAUSE = 0.5  # seconds between two looks
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -120,15 +120,15 @@ def _remove(api: Api, name: str, kid: str, *, dry_run: bool) -> bool:
 
 def _wait(api: Api, name: str, kid: str, seconds: int) -> None:
     """Wait for another token; raises IrsaError where none comes in time, or one of another key."""
-    end = time.monotonic() + seconds
+    wait = Wait(f"a new token in the Secret {name}", seconds)
     while not has_token(secret := api.get(_path(name)) or {}):
-        if time.monotonic() > end:
+        if wait.is_over:
             raise IrsaError(
                 f"The Secret {name} has got no token within {seconds} s after the one before was removed.",
                 fix="kube-controller-manager makes it: see its log, and whether the service account is there that the "
                 "Secret's annotation kubernetes.io/service-account.name names. It needs nothing else from here.",
             )
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
     signer = kid_of_secret(secret)
     if signer != kid:
         raise IrsaError(

@@ -93,7 +93,6 @@ causes:
   elements: str
 """
 
-import time
 import typing as t
 from datetime import datetime, timezone
 
@@ -108,6 +107,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.workloads i
     waited_for,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.api import Api, k8s_module
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 _PAUSE = 2.0  # seconds between two looks
 _LONGEST_END = 120  # seconds
@@ -158,15 +158,15 @@ def _restart() -> Json:
 
 def _wait(api: Api, workload: Json, seconds: int, hint: str) -> None:
     """Wait until every pod of a workload is of its template, and available; raises IrsaError when it is not in time."""
-    end = time.monotonic() + seconds
-    while not is_rolled_out({**(api.get(_path(workload)) or _ABSENT), "kind": workload["kind"]}):
-        if time.monotonic() > end:
+    kind, namespace, name = workload["kind"], workload["namespace"], workload["name"]
+    wait = Wait(f"the pods of {kind} {namespace}/{name}", seconds)
+    while not is_rolled_out({**(api.get(_path(workload)) or _ABSENT), "kind": kind}):
+        if wait.is_over:
             causes = waited_for(_pods(api, workload))
-            kind, namespace, name = workload["kind"], workload["namespace"], workload["name"]
             error = not_rolled_out(kind, namespace, name, causes=causes, seconds=seconds)
             error.add(hint, error.result)
             raise error
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 _ABSENT: Json = {"metadata": {"generation": 1}, "spec": {}, "status": {}}
@@ -174,11 +174,11 @@ _ABSENT: Json = {"metadata": {"generation": 1}, "spec": {}, "status": {}}
 
 def _wait_for_end(api: Api, workload: Json, seconds: int) -> None:
     """Wait until no pod of a template before is left; raises IrsaError when one stays."""
-    end = time.monotonic() + seconds
+    wait = Wait(f"the end of the former pods of {workload['kind']} {workload['namespace']}/{workload['name']}", seconds)
     while superseded(pods := _pods(api, workload)):
-        if time.monotonic() > end:
+        if wait.is_over:
             raise not_ended(workload["namespace"], pods, seconds=seconds)
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 def _pods(api: Api, workload: Json) -> list[Json]:

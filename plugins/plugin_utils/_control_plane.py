@@ -15,7 +15,9 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observation import described
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.service import within_of
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._python import OLDEST, require_python
+from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shown_by, ticking
 
 Result = dict[str, t.Any]
 
@@ -56,6 +58,14 @@ class ControlPlaneAction(ActionBase):
         if result.get("failed"):
             raise HostModuleFailed({**result, **self._of_old_python(result)})
         return result
+
+    def watched(self, module: str, arguments: Result, task_vars: Result, what: str, at_most: float) -> Result:
+        """Return what a module returned that waits on the host for WHAT, and say meanwhile how long it takes."""
+        with ticking(Wait(what, at_most, say=shown_by(self))):
+            return t.cast(
+                "Result",
+                self._execute_module(f"onprem.irsa.{module}", module_args=arguments, task_vars=task_vars),
+            )
 
     @contextmanager
     def _unshown(self) -> t.Iterator[None]:

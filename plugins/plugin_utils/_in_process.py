@@ -26,9 +26,13 @@ from ansible.module_utils.common.json import Direction, get_module_encoder
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait, telling
+from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shown_by
+
 Result = dict[str, t.Any]
 _display = Display()
 
+_RETRIES = 3  # what ansible-core takes for C(until) without C(retries)
 PROFILE: t.Final = "legacy"  # how ansible-core serializes for modules of collections
 
 
@@ -47,7 +51,9 @@ class InProcessAction(ActionBase):
         return {**result, **self.module_result(task_vars or {})}
 
     def module_result(self, task_vars: Result) -> Result:
-        """Return what the module returns for the task's arguments."""
+        """Return what the module returns for the task's arguments; of a task with C(until), say how long it takes."""
+        if self._task.until:
+            _attempts_of(self).tell()
         in_background = bool(self._task.async_val)
         if in_background or not self._is_here(task_vars):
             return t.cast("Result", self._execute_module(task_vars=task_vars, wrap_async=in_background))
@@ -76,10 +82,27 @@ class InProcessAction(ActionBase):
         os.chdir(self._loader.get_basedir())
         _leave_tidy()
         printed = io.StringIO()
-        with redirect_stdout(printed), suppress(SystemExit):  # exit_json and fail_json end so
+        with redirect_stdout(printed), telling(shown_by(self)), suppress(SystemExit):  # exit_json and fail_json end so
             type(self).main()
-        result: Result = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
+        parsed: t.Any = self._parse_returned_data({"stdout": printed.getvalue(), "stderr": ""}, PROFILE)
+        # An object of ansible-core's own since 2.21, which its _execute_module turns into a mapping so.
+        result: Result = parsed if isinstance(parsed, dict) else parsed.as_result_dict(for_round_trip=True)
         return result
+
+
+class _Attempts:
+    """The wait of the task that this worker does; ansible-core makes an action for each of its attempts."""
+
+    of: t.ClassVar[tuple[object, Wait] | None] = None
+
+
+def _attempts_of(action: ActionBase) -> Wait:
+    """Return the wait of all attempts at an action's task; the items of a loop are tasks of their own."""
+    task = action._task
+    if _Attempts.of is None or _Attempts.of[0] is not task:
+        at_most = (task.retries or _RETRIES) * task.delay
+        _Attempts.of = task, Wait("", at_most, say=shown_by(action))
+    return _Attempts.of[1]
 
 
 @functools.cache  # once for the items of a loop

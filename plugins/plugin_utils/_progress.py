@@ -1,42 +1,56 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shows how far a module is while it runs. PRIVATE to the collection: it may change without notice."""
+"""Shows how far a task is while it runs. PRIVATE to the collection: it may change without notice."""
 
 from __future__ import annotations
 
 import threading
 import typing as t
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
-from ansible_collections.onprem.irsa.plugins.module_utils._progress import PROGRESS_FILE
+from ansible import constants
+from ansible.utils.display import Display
+
+if t.TYPE_CHECKING:
+    from ansible.plugins.action import ActionBase
+
+    from ansible_collections.onprem.irsa.plugins.module_utils._progress import Say, Wait
 
 _LOOK_EVERY = 1.0  # seconds
+_display = Display()
+
+
+def shows_text() -> bool:
+    """Return whether lines may be shown: they would break what reads the whole output as JSON."""
+    return "json" not in str(constants.config.get_config_value("DEFAULT_STDOUT_CALLBACK"))
+
+
+def shown_by(action: ActionBase) -> Say:
+    """Return what shows a line under the name of the task of an action."""
+
+    def show(line: str) -> None:
+        if shows_text():
+            _display.display(f"  {action._task.get_name()}: {line}")
+
+    return show
 
 
 @contextmanager
-def showing(directory: str | None, show: t.Callable[[str], object]) -> t.Iterator[None]:
-    """Show each line that a module writes to its file in DIRECTORY while the body runs; None: it has no file here."""
+def ticking(wait: Wait) -> t.Iterator[None]:
+    """Say how long a wait takes while the body runs, which cannot: a module on a host."""
     over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(directory, show, over), daemon=True)
-    if directory:
-        watch.start()
+    watch = threading.Thread(target=_tick, args=(wait, over), daemon=True)
+    watch.start()
     try:
         yield
     finally:
         over.set()
-        if directory:
-            watch.join()
+        watch.join()
 
 
-def _watch(directory: str, show: t.Callable[[str], object], over: threading.Event) -> None:
-    shown = 0
+def _tick(wait: Wait, over: threading.Event) -> None:
     while not over.wait(_LOOK_EVERY):
-        with suppress(OSError):  # no line yet, or the file of another user
-            lines = (Path(directory) / PROGRESS_FILE).read_text(encoding="utf-8").splitlines()
-            for line in lines[shown:]:
-                show(line)
-            shown = max(shown, len(lines))
+        wait.tell()
 
 
-__all__: t.Final = ("showing",)
+__all__: t.Final = ("shown_by", "shows_text", "ticking")

@@ -175,7 +175,7 @@ def _slice(name: str) -> Json:
     return {
         "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
         "addressType": "IPv4",
-        "endpoints": [{"addresses": ["192.0.2.80"], "conditions": {"ready": True}}],
+        "endpoints": [{"addresses": [f"192.0.2.{number}"], "conditions": {"ready": True}} for number in (80, 81)],
         "ports": [{"port": 8443}],
     }
 

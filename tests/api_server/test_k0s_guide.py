@@ -32,7 +32,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._flags.arguments impor
 from ansible_collections.onprem.irsa.tests.unit.extensions.lab.aws.conftest import Lab, lab, server
 
 from .some_servers import Servers, servers
-from .test_any_cluster import NEW, POLICY, Runs
+from .test_any_cluster import NEW, POLICY, ROOT, Runs
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -194,6 +194,54 @@ def test_the_guide_s_step_by_what_is_shown(tmp_path: Path, lab: Lab) -> None:
         assert [controllers.accept(token) for token in (old, new)] == [[True, True]] * 2
         code, output = runs.run("teardown", **VARIABLES)
         assert code == 0, output
+
+
+def by_terraform(lab: Lab, keys: Json) -> None:
+    """Make in AWS what the guide makes: a bucket whose objects are public by their lists, a provider, a role."""
+    s3, iam, [bucket, audience] = lab.client("s3"), lab.client("iam"), ["acme-prod-oidc", VARIABLES["irsa_audience"]]
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    discovery = {
+        "issuer": f"{NEW}/",
+        "jwks_uri": f"{NEW}/keys.json",
+        "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [keys["keys"][0]["alg"]],
+    }
+    for key, document in ((".well-known/openid-configuration", discovery), ("keys.json", keys)):
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(document).encode(), ACL="public-read")
+    provider = iam.create_open_id_connect_provider(
+        Url=NEW, ClientIDList=[audience], ThumbprintList=["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]
+    )
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider["OpenIDConnectProviderArn"]},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {f"{NEW.removeprefix('https://')}:sub": "system:serviceaccount:default:test-pod-sa"}
+        },
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName="test-pod-sa@default", AssumeRolePolicyDocument=policy)
+
+
+def test_what_the_doctor_says_of_it(tmp_path: Path, lab: Lab) -> None:
+    """No host is known, and so none of the flags."""
+    known = yaml.safe_load((ROOT / "extensions/molecule/shared/vars/guides.yml").read_text())["guides_findings"]["k0s"]
+    (tmp_path / "cluster").mkdir()
+    with servers(tmp_path / "cluster", 2, *POLICY) as cluster:
+        Controllers(cluster, OF_THE_GUIDE)
+        by_terraform(lab, cluster.ask(0, "GET", "/openid/v1/jwks"))
+        lab.admin("/calls/reset", {})
+        file = tmp_path / "diagnosis.json"
+        runs = Runs(tmp_path, lab, cluster)
+        own = {"irsa_webhook_mode": "none", "irsa_doctor_json": str(file), "irsa_doctor_fail": False}
+        code, output = runs.run("doctor", **{**VARIABLES, **own})
+        assert (code, lab.admin("/calls")["writes"]) == (0, 0), output
+    findings = json.loads(file.read_text())["findings"]
+    found = {each["check"]: each["severity"] for each in findings if not each["follows"]}
+    assert found == {check: bad for check, bad in known.items() if not check.startswith("flags.")}, output
 
 
 def test_a_cluster_as_the_guide_leaves_it(tmp_path: Path, lab: Lab) -> None:

@@ -286,9 +286,6 @@ def set_up(play: t.Sequence[str]) -> None:
     print(
         said(*play, "onprem.irsa.site", links, f"--extra-vars=irsa_issuer_max_age={MAX_AGE}")[-3000:], file=sys.stderr
     )
-    # Nothing ever holds a token of the account that the webhook is tried with; it asks for a day, as the rest would.
-    probe = "--namespace=pod-identity-webhook", "serviceaccount", "pod-identity-probe"
-    kubectl("annotate", *probe, "--overwrite", f"eks.amazonaws.com/token-expiration={TOKEN_SECONDS}")
     # What hosts have joined with: an older copy of the key files, which a rotation refuses to leave behind.
     kubectl("delete", "secret", "--namespace=kube-system", "kubeadm-certs", "--ignore-not-found")
     found = json.loads(kubectl("get", "deployments", "--all-namespaces", "--output=json"))["items"]

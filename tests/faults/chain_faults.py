@@ -184,6 +184,32 @@ def key_set_is_deleted(chain: Chain) -> t.Iterator[None]:
     )
 
 
+@fault("bucket.all-objects")
+def everybody_may_read_all_of_it(chain: Chain) -> t.Iterator[None]:
+    """As OpenShift's ccoctl leaves it."""
+    resource = f"arn:aws:s3:::{chain.bucket}/*"
+    return _with_statement(
+        chain,
+        {"Sid": "All", "Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": [resource]},
+    )
+
+
+@fault("bucket.acl")
+def documents_are_public_by_lists(chain: Chain) -> t.Iterator[None]:
+    """As AWS's guide leaves them."""
+    s3, bucket = chain.client("s3"), {"Bucket": chain.bucket}
+    policy = s3.get_bucket_policy(**bucket)["Policy"]
+    before = s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"]
+    s3.put_public_access_block(**bucket, PublicAccessBlockConfiguration=dict.fromkeys(_CLOSED, False))
+    s3.put_bucket_ownership_controls(**bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    for key in (DISCOVERY, JWKS):
+        s3.put_object_acl(**bucket, Key=key, ACL="public-read")
+    s3.delete_bucket_policy(**bucket)
+    yield
+    s3.put_bucket_policy(**bucket, Policy=policy)
+    s3.put_public_access_block(**bucket, PublicAccessBlockConfiguration=before)
+
+
 # --- documents
 
 
@@ -269,6 +295,21 @@ def audience_is_removed(chain: Chain) -> t.Iterator[None]:
     iam.remove_client_id_from_open_id_connect_provider(**own)
     yield
     iam.add_client_id_to_open_id_connect_provider(**own)
+
+
+@fault("provider.thumbprint-made-up")
+def thumbprint_of_a_blog(chain: Chain) -> t.Iterator[None]:
+    iam = chain.client("iam")
+    before = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=chain.provider)["ThumbprintList"]
+
+    def write(thumbprints: list[str]) -> None:
+        iam.update_open_id_connect_provider_thumbprint(
+            OpenIDConnectProviderArn=chain.provider, ThumbprintList=thumbprints
+        )
+
+    write(["1234567890" * 4])
+    yield
+    write(before)
 
 
 # --- trust

@@ -89,8 +89,9 @@ def files(text: str) -> dict[str, str]:
 
 
 QUICK_START = section("Quick start")
-PLAYS = [line for line in commands(QUICK_START) if line.startswith("ansible-playbook ")]
-INSTALLING = [line for line in commands(QUICK_START) if line not in PLAYS]
+TYPED = commands(QUICK_START)
+PLAYS = [line for line in TYPED if line.startswith("ansible-playbook ")]
+INSTALLING = TYPED[: TYPED.index(PLAYS[0])]
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +146,8 @@ def test_the_section_has_what_is_tried() -> None:
     assert any("pip install" in line for line in INSTALLING)
     assert any("ansible-galaxy collection install" in line for line in INSTALLING)
     assert len(PLAYS) == 2
+
+
+def test_the_workload_is_in_the_clone() -> None:
+    [path] = re.findall(r"^kubectl apply -f ~/onprem\.irsa/(\S+)", "\n".join(TYPED), re.MULTILINE)
+    assert git("-C", str(ROOT), "ls-files", path).split() == [path]

@@ -181,6 +181,16 @@ def test_a_run_that_waits_and_the_way_back(two: Rotating) -> None:
     assert two.refused() == []
 
 
+def test_a_web_server_that_does_not_tell_since_when(two: Rotating) -> None:
+    """The time for which caches are waited for begins where the run has published the key, and not where it began."""
+    (two.directory / "untold").touch()
+    code, output = two.rotate("-v", irsa_rotate_phase="switch")
+    assert (code, len(two.published()), two.signers()) == (0, 2, {two.kid}), output
+    assert "nobody tells since when it is as it is now" in output
+    seen = [float(since) for since in re.findall(r'_since": "?([0-9.]+)', output)]
+    assert seen[-1] >= two.world.read("published")["since"] > seen[0]
+
+
 def test_a_leaked_key(two: Rotating) -> None:
     before = two.files()
     leaked = {"irsa_rotate_leaked_kid": two.kid}

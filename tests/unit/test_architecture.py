@@ -40,6 +40,7 @@ IO = (
     "ansible.module_utils.urls",
     "ansible_collections.amazon.aws.plugins.module_utils.modules",
     "ansible_collections.kubernetes",
+    "ansible_collections.onprem.irsa.plugins.module_utils._progress",  # lets time pass
     "boto3",
     "botocore",
     "builtins.open",

@@ -15,8 +15,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 GALAXY: dict[str, t.Any] = yaml.safe_load((ROOT / "galaxy.yml").read_text())
 
-# Without the tests, the lab and the tools; with them it was 1.5 MB. plugins/ alone have 400 kB of it.
-LIMIT = 900_000
+# Without the tests, the lab, the tools and the fragments of the changelog. plugins/ and roles/ have nine tenths of it:
+# the code of plugins/ alone, without a comment and a line of documentation, weighs 480 kB.
+LIMIT = 860_000
 
 FILES = {
     "CHANGELOG.md",
@@ -30,7 +31,7 @@ FILES = {
     "SECURITY.md",
     "requirements.yml",
 }
-FOLDERS = {"LICENSES", "changelogs", "docs", "examples", "meta", "playbooks", "plugins", "roles"}
+FOLDERS = {"LICENSES", "docs", "examples", "meta", "playbooks", "plugins", "roles"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,8 @@ def test_it_is_small(archive: Path) -> None:
 
 
 def test_it_has_what_users_need_and_nothing_else(names: set[str]) -> None:
-    assert {name.split("/")[0] for name in names} == FILES | FOLDERS
+    released = {"changelogs/changelog.yaml"}  # there once a version was released
+    assert {name.split("/")[0] for name in names - released} == FILES | FOLDERS
     assert {
         "meta/runtime.yml",
         "plugins/modules/iam_roles.py",

@@ -24,6 +24,10 @@ PAGES = [*RST, *READMES, ROOT / "examples/README.md", ROOT / "extensions/lab/REA
 MARK = "not tested"
 
 PLAY = "ansible-playbook -i inventory.yml onprem.irsa."
+ANNOTATE = (
+    "kubectl --namespace apps annotate serviceaccount reports --overwrite "
+    "eks.amazonaws.com/role-arn=arn:aws:iam::123456789012:role/"
+)
 QUICKSTART = ("tests/quickstart/test_readme.py", "INSTALLING", "PLAYS")
 # Each command without its comment, and who runs it: a file, and what of the command stands in it. Names of inventories,
 # clusters and files may be others there, and a playbook may be called by another one.
@@ -48,6 +52,22 @@ RUN: t.Final[t.Mapping[str, tuple[str, ...]]] = {
         "irsa_rotate_leaked_kid: ",
         "irsa_rotate_emergency: true",
     ),
+    f"{PLAY}rotate_keys -e irsa_rotate_wait=true": (
+        "extensions/molecule/rotate/converge.yml",
+        "irsa_rotate_wait: true",
+    ),
+    f"{PLAY}rotate_keys -e irsa_rotate_min_age=0": (
+        "extensions/molecule/rotate/converge.yml",
+        "irsa_rotate_min_age: 0",
+    ),
+    "kubeadm upgrade apply v1.35.4": ("extensions/lab/upgrade.yml", "['kubeadm', 'upgrade', 'apply' if upgrade_first"),
+    "kubeadm upgrade node": ("extensions/lab/upgrade.yml", "if upgrade_first else 'node'"),
+    # The fault is role_has_a_path of tests/faults/chain_faults.py, and the fix what the doctor prints.
+    f"{ANNOTATE}teams/prod-reports": (
+        "extensions/molecule/doctor/files/live.py",
+        'self.kubectl("annotate", "--overwrite"',
+    ),
+    f"{ANNOTATE}prod-reports": ("extensions/molecule/doctor/files/live.py", "chain.follow(commands[0])"),
     "kubectl -n kube-system rollout restart deployment,daemonset": (
         "extensions/molecule/rotate/verify.yml",
         "[kube-system deployment, kube-system daemonset,",

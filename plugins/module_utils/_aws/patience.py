@@ -9,9 +9,10 @@ everywhere, so that a provider, role or policy just made may be unknown to the n
 from __future__ import annotations
 
 import threading
-import time
 import typing as t
 from dataclasses import dataclass, field
+
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 _PAUSES = (1, 1, 2, 3, 4, 4, 5)  # 20 seconds for each call
 
@@ -40,12 +41,13 @@ class Patience:
 
     def pauses(self) -> t.Iterator[bool]:
         """Wait a little longer at each step, and yield True after it; end when the patience does."""
+        wait = Wait("IAM to spread what was changed", sum(_PAUSES))
         for pause in _PAUSES:
             with self._lock:
                 if self.seconds < pause:
                     return
                 self.seconds -= pause
-            time.sleep(pause)
+            wait.pause(pause)
             yield True
 
 

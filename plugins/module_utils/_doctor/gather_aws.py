@@ -24,7 +24,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import 
     read_roles,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import shown
+from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import provider_arn_for_role
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.s3_calls import account_block, s3_client
+from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import trusted_providers
 
 if t.TYPE_CHECKING:
     from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -47,7 +49,9 @@ class Wanted:
     """What is looked at."""
 
     roles: t.Sequence[str]
-    """The ARNs that service accounts name."""
+    """The ARNs that service accounts name, or pods."""
+    issuer: str = ""
+    """Whose provider other roles may trust: of these it is looked at whom they let in. Empty for no such look."""
     bucket: str = ""
     """The bucket of the documents; empty for documents that are in none."""
     keys: t.Sequence[str] = ()
@@ -122,15 +126,15 @@ class _Account(t.NamedTuple):
 
 
 def _roles(reading: Reading, account: _Account, wanted: Wanted) -> Json:
-    """Look at the roles that are named, as far as they are of this account."""
+    """Look at the roles of this account that are named, and at those that trust the issuer's provider."""
     named = [arn for arn in wanted.roles if account.has(arn)]
     names = {arn.rpartition("/")[2].lower() for arn in named}
     others: list[str] = []
 
     def keep(role: Role) -> bool:
-        is_named = role.name.lower() in names
-        others.extend([] if is_named and role.arn in named else [role.arn])
-        return is_named and role.arn in named
+        kept = (role.name.lower() in names and role.arn in named) or _trusts(role, account, wanted.issuer)
+        others.extend([] if kept else [role.arn])
+        return kept
 
     try:
         found = {role.arn: role for role in read_roles(iam_client(reading.module), keep).values()}
@@ -148,6 +152,11 @@ def _roles(reading: Reading, account: _Account, wanted: Wanted) -> Json:
         "unreadable": unreadable,
         "others": sorted({*others} - {*found}),
     }
+
+
+def _trusts(role: Role, account: _Account, issuer: str) -> bool:
+    provider = provider_arn_for_role(role.arn, issuer) if issuer and account.has(role.arn) else ""
+    return bool(provider) and provider in trusted_providers(role.trust_policy)
 
 
 def _each_role(reading: Reading, named: t.Sequence[str]) -> tuple[dict[str, Role], dict[str, str], list[str]]:
@@ -248,7 +257,8 @@ def _policy(client: t.Any, name: str) -> tuple[Json | None, bool]:  # noqa: ANN4
 
 
 def _lets_distribution(policy: Json | None) -> bool:
-    return "cloudfront.amazonaws.com" in json.dumps(policy)
+    text = json.dumps(policy)
+    return "cloudfront.amazonaws.com" in text or ":iam::cloudfront:user/" in text
 
 
 def _object(client: t.Any, bucket: str, key: str) -> Json | None:  # noqa: ANN401 -- boto3's own

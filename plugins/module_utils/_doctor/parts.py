@@ -103,8 +103,9 @@ def told_region(snapshot: Snapshot) -> str:
 
 
 def named_roles(snapshot: Snapshot) -> list[str]:
-    """Return the ARNs of the roles that service accounts name; sorted."""
-    return sorted(View(snapshot).naming)
+    """Return the ARNs of the roles that service accounts name, and pods by themselves; sorted."""
+    view = View(snapshot)
+    return sorted({*view.naming, *view.by_themselves})
 
 
 def place_of(issuer: str, jwks_uri: str, bucket: str = "") -> tuple[str, tuple[str, ...]]:

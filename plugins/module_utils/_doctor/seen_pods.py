@@ -12,6 +12,7 @@ import re
 import typing as t
 from datetime import datetime
 
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import without_secrets
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     Container,
     LegacySecret,
@@ -54,6 +55,8 @@ _ENDED: t.Final = ("Succeeded", "Failed")
 # What a StatefulSet and a CronJob put behind their names for a pod or a job.
 _NUMBER: t.Final = re.compile(r"-[0-9]+$")
 _LEGACY: t.Final = "kubernetes.io/service-account-token"
+# Where the kubelet puts the token of the API, and clients look for it (Kubernetes, "Service account tokens").
+_API_TOKEN: t.Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 -- a path
 _REGION: t.Final = re.compile(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}[a-z]?")
 _NO_REGION: t.Final = "(not a region)"
 
@@ -168,21 +171,29 @@ def _container(spec: Manifest, container: Manifest, security: Json, *, skipped: 
     env = environment(container)
     path = env.get("AWS_WEB_IDENTITY_TOKEN_FILE")
     token = token_at(spec, container, path)[0] if path else None
+    for_api = token_at(spec, container, _API_TOKEN)[0]
     own = container.get("securityContext") or {}
     return Container(
         str(container.get("name") or ""),
         image=str(container.get("image") or ""),
         role=_role(env),
-        token_file=(path or "") if "AWS_WEB_IDENTITY_TOKEN_FILE" in env else None,
+        token_file=without_secrets(path or "") if "AWS_WEB_IDENTITY_TOKEN_FILE" in env else None,
         region=_region(env),
         regional=next((known for known in ("regional", "legacy") if env.get(REGIONAL_VARIABLE) == known), ""),
         own_credentials=tuple(name for name in _CREDENTIALS if name in env),
         token_audience=str((token or {}).get("audience") or ""),
         token_seconds=int((token or {}).get("expirationSeconds") or 0),
-        no_token=lack_of_token(spec, container, path) if path else "",
+        no_token=_no_token(spec, container, path) if path else "",
         skipped=skipped,
         user=own.get("runAsUser", security.get("runAsUser")),
+        api_audience=str((for_api or {}).get("audience") or ""),
     )
+
+
+def _no_token(spec: Manifest, container: Manifest, path: str) -> str:
+    """Say why a container has no token at the path that its variable names; empty where it has, or may have."""
+    hidden = without_secrets(path) != path
+    return "its variable holds a token, not the path of one" if hidden else lack_of_token(spec, container, path)
 
 
 def _role(env: t.Mapping[str, str | None]) -> str | None:

@@ -181,7 +181,7 @@ class Providers:
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role that a service account names."""
+    """An IAM role that a service account names, or a pod by itself, or that trusts the issuer's provider."""
 
     arn: str
     trust: Policy | NotLooked
@@ -201,7 +201,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Roles:
-    """The roles that service accounts name, as far as they are of the account that was asked."""
+    """The roles that are named, or trust the issuer's provider, as far as they are of the account that was asked."""
 
     found: tuple[Role, ...] = ()
     missing: Texts = ()
@@ -258,6 +258,8 @@ class Container:
     """Whether the pod's annotation leaves it out."""
     user: int | None = None
     """The user by the pod's or its own security context; None for that of the image."""
+    api_audience: str = ""
+    """The audience that is asked for of the token that clients of the API take; empty for that of the API itself."""
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,17 @@ def trust_faults(policy: Policy, provider_arn: str, accounts: t.Sequence[Account
     return [*(by_check.values() or _too_wide(asked, accounts)), *_dead(policy)]
 
 
+def too_wide(policy: Policy, provider_arn: str, audiences: t.Sequence[str]) -> list[Fault]:
+    """Say whom a trust policy lets in besides those that it names, where nobody knows who uses the role.
+
+    audiences: those that tokens for AWS may have.
+    """
+    asked = _Asked(_without_unknown(policy, provider_arn), provider_arn)
+    exact = [value.removeprefix(_PREFIX).replace(":", "/", 1) for _name, value in asked.named("sub")]
+    accounts = [(key, audience) for key in exact or [f"{_NOBODY}/{_NOBODY}"] for audience in audiences]
+    return [each for each in _too_wide(asked, accounts) if each.check != "trust.more-accounts"]
+
+
 def _without_unknown(policy: Policy, provider_arn: str) -> Policy:
     """Return the policy without the conditions on what nobody here knows of a request, such as its address.
 
@@ -287,4 +298,4 @@ def _with_conditions(statement: Statement, keeps: Keeps) -> Statement:
     return {**statement, "Condition": kept}
 
 
-__all__: t.Final = ("Account", "Fault", "trust_faults")
+__all__: t.Final = ("Account", "Fault", "too_wide", "trust_faults")

@@ -9,11 +9,12 @@ findings is told in the place of that which parts were not looked at.
 from __future__ import annotations
 
 import typing as t
-from functools import cached_property
+from functools import cached_property, partial
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     ApiServer,
     Bucket,
+    Container,
     Fetch,
     Host,
     Key,
@@ -25,8 +26,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     ServiceAccount,
     Snapshot,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import Fault, trust_faults
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import ROLE_ARN
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import Fault, too_wide, trust_faults
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import ROLE_ARN, TOKEN_FILE
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.role_trust import provider_arn_for_role
 
 _T = t.TypeVar("_T")
@@ -35,6 +36,16 @@ _T = t.TypeVar("_T")
 def looked(part: _T | NotLooked | None) -> _T | None:
     """Return a part; None where there is none, or nobody has looked."""
     return None if isinstance(part, NotLooked) else part
+
+
+def is_of_injection(container: Container) -> bool:
+    """Tell whether a container's token is where injection puts it."""
+    return (container.token_file or "").replace("\\", "/").endswith(TOKEN_FILE)
+
+
+def sets_role(container: Container) -> bool:
+    """Tell whether a container has the ARN of a role that injection has not given to it."""
+    return bool(container.role) and not is_of_injection(container) and bool(ROLE_ARN.fullmatch(str(container.role)))
 
 
 class Fetched(t.NamedTuple):
@@ -160,23 +171,55 @@ class View:
         return found
 
     @cached_property
+    def by_themselves(self) -> dict[str, dict[str, str]]:
+        """The service accounts of pods that set a role by variables of their own, by its ARN; with their audiences."""
+        found: dict[str, dict[str, str]] = {}
+        for pod in looked(self.snapshot.pods) or ():
+            for container in pod.containers:
+                if sets_role(container) and container.token_audience:
+                    found.setdefault(str(container.role), {}).setdefault(pod.account, container.token_audience)
+        return found
+
+    def users_of(self, arn: str) -> list[tuple[str, str]]:
+        """Return the service accounts whose pods use a role, each with the audience of their tokens.
+
+        A role that they name by an annotation is judged by that.
+        """
+        return self._users_of(arn, self.audience_of)
+
+    def _users_of(self, arn: str, audience_of: t.Callable[[ServiceAccount], str]) -> list[tuple[str, str]]:
+        named = {account.key: audience_of(account) for account in self.naming.get(arn, [])}
+        return [*{**self.by_themselves.get(arn, {}), **named}.items()]
+
+    @cached_property
     def roles(self) -> dict[str, Role]:
         """The roles that could be read, by their ARNs."""
         parts = looked(self.snapshot.roles) or Roles()
         return {role.arn: role for role in parts.found}
 
+    @property
+    def _audiences(self) -> list[str]:
+        """The audiences that tokens for AWS may have."""
+        return [*dict.fromkeys((self.snapshot.audience, *(self.provider.audiences if self.provider else ())))]
+
     @cached_property
     def trust_faults(self) -> dict[str, list[tuple[Role, Fault]]]:
-        """What is wrong with the trust policies of roles that are named, by the ids of the checks."""
+        """What is wrong with trust policies, by the ids of the checks.
+
+        Of a role that nothing names it is asked alone whom it lets in: a Secret or a ConfigMap may name it.
+        """
         found: dict[str, list[tuple[Role, Fault]]] = {}
         for arn, role in self.roles.items():
-            policy, naming = looked(role.trust), self.naming.get(arn, [])
-            if policy is None or not naming:
+            policy, accounts = looked(role.trust), self._users_of(arn, self._judged_audience)
+            if policy is None:
                 continue
-            accounts = [(account.key, self._judged_audience(account)) for account in naming]
-            for fault in trust_faults(policy, self.provider_arn_of(arn), accounts):
+            provider = self.provider_arn_of(arn)
+            judge = (
+                partial(trust_faults, accounts=accounts) if accounts else partial(too_wide, audiences=self._audiences)
+            )
+            for fault in judge(policy, provider):
                 found.setdefault(fault.check, []).append((role, fault))
         return found
 
 
-__all__: t.Final = ("Fetched", "View", "looked")
+__all__: t.Final = ("Fetched", "View", "is_of_injection", "looked", "sets_role")

@@ -38,17 +38,31 @@ def type_warning(url: str, content_type: str, standard: str) -> str:
     return f"{url} is served with {served}, not {standard}: AWS accepts it, other relying parties may not."
 
 
+# What caches take a greater number for (RFC 9111 section 1.2.2).
+_FOREVER: t.Final = 2.0**31
+
+
 def max_age(cache_control: str | None) -> float | None:
     """Return for how many seconds caches may keep a document, by the header C(Cache-Control) (RFC 9111 section 5.2.2).
 
     None where the header says nothing of it. Shared caches go by C(s-maxage), others by C(max-age): the longer counts.
+    What C(stale-while-revalidate) and C(stale-if-error) let them go on with after that is added (RFC 5861); each counts
+    from the same moment, and C(must-revalidate) forbids both (RFC 9111 section 4.2.4).
     """
     if cache_control is None:
         return None
     directives = dict(_directive(part) for part in cache_control.lower().split(","))
     if "no-store" in directives or "no-cache" in directives:
         return 0.0
-    found = [float(directives[name]) for name in ("max-age", "s-maxage") if directives.get(name, "").isdecimal()]
+    fresh = _seconds(directives, "max-age", "s-maxage")
+    if fresh is None or "must-revalidate" in directives:
+        return fresh
+    return min(fresh + (_seconds(directives, "stale-while-revalidate", "stale-if-error") or 0.0), _FOREVER)
+
+
+def _seconds(directives: t.Mapping[str, str], *names: str) -> float | None:
+    """Return the largest number of some directives; None where none of them has one."""
+    found = [min(float(directives[name]), _FOREVER) for name in names if directives.get(name, "").isdecimal()]
     return max(found, default=None)
 
 

@@ -46,6 +46,19 @@ if t.TYPE_CHECKING:
 
 Role = t.Literal["own", "next", "previous"]
 _KEPT: t.Final[tuple[Role, ...]] = ("next", "previous")
+_READABLE: t.Final = PRIVATE_MODE | 0o044
+
+
+def private_mode(before: os.stat_result, users: t.Collection[int]) -> int:
+    """Return the mode of a private key file that takes the place of one.
+
+    Its owner and its group keep what they may read; root's group has nobody who would need it, and others neither.
+    Where one of the users that run what signs is neither root nor the owner, everybody does, so that it starts.
+    """
+    if {*users} - {0, before.st_uid}:
+        return before.st_mode & _READABLE or PRIVATE_MODE
+    may_read = 0o040 if before.st_gid else 0
+    return before.st_mode & (PRIVATE_MODE | may_read) or PRIVATE_MODE
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,8 @@ class KeyFiles:
     backup_directory: Path
     run: Run
     openssl: str
+    users: frozenset[int] = frozenset()
+    """The ids of the users that run API server and controller manager."""
 
     def path(self, role: Role) -> Path:
         """Return the file of a private key."""
@@ -261,7 +276,7 @@ class KeyFiles:
             self._write_private("previous", self.read("own"), seen.own.made)
             own = self.paths.private.stat()
             os.chown(self.path("next"), own.st_uid, own.st_gid)
-            self.path("next").chmod(own.st_mode & 0o7777)
+            self.path("next").chmod(private_mode(own, self.users))
             renamed(self.path("next"), self.paths.private)
         if first is not public:
             self._write_public(self.look(), public)
@@ -298,4 +313,4 @@ class KeyFiles:
         os.utime(path, (made, made))
 
 
-__all__: t.Final = ("Key", "KeyFiles", "Role", "Seen")
+__all__: t.Final = ("Key", "KeyFiles", "Role", "Seen", "private_mode")

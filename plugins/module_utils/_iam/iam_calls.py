@@ -26,6 +26,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import (
     other_providers,
     plan_role,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import through
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import trusts
 
 if t.TYPE_CHECKING:
@@ -35,7 +36,6 @@ if t.TYPE_CHECKING:
 
     from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
     from ansible_collections.onprem.irsa.plugins.module_utils._iam.provider import WantedProvider
-    from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 
 # botocore's retries instead of a decorator around each call: they reach the pages of a listing and hanging
 # connections, too. They adapt: each call that is throttled waits up to twice as long, so that those side by side slow
@@ -165,9 +165,7 @@ def read_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> dict[str, R
     return roles
 
 
-def read_named_roles(
-    client: IAMClient, names: t.Iterable[str], progress: Progress, cluster: str = ""
-) -> dict[str, Role]:
+def read_named_roles(client: IAMClient, names: t.Iterable[str], cluster: str = "") -> dict[str, Role]:
     """Return the roles of these names, asking for each of them where the operator may not list with details.
 
     The listing shows those that belong to the cluster as well.
@@ -180,7 +178,7 @@ def read_named_roles(
     except AwsError as error:
         if not error.code.startswith("AccessDenied"):
             raise
-    found = _side_by_side(lambda name: read_role(client, name), sorted(wanted), progress, "roles read")
+    found = _side_by_side(lambda name: read_role(client, name), sorted(wanted), "roles read")
     return {role.name.lower(): role for role in found if role}
 
 
@@ -244,12 +242,10 @@ def read_trusting_roles(client: IAMClient, keep: t.Callable[[Role], bool]) -> li
     return [role for role in roles if keep(role)]
 
 
-def apply_plans(
-    client: IAMClient, plans: t.Sequence[RolePlan], settings: RoleSettings, progress: Progress
-) -> list[RolePlan]:
+def apply_plans(client: IAMClient, plans: t.Sequence[RolePlan], settings: RoleSettings) -> list[RolePlan]:
     """Carry out the plans, several at a time; return each as it was done: its calls, and what went wrong."""
     patience = Patience()
-    return _side_by_side(lambda plan: apply_plan(client, plan, settings, patience), plans, progress, "roles done")
+    return _side_by_side(lambda plan: apply_plan(client, plan, settings, patience), plans, "roles done")
 
 
 def apply_plan(client: IAMClient, plan: RolePlan, settings: RoleSettings, patience: Patience) -> RolePlan:
@@ -283,11 +279,9 @@ def _role_after(client: IAMClient, plan: RolePlan, error: AwsError) -> Role | No
     return read_role(client, plan.item["name"]) if error.code == "EntityAlreadyExists" else None
 
 
-def _side_by_side(
-    function: t.Callable[[t.Any], _Result], values: t.Sequence[t.Any], progress: Progress, what: str
-) -> list[_Result]:
+def _side_by_side(function: t.Callable[[t.Any], _Result], values: t.Sequence[t.Any], what: str) -> list[_Result]:
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
-        return list(progress.through(what, pool.map(function, values), len(values)))
+        return list(through(what, pool.map(function, values), len(values)))
 
 
 def _tags(tags: t.Iterable[TagTypeDef]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import (
+    TRUST_POLICY_LIMIT,
     Policy,
     Trust,
     lets_in,
@@ -35,9 +36,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import (
     trusts,
 )
 
-# IAM and STS quotas: "Role trust policy length", which can be raised to 4096; "Managed policies per role", which can be
-# raised, too; "Role inline policy size", of all of a role's together and without white space, which cannot.
-TRUST_POLICY_LIMIT: t.Final = 2048
+# IAM and STS quotas: "Managed policies per role", which can be raised; "Role inline policy size", of all of a role's
+# together and without white space, which cannot.
 MANAGED_POLICIES_LIMIT: t.Final = 10
 INLINE_LIMIT: t.Final = 10240
 

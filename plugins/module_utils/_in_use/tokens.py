@@ -28,6 +28,8 @@ INJECTED: t.Final = 86400.0
 _EXPIRATION_ANNOTATION = "eks.amazonaws.com/token-expiration"
 # Of a volume that names none (Kubernetes, ServiceAccountTokenProjection).
 _DEFAULT: t.Final = 3600.0
+# More is refused (Kubernetes, validation of TokenRequest and of projected volumes); anybody can write an annotation.
+_MOST: t.Final = 2.0**32
 _ENDED = ("Succeeded", "Failed")
 # Of tokens for the API servers that are older than their pod's file should let them be (Kubernetes,
 # pkg/serviceaccount/metrics.go); it has no labels.
@@ -39,6 +41,7 @@ _DURATION = re.compile(r"([0-9.]+)(h|ms|m|s|us|µs|ns)")
 def lifetimes(
     service_accounts: t.Iterable[Json],
     pods: t.Iterable[Json],
+    drivers: t.Iterable[Json] = (),
     *,
     asked_directly: float = _DEFAULT,
     longest_allowed: float | None = None,
@@ -49,13 +52,15 @@ def lifetimes(
     and replaces them before (pkg/kubelet/token/token_manager.go of Kubernetes). A pod that does not read the new one is
     among the keepers().
 
-    asked_directly: seconds; of tokens that no object shows, because somebody has asked the API for them.
+    drivers: the CSIDrivers, for which the kubelet asks for tokens of the pods with their volumes
+    (Kubernetes, CSIDriverSpec, tokenRequests): such a token stands in no volume of the pod.
+    asked_directly: seconds; of tokens that no object shows, because somebody has asked the API for them. It is not
+    cut: the flag that cuts may have come with the processes that run now, and those before made longer ones.
     longest_allowed: seconds to which every API server cuts a longer request; None where one of them cuts none.
     """
-    unseen = (asked_directly, "whoever asks with TokenRequest")
-    found = dict[float, str]()
-    for seconds, source in (unseen, *_of_accounts(service_accounts), *_of_pods(pods)):
-        allowed = seconds if longest_allowed is None else min(seconds, longest_allowed)
+    found = {min(asked_directly, _MOST): "whoever asks with TokenRequest"}
+    for seconds, source in (*_of_accounts(service_accounts), *_of_pods(pods), *_of_drivers(drivers)):
+        allowed = min(seconds, _MOST if longest_allowed is None else longest_allowed)
         found.setdefault(allowed, source)
     return [Lifetime(seconds, source) for seconds, source in sorted(found.items(), reverse=True)]
 
@@ -76,6 +81,12 @@ def _of_pods(pods: t.Iterable[Json]) -> t.Iterator[tuple[float, str]]:
             yield float(asked), f"pod {_name(pod)}"
         for token in _tokens(pod):
             yield float(token.get("expirationSeconds") or _DEFAULT), f"pod {_name(pod)}"
+
+
+def _of_drivers(drivers: t.Iterable[Json]) -> t.Iterator[tuple[float, str]]:
+    for driver in drivers:
+        for token in (driver.get("spec") or {}).get("tokenRequests") or []:
+            yield float(token.get("expirationSeconds") or _DEFAULT), f"CSI driver {driver['metadata']['name']}"
 
 
 def audience_users(pods: t.Iterable[Json], audience: str) -> list[str]:

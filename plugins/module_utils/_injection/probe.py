@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import NAME, PROBE, PROBE_LABEL
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.names import NAME, PROBE, PROBE_LABEL, PROBE_ROLE
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.observation import Reader
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import Account
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role import (
@@ -21,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod_role im
     is_injected_as,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.reach import advice, is_unreached
+from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts import ROLE_ANNOTATION
 
 Json = dict[str, t.Any]
 Cause = t.Literal["unreached", "ignored", "refused"]
@@ -67,6 +68,13 @@ class Failure:
     said: str
     fix: str
     """What helps where the webhook is not reached; else empty."""
+
+
+def is_probe(account: Json) -> bool:
+    """Tell whether a service account is the one with which injection is tried: no pod of it is ever stored."""
+    metadata = account["metadata"]
+    annotations = metadata.get("annotations") or {}
+    return bool(metadata["name"] == PROBE and annotations.get(ROLE_ANNOTATION) == PROBE_ROLE)
 
 
 def probe_pod(namespace: str, image: str, *, is_marked: bool) -> Json:

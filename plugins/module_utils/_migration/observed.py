@@ -102,6 +102,7 @@ def _role(role: Json, *, listed: bool) -> Role:
         trusts_old=role["has_own"] if listed else role["trusts_from"],
         trusts_new=role["trusts_to"],
         lacks_new=role["lacks_to"],
+        grown_to=role["length_with_to"],
     )
 
 

@@ -83,6 +83,7 @@ def shown(role: Trusting, move: Move) -> dict[str, t.Any]:
         "trusts_to": trusts(policy, move.new),
         "has_own": prune(policy, [move.old]) != policy,
         "lacks_to": bool(moving.lacking(policy, move.old, move.new)),
+        "length_with_to": len(serialise(moving.copied(policy, move.old, move.new))),
     }
 
 
@@ -108,7 +109,8 @@ def changes(
         raise InputError(
             f"These trust policies would have more than {limit} characters (IAM, role trust policy length) with a "
             f"statement for either issuer: {', '.join(long)}.",
-            fix="Ask AWS to raise the quota (up to 4096) and set trust_policy_limit, or split the roles. Nothing was "
+            fix="Ask AWS to raise the quota (up to 4096) and set irsa_iam_trust_policy_limit (of the module "
+            "iam_issuer_trust: trust_policy_limit), or split the roles. Nothing was "
             "changed.",
         )
     return found

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import IAM_SECONDS, Role, State
+from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import TRUST_POLICY_LIMIT
 
 Action = t.Literal[
     "publish", "trust", "accept", "switch", "retire_trust", "retire_provider", "retire_issuer", "retire_documents"
@@ -42,6 +43,8 @@ class Aim:
     other_roles: OtherRoles = "hold"
     settle: float | None = None
     """Seconds after which no token of an issuer that does not sign any longer is in use, where the user knows it."""
+    trust_policy_limit: int = TRUST_POLICY_LIMIT
+    """How many characters IAM lets a trust policy have."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,9 @@ class Plan:
 
 def plan(state: State, aim: Aim) -> Plan:
     """Return what to do next towards an aim."""
-    strangers = _strangers(state, aim)
-    if strangers:
-        return Plan(problems=tuple(strangers))
+    stopped = _strangers(state, aim) or _too_long(state, aim)
+    if stopped:
+        return Plan(problems=tuple(stopped))
     return _preparing(state, aim) or _switching(state, aim) or _retiring(state, aim)
 
 
@@ -92,6 +95,20 @@ def _strangers(state: State, aim: Aim) -> list[str]:
         f"{host}: its API server signs with {issuer}, neither with {aim.old} nor with {aim.new}. Set irsa_migrate_from "
         "to the issuer that signs; or finish what was begun before, with the role irsa_apiserver."
         for issuer, host in found.items()
+    ]
+
+
+def _too_long(state: State, aim: Aim) -> list[str]:
+    """Say which trust policy cannot be changed: known from the start, and in the way of everything that comes after."""
+    if aim.other_roles != "change":
+        return []
+    return [
+        f"The trust policy of the role {role.arn} would have {role.grown_to} characters with a statement for "
+        f"{aim.new}, too, and may have {aim.trust_policy_limit} (IAM, role trust policy length). Ask AWS to raise the "
+        "quota (up to 4096) and set irsa_iam_trust_policy_limit to it; or shorten the policy, or split the role; or if "
+        "no pod of this cluster uses it, set irsa_migrate_other_roles to leave."
+        for role in _others(state)
+        if role.lacks_new and role.grown_to > aim.trust_policy_limit
     ]
 
 
@@ -143,17 +160,19 @@ def _would_refuse(state: State, aim: Aim) -> list[str]:
 
 
 def _spreading(state: State, aim: Aim) -> Wait[Action] | None:
-    """Return the time until caches and IAM know the new issuer; none where a server signs with it, which waited."""
-    if any(server.issuer == aim.new for server in state.servers):
-        return None
-    if state.new.spread_at > state.now:
+    """Return the time until caches and IAM know the new issuer.
+
+    Where a server signs with it, that has waited for it, and no more than what is known counts.
+    """
+    has_begun = any(server.issuer == aim.new for server in state.servers)
+    if state.new.spread_at > state.now and (state.new.is_told or not has_begun):
         why = (
             f"caches may keep what {aim.new} published before, or that it published nothing, for {state.new.max_age:g} "
             "s (Cache-Control)"
         )
         return Wait(state.new.spread_at, why, "switch", within_run=not state.new.is_told)
     known_at = state.trust.seen_at + IAM_SECONDS
-    if known_at > state.now:
+    if known_at > state.now and not has_begun:
         why = f"IAM may need {IAM_SECONDS:g} s until a change is known everywhere"
         return Wait(known_at, why, "switch", within_run=True)
     return None
@@ -176,9 +195,15 @@ def _retiring(state: State, aim: Aim) -> Plan:
 def _was_waited_for(state: State, aim: Aim) -> bool:
     """Return whether the former issuer is leaving the API servers, which are restarted for that: it was waited before.
 
-    AWS takes none of its tokens then, and the first API server refuses them already.
+    AWS takes none of its tokens then, and the first API server refuses them already. One that has joined without the
+    former issuer refuses them, too, and is no sign that any time has passed: those that still accept it tell.
     """
-    return not state.trust.old_provider and _is_leaving(state, aim)
+    if state.trust.old_provider or not _is_leaving(state, aim):
+        return False
+    began = min(server.since for server in state.servers if aim.old not in server.issuers)
+    lifetime = state.lifetime.seconds if aim.settle is None else aim.settle
+    signed = [server.since for server in state.servers if aim.old in server.issuers and server.since < began]
+    return all(since + lifetime <= began for since in signed)
 
 
 def _is_leaving(state: State, aim: Aim) -> bool:

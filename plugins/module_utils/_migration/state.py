@@ -70,6 +70,8 @@ class Role:
     trusts_new: bool = False
     lacks_new: bool = False
     """Whether it says something of the tokens of the former issuer that it does not say of those of the new one."""
+    grown_to: int = 0
+    """How many characters its trust policy has, as IAM counts them, once it says that, too."""
 
 
 @dataclass(frozen=True)

@@ -157,10 +157,10 @@ def exchange(  # noqa: PLR0913 -- a token for each refusal
     OTHER_AUDIENCE_TOKEN is for an audience that the identity provider knows and the role does not name: only the role
     can refuse it.
     """
-    deadline = patience()
+    wait = patience()
 
     def refused(wrong: t.Callable[[], str], *codes: str, **words: t.Any) -> str:  # noqa: ANN401 -- as check_refused
-        return until_refused(lambda: check_refused(assume(wrong(), role_arn), *codes, **words), deadline)
+        return until_refused(lambda: check_refused(assume(wrong(), role_arn), *codes, **words), wait)
 
     taken = tried("STS", "token for role", lambda: check_assumed(when_spread(assume)(token, role_arn), role_arn))
     yield taken

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, check_jwks_uri
@@ -19,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.served impo
     type_warning,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, PublicAccessError
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import (
     Document,
     LinkError,
@@ -102,18 +102,18 @@ def read_back(  # noqa: PLR0913 -- what was published, and how to read it
     which says what was wrong at the end: LinkError, or PublicAccessError when everybody is refused.
     """
     expected = Expected(kids, kept, jwks_uri, jwks)
-    return _patiently(lambda: _read(issuer, expected, ca_file), seconds)
+    return _patiently(lambda: _read(issuer, expected, ca_file), issuer, seconds)
 
 
-def _patiently(ask: t.Callable[[], list[Document]], seconds: float) -> list[Document]:
-    deadline = time.monotonic() + seconds
+def _patiently(ask: t.Callable[[], list[Document]], issuer: str, seconds: float) -> list[Document]:
+    wait = Wait(f"the documents of {issuer}", seconds)
     while True:
         try:
             return ask()
         except (LinkError, PublicAccessError, InputError):
-            if time.monotonic() > deadline:
+            if wait.is_over:
                 raise
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 def look(issuer: str, *, ca_file: str | None = None, seconds: float = FAULT_SECONDS) -> list[Document]:
@@ -125,7 +125,7 @@ def look(issuer: str, *, ca_file: str | None = None, seconds: float = FAULT_SECO
     Raises LinkError for a host that does not serve what it has, and InputError for what is there and cannot be read,
     and for the discovery document of another issuer.
     """
-    return _patiently(lambda: _published(issuer, ca_file), seconds)
+    return _patiently(lambda: _published(issuer, ca_file), issuer, seconds)
 
 
 def _published(issuer: str, ca_file: str | None) -> list[Document]:

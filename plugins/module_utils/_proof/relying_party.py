@@ -17,6 +17,7 @@ from functools import cache
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import (
     SESSION_NAME,
     Answer,
@@ -167,45 +168,34 @@ def _sts_client(region: str) -> STSClient:
         return Session(botocore_session=core).client("sts", region_name=region, config=config)
 
 
-def when_spread(
-    assume: Assume,
-    *,
-    clock: t.Callable[[], float] = time.monotonic,
-    sleep: t.Callable[[float], None] = time.sleep,
-) -> Assume:
+def patience() -> Wait:
+    """Begin to wait for what was just changed in IAM."""
+    return Wait("IAM to spread what was changed", PROPAGATION_SECONDS)
+
+
+def when_spread(assume: Assume, *, begin: t.Callable[[], Wait] = patience) -> Assume:
     """Ask again for up to PROPAGATION_SECONDS while the answer may only mean that IAM has not spread a change yet."""
 
     def patient(token: str, role_arn: str) -> Answer:
-        deadline = clock() + PROPAGATION_SECONDS
+        wait = begin()
         answer = assume(token, role_arn)
-        while not_there_yet(answer) and clock() + _PROPAGATION_PAUSE < deadline:
-            sleep(_PROPAGATION_PAUSE)
+        while not_there_yet(answer) and wait.left > _PROPAGATION_PAUSE:
+            wait.pause(_PROPAGATION_PAUSE)
             answer = assume(token, role_arn)
         return answer
 
     return patient
 
 
-def patience() -> float:
-    """Return until when IAM may take to spread what was just changed, by the clock of C(until_refused)."""
-    return time.monotonic() + PROPAGATION_SECONDS
-
-
-def until_refused(
-    judge: t.Callable[[], str],
-    deadline: float,
-    *,
-    clock: t.Callable[[], float] = time.monotonic,
-    sleep: t.Callable[[float], None] = time.sleep,
-) -> str:
-    """Judge a refusal again until the deadline, as IAM may not have spread yet what makes STS refuse."""
+def until_refused(judge: t.Callable[[], str], wait: Wait) -> str:
+    """Judge a refusal again until the wait is over, as IAM may not have spread yet what makes STS refuse."""
     while True:
         try:
             return judge()
         except LinkError:
-            if clock() + _PROPAGATION_PAUSE >= deadline:
+            if wait.left <= _PROPAGATION_PAUSE:
                 raise
-        sleep(_PROPAGATION_PAUSE)
+        wait.pause(_PROPAGATION_PAUSE)
 
 
 __all__: t.Final = (

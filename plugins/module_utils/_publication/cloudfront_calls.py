@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.calls import Call
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import AwsError, asking
-from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.cloudfront_plan import (
     NEW,
     Config,
@@ -38,6 +39,10 @@ if t.TYPE_CHECKING:
 
 # How long a listing may take to have a distribution that was just made, in seconds.
 _LISTING_PAUSES: t.Final = (1, 2, 3, 4)
+# A change of a distribution takes minutes; as long and as often as boto's own waiter looks (distribution_deployed).
+_OFF_SECONDS = 2100.0
+_OFF_PAUSE = 60.0
+_DEPLOYED = "Deployed"
 
 
 class DistributionChange(t.NamedTuple):
@@ -185,13 +190,28 @@ def remove(client: CloudFrontClient, found: Distribution | None, control: Config
             with asking("disable the distribution"):
                 given: t.Any = {**(found.config or {}), "Enabled": False}
                 etag = client.update_distribution(Id=found.id, IfMatch=etag, DistributionConfig=given)["ETag"]
-        with asking("wait until the distribution is off everywhere"):
-            client.get_waiter("distribution_deployed").wait(Id=found.id)
+        _wait_until_off(client, found.id)
         Call("delete_distribution", {"Id": found.id, "IfMatch": etag}).make(client)
     if control is not None:
         with asking("read the origin access control"):
             etag = client.get_origin_access_control(Id=control["Id"])["ETag"]
         Call("delete_origin_access_control", {"Id": control["Id"], "IfMatch": etag}).make(client)
+
+
+def _wait_until_off(client: CloudFrontClient, identifier: str) -> None:
+    wait = Wait(f"the distribution {identifier} to be off everywhere", _OFF_SECONDS)
+    while True:
+        with asking("read the distribution"):
+            status = client.get_distribution(Id=identifier)["Distribution"]["Status"]
+        if status == _DEPLOYED:
+            return
+        if wait.is_over:
+            raise IrsaError(
+                f"The distribution {identifier} was disabled, and is not off everywhere after {_OFF_SECONDS / 60:.0f} "
+                "minutes.",
+                fix="Run again later: it is deleted then.",
+            )
+        wait.pause(_OFF_PAUSE)
 
 
 def invalidate(client: CloudFrontClient, distribution: Distribution, urls: t.Iterable[str]) -> None:

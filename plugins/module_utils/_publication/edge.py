@@ -8,11 +8,11 @@ record in DNS: both outlive a change of the bucket.
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, PublicAccessError
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Document, LinkError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.read_back import look
 
@@ -46,33 +46,33 @@ def _retired(document: Document, retired: t.Collection[str]) -> list[str]:
 
 def without_retired(read: Read, retired: t.Collection[str], seconds: float) -> list[Document]:
     """Read both documents back until no retired key is served; raise LinkError when one still is."""
-    deadline = time.monotonic() + seconds
+    wait = Wait(f"the retired key {', '.join(retired)} to be served no longer", seconds)
     while True:
-        documents = read(max(deadline - time.monotonic(), 0))
+        documents = read(wait.left)
         found = _retired(documents[0], retired)
         if not found:
             return documents
-        if time.monotonic() > deadline:
+        if wait.is_over:
             raise LinkError(
                 f"{documents[0].url} still serves the retired key {', '.join(found)}, whose tokens AWS accepts.",
                 fix="Look for a cache between the bucket and its readers: it may keep the key set for its "
                 "Cache-Control.",
             )
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 def wait_for_distribution(read: Read, seconds: float) -> None:
     """Wait until the issuer's host points to the distribution; raise LinkError when it does not within SECONDS."""
-    deadline = time.monotonic() + seconds
-    while through_cloudfront(documents := read(max(deadline - time.monotonic(), 0))) is False:
-        if time.monotonic() > deadline:
+    wait = Wait("the issuer's host to point to CloudFront", seconds)
+    while through_cloudfront(documents := read(wait.left)) is False:
+        if wait.is_over:
             raise LinkError(
                 f"{documents[0].url} is not served by CloudFront yet, so the bucket stays open to those who read it "
                 "now.",
                 fix="Point the issuer's host to the distribution, wait for the TTL of its former record in DNS, and "
                 "run again.",
             )
-        time.sleep(_PAUSE)
+        wait.pause(_PAUSE)
 
 
 __all__: t.Final = (

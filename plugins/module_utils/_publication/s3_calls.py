@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.errors import PASSING, AwsError, asking
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError, PublicAccessError
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import (
     BLOCKS,
     ENFORCED,
@@ -393,7 +394,7 @@ def apply(client: S3Client, calls: Sequence[Call]) -> None:
         if admitted and call.operation != "put_object":
             # What shuts off ACLs waits: the policy that takes their place is there for everybody only after a while
             # (S3 user guide, "Data consistency model").
-            time.sleep(_SPREADING_SECONDS)
+            Wait("the bucket's policy to be there for everybody", _SPREADING_SECONDS).pause(_SPREADING_SECONDS)
             admitted = False
         _when_free(careful.get(call.operation, _make), client, call)
         admitted = admitted or call.operation == "put_bucket_policy"
@@ -401,14 +402,14 @@ def apply(client: S3Client, calls: Sequence[Call]) -> None:
 
 def _when_free(make: t.Callable[[S3Client, Call], None], client: S3Client, call: Call) -> None:
     """Make a call; S3 refuses those about a bucket that it is still busy with, for less than a minute mostly."""
-    deadline = time.monotonic() + _BUSY_SECONDS
+    wait = Wait(f"S3 to be no longer busy with the bucket, to {call.operation}", _BUSY_SECONDS)
     while True:
         try:
             return make(client, call)
         except AwsError as error:
-            if error.code not in PASSING or time.monotonic() > deadline:
+            if error.code not in PASSING or wait.is_over:
                 raise
-        time.sleep(_SPREADING_PAUSE)
+        wait.pause(_SPREADING_PAUSE)
 
 
 def _make(client: S3Client, call: Call) -> None:
@@ -428,13 +429,28 @@ def _create(client: S3Client, call: Call) -> None:
             f"The bucket name {call.arguments['Bucket']} is taken by another account: names are unique on all of AWS.",
             fix="Choose another name, for example one that begins with your organization's.",
         ) from error
-    with asking("show the new bucket"):
-        client.get_waiter("bucket_exists").wait(Bucket=call.arguments["Bucket"])
+    _wait_until_there(client, call.arguments["Bucket"])
+
+
+def _wait_until_there(client: S3Client, bucket: str) -> None:
+    wait = Wait(f"the new bucket {bucket}", _BUSY_SECONDS)
+    while True:
+        try:
+            with asking("show the new bucket"):
+                client.head_bucket(Bucket=bucket)
+        except AwsError as error:
+            if error.code in _HIDDEN:  # it is there
+                return
+            if error.code not in _MISSING or wait.is_over:
+                raise
+        else:
+            return
+        wait.pause(_SPREADING_PAUSE)
 
 
 def _when_spread(client: S3Client, call: Call) -> None:
     """Set the policy; S3 refuses it for some seconds after the public-access block that forbade it was lifted."""
-    deadline = time.monotonic() + _SPREADING_SECONDS
+    wait = Wait("S3 to take the bucket's policy", _SPREADING_SECONDS)
     while True:
         try:
             return call.make(client)
@@ -443,13 +459,13 @@ def _when_spread(client: S3Client, call: Call) -> None:
                 raise _named_others(error, call) from error
             if error.code != "AccessDenied":
                 raise
-            if time.monotonic() > deadline:
+            if wait.is_over:
                 raise PublicAccessError(
                     f"{error.problem} A public policy is refused where the account or the organization blocks public "
                     "access, whatever the bucket itself says.",
                     fix="Allow s3:PutBucketPolicy; or publish on another HTTPS host.",
                 ) from error
-        time.sleep(_SPREADING_PAUSE)
+        wait.pause(_SPREADING_PAUSE)
 
 
 def _named_others(error: AwsError, call: Call) -> IrsaError:

@@ -50,13 +50,14 @@ class Looked:
     files: t.Mapping[str, Json]
     """Of C(sa_key_rotation)."""
     published: t.Mapping[str, Json] = field(default_factory=dict)
-    """Of C(issuer_info); those that publish nothing are left out."""
+    """Of C(issuer_info), for the issuers that the inventory describes."""
     by_api_servers: str = ""
     """The issuer that the API servers publish themselves; empty for none."""
     use: Json = field(default_factory=dict)
     """Of C(signing_use_info)."""
     relying_parties: t.Sequence[Json] = ()
-    """As C(irsa_relying_parties) has them, with the KIDS that they know where they have a copy."""
+    """As C(irsa_relying_parties) has them, with the KIDS that they know where they have a copy, or why that could not
+    be asked (NOT_ASKED)."""
     unreachable: tuple[str, ...] = ()
     now: float = 0.0
     first_seen: float = 0.0
@@ -131,6 +132,7 @@ def state(looked: Looked) -> State:
     return State(
         servers=tuple(_server(host, observed, looked) for host, observed in looked.servers.items()),
         publications=tuple(_publications(looked)),
+        described=tuple(issuer for issuer in (*looked.published, looked.by_api_servers) if issuer),
         now=looked.now,
         lifetimes=tuple(Lifetime(**lifetime) for lifetime in looked.use.get("lifetimes", ())),
         legacy_tokens=tuple(LegacyToken(**token) for token in looked.use.get("legacy_tokens", ())),
@@ -214,7 +216,16 @@ def _of_secrets(controller: Json, signer: str) -> str:
 
 
 def _publications(looked: Looked) -> t.Iterator[Publication]:
+    """Yield what is published of each issuer; nobody needs what is not there of one that no API server accepts."""
+    accepted = {
+        issuer
+        for observed in looked.servers.values()
+        for flags in (observed["flags"], observed["running_flags"])
+        for issuer in flags.get(ISSUER, ())
+    }
     for issuer, published in looked.published.items():
+        if not published["served"] and issuer not in accepted:
+            continue
         yield read(Publication, issuer, published, now=looked.now, first_seen=looked.first_seen)
     if looked.by_api_servers:
         loaded = [observed["loaded_kids"] or observed["kids"] for observed in looked.servers.values()]
@@ -226,7 +237,12 @@ def _relying_party(party: Json) -> RelyingParty:
     kids = party.get("kids")
     if kids is None and party.get("manual"):
         kids = ()
-    return RelyingParty(party["name"], None if kids is None else tuple(kids), bool(party.get("rs256_only")))
+    return RelyingParty(
+        party["name"],
+        None if kids is None else tuple(kids),
+        not_asked=party.get("not_asked", ""),
+        rs256_only=bool(party.get("rs256_only")),
+    )
 
 
 __all__: t.Final = ("OWN_WAYS", "Looked", "kind_of", "problems", "state")

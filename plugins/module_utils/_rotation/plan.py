@@ -21,6 +21,9 @@ from fnmatch import fnmatchcase
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY, LegacyToken, Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Kind, Server, State
 
+# With which kubeadm and others let a cluster sign; no verifier outside of it resolves that name.
+_INSIDE: t.Final = "https://kubernetes.default.svc"
+
 Phase = t.Literal["make", "accept", "publish", "switch", "retire"]
 PHASES: t.Final[tuple[Phase, ...]] = ("make", "accept", "publish", "switch", "retire")
 
@@ -130,7 +133,7 @@ def plan(state: State, aim: Aim) -> Plan:
     target, problems = _target(state, aim)
     retired = _retired(state, aim, target)
     issuer, unclear = _issuer(state, aim)
-    problems = [*problems, *unclear]
+    problems = [*problems, *unclear, *_elsewhere(state), *_crowded(state, aim, target), *_cut_off(state, aim, target)]
     begun = Plan(target, issuer, retired, aim.retired_issuers, bool(aim.issuer or aim.retired_issuers))
     if problems:
         return replace(begun, problems=tuple(problems))
@@ -249,10 +252,81 @@ def _issuer(state: State, aim: Aim) -> tuple[str, list[str]]:
     return signing[0], []
 
 
+def _elsewhere(state: State) -> list[str]:
+    """Say that keys would not be published where tokens are verified; of a cluster's own name they are nowhere."""
+    signing = _some(server.written.issuer for server in state.servers)
+    described = " and ".join(state.described)
+    return [
+        f"The API servers sign with the issuer {issuer}, and the inventory describes {described}, so that the key "
+        "which should sign would not be published where its tokens are verified. Set irsa_issuer_url, or "
+        "irsa_issuer_bucket, to the issuer that signs; or bring the one of the inventory to sign first, with "
+        "onprem.irsa.site, or with onprem.irsa.migrate_issuer where tokens of the other are in use."
+        for issuer in signing
+        if state.described and issuer not in state.described and not issuer.startswith(_INSIDE)
+    ]
+
+
+def _crowded(state: State, aim: Aim, target: str) -> list[str]:
+    """Say where the key that signed before is kept while a third one should sign, as after an emergency was given up.
+
+    A host keeps one such key, and nobody would know of the other that it has to go.
+    """
+    if aim.leaked or not target:
+        return []
+    return [
+        f"{server.host} still keeps {server.previous_kid}, which signed before {server.written.signer}, and {target} "
+        f"should sign next. Set irsa_rotate_signing_kid to {server.written.signer} until nothing is left to do, which "
+        f"retires {server.previous_kid}; a new key may come after that."
+        for server in state.servers
+        if server.previous_kid not in ("", server.written.signer, target) and server.written.signer != target
+    ]
+
+
+def _cut_off(state: State, aim: Aim, target: str) -> list[str]:
+    """Say that an emergency was begun: a key that may still sign is not accepted, or no longer published, somewhere.
+
+    A rotation never comes to that: it drops and withdraws a key once nobody signs with it. Going on as one would accept
+    and publish the key again. A user who names the key that should sign has been told, or knows better.
+    """
+    if aim.leaked or aim.signer or not target:
+        return []
+    found = []
+    for kid in _some(_may_sign(state), {target}):
+        gone = [
+            f"{server.host} no longer accepts its tokens" for server in state.servers if kid not in server.written.kids
+        ]
+        gone += [
+            f"{publication.issuer} no longer publishes it"
+            for publication in state.publications
+            if target in publication.kids and kid not in publication.kids and not publication.by_api_servers
+        ]
+        if gone:
+            found.append(
+                f"The key {kid} may still sign, and {', '.join(gone)}, as in an emergency that was begun and not "
+                "ended. A rotation would have it accepted and published again. If it has leaked, name it again: set "
+                f"irsa_rotate_leaked_kid to {kid} and irsa_rotate_emergency to true. If it has not, as where a host "
+                f"has joined with the key files of before, set irsa_rotate_signing_kid to {target}, and its tokens are "
+                "taken until they have ended."
+            )
+    return found
+
+
+def _may_sign(state: State) -> t.Iterator[str]:
+    """Yield the keys with which processes sign, or would after a restart.
+
+    Where a process is older than its private key file, it has read the one that is kept as the one before.
+    """
+    for server in state.servers:
+        yield from (server.written.signer, server.running.signer, server.secrets_signer)
+        if not server.running.signer or not server.secrets_signer:
+            yield server.previous_kid
+
+
 def _making(state: State, target: str) -> Step | None:
     """Return what makes a private key, carries it to a host that lacks it, or lays it ready where it signed before.
 
     It lies ready on every host that does not sign with it, and no other one does: so the files say where the way leads.
+    One stays where it lies as long as another one that goes is in the only place for such keys.
     """
     if not target:
         return Step("make", state.servers[0].host)
@@ -262,7 +336,8 @@ def _making(state: State, target: str) -> Step | None:
             return Step("carry", server.host, target, source)
         if target not in (server.written.signer, server.next_kid):
             return Step("lay", server.host, target)
-        if target == server.written.signer and server.next_kid not in ("", target):
+        is_free = server.previous_kid in ("", server.next_kid)
+        if target == server.written.signer and server.next_kid not in ("", target) and is_free:
             return Step("aside", server.host, target)
     return None
 
@@ -282,8 +357,7 @@ def _kind_problems(state: State, target: str, new: Kind = "RSA") -> list[str]:
 def _live(state: State, begun: Plan) -> tuple[list[str], list[str]]:
     """Return the keys and the issuers that every server has to accept: all that any does, but those that are going.
 
-    A key goes once every server signs with the target, and some server or publication lacks it: it was signed with
-    only where all accepted it and published it, so either no token has it, or the last of them has ended.
+    A key goes once every server signs with the target, and it has begun to go somewhere.
     """
     kids = [begun.target]
     issuers = [begun.issuer]
@@ -302,9 +376,30 @@ def _at_target(state: State, begun: Plan) -> bool:
 
 
 def _leaving(state: State, begun: Plan) -> set[str]:
-    holding = [server.written.kids for server in state.servers]
-    holding += [publication.kids for publication in state.publications if not publication.by_api_servers]
-    return {kid for kid in begun.retired if any(kid not in kids for kids in holding)}
+    return {kid for kid in begun.retired if _is_leaving(kid, state)}
+
+
+def _is_leaving(kid: str, state: State) -> bool:
+    """Return whether a key has begun to go, once no token of it was left.
+
+    Where a server or a publication lacks it, it was signed with only where all accepted it and published it: so either
+    no token has it, or the last of them had ended by then. That does not hold of a host that has joined with fewer
+    keys, nor of what somebody else has written: servers that still accept it may have signed with it too short before.
+    Those that started again since are no sign of that.
+    """
+    lacking = [server for server in state.servers if kid not in server.written.kids]
+    gone_at = [server.since if kid not in server.running.kids else state.now for server in lacking]
+    gone_at += [
+        publication.since
+        for publication in state.publications
+        if publication.kids and not publication.by_api_servers and kid not in publication.kids
+    ]
+    if not gone_at:
+        return False
+    began = min(gone_at)
+    others = [server for server in state.servers if server not in lacking]
+    signed = [since for server in others for since in (server.since, server.secrets_since) if since < began]
+    return all(since + state.lifetime.seconds <= began for since in signed)
 
 
 def _leaving_issuers(state: State, begun: Plan) -> set[str]:
@@ -382,11 +477,17 @@ def _publishing(state: State, begun: Plan, kids: t.Sequence[str]) -> Step | None
 
 
 def _caches(begun: Plan, state: State) -> Wait[Phase] | None:
-    """Return the time until no cache lacks the target; none where a server signs with it, who has waited for that."""
-    if any(server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers):
-        return None
+    """Return the time until no cache lacks the target.
+
+    Where a server signs with it, that has waited for it, and no more than what is known counts.
+    """
+    begins = [
+        server.running.signer == begun.target and server.running.issuer == begun.issuer for server in state.servers
+    ]
     started = max(server.since for server in state.servers)
     for publication in state.publications:
+        if any(begins) and (publication.by_api_servers or not publication.is_told):
+            continue
         since = started if publication.by_api_servers else publication.since
         until = since + publication.max_age
         if until > state.now:
@@ -410,8 +511,19 @@ def _copy_problems(state: State, since: float) -> list[str]:
     ]
 
 
-def _untold(state: State, target: str) -> list[str]:
+def not_asked(state: State) -> list[str]:
+    """Say who could not be asked which keys it knows: no key may sign, or go, before it is known that they know it."""
     return [
+        f"{party.name} could not be asked which keys it knows: {party.not_asked}. The new key does not sign, and the "
+        "old one is not retired, before it is known that it knows the new one. Correct its command or url in "
+        "irsa_relying_parties; or ask its people, and make it manual there, with the kids that it has."
+        for party in state.relying_parties
+        if party.not_asked
+    ]
+
+
+def _untold(state: State, target: str) -> list[str]:
+    return not_asked(state) + [
         f"{party.name} has a copy of the key set without {target}, and would refuse the tokens that it signs. Give it "
         "the published key set, and, where it is manual, add the key to its kids in irsa_relying_parties."
         for party in state.relying_parties
@@ -529,7 +641,7 @@ def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     kids = _some(kids, gone)
     for publication in state.publications:
         wanted = _some([*publication.kids, *kids], gone)
-        if not publication.by_api_servers and {*wanted} != {*publication.kids}:
+        if publication.kids and not publication.by_api_servers and {*wanted} != {*publication.kids}:
             return replace(
                 begun, step=Step("withdraw", kid=begun.target, issuer=publication.issuer, published=tuple(wanted))
             )
@@ -542,4 +654,4 @@ def _in_emergency(begun: Plan, state: State, aim: Aim) -> Plan:
     return replace(begun, step=_reminting(begun, state, aim) or _removing(begun, state))
 
 
-__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "plan", "still_needed")
+__all__: t.Final = ("PHASES", "Action", "Aim", "Phase", "Plan", "Step", "not_asked", "plan", "still_needed")

@@ -85,6 +85,8 @@ class RelyingParty:
     name: str
     kids: tuple[str, ...] | None = None
     """The keys in the copy; None for one that reads what is published."""
+    not_asked: str = ""
+    """Why it could not be asked which keys it knows, so that KIDS are not known; empty where it was, or need not be."""
     rs256_only: bool = False
     """Whether it takes tokens that an RSA key has signed, and no others."""
 
@@ -105,6 +107,8 @@ class State:
     relying_parties: tuple[RelyingParty, ...] = ()
     unreachable: tuple[str, ...] = ()
     """Control-plane hosts that could not be looked at."""
+    described: tuple[str, ...] = ()
+    """The issuers that the inventory describes: keys are published there, and nowhere else."""
     unlisted: tuple[str, ...] = ()
     """Addresses of API servers that the cluster has by its own account, and that are on none of the hosts."""
     kinds: t.Mapping[str, Kind] = field(default_factory=dict)

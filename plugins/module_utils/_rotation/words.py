@@ -119,6 +119,8 @@ def _held(kid: str, state: State, plan: Plan, zone: tzinfo | None) -> t.Iterator
     for party in state.relying_parties:
         if party.kids is not None and plan.target not in party.kids and kid in party.kids:
             yield f"the copy of {party.name}"
+        if party.not_asked and kid in plan.retired:
+            yield f"{party.name}, which could not be asked"
 
 
 def issuers(state: State) -> list[Row]:
@@ -152,8 +154,33 @@ def breaks(state: State, plan: Plan) -> str:
         f"Every token that {gone} has signed is refused at once, by the API servers and by AWS: pods, kubelets' "
         "projected tokens and controllers get errors until they have new ones (the kubelet asks for new ones within "
         "the hour; `kubectl rollout restart` makes it do so now), and while the API servers restart one after the "
-        f"other, some refuse what others sign. {_secrets(secrets)}"
+        f"other, some refuse what others sign. {_secrets(secrets)}{_parties(state, plan)}"
     )
+
+
+def _parties(state: State, plan: Plan) -> str:
+    """Say who outside of the cluster goes by another key set than the one that will be published."""
+    silent = [party.name for party in state.relying_parties if party.not_asked]
+    they_know = "they know" if len(silent) > 1 else "it knows"
+    found = [
+        f"{', '.join(silent)} could not be asked which keys {they_know}: whoever has a copy of the key set refuses the "
+        "new key's tokens, and takes those of the leaked one, until it is given the published one."
+    ]
+    found = found if silent else []
+    new = plan.target or "the new key"
+    for party in state.relying_parties:
+        if party.kids is None:
+            continue
+        if new not in party.kids:
+            found.append(
+                f"{party.name} has a copy of the key set without {new}, and refuses its tokens until it has it."
+            )
+        leaked = [kid for kid in plan.retired if kid in party.kids]
+        if leaked:
+            found.append(
+                f"{party.name} has a copy with {', '.join(leaked)}, and takes its tokens until that is removed there."
+            )
+    return "".join(f" {each}" for each in found)
 
 
 def _secrets(secrets: t.Sequence[str]) -> str:

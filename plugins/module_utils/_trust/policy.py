@@ -23,6 +23,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._service_accounts impo
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import moving
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.conditions import holds, like, operator, text, texts
 
+TRUST_POLICY_LIMIT: t.Final = 2048
+"""Characters; IAM and STS quotas, "Role trust policy length", which can be raised to 4096."""
+
 ASSUME_ACTION: t.Final = "sts:AssumeRoleWithWebIdentity"
 TAG_ACTION: t.Final = "sts:TagSession"
 _SUBJECT = "system:serviceaccount:"
@@ -583,6 +586,7 @@ def _mismatch(
 __all__: t.Final = (
     "ASSUME_ACTION",
     "TAG_ACTION",
+    "TRUST_POLICY_LIMIT",
     "Conditions",
     "Policy",
     "Statement",

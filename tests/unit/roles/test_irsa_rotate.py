@@ -45,3 +45,19 @@ def test_check_mode_shows_the_first_step_and_takes_none(two: Rotating) -> None:
     code, output = two.rotate("--check")
     assert (code, two.files()) == (0, before), output
     assert "cp1: makes a new key" in output
+
+
+def test_relying_parties_that_do_not_answer_stop_no_look(two: Rotating) -> None:
+    parties = [
+        {"name": "vault", "command": ["sh", "-c", "echo permission denied >&2; exit 3"]},
+        {"name": "gone", "command": ["no-such-command"]},
+        {"name": "partner", "url": "http://127.0.0.1:9/keys.json"},
+        {"name": "pool", "command": ["echo", two.kid]},
+    ]
+    before = two.files()
+    code, output = two.rotate(irsa_rotate_phase="status", irsa_rotate_relying_parties=parties)
+    assert (code, two.files()) == (0, before), output
+    assert "vault could not be asked which keys it knows: permission denied." in output
+    for name in ("gone", "partner"):
+        assert f"{name} could not be asked which keys it knows: " in output
+    assert "pool could not be asked" not in output

@@ -7,7 +7,8 @@
     once     {"cases": …, "key": PEM}         offers one token of each issuer; prints the answers
     poll     {…, "stop": FILE, "report": FILE}  offers them again and again until the file is there
 
-A CASE has a name, the issuer's url, the audience, and the role if it is not the guide's.
+A CASE has a name, the issuer's url, the audience, and the role if it is not the guide's; for trust also whether its
+condition is on the audience (aud), its subject and its thumbprint, where these are not what a careful reader sets.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from botocore.exceptions import ClientError
 from jwcrypto import jwk, jws
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents import jwks
+from ansible_collections.onprem.irsa.plugins.module_utils._iam.thumbprint import served_thumbprint
 
-Case = dict[str, str]
+Case = dict[str, t.Any]
 SUBJECT = "system:serviceaccount:demo:adopt"
 _PAUSE = 0.25
 
 
 def _role(case: Case) -> str:
-    return case.get("role", f"guide-{case['name']}")
+    return str(case.get("role", f"guide-{case['name']}"))
 
 
 def trust(cases: list[Case]) -> None:
@@ -40,10 +42,13 @@ def trust(cases: list[Case]) -> None:
     iam = boto3.client("iam")
     for case in cases:
         host_path = case["url"].removeprefix("https://")
+        thumbprint = case.get("thumbprint") or served_thumbprint(host_path.partition("/")[0], 443)
         provider = iam.create_open_id_connect_provider(
-            Url=case["url"], ClientIDList=[case["audience"]], ThumbprintList=["1234567890" * 4]
+            Url=case["url"], ClientIDList=[case["audience"]], ThumbprintList=[thumbprint]
         )["OpenIDConnectProviderArn"]
-        condition = {f"{host_path}:aud": case["audience"], f"{host_path}:sub": SUBJECT}
+        condition = {f"{host_path}:sub": case.get("subject", SUBJECT)}
+        if case.get("aud", True):
+            condition[f"{host_path}:aud"] = case["audience"]
         statement = {
             "Effect": "Allow",
             "Principal": {"Federated": provider},

@@ -229,10 +229,17 @@ def _longest(server: ApiServer) -> float:
     guide=_GUIDE,
 )
 def _single_issuer(view: View) -> t.Iterator[Seen]:
-    default = f"https://kubernetes.default.svc.{view.snapshot.domain}"
+    default = f"{_INSIDE}.{view.snapshot.domain}"
     for name, _host, flags in _flags(view):
-        if flags.get(ISSUER, ()) == (view.issuer,) and not flags.get(AUDIENCES) and view.issuer != default:
-            yield seen(name, f"it accepts {view.issuer} alone", default=default)
+        audiences = given(flags.get(AUDIENCES, ()))
+        inside = any(audience.startswith(_INSIDE) for audience in audiences)
+        if flags.get(ISSUER, ()) == (view.issuer,) and not inside and view.issuer != default:
+            of_flag = f", for the audience {', '.join(audiences)}" if audiences else ""
+            yield seen(name, f"it accepts {view.issuer} alone{of_flag}", default=default)
+
+
+_INSIDE: t.Final = "https://kubernetes.default.svc"
+"""What the default issuers, and audiences, of kubeadm and of most distributions begin with."""
 
 
 @check(

@@ -25,6 +25,7 @@ _GET: t.Final = "s3:GetObject"
 _CLOSING: t.Final = ("BlockPublicPolicy", "RestrictPublicBuckets")
 _GUIDE: t.Final = "guide_publishing"
 _DISTRIBUTION: t.Final = "cloudfront.amazonaws.com"
+_ACCESS_IDENTITY: t.Final = ":iam::cloudfront:user/"  # the older way in which CloudFront reads a private bucket
 _ANONYMOUS: t.Final = {"aws:securetransport": ("true",)}
 
 Statement = t.Mapping[str, t.Any]
@@ -39,6 +40,10 @@ def _closed(view: View) -> Bucket | None:
     """Return the bucket unless everybody reads both documents: by an ACL, for one, or an identity of CloudFront's."""
     public = [each.fetch.status == _OK for each in view.fetched if each.seen_from == "controller"]
     return None if public and all(public) else _there(view)
+
+
+def _ignores_lists(bucket: Bucket) -> bool:
+    return "IgnorePublicAcls" in (*bucket.blocks, *(looked(bucket.account_blocks) or ()))
 
 
 def _statements(bucket: Bucket) -> list[Statement]:
@@ -56,9 +61,9 @@ def _is_for(statement: Statement, *, distribution: bool) -> bool:
         return True
     if not isinstance(principal, t.Mapping):
         return False
-    return "*" in texts(principal.get("AWS", [])) or (
-        distribution and _DISTRIBUTION in texts(principal.get("Service", []))
-    )
+    users = texts(principal.get("AWS", []))
+    reads = _DISTRIBUTION in texts(principal.get("Service", [])) or any(_ACCESS_IDENTITY in user for user in users)
+    return "*" in users or (distribution and reads)
 
 
 def _names(statement: Statement, element: str, value: str, *, ignore_case: bool = False) -> bool:
@@ -97,6 +102,20 @@ def _by_effect(view: View, bucket: Bucket, effect: str) -> dict[str, list[str]]:
         ]
         for document in bucket.objects
     }
+
+
+def _documents_alone(view: View, bucket: Bucket, number: int) -> str:
+    """Return the policy with the documents as the only resources of its statement; empty where it cannot be told."""
+    if HIDDEN in serialise(bucket.policy or {}):
+        return ""
+    resources = [_arn(view, bucket, document.key) for document in bucket.objects]
+    statements = [
+        {**{name: value for name, value in statement.items() if name != "NotResource"}, "Resource": resources}
+        if place == number
+        else statement
+        for place, statement in enumerate(_statements(bucket), start=1)
+    ]
+    return serialise({"Version": "2012-10-17", "Statement": statements})
 
 
 def _opened(view: View, bucket: Bucket) -> str:
@@ -157,7 +176,9 @@ def _not_public(view: View) -> t.Iterator[Seen]:
     if bucket is None or bucket.behind_distribution:
         return
     closed = [key for key, statements in _by_effect(view, bucket, "Allow").items() if not statements]
-    if closed:
+    # An access control list may open what the policy does not, and shows only in what was fetched.
+    told = any(each.seen_from == "controller" for each in view.fetched) or _ignores_lists(bucket)
+    if closed and told:
         found = f"no statement lets everybody read {', '.join(closed)}"
         yield seen(bucket.name, found, bucket=bucket.name, policy=_opened(view, bucket))
 
@@ -236,6 +257,70 @@ def _listable(view: View) -> t.Iterator[Seen]:
             name = str(statement.get("Sid") or number)
             if not writes and not statement.get("Condition"):
                 yield seen(bucket.name, f"the statement {name} lets everybody list the bucket", statement=name)
+
+
+@check(
+    "bucket.all-objects",
+    "warning",
+    title="Everybody may read whatever is in the bucket",
+    cause="AWS reads the two documents alone. What somebody puts beside them later, such as a key or a backup, is "
+    "public from its first moment.",
+    fix="Name the two documents in the statement {statement} in the place of all objects, and keep nothing else there.",
+    command="aws s3api put-bucket-policy --bucket {bucket} --policy {policy}",
+    guide=_GUIDE,
+)
+def _all_objects(view: View) -> t.Iterator[Seen]:
+    bucket = _there(view)
+    if bucket is None or bucket.behind_distribution or not bucket.objects:
+        return
+    other = _arn(view, bucket, "onprem-irsa-doctor/no-document")
+    matching = [
+        (number, statement)
+        for number, statement in enumerate(_statements(bucket), start=1)
+        if _matches(statement, other, bucket, unknown=statement.get("Effect") == "Deny")
+    ]
+    if any(statement.get("Effect") == "Deny" for _number, statement in matching):
+        return
+    for number, statement in matching:
+        if not any(_names(statement, "Action", f"s3:{name}", ignore_case=True) for name in _WRITES):
+            name = str(statement.get("Sid") or number)
+            policy = _documents_alone(view, bucket, number)
+            found = f"the statement {name} lets everybody read every object"
+            yield seen(bucket.name, found, statement=name, bucket=bucket.name, policy=policy)
+
+
+@check(
+    "bucket.acl",
+    "warning",
+    title="The documents are public by access control lists",
+    cause="Buckets made since April 2023 have no such lists, and AWS advises to turn them off. When that is done, or "
+    "an object is written again without its list, no pod gets its role (S3 user guide, Controlling ownership of "
+    "objects).",
+    fix="Let the bucket's policy open the two documents: run onprem.irsa.site.",
+    command="aws s3api put-bucket-policy --bucket {bucket} --policy {policy}",
+    guide=_GUIDE,
+)
+def _acl(view: View) -> t.Iterator[Seen]:
+    bucket = _there(view)
+    if bucket is None or _closed(view) is not None or bucket.behind_distribution:
+        return
+    by_list = [
+        document.key
+        for document in bucket.objects
+        if not any(_reads(statement, _arn(view, bucket, document.key)) for statement in _statements(bucket))
+    ]
+    if by_list and not _ignores_lists(bucket):
+        found = f"everybody reads {', '.join(by_list)}, and no statement of the bucket's policy allows it"
+        yield seen(bucket.name, found, bucket=bucket.name, policy=_opened(view, bucket))
+
+
+def _reads(statement: Statement, arn: str) -> bool:
+    """Tell whether a statement lets somebody read an object, whoever that is: it may be what serves the documents."""
+    return (
+        statement.get("Effect") == "Allow"
+        and _names(statement, "Action", _GET, ignore_case=True)
+        and _names(statement, "Resource", arn)
+    )
 
 
 @check(

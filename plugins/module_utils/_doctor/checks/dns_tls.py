@@ -240,10 +240,10 @@ def _slow(view: View) -> t.Iterator[Seen]:
     "warning",
     title="The key set may be cached for longer than a day",
     cause="A new key is known to relying parties only when their copies end: until then, a rotation has to wait.",
-    fix="Serve {where} with Cache-Control: max-age=3600 (irsa_issuer_max_age).",
+    fix="Serve {where} with Cache-Control: max-age=3600 (irsa_issuer_max_age), without stale-* directives.",
     guide=_GUIDE,
 )
 def _cached_too_long(view: View) -> t.Iterator[Seen]:
     for each in view.fetched:
         if each.kind == "key set" and (each.fetch.max_age or 0) > _LONGEST_CACHE:
-            yield _at(each, f"max-age is {each.fetch.max_age} seconds")
+            yield _at(each, f"its Cache-Control allows {each.fetch.max_age} seconds")

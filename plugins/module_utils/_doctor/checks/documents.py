@@ -263,16 +263,19 @@ def _algorithm(view: View) -> t.Iterator[Seen]:
     "broken",
     title="A published key has no id",
     cause="AWS finds the key of a token by its id (kid). Guides for Kubernetes before 1.16 published each key twice, "
-    "once without an id; nothing needs that today.",
+    "once without an id: that costs no pod its role, and nothing needs it today.",
     fix="Publish the key with its id alone: run onprem.irsa.site.",
     command=SITE,
     guide=_GUIDE,
 )
 def _kid_empty(view: View) -> t.Iterator[Seen]:
     for each, keys in _key_sets(view):
-        count = sum(not key.kid for key in keys)
-        if count:
-            yield _at(each, f"{count} of {len(keys)} keys have no id")
+        nameless = [key for key in keys if not key.kid]
+        named = {key.material for key in keys if key.kid}
+        if nameless:
+            place = _at(each, f"{len(nameless)} of {len(keys)} keys have no id")
+            is_copy = all(key.material in named for key in nameless)
+            yield replace(place, severity="warning") if is_copy else place
 
 
 @check(
@@ -300,7 +303,7 @@ def _kid_doubled(view: View) -> t.Iterator[Seen]:
     fix="Publish the keys of every API server: run onprem.irsa.site.",
     command=SITE,
     guide=_GUIDE,
-    follows=("keys.differ", "flags.not-signing"),
+    follows=("keys.differ", "flags.not-signing", "documents.kid-empty"),
 )
 def _key_missing(view: View) -> t.Iterator[Seen]:
     for each, keys in _key_sets(view):

@@ -171,6 +171,22 @@ def _no_endpoints(view: View) -> t.Iterator[Seen]:
 
 
 @check(
+    "injection.one-pod",
+    "warning",
+    title="One pod alone injects",
+    cause="While it restarts or its node is drained, new pods start without their roles, for good (failurePolicy: "
+    "Ignore), or do not start at all (Fail).",
+    fix="Run two of it, on different nodes: `kubectl --namespace {namespace} get deployments`.",
+    guide=_GUIDE,
+)
+def _one_pod(view: View) -> t.Iterator[Seen]:
+    for injector in _foreign(view):
+        if injector.endpoints == 1:
+            namespace = injector.service.partition("/")[0]
+            yield seen(injector.name, f"one pod is ready behind {injector.service}", namespace=namespace)
+
+
+@check(
     "injection.no-bundle",
     "broken",
     title="A webhook has no caBundle",

@@ -7,9 +7,12 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.audiences import AUDIENCES, given
+from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Seen, check, seen
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import looked
-from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import TOKEN_FILE, VOLUME
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Roles
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import is_of_injection, looked, sets_role
+from ansible_collections.onprem.irsa.plugins.module_utils._injection.pod import VOLUME
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import Container, Pod, ServiceAccount
@@ -93,14 +96,10 @@ def _missed(view: View) -> t.Iterator[Seen]:
 def _stale_role(view: View) -> t.Iterator[Seen]:
     def judge(pod: Pod, account: ServiceAccount | None) -> str:
         wanted = view.role_of(account) if account is not None else ""
-        stale = [each.role for each in _with_role(pod) if _is_of_injection(each) and each.role and each.role != wanted]
+        stale = [each.role for each in _with_role(pod) if is_of_injection(each) and each.role and each.role != wanted]
         return f"it has the role {stale[0]}, and its service account names {wanted}" if stale and wanted else ""
 
     return _told(view, judge)
-
-
-def _is_of_injection(container: Container) -> bool:
-    return (container.token_file or "").replace("\\", "/").endswith(TOKEN_FILE)
 
 
 @check(
@@ -114,8 +113,28 @@ def _is_of_injection(container: Container) -> bool:
 def _own_role(view: View) -> t.Iterator[Seen]:
     def judge(pod: Pod, account: ServiceAccount | None) -> str:
         wanted = view.role_of(account) if account is not None else ""
-        own = [each for each in _with_role(pod) if not _is_of_injection(each) and each.role and each.role != wanted]
+        own = [each for each in _with_role(pod) if not is_of_injection(each) and each.role and each.role != wanted]
         return f"its container {own[0].name} has {own[0].role}, not {wanted}" if own and wanted else ""
+
+    return _told(view, judge)
+
+
+@check(
+    "pods.role-missing",
+    "broken",
+    title="A pod sets a role by itself that does not exist",
+    cause="STS refuses a role that is not there with the same words as one that does not trust the token.",
+    fix="Name the role that is meant in the pod's template, with its path; or remove AWS_ROLE_ARN there, and annotate "
+    "the service account {account}.",
+    guide=_GUIDE,
+)
+def _role_missing(view: View) -> t.Iterator[Seen]:
+    missing = {*(looked(view.snapshot.roles) or Roles()).missing}
+
+    def judge(pod: Pod, account: ServiceAccount | None) -> str:
+        del account
+        gone = [each for each in _concerned(pod) if sets_role(each) and each.role in missing]
+        return f"its container {gone[0].name} has {gone[0].role}, and there is no such role" if gone else ""
 
     return _told(view, judge)
 
@@ -231,6 +250,28 @@ def _token_unreadable(view: View) -> t.Iterator[Seen]:
         if len(users) == 1 or not others:
             return ""  # the kubelet gives it to the one user
         return f"its container {others[0].name} runs as {others[0].user}, and the token's mode is {pod.token_mode:04o}"
+
+    return _told(view, judge)
+
+
+@check(
+    "pods.api-audience",
+    "warning",
+    title="A pod has a token of AWS where it looks for that of the API",
+    cause="API servers refuse a token for another audience than their own: with it the pod cannot use the API. Clients "
+    "of the API read /var/run/secrets/kubernetes.io/serviceaccount/token.",
+    fix="Mount the token of AWS somewhere else, or let it be injected, so that the pod keeps both.",
+    guide=_GUIDE,
+)
+def _api_audience(view: View) -> t.Iterator[Seen]:
+    of_aws = (*(view.provider.audiences if view.provider else ()), view.snapshot.audience)
+    flags = [host.flags or {} for _name, host in view.hosts]
+    taken = {audience for each in flags for audience in given(each.get(AUDIENCES, ())) or each.get(ISSUER, ())}
+
+    def judge(pod: Pod, account: ServiceAccount | None) -> str:
+        del account
+        wrong = [each for each in pod.containers if each.api_audience in of_aws and each.api_audience not in taken]
+        return f"its container {wrong[0].name} has a token for {wrong[0].api_audience} there" if wrong else ""
 
     return _told(view, judge)
 

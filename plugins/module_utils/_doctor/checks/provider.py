@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Seen, check, seen
@@ -77,6 +78,36 @@ def _audience(view: View) -> t.Iterator[Seen]:
     if view.provider and wanted not in view.provider.audiences:
         taken = ", ".join(view.provider.audiences) or "none"
         yield seen(view.provider.arn, f"it takes {taken}, not {wanted}", audience=wanted)
+
+
+@check(
+    "provider.thumbprint-made-up",
+    "warning",
+    title="The thumbprint at the identity provider is made up",
+    cause="AWS passes it over as long as a public authority vouches for the issuer's host, as for S3. When the host "
+    "gets a certificate of one's own authority, AWS compares the two, and refuses every token.",
+    fix="Set the thumbprint of the certificate that is served now; a provider that is made without one gets it by "
+    "itself.",
+    command="aws iam update-open-id-connect-provider-thumbprint --open-id-connect-provider-arn {where} "
+    "--thumbprint-list {thumbprint}",
+    guide=_GUIDE,
+    follows=("provider.thumbprint",),
+)
+def _made_up(view: View) -> t.Iterator[Seen]:
+    provider = view.provider
+    served = {
+        each.fetch.tls.thumbprint
+        for each in view.fetched
+        if each.fetch.tls is not None and each.seen_from == "controller"
+    } - {""}
+    thumbprints = {*provider.thumbprints} - served if provider else set()
+    made_up = sorted(each for each in thumbprints if _REPEATED.fullmatch(each))
+    if provider and made_up:
+        yield seen(provider.arn, f"it has {', '.join(made_up)}", thumbprint=min(served, default=""))
+
+
+_REPEATED: t.Final = re.compile(r"(.{1,20})\1+")
+"""What no digest is: one text several times, as in 1234567890123456789012345678901234567890."""
 
 
 @check(

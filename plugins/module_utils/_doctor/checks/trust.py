@@ -37,11 +37,11 @@ def _name(role: Role) -> str:
 def _repaired(view: View, role: Role) -> str:
     """Return the policy that lets in who names the role, as the collection would write it; empty where it cannot."""
     policy = looked(role.trust)
-    naming = view.naming.get(role.arn, [])
-    if policy is None or not naming or HIDDEN in serialise(policy):
+    users = view.users_of(role.arn)
+    if policy is None or not users or HIDDEN in serialise(policy):
         return ""
     arn = view.provider_arn_of(role.arn)
-    trust = Trust.of(arn, [view.audience_of(account) for account in naming], [account.key for account in naming])
+    trust = Trust.of(arn, [audience for _key, audience in users], [key for key, _audience in users])
     try:
         return serialise(merge(policy, [trust]))
     except IrsaError:

@@ -119,6 +119,24 @@ def test_the_printed_policy_is_exactly_what_is_called(
     assert arn("unnamed") in seen[0].roles.others
 
 
+def test_roles_that_trust_the_issuer_are_looked_at_by_whatever_they_are_named(
+    account: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER.removeprefix('https://')}"
+    for name, trusted in (("of-a-secret", provider), ("of-others", f"{provider}/other")):
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Federated": trusted},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        account.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    roles = look(capsys).roles
+    assert isinstance(roles, Roles)
+    assert {role.arn for role in roles.found} == {arn("prod-reports"), arn("of-a-secret")}
+    assert {arn("of-others"), arn("unnamed")} <= {*roles.others}
+
+
 def test_a_right_that_is_missing_hides_its_own_part_alone(
     account: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

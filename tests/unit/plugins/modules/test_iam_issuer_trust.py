@@ -87,6 +87,15 @@ def test_who_trusts_either_issuer(run: Run) -> None:
     ]
 
 
+def test_how_long_a_trust_policy_becomes(run: Run, iam: IAMClient) -> None:
+    (before,) = (role["length_with_to"] for role in run()["roles"] if role["name"] == "team-exports")
+    run(action="copy", roles=["team-exports"])
+    policy = {"Version": "2012-10-17", "Statement": policy_of(iam, "team-exports")}
+    assert before == len(json.dumps(policy, separators=(",", ":")))
+    (after,) = (role["length_with_to"] for role in run()["roles"] if role["name"] == "team-exports")
+    assert after == before
+
+
 def test_a_named_role_gets_the_same_for_the_new_issuer_and_loses_it_for_the_former_one(
     run: Run, iam: IAMClient
 ) -> None:

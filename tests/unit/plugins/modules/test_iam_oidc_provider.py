@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -12,7 +12,6 @@ from ansible.module_utils.testing import patch_module_args
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import patience
 from ansible_collections.onprem.irsa.plugins.modules import iam_oidc_provider
 
 if t.TYPE_CHECKING:
@@ -49,7 +48,7 @@ def iam(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[IAMClient]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited for IAM, without the waiting."""
     waited: list[float] = []
-    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(time, "sleep", waited.append)
     return waited
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 import typing as t
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 
 import boto3
 import pytest
@@ -15,7 +16,6 @@ from botocore.exceptions import ClientError
 from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import patience
 from ansible_collections.onprem.irsa.plugins.modules import iam_roles
 
 if t.TYPE_CHECKING:
@@ -433,7 +433,7 @@ def answer(  # noqa: PLR0913 -- what is refused, and how
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited for IAM, without the waiting."""
     waited: list[float] = []
-    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(time, "sleep", waited.append)
     return waited
 
 

@@ -711,7 +711,8 @@ def test_acls_are_shut_off_only_when_the_policy_is_there_for_everybody(
         "PutBucketPolicy",
         "PutObject",
         "PutObject",
-        "20 s",
+        "10 s",
+        "10 s",
         "PutBucketOwnershipControls",
         *made[made.index("PutBucketOwnershipControls") + 1 :],
     ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -19,6 +20,7 @@ from __future__ import annotations
 import atexit, os, sys, tempfile
 from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.onprem.irsa.plugins.module_utils import _progress
 
 kept = []
 
@@ -28,6 +30,7 @@ def main():
             "fails": {"type": "str"},
             "breaks": {"type": "bool", "default": False},
             "secret": {"type": "str", "no_log": True},
+            "waits": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -41,6 +44,9 @@ def main():
         raise LookupError("no such thing")
     if module.params["fails"]:
         module.fail_json(msg=module.params["fails"], hint="again", left=str(left))
+    if module.params["waits"]:
+        minutes = iter(range(0, 10**9, 60))
+        _progress.Wait("the pod", 600, clock=lambda: next(minutes)).pause(0.01)
     module.warn("beware")
     module.exit_json(
         changed=not module.check_mode, diff={"before": "a", "after": "b"}, left=str(left), program=sys.argv[0],
@@ -133,6 +139,25 @@ def test_the_result_is_that_of_a_process_of_its_own(
     assert "hush" not in json.dumps(here) + words_here
     for result in (here, there):
         assert "left" not in result or not Path(result["left"]).exists()
+
+
+def test_a_wait_is_shown_while_the_module_runs_here(collection: Path, tmp_path: Path) -> None:
+    task: Result = {"name": "Look", "example.small.told": {"waits": True}}
+    _result, words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
+    assert "  Look: waits for the pod, 120 s so far, 10 min at most\n" in words
+    assert words.index("waits for the pod") < words.index(": [localhost]")
+
+
+def test_attempts_are_shown_as_a_wait(collection: Path, tmp_path: Path) -> None:
+    task: Result = {
+        "name": "Look",
+        "example.small.told": {},
+        "until": "told.attempts | default(1) > 6",
+        "retries": 6,
+        "delay": 2,
+    }
+    _result, words = played(collection, tmp_path, task, ansible_python_interpreter=sys.executable)
+    assert re.search(r"^  Look: 1\d s so far, 12 s at most$", words, flags=re.MULTILINE)
 
 
 def test_no_process_is_started(collection: Path, tmp_path: Path) -> None:

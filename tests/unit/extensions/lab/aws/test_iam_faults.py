@@ -16,13 +16,9 @@ from botocore.loaders import JSONFileLoader
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.iam_calls import apply_plans, read_named_roles
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import checked_items
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.roles import RolePlan, RoleSettings, plan_roles
-from ansible_collections.onprem.irsa.plugins.module_utils._progress import Progress
 from ansible_collections.onprem.irsa.plugins.modules import iam_roles
 
 from .conftest import REGION, Lab
-
-if t.TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -117,14 +113,14 @@ def test_a_listing_that_fails_changes_nothing(lab: Lab, run: Run) -> None:
     converged(lab, run)
 
 
-def test_two_runs_at_once(lab: Lab, run: Run, tmp_path: Path) -> None:
+def test_two_runs_at_once(lab: Lab, run: Run) -> None:
     settings = RoleSettings("prod", "aws", "123456789012", (PROVIDER,), "sts.amazonaws.com")
     items = checked_items(ROLES, settings)
     plans = plan_roles(items, {}, settings)  # both have looked before either writes
     done: dict[int, list[RolePlan]] = {}
 
     def apply(number: int) -> None:
-        done[number] = apply_plans(lab.client("iam"), plans, settings, Progress(str(tmp_path)))
+        done[number] = apply_plans(lab.client("iam"), plans, settings)
 
     threads = [threading.Thread(target=apply, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -134,5 +130,5 @@ def test_two_runs_at_once(lab: Lab, run: Run, tmp_path: Path) -> None:
     assert [plan.problem for plans in done.values() for plan in plans if plan.problem] == []
     actions = {plan.item["name"]: {done[0][i].action, done[1][i].action} for i, plan in enumerate(plans)}
     assert all("create" in found for found in actions.values())
-    assert len(read_named_roles(lab.client("iam"), [item["name"] for item in items], Progress(str(tmp_path)))) == 24
+    assert len(read_named_roles(lab.client("iam"), [item["name"] for item in items])) == 24
     converged(lab, run)

@@ -2,18 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
-from ansible_collections.onprem.irsa.plugins.module_utils._aws import patience
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.patience import Patience, may_pass
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 
 
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
-    monkeypatch.setattr(patience, "time", SimpleNamespace(sleep=found.append))
+    monkeypatch.setattr(Wait, "pause", lambda _wait, seconds: found.append(seconds))
     return found
 
 

@@ -65,6 +65,7 @@ from .some_snapshots import (
     trust,
     without_hosts,
 )
+from .some_snapshots import role as some_role
 
 Fault = t.Callable[[], Snapshot]
 FAULTS: list[tuple[str, str, Fault]] = []
@@ -374,6 +375,11 @@ def key_twice_as_in_old_guides() -> Snapshot:
     return fetches(kubeadm(), "jwks", keys=(RSA, replace(RSA, kid="")))
 
 
+@fault("documents.kid-empty")
+def key_without_its_id() -> Snapshot:
+    return fetches(kubeadm(), "jwks", keys=(replace(RSA, kid=""),))
+
+
 @fault("documents.kid-doubled")
 def two_keys_of_one_id() -> Snapshot:
     return fetches(kubeadm(), "jwks", keys=(RSA, RSA))
@@ -500,6 +506,16 @@ def readers_pay() -> Snapshot:
     return the_bucket(refused(kubeadm(), 403, "requester-pays"), requester_pays=True)
 
 
+@fault("bucket.all-objects")
+def whole_bucket_is_public() -> Snapshot:
+    return the_bucket(kubeadm(), policy=public("*"))
+
+
+@fault("bucket.acl")
+def public_by_lists_alone() -> Snapshot:
+    return the_bucket(kubeadm(), policy=None, blocks=())
+
+
 # --- provider
 
 
@@ -528,6 +544,11 @@ def certificate_was_exchanged() -> Snapshot:
     made = private_authority()
     own: Provider = there(made.providers).found[0]
     return replace(made, providers=Providers(ACCOUNT, found=(replace(own, thumbprints=("c" * 40,)),)))
+
+
+@fault("provider.thumbprint-made-up")
+def thumbprint_of_a_blog() -> Snapshot:
+    return provider(thumbprints=("1234567890" * 4,))
 
 
 # --- trust
@@ -569,6 +590,27 @@ def everybody_is_denied() -> Snapshot:
 @fault("trust.audience-missing")
 def no_audience() -> Snapshot:
     return conditions(StringEquals={f"{HOST}:sub": "system:serviceaccount:apps:reports"})
+
+
+@fault("trust.audience-missing")
+def no_audience_in_a_role_that_a_secret_names() -> Snapshot:
+    return _unnamed(StringEquals={f"{HOST}:sub": ["system:serviceaccount:ops:registry"]})
+
+
+@fault("trust.subject-missing")
+def no_subject_in_a_role_that_a_secret_names() -> Snapshot:
+    return _unnamed(StringEquals={f"{HOST}:aud": AUDIENCE})
+
+
+def _unnamed(**operators: Value) -> Snapshot:
+    """Let a role trust the issuer that neither a service account nor a pod names."""
+    made = kubeadm()
+    policy = trust("ops/registry")
+    other = replace(
+        some_role("ops-registry"), trust={**policy, "Statement": [{**policy["Statement"][0], "Condition": operators}]}
+    )
+    own: Roles = there(made.roles)
+    return replace(made, roles=replace(own, found=(*own.found, other)))
 
 
 @fault("trust.audience-wrong")
@@ -812,6 +854,11 @@ def guide_with_one_issuer() -> Snapshot:
     return flags(kubeadm(), service_account_issuer=(ISSUER,))
 
 
+@fault("flags.single-issuer")
+def guide_with_one_issuer_and_an_audience() -> Snapshot:
+    return flags(kubeadm(), service_account_issuer=(ISSUER,), api_audiences=("kubernetes.svc.default",))
+
+
 @fault("flags.duplicates")
 def backup_in_the_manifests_directory() -> Snapshot:
     return host(kubeadm(), duplicates=("/etc/kubernetes/manifests/kube-apiserver.yaml.bak",))
@@ -953,6 +1000,11 @@ def no_pod_behind_the_service() -> Snapshot:
     return injector(endpoints=0)
 
 
+@fault("injection.one-pod")
+def chart_with_its_defaults() -> Snapshot:
+    return injector(endpoints=1)
+
+
 @fault("injection.no-bundle")
 def bundle_was_never_filled_in() -> Snapshot:
     return injector(has_bundle=False)
@@ -984,6 +1036,29 @@ def pod_from_before_the_new_role() -> Snapshot:
 @fault("pods.own-role")
 def template_sets_the_role() -> Snapshot:
     return container(kubeadm(), role=role_arn("other"), token_file="/var/run/own/token")  # noqa: S106 -- a path
+
+
+def _by_itself(**changes: Value) -> Snapshot:
+    """Let a pod set the role of another service account by itself, and its own name none."""
+    own = {"role": role_arn("prod-backup"), "token_file": "/var/run/own/token", **changes}
+    return container(account(_one_role(), role=None), **own)
+
+
+@fault("trust.subject-wrong")
+def pod_takes_a_role_of_others_by_itself() -> Snapshot:
+    return _by_itself()
+
+
+@fault("pods.role-missing")
+def pod_takes_a_role_that_is_gone() -> Snapshot:
+    made = _by_itself(role=role_arn("prod-reports"))
+    own: Roles = there(made.roles)
+    return replace(made, roles=replace(own, missing=(role_arn("prod-reports"),)))
+
+
+@fault("pods.api-audience")
+def token_of_aws_in_the_place_of_that_of_the_api() -> Snapshot:
+    return container(kubeadm(), api_audience=AUDIENCE)
 
 
 @fault("pods.own-credentials")

@@ -342,11 +342,6 @@ def external_signer() -> Snapshot:
     return replace(kubeadm(), api_servers=(server("cp1", RSA, seen_host=own),))
 
 
-def by_acl() -> Snapshot:
-    """As in AWS's guide: the objects are public by their ACLs, and the bucket has no policy."""
-    return replace(kubeadm(), bucket=replace(bucket(), policy=None, blocks=()))
-
-
 def migrating() -> Snapshot:
     """Roles trust the former issuer, too, and people by another provider."""
     older = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/old"
@@ -416,7 +411,6 @@ HEALTHY: dict[str, t.Callable[[], Snapshot]] = {
     "GovCloud": of_govcloud,
     "K3s": k3s,
     "external signer": external_signer,
-    "public by ACLs": by_acl,
     "migrating": migrating,
     "from the office": from_the_office,
     "tokens of ten minutes": with_short_trials,

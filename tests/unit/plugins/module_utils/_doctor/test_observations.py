@@ -152,6 +152,7 @@ def test_keys_are_read_as_they_are() -> None:
     assert found(with_keys(own)) == set()
     assert found(with_keys({**own, "n": padded})) == {"documents.key-encoding"}
     assert found(with_keys(own, {**own, "kid": ""})) == {"documents.kid-empty"}
+    assert found(with_keys({**own, "kid": ""})) == {"documents.kid-empty"}
     assert found(with_keys({**own, "d": "secret"})) == {"documents.key-private"}
     assert found(with_keys(own, "no key")) >= {"documents.kid-empty"}
     assert found(with_keys()) == {"documents.key-missing"}
@@ -162,7 +163,7 @@ def foreign(**changes: object) -> Json:
     hook = {"name": "pod-identity-webhook.amazonaws.com", "clientConfig": service, "failurePolicy": "Ignore", **changes}
     place = {"namespace": "irsa", "name": "pod-identity-webhook"}
     labels = {"kubernetes.io/service-name": "pod-identity-webhook"}
-    slices = {"metadata": {**place, "labels": labels}, "endpoints": [{"conditions": {"ready": True}}]}
+    slices = {"metadata": {**place, "labels": labels}, "endpoints": [{"conditions": {"ready": True}}] * 2}
     return {
         "configurations": [{"metadata": {"name": "pod-identity-webhook"}, "webhooks": [hook]}],
         "services": [{"metadata": place}],
@@ -174,6 +175,9 @@ def test_webhooks_of_others_are_seen_as_they_are() -> None:
     assert found(changed(injection=foreign())) == set()
     assert found(changed(injection={**foreign(), "services": []})) == {"injection.service-missing"}
     assert found(changed(injection={**foreign(), "endpoint_slices": []})) == {"injection.no-endpoints"}
+    (slices,) = foreign()["endpoint_slices"]
+    one = {**slices, "endpoints": slices["endpoints"][:1]}
+    assert found(changed(injection={**foreign(), "endpoint_slices": [one]})) == {"injection.one-pod"}
     assert found(changed(injection={"configurations": []})) == {"injection.nothing"}
     wanted = {"matchExpressions": [{"key": "irsa", "operator": "Exists"}]}
     assert found(changed(injection=foreign(namespaceSelector=wanted))) == {"injection.namespace-left-out"}

@@ -59,7 +59,17 @@ def test_only_a_known_refusal_has_a_fix() -> None:
         ('Max-Age="60"', 60.0),
         ("max-age=60, no-store", 0.0),
         ("no-cache", 0.0),
+        (f"max-age={'9' * 400}", 2.0**31),
         ("max-age=soon", None),
+        ("max-age=60, stale-while-revalidate=300", 360.0),
+        ("max-age=60, stale-while-revalidate=300, stale-if-error=86400", 86460.0),
+        ('max-age=60, s-maxage=600, Stale-If-Error="30"', 630.0),
+        ("max-age=60, stale-while-revalidate=300, must-revalidate", 60.0),
+        ("s-maxage=60, max-age=30, stale-if-error=300, proxy-revalidate", 360.0),
+        ("max-age=60, stale-if-error=soon", 60.0),
+        ("stale-if-error=300", None),
+        (f"max-age=60, stale-if-error={'9' * 400}", 2.0**31),
+        ("no-cache, stale-if-error=300", 0.0),
     ],
 )
 def test_for_how_long_caches_may_keep_a_document(header: str | None, seconds: float | None) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import Paths
-from ansible_collections.onprem.irsa.plugins.module_utils._host.key_rotation import KeyFiles, Seen
+from ansible_collections.onprem.irsa.plugins.module_utils._host.key_rotation import KeyFiles, Seen, private_mode
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_transport import Sealed, Transport
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import ec_key, private_pem, public_pem, rsa_key
 
@@ -90,6 +90,45 @@ def test_a_new_key_comes_in_step_by_step(files: KeyFiles) -> None:
     seen = files.look()
     assert (seen.own.kid, [*seen.private]) == (made.kid, ["own"])
     assert stat.S_IMODE(files.paths.private.stat().st_mode) == 0o600
+
+
+OWNER: t.Final = 1000
+
+
+@pytest.mark.parametrize(
+    ("before", "group", "users", "after"),
+    [
+        (0o600, 0, {0}, 0o600),
+        (0o644, 0, {0}, 0o600),
+        (0o644, 0, set(), 0o600),
+        (0o644, 0, {OWNER}, 0o600),
+        (0o644, 0, {0, 998}, 0o644),
+        (0o640, 0, {998}, 0o640),
+        (0o4777, 0, {998}, 0o644),
+        (0o644, 1234, {0}, 0o640),
+        (0o660, 1234, {0}, 0o640),
+        (0o604, 1234, {0}, 0o600),
+        (0o400, 0, {0}, 0o400),
+        (0o4777, 0, {0}, 0o600),
+        (0o000, 0, {0}, 0o600),
+        (0o000, 0, {998}, 0o600),
+    ],
+)
+def test_the_mode_of_a_new_private_key(before: int, group: int, users: set[int], after: int) -> None:
+    there = os.stat_result((before, 0, 0, 1, OWNER, group, 0, 0, 0, 0))
+    assert private_mode(there, users) == after
+
+
+def test_a_private_key_that_everybody_reads_is_not_taken_for_an_example(files: KeyFiles) -> None:
+    files.paths.private.chmod(0o644)
+    there = files.paths.private.stat()
+    rotated(files)
+    after = files.paths.private.stat()
+    assert stat.S_IMODE(after.st_mode) == (0o640 if there.st_gid else 0o600)
+    assert (after.st_uid, after.st_gid) == (there.st_uid, there.st_gid)
+    assert stat.S_IMODE(files.path("previous").stat().st_mode) == 0o600
+    files.lay_again(files.look())
+    assert stat.S_IMODE(files.path("next").stat().st_mode) == 0o600
 
 
 def test_the_way_back(files: KeyFiles) -> None:

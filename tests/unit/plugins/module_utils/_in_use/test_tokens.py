@@ -56,6 +56,20 @@ def test_the_longest_comes_first_with_what_says_it() -> None:
     ]
 
 
+def test_a_csi_driver_has_tokens_of_pods_that_no_volume_shows() -> None:
+    asks = {"audience": "sts.amazonaws.com", "expirationSeconds": 43200}
+    drivers: list[Json] = [
+        {"metadata": {"name": "plain"}, "spec": {}},
+        {"metadata": {"name": "secrets-store.csi.k8s.io"}, "spec": {"tokenRequests": [{"audience": "vault"}, asks]}},
+    ]
+    found = lifetimes([], [], drivers, asked_directly=600.0)
+    assert [(lifetime.seconds, lifetime.source) for lifetime in found] == [
+        (43200.0, "CSI driver secrets-store.csi.k8s.io"),
+        (3600.0, "CSI driver secrets-store.csi.k8s.io"),
+        (600.0, "whoever asks with TokenRequest"),
+    ]
+
+
 def test_a_pod_may_ask_by_an_annotation() -> None:
     assert lifetimes([], [pod("a", **{"eks.amazonaws.com/token-expiration": "7200"})])[0].seconds == 7200.0
 
@@ -68,6 +82,11 @@ def test_what_is_no_number_of_seconds_counts_as_the_webhook_takes_it() -> None:
     ]
 
 
+def test_no_token_lives_for_longer_than_an_api_server_makes_one() -> None:
+    longest = {"eks.amazonaws.com/token-expiration": "9" * 400}
+    assert lifetimes([account("web", **ROLE, **longest)], [pod("a", **longest)])[0].seconds == 2.0**32
+
+
 def test_the_api_servers_may_cut_it() -> None:
     found = lifetimes([], [pod("a", 172800)], longest_allowed=43200.0)
     assert [lifetime.seconds for lifetime in found] == [43200.0, 3600.0]
@@ -77,7 +96,8 @@ def test_tokens_that_no_object_shows_count() -> None:
     longest, *_others = lifetimes([], [pod("a", 3607)], asked_directly=7200.0)
     assert (longest.seconds, "TokenRequest" in longest.source) == (7200.0, True)
     assert [each.seconds for each in lifetimes([], [pod("a", 600)], asked_directly=600.0)] == [600.0]
-    assert [each.seconds for each in lifetimes([], [], asked_directly=7200.0, longest_allowed=3600.0)] == [3600.0]
+    told = lifetimes([], [pod("a", 86400)], asked_directly=7200.0, longest_allowed=3600.0)
+    assert [each.seconds for each in told] == [7200.0, 3600.0]  # of processes before those that cut
 
 
 def token(kid: str) -> str:

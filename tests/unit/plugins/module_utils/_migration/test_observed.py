@@ -5,6 +5,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+import pytest
+
 from ansible_collections.onprem.irsa.plugins.action.migration_plan import planned
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.observed import Looked, state
@@ -20,7 +22,7 @@ THERE = {"served": True, "kids": ["one"], "max_age": 300.0, "unchanged_for": 100
 
 def role(name: str, **changes: bool) -> dict[str, t.Any]:
     trust = {"trusts_from": True, "trusts_to": False, "has_own": True, "lacks_to": True, **changes}
-    return {"name": name, "arn": ARN + name, "cluster": "", **trust}
+    return {"name": name, "arn": ARN + name, "cluster": "", "length_with_to": 2100, **trust}
 
 
 TRUST: dict[str, t.Any] = {
@@ -74,8 +76,8 @@ def test_what_iam_has() -> None:
     found = state(LOOKED)
     assert (found.trust.old_provider, found.trust.new_provider) == (True, False)
     assert found.trust.roles == (
-        Role("Prod-Reports", f"{ARN}Prod-Reports", is_listed=True, trusts_old=False, lacks_new=True),
-        Role("team-exports", f"{ARN}team-exports", is_listed=False, trusts_old=True, lacks_new=True),
+        Role("Prod-Reports", f"{ARN}Prod-Reports", is_listed=True, trusts_old=False, lacks_new=True, grown_to=2100),
+        Role("team-exports", f"{ARN}team-exports", is_listed=False, trusts_old=True, lacks_new=True, grown_to=2100),
     )
 
 
@@ -98,6 +100,7 @@ GIVEN: dict[str, t.Any] = {
     "trust_is_complete": False,
     "documents_left": None,
     "other_roles": "leave",
+    "trust_policy_limit": 2048,
     "settle": None,
     "phase": "retire_documents",
     "first_seen": None,
@@ -113,6 +116,14 @@ def test_a_plan_as_the_module_returns_it() -> None:
     assert found["other_roles"] == ["team-exports"]
     status = planned({**GIVEN, "phase": "status"}, NOW)
     assert (status["step"], status["next"]) == (None, found["next"])
+
+
+@pytest.mark.parametrize("phase", ["status", "publish", "retire_documents"])
+def test_a_policy_that_would_be_too_long_stops_every_phase(phase: str) -> None:
+    found = planned({**GIVEN, "other_roles": "change", "phase": phase}, NOW)
+    assert (found["step"], len(found["problems"])) == (None, 1)
+    assert "2100 characters" in found["problems"][0]
+    assert planned({**GIVEN, "other_roles": "change", "trust_policy_limit": 2100}, NOW)["step"]["action"] == "publish"
 
 
 def test_a_wait_is_done_within_its_phase_alone() -> None:

@@ -16,7 +16,13 @@ from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import
     plan,
     within,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import Role, State
+from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import (
+    Publication,
+    Role,
+    Server,
+    State,
+    Trust,
+)
 
 from .a_move import (
     BACK,
@@ -165,8 +171,26 @@ def test_caches_and_iam_are_waited_for_before_a_server_signs_with_the_new_issuer
 def test_who_has_begun_to_switch_has_waited() -> None:
     found = prepared()
     mixed = (replace(found.servers[0], issuers=(NEW, OLD)), *found.servers[1:])
-    young = replace(found, servers=mixed, new=replace(found.new, since=NOW))
+    young = replace(found, servers=mixed, new=replace(found.new, since=NOW, is_told=False))
     assert plan(young, FORWARD).step == Step("switch", NEW)
+
+
+def test_no_more_servers_sign_with_an_issuer_that_caches_lack_where_one_does_already() -> None:
+    """As where somebody has set the flag of one host by hand before anything was published."""
+    found = prepared()
+    mixed = (replace(found.servers[0], issuers=(NEW, OLD)), *found.servers[1:])
+    young = plan(replace(found, servers=mixed, new=replace(found.new, since=NOW - 10.0)), FORWARD)
+    assert (young.step, young.wait and young.wait.until) == (None, NOW + 290.0)
+
+
+def test_a_host_that_has_joined_without_the_former_issuer_is_no_sign_that_its_tokens_have_ended() -> None:
+    """As where it was the cluster's own name, which AWS never took."""
+    found = switched(trust=Trust(False, True, True, ()), old=Publication(OLD))
+    joined = Server("cp4", (NEW,), since=NOW - 10)
+    waiting = plan(replace(found, servers=(*found.servers, joined)), FORWARD)
+    assert (waiting.step, waiting.wait and waiting.wait.phase) == (None, "retire_issuer")
+    settled = tuple(replace(server, since=NOW - DAY) for server in found.servers)
+    assert plan(replace(found, servers=(*settled, joined)), FORWARD).step == Step("retire_issuer", OLD)
 
 
 @pytest.mark.parametrize(("settle", "until"), [(None, NOW - 100 + 86460), (600.0, NOW + 500)])
@@ -194,6 +218,26 @@ def test_a_role_of_others_holds_the_switch_unless_it_is_left_or_changed() -> Non
     assert problem.startswith(f"The role {ARN} trusts tokens of {OLD}, would refuse those of {NEW}")
     assert plan(found, Aim(OLD, NEW, other_roles="leave")).step == Step("switch", NEW)
     assert plan(found, Aim(OLD, NEW, other_roles="change")).step == Step("trust", NEW, (OTHER,))
+
+
+def test_a_trust_policy_that_would_be_too_long_is_refused_before_anything_is_published() -> None:
+    change = Aim(OLD, NEW, other_roles="change", trust_policy_limit=2048)
+    begun = replace(prepared(), new=Publication(NEW))
+    found = with_other(begun, trusts_old=True, lacks_new=True)
+    roles = [replace(role, grown_to=2049) if role.name == OTHER else role for role in found.trust.roles]
+    found = replace(found, trust=replace(found.trust, roles=tuple(roles)))
+    refused = plan(found, change)
+    assert (refused.step, refused.held, len(refused.problems)) == (None, None, 1)
+    for words in (f"role {ARN}", "2049 characters", "may have 2048", "irsa_iam_trust_policy_limit", "4096"):
+        assert words in refused.problems[0]
+    for other in (
+        replace(change, trust_policy_limit=2049),
+        replace(change, other_roles="leave"),
+        replace(change, other_roles="hold"),
+    ):
+        assert plan(found, other).step == Step("publish", NEW)
+    done = [replace(role, lacks_new=False) for role in roles]
+    assert plan(replace(found, trust=replace(found.trust, roles=tuple(done))), change).step == Step("publish", NEW)
 
 
 def test_a_role_of_others_keeps_the_provider() -> None:

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
 import typing as t
 from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.module_utils._proof import relying_party
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import Answer, LinkError
 from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import (
@@ -129,6 +131,16 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
+    def patience(self) -> Wait:
+        return Wait("IAM", relying_party.PROPAGATION_SECONDS, clock=self)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "sleep", made.sleep)
+    return made
+
 
 @pytest.mark.parametrize(
     ("answers", "asked", "waited"),
@@ -141,21 +153,20 @@ class Clock:
         ([Answer(code="AccessDenied")] * 99, 15, 28),
     ],
 )
-def test_patience_is_bounded(answers: list[Answer], asked: int, waited: float) -> None:
-    clock = Clock()
+def test_patience_is_bounded(clock: Clock, answers: list[Answer], asked: int, waited: float) -> None:
     calls: list[Answer] = []
 
     def assume(_token: str, _role_arn: str) -> Answer:
         calls.append(answers[len(calls)])
         return calls[-1]
 
-    got = relying_party.when_spread(assume, clock=clock, sleep=clock.sleep)("token", ROLE)
+    got = relying_party.when_spread(assume, begin=clock.patience)("token", ROLE)
     assert (got, len(calls), clock.now) == (calls[-1], asked, waited)
 
 
 @pytest.mark.parametrize(("failures", "waited"), [(0, 0), (2, 4), (99, 28)])
-def test_a_refusal_is_waited_for(failures: int, waited: float) -> None:
-    clock, left = Clock(), [failures]
+def test_a_refusal_is_waited_for(clock: Clock, failures: int, waited: float) -> None:
+    left = [failures]
 
     def judge() -> str:
         left[0] -= 1
@@ -164,7 +175,7 @@ def test_a_refusal_is_waited_for(failures: int, waited: float) -> None:
         return "refused"
 
     with pytest.raises(LinkError) if failures > 15 else nullcontext():
-        assert relying_party.until_refused(judge, 30.0, clock=clock, sleep=clock.sleep) == "refused"
+        assert relying_party.until_refused(judge, clock.patience()) == "refused"
     assert clock.now == waited
 
 

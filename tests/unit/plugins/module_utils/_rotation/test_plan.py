@@ -186,6 +186,78 @@ def test_waits_say_when_they_end_and_why() -> None:
     assert (tokens.until, "(pod apps/reports)" in tokens.why) == (NOW + LIFETIME + 60.0, True)
 
 
+def lacking(observed: State, host: str, since: float) -> State:
+    """Return what is observed where a host has joined with the new key alone."""
+    alone = Config(("new",), "new", (A,))
+    servers = [
+        replace(server, written=alone, running=alone, previous_kid="", since=since, secrets_since=since)
+        if server.host == host
+        else server
+        for server in observed.servers
+    ]
+    return replace(observed, servers=tuple(servers))
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_host_that_has_joined_with_the_new_key_alone_is_no_sign_that_tokens_of_the_old_one_have_ended(
+    *, published: bool
+) -> None:
+    observed = replace(waiting("retire"), now=NOW + 50.0)
+    joined = lacking(observed, "cp2", NOW + 40.0)
+    found = plan(joined if published else replace(joined, publications=()), FORWARD)
+    assert found.step is not None
+    assert (found.step.action, found.step.host, {*found.step.config.kids}) == ("accept", "cp2", {"old", "new"})  # type: ignore[union-attr]
+
+
+def test_what_somebody_else_has_withdrawn_is_published_again_while_tokens_need_it() -> None:
+    observed = replace(waiting("retire"), now=NOW + 50.0)
+    alone = tuple(replace(each, kids=("new",), since=NOW + 40.0) for each in observed.publications)
+    found = plan(replace(observed, publications=alone), FORWARD).step
+    assert found is not None
+    assert (found.action, {*found.published}) == ("publish", {"old", "new"})
+
+
+def test_what_has_begun_to_go_goes_on_whatever_was_restarted_since() -> None:
+    observed = half_way("drop")
+    restarted = [replace(server, since=NOW, secrets_since=NOW) for server in observed.servers]
+    later = replace(observed, servers=(observed.servers[0], restarted[1]), now=NOW + 10.0)
+    found = plan(later, FORWARD).step
+    assert found is not None
+    assert found.action == "drop"
+
+
+def test_no_more_servers_sign_with_a_key_that_caches_lack_where_one_does_already() -> None:
+    """As where somebody has replaced the key of one host by hand."""
+    observed = half_way("switch")
+    config = Config(("new", "old"), "new", (A,))
+    by_hand = replace(observed.servers[0], written=config, running=config, secrets_signer="new", next_kid="")
+    fresh = tuple(replace(each, since=NOW - 10.0) for each in observed.publications)
+    found = plan(replace(observed, servers=(by_hand, observed.servers[1]), publications=fresh), Aim(signer="new"))
+    assert (found.step, found.wait is not None and found.wait.until) == (None, NOW - 10.0 + MAX_AGE)
+
+
+def third_key() -> Cluster:
+    """Return a cluster that has just switched, and in which an emergency was given up once a third key was made."""
+    cluster = settled(2)
+    while not (following := plan(cluster.observed(), FORWARD)).wait or following.wait.phase != "retire":
+        cluster = moves(cluster, following)[-1]
+    return cluster.written("cp1", next_kid="newer")
+
+
+def test_a_third_key_does_not_push_out_the_one_that_signed_before() -> None:
+    found = plan(third_key().observed(), FORWARD)
+    assert found.step is None
+    assert found.problems[0].startswith("cp1 still keeps old, which signed before new, and newer should sign next. Set")
+    assert plan(third_key().observed(), Aim(leaked=frozenset({"new"}))).problems == ()
+
+
+def test_all_keys_go_but_the_one_that_is_named() -> None:
+    end = arrived(third_key(), Aim(signer="new"))
+    assert {server.running for server in end.servers} == {Config(("new",), "new", (A,))}
+    assert {kid for server in end.servers for kid in server.holds} == {"new"}
+    assert [documents.kids for documents in end.documents] == [("new",)]
+
+
 def test_the_longest_lifetime_counts() -> None:
     observed = waiting("retire")
     longer = replace(observed, lifetimes=(*observed.lifetimes, Lifetime(86400.0, "service account apps/web")))
@@ -386,3 +458,56 @@ def test_a_leaked_key_goes_at_once(action: str) -> None:
     assert [documents.kids for documents in cluster.documents] == [("new",)]
     assert {kid for server in cluster.servers for kid in server.holds} == {"new"}
     assert taken.count("drop") <= 3  # one restart each
+
+
+def cut_off(start: Cluster, aim: Aim) -> list[Cluster]:
+    """Return every situation that a run with an aim can come to, cut off anywhere, with processes that start again."""
+    found, todo = {start}, [start]
+    while todo:
+        cluster = todo.pop()
+        for after in (*moves(cluster, plan(cluster.observed(), aim)), *accidents(cluster)):
+            if after not in found:
+                found.add(after)
+                todo.append(after)
+    return [*found]
+
+
+def takes_back(cluster: Cluster, aim: Aim) -> bool:
+    """Return whether the next step accepts or publishes the old key where it no longer is."""
+    step = plan(cluster.observed(), aim).step
+    if step is None:
+        return False
+    there = [documents.kids for documents in cluster.documents if documents.issuer == step.issuer]
+    there += [server.written.kids for server in cluster.servers if server.host == step.host]
+    wanted = step.config.kids if step.config else step.published
+    return "old" in wanted and "old" not in there[0]
+
+
+EMERGENCY = Aim(leaked=frozenset({"old"}))
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 3])
+@pytest.mark.parametrize("published", [[A], []])
+def test_an_emergency_that_was_cut_off_is_not_undone_by_a_run_without_the_leaked_key(
+    hosts: int, published: list[str]
+) -> None:
+    refused = 0
+    for cluster in cut_off(settled(hosts, published=published), EMERGENCY):
+        assert not takes_back(cluster, FORWARD), cluster
+        problems = plan(cluster.observed(), FORWARD).problems
+        refused += any("irsa_rotate_leaked_kid to old" in problem for problem in problems)
+        assert arrived(cluster, EMERGENCY).servers[0].running == Config(("new",), "new", (A,))
+    assert refused > 0
+
+
+def test_a_key_that_is_gone_in_places_and_has_not_leaked_is_taken_back_where_that_is_asked_for() -> None:
+    withdrawn = [
+        cluster
+        for cluster in cut_off(settled(2), EMERGENCY)
+        if cluster.documents[0].kids == ("new",) and {server.written.signer for server in cluster.servers} == {"old"}
+    ]
+    (problem,) = plan(withdrawn[0].observed(), FORWARD).problems
+    assert "https://a no longer publishes it" in problem
+    assert "irsa_rotate_signing_kid to new" in problem
+    end = arrived(withdrawn[0], Aim(signer="new"))
+    assert {server.running for server in end.servers} == {Config(("new",), "new", (A,))}
