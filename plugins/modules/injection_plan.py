@@ -47,7 +47,7 @@ EXAMPLES = r"""
 RETURN = r"""
 plan:
   description:
-    - What the role's templates go by. V(${CA_BUNDLE}\) stands for what API servers trust the webhook by, where the
+    - What the role's templates go by. V(${CA_BUNDLE}) stands for what API servers trust the webhook by, where the
       script in RV(files) gives it its certificate.
   returned: success
   type: dict
