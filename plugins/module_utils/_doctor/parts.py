@@ -19,6 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import View, looked
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import INSIDE_CLUSTER
 
 Look = t.Literal["aws", "cluster", "documents"]
 LOOKS: t.Final[t.Mapping[str, tuple[str, ...]]] = {
@@ -27,8 +28,6 @@ LOOKS: t.Final[t.Mapping[str, tuple[str, ...]]] = {
     "documents": ("clock", "documents", "region"),
 }
 """The parts of a snapshot by the look that shows them."""
-
-_INSIDE: t.Final = "https://kubernetes.default.svc"
 
 
 def merged(empty: Snapshot, looks: t.Mapping[str, Snapshot], reasons: t.Mapping[str, str]) -> Snapshot:
@@ -87,7 +86,7 @@ def _under_way(snapshot: Snapshot, servers: t.Sequence[ApiServer], seen: Rotatio
 
 def issuer_of(signing: t.Sequence[str]) -> str:
     """Return the issuer to look at where nobody names it: of those that API servers sign with, one for the world."""
-    outside = [issuer for issuer in signing if not issuer.startswith(_INSIDE)]
+    outside = [issuer for issuer in signing if not issuer.startswith(INSIDE_CLUSTER)]
     return next(iter([*outside, *signing]), "")
 
 

@@ -28,6 +28,8 @@ _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 # A host of S3 in virtual-hosted style whose bucket has dots.
 _DOTTED_BUCKET_HOST = re.compile(r"[^.]+\..+\.s3[.-].*\bamazonaws\.")
 
+INSIDE_CLUSTER: t.Final = "https://kubernetes.default.svc"
+"""What the default issuers and audiences of kubeadm and most distributions begin with; nobody outside resolves it."""
 NO_ISSUER: t.Final = "There is no issuer. Set irsa_issuer_bucket and irsa_region, or irsa_issuer_url."
 
 # S3 user guide, "General purpose bucket naming rules": what S3 keeps for itself.
@@ -343,6 +345,7 @@ def issuer_host_path(url: str) -> str:
 
 
 __all__: t.Final = (
+    "INSIDE_CLUSTER",
     "MAX_ISSUER_LENGTH",
     "NO_ISSUER",
     "Partition",

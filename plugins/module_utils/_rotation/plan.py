@@ -18,11 +18,9 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import INSIDE_CLUSTER
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY, LegacyToken, Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Kind, Server, State
-
-# With which kubeadm and others let a cluster sign; no verifier outside of it resolves that name.
-_INSIDE: t.Final = "https://kubernetes.default.svc"
 
 Phase = t.Literal["make", "accept", "publish", "switch", "retire"]
 PHASES: t.Final[tuple[Phase, ...]] = ("make", "accept", "publish", "switch", "retire")
@@ -262,7 +260,7 @@ def _elsewhere(state: State) -> list[str]:
         "irsa_issuer_bucket, to the issuer that signs; or bring the one of the inventory to sign first, with "
         "onprem.irsa.site, or with onprem.irsa.migrate_issuer where tokens of the other are in use."
         for issuer in signing
-        if state.described and issuer not in state.described and not issuer.startswith(_INSIDE)
+        if state.described and issuer not in state.described and not issuer.startswith(INSIDE_CLUSTER)
     ]
 
 

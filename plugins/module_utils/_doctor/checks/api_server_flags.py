@@ -12,6 +12,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.observatio
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.rollout import ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import SITE, Seen, check, seen
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import looked
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import INSIDE_CLUSTER
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ApiServer, Host, Texts
@@ -229,17 +230,13 @@ def _longest(server: ApiServer) -> float:
     guide=_GUIDE,
 )
 def _single_issuer(view: View) -> t.Iterator[Seen]:
-    default = f"{_INSIDE}.{view.snapshot.domain}"
+    default = f"{INSIDE_CLUSTER}.{view.snapshot.domain}"
     for name, _host, flags in _flags(view):
         audiences = given(flags.get(AUDIENCES, ()))
-        inside = any(audience.startswith(_INSIDE) for audience in audiences)
+        inside = any(audience.startswith(INSIDE_CLUSTER) for audience in audiences)
         if flags.get(ISSUER, ()) == (view.issuer,) and not inside and view.issuer != default:
             of_flag = f", for the audience {', '.join(audiences)}" if audiences else ""
             yield seen(name, f"it accepts {view.issuer} alone{of_flag}", default=default)
-
-
-_INSIDE: t.Final = "https://kubernetes.default.svc"
-"""What the default issuers, and audiences, of kubeadm and of most distributions begin with."""
 
 
 @check(
