@@ -12,6 +12,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import seen_since
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
 from ansible_collections.onprem.irsa.plugins.module_utils._migration import words
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.observed import Looked, state
@@ -38,6 +39,7 @@ class ActionModule(ActionBase):
 
 def planned(given: Result, now: float) -> Result:
     """Return what the module documents; NOW is the controller's time."""
+    seen = seen_since(given["seen"], [given["published_from"]["kids"], given["published_to"]["kids"]], now)
     found = state(
         Looked(
             servers=given["servers"],
@@ -51,7 +53,7 @@ def planned(given: Result, now: float) -> Result:
             is_left=bool(given["documents_left"]),
             trusted_since=now if given["trusted_since"] is None else given["trusted_since"],
             now=now,
-            first_seen=now if given["first_seen"] is None else given["first_seen"],
+            first_seen=seen["since"],
         )
     )
     settle = None if given["settle"] is None else float(given["settle"])
@@ -80,6 +82,7 @@ def planned(given: Result, now: float) -> Result:
         "finished": whole.is_finished and is_sure,
         "unsure": whole.is_finished and not is_sure,
         "issuers": words.issuers(found, aim, whole),
+        "seen": seen,
         "other_roles": [role.name for role in found.trust.roles if role.trusts_old and not role.is_listed],
     }
 

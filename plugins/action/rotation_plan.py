@@ -13,6 +13,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import seen_since
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import observed, words
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.gauges import gauges
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:
 
 Result = dict[str, t.Any]
 
+_SERVED: t.Final = 200  # OK, of HTTP
 _LONGEST: t.Final = 200  # characters of an answer that are quoted
 _NOTHING: t.Final[Result] = {
     "concerns": [],
@@ -47,6 +49,7 @@ _NOTHING: t.Final[Result] = {
     "breaks": "",
     "keys": [],
     "issuers": [],
+    "seen": None,
 }
 
 
@@ -67,6 +70,7 @@ class ActionModule(ActionBase):
 
 def planned(given: Result, now: float) -> Result:
     """Return what the module documents; NOW is the controller's time."""
+    seen = seen_since(given["seen"], [found["kids"] for found in given["published"]], now)
     looked = observed.Looked(
         servers={found["host"]: found for found in given["servers"]},
         controllers={found["host"]: found for found in given["controllers"]},
@@ -77,7 +81,7 @@ def planned(given: Result, now: float) -> Result:
         relying_parties=_with_copies(given),
         unreachable=tuple(given["unreachable"]),
         now=now,
-        first_seen=now if given["first_seen"] is None else given["first_seen"],
+        first_seen=seen["since"],
     )
     problems = observed.problems(looked)
     if problems or not (given["files"] or given["unreachable"]):
@@ -109,6 +113,7 @@ def planned(given: Result, now: float) -> Result:
         "breaks": words.breaks(state, following),
         "keys": words.keys(state, following),
         "issuers": words.issuers(state),
+        "seen": seen,
     }
     if step and not problems and _reaches(step.phase, given["phase"]):
         told["step"] = _step(step, looked, following, {server.host: server for server in state.servers}.get(step.host))
@@ -132,8 +137,11 @@ def _with_copies(given: Result) -> list[Result]:
 
 
 def _refusal(found: Result) -> Result:
-    """Return why the task that asks a relying party has failed for one, by its last words; nothing where it has not."""
-    if not found.get("failed"):
+    """Return why a relying party could not be asked, by the last words of the task's result; nothing where it was.
+
+    The tasks fail for none of them, but for one that takes too long.
+    """
+    if not (found.get("failed") or found.get("rc", 0) or found.get("status", _SERVED) != _SERVED):
         return {}
     words = str(found.get("stderr") or found.get("msg") or "").split("\n")
     last = next((line.strip() for line in reversed(words) if line.strip()), "it failed without a message")

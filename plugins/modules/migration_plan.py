@@ -96,9 +96,11 @@ options:
       - retire_issuer
       - retire_documents
     default: retire_documents
-  first_seen:
-    description: When this run has first looked, in seconds since the epoch. By default now.
-    type: float
+  seen:
+    description:
+      - RV(seen) of the plan before in this run, so that it is known since when this run sees the keys that are
+        published. Nothing for the first one.
+    type: dict
   trusted_since:
     description: Since when this run sees O(trust_is_complete), in seconds since the epoch. By default now.
     type: float
@@ -202,6 +204,13 @@ other_roles:
   type: list
   elements: str
   sample: [team-exports]
+seen:
+  description:
+    - Which keys are published, of each issuer that was fetched, and since when this run sees them so, in seconds since
+      the epoch; for O(seen) of the next plan.
+  returned: success
+  type: dict
+  sample: {kids: [[Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]], since: 1780000000.0}
 """
 
 import typing as t
@@ -238,7 +247,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "trust_policy_limit": {"type": "int", "default": TRUST_POLICY_LIMIT},
     "settle": {"type": "int"},
     "phase": {"type": "str", "choices": [*_PHASES], "default": "retire_documents"},
-    "first_seen": {"type": "float"},
+    "seen": {"type": "dict"},
     "trusted_since": {"type": "float"},
 }
 

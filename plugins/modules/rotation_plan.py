@@ -64,14 +64,14 @@ options:
   fetched_copies:
     description:
       - The results of a task that runs M(ansible.builtin.uri) for those that have a C(url), in a loop.
-      - A party whose item has failed could not be asked.
+      - A party was not asked where its item has failed, or tells of anything else than success.
     type: list
     elements: dict
     default: []
   asked_copies:
     description:
       - The results of a task that runs M(ansible.builtin.command) for those that have a C(command), in a loop.
-      - A party whose item has failed could not be asked.
+      - A party was not asked where its item has failed, or tells of anything else than success.
     type: list
     elements: dict
     default: []
@@ -115,9 +115,11 @@ options:
         that the same command may run again.
     type: int
     default: 0
-  first_seen:
-    description: When this run has first seen what is published, in seconds since the epoch.
-    type: float
+  seen:
+    description:
+      - RV(seen) of the plan before in this run, so that it is known since when this run sees the keys that are
+        published. Nothing for the first one.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -231,6 +233,13 @@ issuers:
   returned: success
   type: list
   elements: dict
+seen:
+  description:
+    - Which keys are published, of each issuer that was fetched, and since when this run sees them so, in seconds since
+      the epoch; for O(seen) of the next plan.
+  returned: success; V(null) where hosts are judged alone
+  type: dict
+  sample: {kids: [[Me5VC6i4_4mymFj7T5rcUftFjYX70YoCfSnZB6-nBY4]], since: 1780000000.0}
 """
 
 import typing as t
@@ -261,7 +270,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "reminted_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "type": {"type": "str", "choices": ["RSA", "EC"], "default": "RSA"},
     "min_age": {"type": "int", "default": 0},
-    "first_seen": {"type": "float"},
+    "seen": {"type": "dict"},
 }
 
 

@@ -59,6 +59,16 @@ def read(kind: type[Some], issuer: str, found: Json, *, now: float, first_seen: 
     )
 
 
+def seen_since(before: Json | None, kids: t.Sequence[t.Sequence[str]], now: float) -> dict[str, t.Any]:
+    """Return which KIDS a run sees published, and since when: since BEFORE, what it saw last, where they are the same.
+
+    A web server that does not tell since when a key set is there may have it from the run itself, minutes after that
+    began.
+    """
+    found = [[*each] for each in kids]
+    return {"kids": found, "since": before["since"] if before and before["kids"] == found else now}
+
+
 @dataclass(frozen=True)
 class Wait(t.Generic[Phase]):
     """Time that has to pass."""
@@ -142,4 +152,5 @@ __all__: t.Final = (
     "kept_tokens",
     "longest",
     "read",
+    "seen_since",
 )

@@ -141,12 +141,12 @@ PARTNER: Json = {"name": "partner", "url": "https://partner.example.com/keys.jso
 NOT_ASKED: t.Final = {
     "relying_parties": [VAULT, PARTNER],
     "asked_copies": [
-        {"item": VAULT, "failed": True, "rc": 2, "stderr": "a warning\npermission denied\n", "msg": "rc 2"}
+        {"item": VAULT, "failed": False, "rc": 2, "stderr": "a warning\npermission denied\n", "msg": "rc 2"}
     ],
     "fetched_copies": [
         {
             "item": PARTNER,
-            "failed": True,
+            "failed": False,
             "status": 503,
             "content": "<html>",
             "msg": "Status code was 503 and not [200]",
@@ -163,6 +163,15 @@ def test_a_relying_party_that_cannot_be_asked_is_shown_and_stops_no_step_before_
     vault, partner = plan["concerns"]
     assert vault.startswith("vault could not be asked which keys it knows: permission denied. ")
     assert partner.startswith("partner could not be asked which keys it knows: Status code was 503 and not [200]. ")
+
+
+def test_a_relying_party_that_takes_too_long_was_not_asked() -> None:
+    late = {"item": VAULT, "failed": True, "msg": "Task failed: Timed out after 60 second(s)."}
+    plan = planned(given(FILES, phase="status", relying_parties=[VAULT], asked_copies=[late]), NOW)
+    (concern,) = plan["concerns"]
+    assert concern.startswith(
+        "vault could not be asked which keys it knows: Task failed: Timed out after 60 second(s). "
+    )
 
 
 @pytest.mark.parametrize(("files", "published"), [(READY, ["one", "two"]), (SIGNED, ["one", "zero"])])

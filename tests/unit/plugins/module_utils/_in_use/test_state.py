@@ -11,6 +11,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import (
     kept_tokens,
     longest,
     read,
+    seen_since,
 )
 
 ISSUER = "https://oidc.example.com"
@@ -36,6 +37,15 @@ ISSUER = "https://oidc.example.com"
 )
 def test_what_is_published(found: dict[str, object], documents: Documents) -> None:
     assert read(Documents, ISSUER, found, now=5000.0, first_seen=4900.0) == documents
+
+
+def test_since_when_a_run_sees_what_is_published() -> None:
+    first = seen_since(None, [["one"]], 100.0)
+    assert first == {"kids": [["one"]], "since": 100.0}
+    assert seen_since(first, [("one",)], 200.0) == first
+    published = seen_since(first, [["one", "two"]], 300.0)
+    assert published == {"kids": [["one", "two"]], "since": 300.0}
+    assert seen_since(published, [["one"]], 400.0)["since"] == 400.0
 
 
 def test_when_no_cache_has_an_earlier_version() -> None:

@@ -103,7 +103,7 @@ GIVEN: dict[str, t.Any] = {
     "trust_policy_limit": 2048,
     "settle": None,
     "phase": "retire_documents",
-    "first_seen": None,
+    "seen": None,
     "trusted_since": None,
 }
 
