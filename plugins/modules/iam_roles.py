@@ -23,8 +23,9 @@ description:
     one role, the other roles are still done, and the task fails in the end with all reasons.
   - IAM needs a moment until a change is known everywhere. What it does not know yet, such as an identity provider just
     made, is tried again for 20 seconds.
-  - A longer run reports its progress every ten seconds, when the task runs on the controller itself
-    (C(connection=local), or delegated to C(localhost)).
+  - A longer run reports its progress after ten seconds, then every ten, and after a minute every minute, when the task
+    runs on the controller itself (C(connection=local), or delegated to C(localhost)), with Ansible's Python and without
+    C(become).
   - Every role carries the tag C(onprem.irsa/cluster) with the name of O(cluster). A role of the same name without it is
     left alone and reported, unless it should be adopted.
 extends_documentation_fragment:

@@ -38,6 +38,7 @@ class ApiCluster:
         double = directory / "collections/ansible_collections/kubernetes/core"
         double.rename(directory / "stubs")
         double.symlink_to(next(iter(kubernetes_core.__path__)))
+        self.cluster.restore("objects_info")
         kubeconfig = json.loads((directory / "kubeconfig").read_text())
         kubeconfig["clusters"][0]["cluster"]["server"] = url
         kubeconfig["users"][0]["user"]["token"] = TOKEN
