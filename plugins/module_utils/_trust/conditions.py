@@ -8,6 +8,7 @@ values", "IAM policy elements: Variables and tags" and "AWS global condition con
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -44,8 +45,12 @@ def texts(value: object) -> list[str]:
 
 def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
     """Tell whether a value has the form of a pattern of IAM: C(*) for any characters, C(?) for one."""
-    expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
-    return re.fullmatch(expression, value, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
+    return re.fullmatch(_expression(pattern), value, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
+
+
+@functools.lru_cache
+def _expression(pattern: str) -> str:
+    return "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
 
 
 def _arn_like(pattern: str, value: str) -> bool:

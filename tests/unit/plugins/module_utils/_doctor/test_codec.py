@@ -112,11 +112,11 @@ def test_a_field_of_a_later_release_is_passed_over() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("healthy", [True, False])
 def test_a_large_cluster_takes_seconds(*, healthy: bool) -> None:
-    """Of the processor's time, because tests run side by side."""
+    """It takes two; every pod compared with every role would be minutes, on a machine that is slow and busy, too."""
     seen = big(healthy=healthy)
     start = time.process_time()
     diagnosis = diagnose(seen)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 20
     assert {finding.check for finding in diagnosis.findings} == (
         set() if healthy else {"trust.subject-wrong", "pods.stale-role"}
     )
