@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -19,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.by_hand im
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import version_of
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.modules.api_servers_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import plain_arguments_of
 
 Result = dict[str, t.Any]
 
@@ -38,9 +38,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return what is to do; the task fails where that cannot be done by anybody."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
-        given: Result = json.loads(json.dumps(validated))  # plain strings: PyYAML does not write those of templates
+        given = plain_arguments_of(self, ARGUMENT_SPEC)
         try:
             told = _both_passes(given) if given["both_passes"] else _left(given)
         except IrsaError as error:

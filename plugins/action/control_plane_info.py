@@ -11,6 +11,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaErr
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import require_numbers
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_info import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 from ansible_collections.onprem.irsa.plugins.plugin_utils._control_plane import (
     ControlPlaneAction,
     HostModuleFailed,
@@ -27,7 +28,7 @@ class ActionModule(ControlPlaneAction):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the last observation."""
         super().run(tmp, task_vars)
-        arguments = self.arguments(ARGUMENT_SPEC)
+        arguments = arguments_of(self, ARGUMENT_SPEC)
         host = self.host(task_vars or {})
         wait = Wait(f"{host} to be settled", arguments["settle_timeout"], say=shown_by(self))
         try:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import typing as t
 from dataclasses import asdict
 
@@ -22,6 +21,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.plan impor
     report,
 )
 from ansible_collections.onprem.irsa.plugins.modules.control_plane_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import plain_arguments_of
 
 Result = dict[str, t.Any]
 
@@ -46,9 +46,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the plan; the task fails where there are problems."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
-        given: Result = json.loads(json.dumps(validated))  # plain strings: PyYAML does not write those of templates
+        given = plain_arguments_of(self, ARGUMENT_SPEC)
         seen = Seen(
             hosts={observed["host"]: observed for observed in given["observed"]},
             slices=given["endpoints"],

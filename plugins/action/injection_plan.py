@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -14,6 +13,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaErr
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.from_nothing import from_nothing
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.options import Options
 from ansible_collections.onprem.irsa.plugins.modules.injection_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import plain_arguments_of
 
 Result = dict[str, t.Any]
 
@@ -27,9 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the plan; the task fails where no cluster could have it."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
-        given: Result = json.loads(json.dumps(validated))  # plain strings, not those of templates
+        given = plain_arguments_of(self, ARGUMENT_SPEC)
         try:
             made = from_nothing(Options.of(given["options"]), given["versions"])
         except IrsaError as error:

@@ -18,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 from ansible_collections.onprem.irsa.plugins.module_utils._kube.kubeconfig import current_context, refuse_loopback
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import missing_file
 from ansible_collections.onprem.irsa.plugins.modules.kubeconfig_info import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import look
 
 Result = dict[str, t.Any]
@@ -32,7 +33,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the kubeconfig, or why there is none that can be used."""
         result: Result = super().run(tmp, task_vars)
-        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        arguments = arguments_of(self, ARGUMENT_SPEC)
         variables = task_vars or {}
         missing = missing_file({"irsa_kubeconfig_path": arguments["path"]}, "irsa_kubeconfig_path", look)
         if missing:

@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._progress import Wait
 from ansible_collections.onprem.irsa.plugins.modules.let_time_pass import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shown_by
 
 Result = dict[str, t.Any]
@@ -25,8 +26,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Wait, and return how long."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        given = arguments_of(self, ARGUMENT_SPEC)
         seconds = 0.0 if self._task.check_mode else float(given["seconds"])
         Wait("", seconds, say=shown_by(self)).pause(seconds)
         return {**result, "changed": False, "seconds": seconds}

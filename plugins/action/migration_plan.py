@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import typing as t
@@ -18,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._migration import word
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.observed import Looked, state
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.plan import Aim, plan, within
 from ansible_collections.onprem.irsa.plugins.modules.migration_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import plain_arguments_of
 
 Result = dict[str, t.Any]
 
@@ -31,9 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the plan; what stops it is among it, so that the state can be shown before the play ends."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
-        given: Result = json.loads(json.dumps(validated))
+        given = plain_arguments_of(self, ARGUMENT_SPEC)
         return {**result, "changed": False, **planned(given, time.time())}
 
 

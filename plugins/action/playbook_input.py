@@ -27,6 +27,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._input.variables impor
 from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES
 from ansible_collections.onprem.irsa.plugins.modules.playbook_input import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import (
     ROLES,
     Resolved,
@@ -52,7 +53,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the control plane, or what is wrong; the task fails when anything is."""
         result: Result = {**super().run(tmp, task_vars), "changed": False}
-        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        arguments = arguments_of(self, ARGUMENT_SPEC)
         around = task_vars or {}
         plane = self._control_plane(arguments, around)
         found = [plane.problem] if plane.problem else self._problems(plane, arguments, around)

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.plan import role_proof
 from ansible_collections.onprem.irsa.plugins.modules.proof_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 
 Result = dict[str, t.Any]
 
@@ -26,7 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the plan, or why there is nothing to prove."""
         result: Result = super().run(tmp, task_vars)
-        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        arguments = arguments_of(self, ARGUMENT_SPEC)
         try:
             return {**result, "changed": False, **asdict(role_proof(**arguments))}
         except InputError as error:

@@ -17,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._proof.chain import (
     with_causes,
 )
 from ansible_collections.onprem.irsa.plugins.modules.proof_report import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 
 Result = dict[str, t.Any]
 
@@ -30,7 +31,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the report."""
         result: Result = super().run(tmp, task_vars)
-        _validated, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        given = arguments_of(self, ARGUMENT_SPEC)
         pods = {name: given[f"{name}_pod"] for name in ("admitted", "finished")}
         of_these = of_pods(**pods, role_arn=given["role_arn"], audience=given["audience"])
         links = with_causes([*given["links"], *of_these])

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.plan import proof_subject
 from ansible_collections.onprem.irsa.plugins.modules.proof_subject import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 
 Result = dict[str, t.Any]
 
@@ -25,5 +26,5 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the service account and its role."""
         result: Result = super().run(tmp, task_vars)
-        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        arguments = arguments_of(self, ARGUMENT_SPEC)
         return {**result, "changed": False, **asdict(proof_subject(**arguments))}

@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.onprem.irsa.plugins.module_utils._rules import render
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.roles import RULES, TEARDOWN_RULES
 from ansible_collections.onprem.irsa.plugins.modules.role_input import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import (
     Resolved,
     broken_rules,
@@ -33,7 +34,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return what is wrong; the task fails when anything is."""
         result: Result = super().run(tmp, task_vars)
-        _validated, arguments = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        arguments = arguments_of(self, ARGUMENT_SPEC)
         given = task_vars or {}
         rules = TEARDOWN_RULES if arguments["entry_point"] == "teardown" else RULES
         found = [*differing_variables(given["hostvars"], arguments["hosts"])] if arguments["hosts"] else []

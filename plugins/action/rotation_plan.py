@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 import typing as t
@@ -27,6 +26,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import 
     plan,
 )
 from ansible_collections.onprem.irsa.plugins.modules.rotation_plan import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import plain_arguments_of
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Server
@@ -62,9 +62,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Return the plan; what stops it is among it, so that the state can be shown before the play ends."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, validated = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
-        given: Result = json.loads(json.dumps(validated))
+        given = plain_arguments_of(self, ARGUMENT_SPEC)
         return {**result, "changed": False, **planned(given, time.time())}
 
 

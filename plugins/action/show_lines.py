@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.onprem.irsa.plugins.modules.show_lines import ARGUMENT_SPEC
+from ansible_collections.onprem.irsa.plugins.plugin_utils._arguments import arguments_of
 from ansible_collections.onprem.irsa.plugins.plugin_utils._progress import shows_text
 
 Result = dict[str, t.Any]
@@ -26,8 +27,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: Result | None = None) -> Result:
         """Show the lines, and return them."""
         result: Result = super().run(tmp, task_vars)
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, given = ActionBase.validate_argument_spec(self, ARGUMENT_SPEC)
+        given = arguments_of(self, ARGUMENT_SPEC)
         lines = [str(line) for line in given["lines"]]
         if shows_text():
             _display.display("\n".join(["", *lines, ""]))

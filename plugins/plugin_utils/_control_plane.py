@@ -34,12 +34,6 @@ class HostModuleFailed(Exception):  # noqa: N818 -- carries a result, as it is, 
 class ControlPlaneAction(ActionBase):
     """An action that looks at a control-plane host with a module there, and makes sense of it on the controller."""
 
-    def arguments(self, spec: t.Mapping[str, t.Any]) -> Result:
-        """Return the task's arguments with their types and defaults; spec is the argument spec of its module."""
-        # Called through its class: by that name it counts among the functions that are known to be untyped.
-        _validation, arguments = ActionBase.validate_argument_spec(self, spec)
-        return t.cast("Result", arguments)
-
     def host(self, task_vars: Result) -> str:
         """Return the name of the host that the task is for, as the inventory has it."""
         return str(self._task.delegate_to or task_vars.get("inventory_hostname", ""))
@@ -53,7 +47,7 @@ class ControlPlaneAction(ActionBase):
                 )
         except AnsibleConnectionFailure:
             # Its words were not shown either: whatever comes next says why the host cannot be reached.
-            ActionBase._low_level_execute_command(self, "true")  # as in arguments()
+            ActionBase._low_level_execute_command(self, "true")  # through its class, as in _arguments
             raise
         if result.get("failed"):
             raise HostModuleFailed({**result, **self._of_old_python(result)})
