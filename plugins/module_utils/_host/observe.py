@@ -113,8 +113,9 @@ def observe(host: Host) -> dict[str, t.Any]:
     files = _files(host)
     manifests = {path: text for path, text in files.items() if host.component in text}
     text = manifests.get(str(host.manifest))
-    by_kubeadm = _KUBEADM_MARK in files.get(str(host.manifest.with_name("kube-apiserver.yaml")), "")
-    is_pod = text is not None and by_kubeadm
+    # Of another component, no flag is set: whoever wrote its manifest, the kubelet restarts it.
+    is_ours = host.component != "kube-apiserver" or _KUBEADM_MARK in (text or "")
+    is_pod = text is not None and is_ours
     place = Place(host.systemd, host.proc, host.root) if host.systemd is not None and not is_pod else None
     found = found_processes(place, host.component) if place else []
     units = own_units(place, found) if place else ()

@@ -152,8 +152,11 @@ def test_files_that_the_container_sees_elsewhere_are_found_on_the_host(place: Ho
         observe(place)
 
 
-def test_a_controller_manager_and_the_key_by_which_it_signs(place: Host) -> None:
+@pytest.mark.parametrize("api_server_is_unit", [False, True])
+def test_a_controller_manager_and_the_key_by_which_it_signs(place: Host, *, api_server_is_unit: bool) -> None:
     root = place.proc.parent
+    if api_server_is_unit:
+        place.manifest.unlink()
     (root / "sa.key").write_text(private(KEYS[0]))
     manifest = place.manifest.with_name("kube-controller-manager.yaml")
     manifest.write_text("program: kube-controller-manager\n")
