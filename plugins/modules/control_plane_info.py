@@ -146,8 +146,8 @@ distribution:
   description:
     - V(kubeadm) where kubeadm wrote the manifest (kubespray, kind and minikube use it, too), V(systemd) where a unit of
       systemd starts C(kube-apiserver), V(K3s), V(RKE2), V(k0s) or V(MicroK8s), or V(unknown).
-    - For C(kube-controller-manager), whose flags are shown and not changed, V(kubeadm) where it is a static pod, whoever
-      wrote its manifest, and V(unknown) where a unit starts it.
+    - For C(kube-controller-manager), whose flags are shown and not changed, V(kubeadm) where it is a static pod,
+      whoever wrote its manifest, and V(unknown) where a unit starts it.
   returned: success
   type: str
   sample: kubeadm

@@ -137,7 +137,6 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import (
-    JWKS_PATH,
     Documents,
     beside_published,
     check_place,
@@ -151,6 +150,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import
     kids_of_document,
     served_keys,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 
 

@@ -94,12 +94,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import cluster_problems
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import (
     checked_s3_issuer_url,
     issuer_host_path,
     partition,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, reported
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.operator_policy import Policy, Scope, operator_policy
 from ansible_collections.onprem.irsa.plugins.module_utils._iam.role_input import role_pattern_problems

@@ -15,8 +15,8 @@ import urllib.request
 import pytest
 import yaml
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.probes import probes
 from ansible_collections.onprem.irsa.tests.unit.plugins.relying_party_servers import (
     Page,

@@ -21,12 +21,9 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import (
-    DISCOVERY_PATH,
-    JWKS_PATH,
-    discovery_document,
-)
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import discovery_document
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_document, jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.tests.benchmarks.roll import MANIFEST, NODES, REGION, on, ready
 
 BUCKET: t.Final = "onprem-irsa-kills"

@@ -19,7 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers im
     said_by,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._distributions.signs import shown_distribution, talos_version
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.unsigned_token import is_accepted, unsigned_token
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError

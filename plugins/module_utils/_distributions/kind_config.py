@@ -19,8 +19,9 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH, check_jwks_uri
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import check_jwks_uri
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import check_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
 try:  # ansible-core brings PyYAML to the controller, where kind mostly runs

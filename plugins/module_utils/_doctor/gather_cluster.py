@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import Asked, as_result
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Sign, ask, release_of
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import JWKS_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._injection.findings import Trials, findings

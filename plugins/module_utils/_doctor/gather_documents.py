@@ -19,9 +19,10 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, check_jwks_uri
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import check_jwks_uri
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import partition
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import published_object
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.regions import known_regions
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError

@@ -18,8 +18,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     Snapshot,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import View, looked
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import INSIDE_CLUSTER
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH, JWKS_PATH
 
 Look = t.Literal["aws", "cluster", "documents"]
 LOOKS: t.Final[t.Mapping[str, tuple[str, ...]]] = {

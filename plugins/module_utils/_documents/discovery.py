@@ -21,11 +21,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
-# OpenID Connect Discovery 1.0, section 4: relative to the issuer.
-DISCOVERY_PATH: t.Final = "/.well-known/openid-configuration"
-# Where kube-apiserver serves its key set (pkg/serviceaccount/openidmetadata.go); Entra ID looks for it nowhere else.
-JWKS_PATH: t.Final = "/openid/v1/jwks"
-
 
 def check_jwks_uri(jwks_uri: str) -> str:
     """Return the URL of a key set as it is, or raise InputError: it keeps the rules of an issuer's URL."""
@@ -154,8 +149,6 @@ def _with_keys(discovery: str, algs: t.Collection[str]) -> str:
 
 
 __all__: t.Final = (
-    "DISCOVERY_PATH",
-    "JWKS_PATH",
     "MAX_KEYS_OF_A_KIND",
     "Documents",
     "beside_published",

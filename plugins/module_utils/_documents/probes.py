@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import go_json, published_object
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 
 _BETWEEN: t.Final = r"\s*,\s*"

@@ -14,7 +14,7 @@ import ssl
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import FETCH_SECONDS
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import LinkError, check_discovery

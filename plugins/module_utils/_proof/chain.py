@@ -8,8 +8,8 @@ import time
 import typing as t
 from functools import partial
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError, IrsaError
 from ansible_collections.onprem.irsa.plugins.module_utils._proof.checks import (
     Document,

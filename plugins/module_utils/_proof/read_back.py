@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, check_jwks_uri
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import check_jwks_uri
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwk_rules import jwk_problem
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import published_object
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import (
     DISCOVERY_TYPE,
     JWKS_TYPE,

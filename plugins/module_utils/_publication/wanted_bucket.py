@@ -23,8 +23,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import 
     wanted_tags,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import (
-    DISCOVERY_PATH,
-    JWKS_PATH,
     Documents,
     beside_published,
     check_jwks_uri,
@@ -37,6 +35,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer impo
     s3_hosts,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document, published_object
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.plugins.module_utils._publication.bucket_plan import (

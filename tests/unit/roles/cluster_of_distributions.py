@@ -10,7 +10,7 @@ import sys
 import typing as t
 
 from ansible_collections.onprem.irsa.tests.unit.roles import distribution_host
-from ansible_collections.onprem.irsa.tests.unit.roles.cluster_of_files import ROOT, Cluster
+from ansible_collections.onprem.irsa.tests.unit.roles.cluster_of_files import ROOT, Cluster, stand_in
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +28,6 @@ def main():
     done = subprocess.run(command, input=json.dumps(module.params), env=path, capture_output=True, text=True)
     result = json.loads(done.stdout) if done.returncode == 0 else {"failed": True, "msg": done.stderr, "changed": False}
     module.fail_json(**result) if result.pop("failed", False) else module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()
 """
 _PARTS = {"control_plane_info": "info", "control_plane_edits_host": "change"}
 
@@ -46,9 +42,8 @@ class Distributions(Cluster):
             self.host(name).boot()
         path = os.pathsep.join([str(ROOT / ".build"), *sys.path])
         for module, what in _PARTS.items():
-            text = (ROOT / "plugins/modules" / f"{module}.py").read_text().partition("def main(")[0]
             names = {"PYTHON": sys.executable, "PROGRAM": distribution_host.__name__, "WHAT": what, "PATH": path}
-            self.replace(module, text + "".join(f"{name} = {value!r}\n" for name, value in names.items()) + _MAIN)
+            self.replace(module, stand_in(module, "".join(f"{n} = {value!r}\n" for n, value in names.items()) + _MAIN))
         self.cut_off("kubeadm")
 
     def host(self, name: str) -> distribution_host.FakeHost:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import REVIEWS_PATH, VERSION_PATH
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import jwks_from_pems
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import DISCOVERY_PATH, JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError
 
 from ...some_keys import ec_key, public_pem

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.discovery import (
-    JWKS_PATH,
     discovery_document,
     parse_discovery,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import VECTORS
 
