@@ -85,14 +85,18 @@ demo: lab-build ## The whole chain on a real cluster in containers (DEMO_NODES=1
 demo-down: lab-down ## Remove what the demo made
 
 .PHONY: test
-test: lint types unit-all alerts docs sanity package quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
+test: lint types unit-most alerts docs sanity package quickstart molecule ## Everything, as CI runs it (sets up the lab by itself)
 
 .PHONY: unit
 unit: setup ## Unit tests but the slow ones: the fast loop
 	pytest --numprocesses 2 --quiet -m 'not slow'
 
+.PHONY: unit-most
+unit-most: setup ## Unit tests but the long ones, as make test runs them (20 minutes)
+	pytest --numprocesses 2 --dist worksteal --quiet -m 'not long'
+
 .PHONY: unit-all
-unit-all: setup ## Unit tests, all of them (a few minutes)
+unit-all: setup ## Unit tests, all of them (30 minutes)
 	pytest --numprocesses 2 --dist worksteal --quiet
 
 .PHONY: alerts

@@ -44,7 +44,15 @@ def changed_one_after_the_other(log: list[tuple[str, str]]) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("play", [{"strategy": "linear"}, {"strategy": "free"}, {"serial": 1}], ids=str)
+@pytest.mark.parametrize(
+    "play",
+    [
+        pytest.param({"strategy": "linear"}, marks=pytest.mark.long),
+        {"strategy": "free"},
+        pytest.param({"serial": 1}, marks=pytest.mark.long),
+    ],
+    ids=str,
+)
 def test_one_host_changes_at_a_time_whatever_the_strategy(tmp_path: Path, play: dict[str, object]) -> None:
     hosts = cluster(tmp_path)
     code, output = hosts.play("main", VARIABLES, **play)

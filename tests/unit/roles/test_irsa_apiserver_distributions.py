@@ -29,11 +29,16 @@ NAMES = ["cp1", "cp2"]
 VARIABLES = {"irsa_apiserver_issuer_url": NEW, "irsa_apiserver_pause": 0, "irsa_apiserver_timeout": 60}
 
 
+def all_but_long(*long: str) -> list[t.Any]:
+    """Return the distributions as parameters; those that are named are not in make test."""
+    return [pytest.param(name, marks=pytest.mark.long) if name in long else name for name in DISTRIBUTIONS]
+
+
 def hosts(tmp_path: Path, name: str, number: int = 2) -> Distributions:
     return Distributions(tmp_path, {host: copy.deepcopy(DISTRIBUTIONS[name]) for host in NAMES[:number]})
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", all_but_long("k0s", "MicroK8s"))
 def test_all_accept_then_all_sign_and_a_second_run_restarts_nothing(tmp_path: Path, name: str) -> None:
     cluster = hosts(tmp_path, name)
     before = cluster.files("cp1")
@@ -77,7 +82,7 @@ def test_secrets_of_files_are_not_shown_over_ssh(tmp_path: Path) -> None:
     assert "stdout and stderr censored" in output
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", all_but_long("K3s", "RKE2"))
 def test_a_flag_that_is_refused_is_put_back_and_the_host_after_it_is_left_alone(tmp_path: Path, name: str) -> None:
     cluster = hosts(tmp_path, name)
     before = cluster.files("cp1")

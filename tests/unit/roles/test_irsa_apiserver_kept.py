@@ -113,7 +113,11 @@ def test_an_api_that_is_not_reached_is_told_with_link_cause_and_fix(tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "before", [KUBESPRAY, TOLD.replace("/pki", "/ssl")], ids=["as kubespray wrote it", "told before"]
+    "before",
+    [
+        pytest.param(KUBESPRAY, id="as kubespray wrote it"),
+        pytest.param(TOLD.replace("/pki", "/ssl"), id="told before", marks=pytest.mark.long),
+    ],
 )
 def test_kubespray_gets_a_patch_on_what_it_writes_and_the_rest_goes(before: str, tmp_path: Path) -> None:
     hosts = cluster(tmp_path, **signing(NEW, OLD))

@@ -63,7 +63,15 @@ def test_hosts_that_are_not_in_the_play_are_looked_at_too(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("play", [{}, {"serial": 1}, {"strategy": "free"}], ids=str)
+@pytest.mark.parametrize(
+    "play",
+    [
+        pytest.param({}, marks=pytest.mark.long),
+        {"serial": 1},
+        pytest.param({"strategy": "free"}, marks=pytest.mark.long),
+    ],
+    ids=str,
+)
 def test_what_was_seen_before_is_not_taken_for_what_is_there(tmp_path: Path, play: Json) -> None:
     """In batches, the hosts after the first have looked at themselves in a play before, and not yet in this one."""
     hosts = cluster(tmp_path)

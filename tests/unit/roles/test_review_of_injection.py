@@ -138,6 +138,8 @@ CASES: dict[str, Json] = {
     "policy": {"irsa_webhook_mode": "policy", "irsa_kubernetes_version": "1.34.4"},
     "none": {"irsa_webhook_mode": "none"},
 }
+LONG = ["webhook", "webhook with a given certificate", "webhook with cert-manager"]
+"""Of which "webhook with all of it" has nearly everything."""
 
 
 def is_unchanged(output: str) -> bool:
@@ -171,7 +173,13 @@ def applied(cluster: ApiCluster, injection: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=[pytest.mark.long] if name in LONG else [])
+        for name, options in CASES.items()
+    ],
+)
 def test_files_that_are_applied_leave_a_run_nothing_to_do(tmp_path: Path, options: Json) -> None:
     by_hand, by_run = tmp_path / "by_hand", tmp_path / "by_run"
     by_hand.mkdir()

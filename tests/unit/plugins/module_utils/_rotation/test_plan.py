@@ -79,7 +79,7 @@ def arrived(cluster: Cluster, aim: Aim, *, steps: int = 80) -> Cluster:
             [A],
             [FORWARD, BACK, BACK_TO_NEW],
             id="three servers, two generations, and files that are put back",
-            marks=pytest.mark.slow,
+            marks=[pytest.mark.slow, pytest.mark.long],
         ),
         pytest.param(3, {}, [A, B], [MOVE, MOVE_BACK], id="issuers"),
         pytest.param(3, {}, [A, B], [FORWARD, BOTH, RETIRE], id="both, three servers", marks=pytest.mark.slow),
