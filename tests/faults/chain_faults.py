@@ -196,7 +196,11 @@ def everybody_may_read_all_of_it(chain: Chain) -> t.Iterator[None]:
 
 @fault("bucket.acl")
 def documents_are_public_by_lists(chain: Chain) -> t.Iterator[None]:
-    """As AWS's guide leaves them."""
+    """As AWS's guide leaves them.
+
+    The fix of bucket.account-blocked keeps the account's block of lists: it goes first.
+    """
+    chain.client("s3control").delete_public_access_block(AccountId=chain.account)
     s3, bucket = chain.client("s3"), {"Bucket": chain.bucket}
     policy = s3.get_bucket_policy(**bucket)["Policy"]
     before = s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"]
