@@ -278,7 +278,11 @@ def main(host: str, wanted: t.Collection[str]) -> int:
             sys.exit(f"The cluster is not healthy to begin with: {', '.join(sorted(always))}")
         for check, put in table:
             running = put(chain)
-            next(running)
+            try:
+                next(running)
+            except (Exception, SystemExit) as error:
+                print(f"{put.__name__}: it could not be put in: {error}", flush=True)
+                continue
             diagnosis = chain.diagnose()
             found = roots(diagnosis) - always
             commands = [each["command"] for each in diagnosis["findings"] if each["check"] == check and each["command"]]
