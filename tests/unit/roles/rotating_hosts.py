@@ -292,7 +292,8 @@ class Rotating(Cluster):
         }
         tasks = [{"ansible.builtin.include_role": {"name": "onprem.irsa.irsa_rotate"}}]
         playbook = self.directory / "playbook.json"
-        playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        play = {"hosts": "all", "gather_facts": False, "any_errors_fatal": True, "tasks": tasks}  # as rotate_keys
+        playbook.write_text(json.dumps([play]))
         return self.run(str(playbook), {**given, **variables}, *options)
 
     def refused(self) -> list[str]:
