@@ -41,6 +41,7 @@ from jwcrypto import jwk, jws
 from ansible_collections.onprem.irsa.plugins.module_utils._documents import discovery as discovery_rules
 from ansible_collections.onprem.irsa.plugins.module_utils._documents import jwks as jwks_rules
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import checked_s3_issuer_url
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._trust import policy as trust_rules
 
 AUDIENCE = "sts.amazonaws.com"
@@ -130,7 +131,7 @@ class Issuer:
     def documents(self, *names: str) -> dict[str, str]:
         """Return the documents with these keys, as the options of the module that publishes them."""
         keys = [self._published[name] for name in names]
-        jwks_uri = self.url + discovery_rules.JWKS_PATH
+        jwks_uri = self.url + JWKS_PATH
         discovery = discovery_rules.discovery_document(self.url, jwks_uri, [key["alg"] for key in keys])
         return {"issuer": self.url, "discovery_document": discovery, "jwks": jwks_rules.jwks_document(keys)}
 
