@@ -152,8 +152,11 @@ def test_the_same_command_arrives_wherever_it_was_killed(two: Rotating) -> None:
         assert code in (0, -9), output
         if "nothing is left to do" in output:
             break
-        if number % 2:
-            two.crash(f"cp{number // 2 % 2 + 1}")
+        host = f"cp{number // 2 % 2 + 1}"
+        upcoming = (two.directory / "kills").read_text().partition("\n")[0]
+        # A process that has crashed has read its files, and is not restarted again.
+        if number % 2 and not ("restart" in upcoming and upcoming.endswith(host)):
+            two.crash(host)
         if AGAIN.search(output):
             two.pass_time(301 if "(Cache-Control)" in output else DAY + 61)
     assert codes.count(-9) == len(BORDERS), (two.directory / "kills").read_text()
