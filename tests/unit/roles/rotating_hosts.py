@@ -273,11 +273,11 @@ class Rotating(Cluster):
         """Let the next run that looks at what is published see that caches end in some seconds, however slow it is."""
         (self.directory / "soon").write_text(str(seconds))
 
-    def crash(self, name: str) -> None:
-        """Let the processes of a host start again by themselves, which read the files as they are."""
+    def crash(self, name: str, *components: str) -> None:
+        """Let processes of a host start again by themselves, by default all, which read the files as they are."""
         private, public = (self.directory / f"{name}.pki" / file for file in ("sa.key", "sa.pub"))
         signer = _kids(_public_half(private))[0]
-        for component in self.world.read(name):
+        for component in components or self.world.read(name):
             self.world.restart(name, component, _kids(public.read_text()), signer)
 
     def rotate(self, *options: str, **variables: object) -> tuple[int, str]:
