@@ -8,7 +8,12 @@ import typing as t
 
 import botocore.session
 import pytest
+from hypothesis import HealthCheck, settings
 from moto.core.botocore_stubber import BotocoreStubber
+
+# How long an input takes says how busy the machine is: two workers and a cold cache of characters take seconds.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session", autouse=True)
