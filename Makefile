@@ -92,11 +92,11 @@ unit: setup ## Unit tests but the slow ones: the fast loop
 	pytest --numprocesses 2 --quiet -m 'not slow'
 
 .PHONY: unit-most
-unit-most: setup ## Unit tests but the long ones, as make test runs them (20 minutes)
+unit-most: setup ## Unit tests but the long ones, as make test runs them
 	pytest --numprocesses 2 --dist worksteal --quiet -m 'not long'
 
 .PHONY: unit-all
-unit-all: setup ## Unit tests, all of them (30 minutes)
+unit-all: setup ## Unit tests, all of them (40 minutes)
 	pytest --numprocesses 2 --dist worksteal --quiet
 
 .PHONY: alerts
@@ -303,7 +303,7 @@ molecule-shapes: lab-build ## What is like minikube: its files and port on a kub
 	ansible-playbook extensions/lab/down.yml
 
 .PHONY: molecule-rotate
-molecule-rotate: lab-build ## Another signing key on one node, and the old one dropped as if it had leaked; again with an API server that is a systemd unit (20 minutes)
+molecule-rotate: lab-build ## Another signing key on one node, and the old one dropped as if it had leaked; again with an API server and a controller manager that are systemd units (20 minutes)
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) rotate

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import os
+import subprocess
+import sys
 import typing as t
 from pathlib import Path
 
@@ -287,3 +290,15 @@ def test_loops_say_what_their_items_are() -> None:
     assert loops_over_one("for one in x: pass\ny = [a\n for b, one in x for one in b]") == [1, 3, 3]
     found = {path.name: loops_over_one(path.read_text()) for path in PLUGINS.rglob("*.py")}
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("module", ["control_plane_info", "control_plane_edits_host", "control_plane_flags_host"])
+def test_what_looks_at_hosts_imports_no_library_of_the_controller(module: str) -> None:
+    """Where a host has them, each of a dozen looks in a run would load them for nothing."""
+    name = f"{COLLECTION}modules.{module}"
+    program = f"import sys, {name}; print(sorted({{'botocore', 'cryptography', 'jwcrypto'}} & {{*sys.modules}}))"
+    environment = {**os.environ, "PYTHONPATH": str(PLUGINS.parent / ".build")}
+    done = subprocess.run(  # noqa: S603 -- our own
+        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
