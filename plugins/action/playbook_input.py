@@ -90,6 +90,7 @@ class ActionModule(ActionBase):
         problems = unknown(map(str, names), {role: options_of(spec) for role, spec in specs.items()})
         problems += differing_variables(hostvars, plane.hosts, specs)
         given = self._given(own[plane.hosts[0]], around, plane.hosts[0])
+        given |= {name: around[short] for short, name in arguments["called"].items() if short in around}
         problems += self._render_problems(arguments, given)
         left_alone = self._left_alone(arguments, given, around)
         arguments = {**arguments, "roles": [role for role in arguments["roles"] if role not in left_alone]}

@@ -50,6 +50,12 @@ options:
     type: list
     elements: str
     default: []
+  called:
+    description:
+      - Options of roles that the playbook takes by shorter names, each by that name. Where one of these is given with
+        C(-e), it counts in place of the option.
+    type: dict
+    default: {}
   tags:
     description: The tags of the playbook.
     type: list
@@ -95,6 +101,7 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
     "hosts_optional": {"type": "bool", "default": False},
     "renders": {"type": "bool", "default": False},
     "arguments_of": {"type": "list", "elements": "str", "default": []},
+    "called": {"type": "dict", "default": {}},
     "tags": {"type": "list", "elements": "str", "default": []},
     "tags_without_api": {"type": "list", "elements": "str", "default": []},
 }

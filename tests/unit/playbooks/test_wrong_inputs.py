@@ -450,3 +450,10 @@ def test_a_controller_without_credentials(play: Play, tmp_path: Path) -> None:
 
 def test_there_are_enough() -> None:
     assert sum(map(len, TOGETHER.values())) + len(ROLES) + len(ALONE) >= 60
+
+
+@pytest.mark.parametrize(("playbook", "role"), [("rotate_keys", "rotate"), ("migrate_issuer", "migrate")])
+def test_a_phase_that_is_misspelt_is_refused_as_soon(play: Play, playbook: str, role: str) -> None:
+    moving = {"irsa_migrate_from": {"irsa_issuer_bucket": "acme-former-oidc"}} if role == "migrate" else {}
+    run = refused(play("-e", "phase=swich", playbook=playbook, **moving))
+    assert_told(run, [(f"irsa_{role}_phase is 'swich'", "must be one of status,", "Did you mean switch?")])

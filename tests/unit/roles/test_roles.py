@@ -160,3 +160,17 @@ def test_a_role_names_its_own_private_variables_alone() -> None:
         if file.relative_to(ROOT).parts[:2] != ("roles", role)
     }
     assert found == set()
+
+
+def test_no_play_sets_an_option_of_a_role() -> None:
+    """It would win over the inventory, where users set it."""
+    specs = [yaml.safe_load(file.read_text())["argument_specs"] for file in ROLES.glob("*/meta/argument_specs.yml")]
+    options = {name for spec in specs for entry_point in spec.values() for name in entry_point.get("options", {})}
+    found = {
+        (file.name, name)
+        for file in ROOT.glob("playbooks/*.yml")
+        for play in yaml.safe_load(file.read_text())
+        for name in play.get("vars", {})
+        if name in options
+    }
+    assert found == set()
