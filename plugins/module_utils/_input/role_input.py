@@ -78,9 +78,11 @@ def _value_problems(name: str, option: Json, value: object) -> list[str]:
     if problem:
         return [problem]
     choices = option.get("choices")
-    if choices and value not in choices:
-        hint = nearest(str(value), choices)
-        return [" ".join(filter(None, [f"{name} is {value!r}. It must be one of {', '.join(choices)}.", hint]))]
+    known = [*map(str, choices or ())]
+    # With -e, Ansible hands numbers on as text.
+    if known and (str(int(value)) if kind == "int" else value) not in known:
+        hint = nearest(str(value), known)
+        return [" ".join(filter(None, [f"{name} is {value!r}. It must be one of {', '.join(known)}.", hint]))]
     if kind == "list" and isinstance(value, list):
         elements = {"type": option.get("elements", "str")}
         return [

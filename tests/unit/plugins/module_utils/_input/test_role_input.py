@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import NO_ISSUER
-from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import missing, told_once
+from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import argument_problems, missing, told_once
 
 BUCKET = "irsa_issuer_bucket is not set, and irsa_issuer_publisher is s3, which publishes in a bucket. Set it."
 CA = "names the file /none, which does not exist. Give the path."
@@ -42,3 +42,14 @@ def test_what_follows_from_another_problem_is_not_told(problems: list[str], told
 def test_what_the_user_has_given_twice_is_told_twice() -> None:
     problems = [f"irsa_issuer_ca_path {CA}", f"irsa_verify_ca_path {CA}"]
     assert told_once(problems) == problems
+
+
+@pytest.mark.parametrize("value", [2048, "2048", " 4096", 4096])
+def test_a_number_of_the_command_line_may_be_one_of_the_choices(value: object) -> None:
+    assert argument_problems({"size": {"type": "int", "choices": [2048, 4096]}}, {"size": value}) == []
+
+
+@pytest.mark.parametrize("value", [1024, "1024", "20480"])
+def test_a_number_that_is_no_choice_is_told_with_those(value: object) -> None:
+    (problem,) = argument_problems({"size": {"type": "int", "choices": [2048, 4096]}}, {"size": value})
+    assert problem.startswith(f"size is {value!r}. It must be one of 2048, 4096.")
