@@ -92,8 +92,8 @@ kids:
 max_age:
   description:
     - For how many seconds caches may keep the key set, by C(Cache-Control), with C(stale-while-revalidate) and
-      C(stale-if-error).
-  returned: success; V(null) where the header says nothing of it
+      C(stale-if-error), or by C(Expires).
+  returned: success; V(null) where no header says anything of it
   type: float
   sample: 300.0
 unchanged_for:

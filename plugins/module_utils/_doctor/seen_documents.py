@@ -78,7 +78,7 @@ def fetch_of(observed: Json) -> Fetch:
     """
     headers, body = observed.get("headers") or {}, str(observed.get("body") or "")
     status = int(observed.get("status") or 0)
-    age = max_age(headers.get("cache-control"))
+    age = max_age(headers.get("cache-control"), expires=headers.get("expires"), date=headers.get("date"))
     code = _S3_CODE.search(body)
     read = _read(body) if status == _OK else {}
     return Fetch(

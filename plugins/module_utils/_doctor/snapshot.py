@@ -105,7 +105,7 @@ class Fetch:
     """Until the last byte."""
     content_type: str = ""
     max_age: int | None = None
-    """Of C(Cache-Control)."""
+    """Of C(Cache-Control), or of C(Expires)."""
     via: str = ""
     refusal: str = ""
     """What the body of a refusal tells: C(kms), C(sse-c), C(requester-pays), C(archived), or S3's error code."""

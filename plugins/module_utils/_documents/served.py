@@ -42,33 +42,44 @@ def type_warning(url: str, content_type: str, standard: str) -> str:
 _FOREVER: t.Final = 2.0**31
 
 
-def max_age(cache_control: str | None) -> float | None:
+# A comma within quotes ends no directive (RFC 9110 section 5.6.4).
+_DIRECTIVE: t.Final = re.compile(r'([^\s,="]+)\s*(?:=\s*("[^"]*"|[^\s,"]*))?')
+_Directives = list[tuple[str, str]]
+
+
+def max_age(cache_control: str | None, *, expires: str | None = None, date: str | None = None) -> float | None:
     """Return for how many seconds caches may keep a document, by the header C(Cache-Control) (RFC 9111 section 5.2.2).
 
-    None where the header says nothing of it. Shared caches go by C(s-maxage), others by C(max-age): the longer counts.
-    What C(stale-while-revalidate) and C(stale-if-error) let them go on with after that is added (RFC 5861); each counts
-    from the same moment, and C(must-revalidate) forbids both (RFC 9111 section 4.2.4).
+    None where no header says anything of it. Shared caches go by C(s-maxage), others by C(max-age): the longer counts.
+    Where neither is there, they go by C(Expires) from C(Date) on (RFC 9111 section 5.3). What C(stale-while-revalidate)
+    and C(stale-if-error) let them go on with after that is added (RFC 5861); each counts from the same moment, and
+    C(must-revalidate) forbids both (RFC 9111 section 4.2.4). Of a directive that is there twice, caches may take
+    either: the longer counts.
     """
-    if cache_control is None:
-        return None
-    directives = dict(_directive(part) for part in cache_control.lower().split(","))
-    if "no-store" in directives or "no-cache" in directives:
+    directives = [(name, value.strip('"')) for name, value in _DIRECTIVE.findall((cache_control or "").lower())]
+    names = {name for name, _value in directives}
+    # With names of fields, no-cache is said of these fields alone (RFC 9111 section 5.2.2.4).
+    if "no-store" in names or ("no-cache", "") in directives:
         return 0.0
     fresh = _seconds(directives, "max-age", "s-maxage")
-    if fresh is None or "must-revalidate" in directives:
+    fresh = _until(expires, date) if fresh is None and expires is not None else fresh
+    if fresh is None or "must-revalidate" in names:
         return fresh
     return min(fresh + (_seconds(directives, "stale-while-revalidate", "stale-if-error") or 0.0), _FOREVER)
 
 
-def _seconds(directives: t.Mapping[str, str], *names: str) -> float | None:
+def _seconds(directives: _Directives, *names: str) -> float | None:
     """Return the largest number of some directives; None where none of them has one."""
-    found = [min(float(directives[name]), _FOREVER) for name in names if directives.get(name, "").isdecimal()]
+    found = [min(float(value), _FOREVER) for name, value in directives if name in names and value.isdecimal()]
     return max(found, default=None)
 
 
-def _directive(text: str) -> tuple[str, str]:
-    name, _equals, value = text.strip().partition("=")
-    return name.strip(), value.strip().strip('"')
+def _until(expires: str, date: str | None) -> float:
+    """Return for how long a document is fresh by C(Expires): not at all where that is no time, such as C(0)."""
+    try:
+        return min(max(0.0, (_time(expires) - _time(date)).total_seconds()), _FOREVER)
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def unchanged_for(date: str | None, last_modified: str | None) -> float | None:

@@ -82,8 +82,9 @@ class Document(t.NamedTuple):
 
     @property
     def max_age(self) -> float | None:
-        """Seconds for which C(Cache-Control) lets caches keep it; None where that says nothing."""
-        return max_age(self.headers.get("cache-control"))
+        """Seconds for which C(Cache-Control) or C(Expires) lets caches keep it; None where neither says anything."""
+        found = self.headers
+        return max_age(found.get("cache-control"), expires=found.get("expires"), date=found.get("date"))
 
     @property
     def unchanged_for(self) -> float | None:

@@ -125,6 +125,9 @@ def _document(url: str, answer: t.Any, start: float) -> Document:  # noqa: ANN40
     body = content.decode("utf-8", "replace")
     kind, via = (answer.headers.get(name) or "" for name in ("Content-Type", "Via"))
     headers = {name.lower(): value for name, value in answer.headers.items()}
+    # A web server may send several, such as one of its own and the application's; they count together (RFC 9110 5.3).
+    if "cache-control" in headers:
+        headers["cache-control"] = ", ".join(answer.headers.get_all("Cache-Control"))
     return Document(url, answer.status, kind, body, time.monotonic() - start, via, headers)
 
 

@@ -246,4 +246,4 @@ def _slow(view: View) -> t.Iterator[Seen]:
 def _cached_too_long(view: View) -> t.Iterator[Seen]:
     for each in view.fetched:
         if each.kind == "key set" and (each.fetch.max_age or 0) > _LONGEST_CACHE:
-            yield _at(each, f"its Cache-Control allows {each.fetch.max_age} seconds")
+            yield _at(each, f"its Cache-Control or Expires allows {each.fetch.max_age} seconds")

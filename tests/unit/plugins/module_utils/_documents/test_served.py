@@ -70,10 +70,35 @@ def test_only_a_known_refusal_has_a_fix() -> None:
         ("stale-if-error=300", None),
         (f"max-age=60, stale-if-error={'9' * 400}", 2.0**31),
         ("no-cache, stale-if-error=300", 0.0),
+        ('no-cache="Set-Cookie, Vary", max-age=300', 300.0),
+        ('private="Set-Cookie,max-age=9", max-age=300', 300.0),
+        ("max-age=300, max-age=60", 300.0),
     ],
 )
 def test_for_how_long_caches_may_keep_a_document(header: str | None, seconds: float | None) -> None:
     assert max_age(header) == seconds
+
+
+DATE = "Mon, 30 Nov 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "expires", "date", "seconds"),
+    [
+        (None, "Tue, 01 Dec 2026 12:00:00 GMT", DATE, 86400.0),
+        ("public", "Tue, 01 Dec 2026 12:00:00 GMT", DATE, 86400.0),
+        ("public, stale-if-error=60", "Mon, 30 Nov 2026 12:01:00 GMT", DATE, 120.0),
+        ("max-age=60", "Tue, 01 Dec 2026 12:00:00 GMT", DATE, 60.0),
+        ("no-cache", "Tue, 01 Dec 2026 12:00:00 GMT", DATE, 0.0),
+        (None, "Sun, 29 Nov 2026 12:00:00 GMT", DATE, 0.0),
+        (None, "0", DATE, 0.0),
+        (None, "Fri, 01 Dec 2226 12:00:00 GMT", DATE, 2.0**31),
+    ],
+)
+def test_expires_counts_where_no_max_age_is_there(
+    header: str | None, expires: str, date: str, seconds: float | None
+) -> None:
+    assert max_age(header, expires=expires, date=date) == seconds
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,25 @@ def test_an_answer_that_breaks_off_is_no_answer(tmp_path: Path, monkeypatch: pyt
         relying_party.fetch(f"https://{address}/document")
 
 
+def test_several_lines_of_cache_control_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Cache-Control", "max-age=86400")
+            self.send_header("Cache-Control", "public")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    context, trusted = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    with serving(Handler, context) as address:
+        assert relying_party.fetch(f"https://{address}/jwks").max_age == 86400.0
+
+
 def test_redirects_are_not_followed(web: tuple[str, dict[str, Page]]) -> None:
     url, pages = web
     pages["/old"] = Page(f"{url}/new", status=307)
