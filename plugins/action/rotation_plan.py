@@ -11,8 +11,9 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import kids_of_document
-from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import seen_since
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.jwks import is_key_set, kids_of_document
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import KEY_ID
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import UNSAID_MAX_AGE, seen_since
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import run_again
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import observed, words
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.gauges import gauges
@@ -35,6 +36,7 @@ Result = dict[str, t.Any]
 
 _SERVED: t.Final = 200  # OK, of HTTP
 _LONGEST: t.Final = 200  # characters of an answer that are quoted
+_SHORT: t.Final = 60  # the same of one that is not understood
 _NOTHING: t.Final[Result] = {
     "concerns": [],
     "gauges": [],
@@ -128,9 +130,10 @@ def _with_copies(given: Result) -> list[Result]:
     """Return the relying parties with the keys that those know which were asked, or why they could not be."""
     answers: dict[str, Result] = {}
     for found in given["fetched_copies"]:
-        answers[found["item"]["name"]] = _refusal(found) or {"kids": kids_of_document(found["content"])}
+        answers[found["item"]["name"]] = _refusal(found) or _of_document(found["content"])
+    known = {key["kid"] for files in given["files"] for key in (*files["public"], *files["private"].values())}
     for found in given["asked_copies"]:
-        answers[found["item"]["name"]] = _refusal(found) or {"kids": [*map(str.strip, found["stdout_lines"])]}
+        answers[found["item"]["name"]] = _refusal(found) or _of_lines(found["stdout_lines"], known)
     return [{**party, **answers.get(party["name"], {})} for party in given["relying_parties"]]
 
 
@@ -144,6 +147,29 @@ def _refusal(found: Result) -> Result:
     words = str(found.get("stderr") or found.get("msg") or "").split("\n")
     last = next((line.strip() for line in reversed(words) if line.strip()), "it failed without a message")
     return {"not_asked": last[:_LONGEST].rstrip(".")}
+
+
+def _of_document(content: str) -> Result:
+    """Return the keys in what was fetched; of a page to log in, for example, nobody knows which keys are behind it."""
+    if is_key_set(content):
+        return {"kids": kids_of_document(content)}
+    return {"not_asked": f"what its url answers is no key set (JSON with keys), and begins with {_quoted(content)}"}
+
+
+def _of_lines(lines: t.Sequence[str], known: t.Collection[str]) -> Result:
+    """Return the keys that a command has printed, one a line; of other words it is not known what they say."""
+    kids = [line.strip() for line in lines if line.strip()]
+    if kids and not any(kid in known or KEY_ID.fullmatch(kid) for kid in kids):
+        return {
+            "not_asked": "its command prints no id of a key (43 letters, digits, - and _) in a line of its own, and "
+            f"begins with {_quoted(kids[0])}"
+        }
+    return {"kids": kids}
+
+
+def _quoted(text: str) -> str:
+    words = " ".join(text.split())
+    return f"'{words if len(words) <= _SHORT else f'{words[:_SHORT]}…'}'"
 
 
 def _reaches(phase: Phase, asked: str) -> bool:
@@ -187,7 +213,10 @@ def _least_max_age(step: Step, looked: observed.Looked) -> int:
     The next run knows no other time than that of the version which it finds, and waits for that.
     """
     published = looked.published.get(step.issuer, {}) if step.action == "publish" else {}
-    return math.ceil(published.get("max_age") or 0)
+    if not published.get("served"):
+        return 0  # nobody has taken a token of it so far
+    found = published["max_age"]
+    return math.ceil(UNSAID_MAX_AGE if found is None else found)
 
 
 def _restarts(server: Server, config: Config) -> list[str]:

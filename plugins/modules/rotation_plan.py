@@ -175,7 +175,8 @@ step:
     least_max_age:
       description:
         - Of V(publish), the C(max-age) in seconds that the key set needs at least, which is the time for which caches
-          may keep the version that is there; V(0) of other steps, and where that version does not say it.
+          may keep the version that is there, an hour where that does not say it; V(0) of other steps, and where nothing
+          is published.
       type: int
       returned: success
       sample: 300

@@ -149,6 +149,14 @@ def kids_of_document(text: str) -> list[str]:
         return []
 
 
+def is_key_set(text: str) -> bool:
+    """Tell whether a text is a JWKS document, also one without any key."""
+    try:
+        return isinstance(json.loads(text.removeprefix("\ufeff"))["keys"], list)
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
 def keys_of_document(text: str) -> list[Jwk]:
     """Return the public keys that a JWKS document holds, as they are; none for a text that is not a JWKS.
 
@@ -243,6 +251,7 @@ __all__: t.Final = (
     "Jwk",
     "check_published",
     "go_json",
+    "is_key_set",
     "jwks_document",
     "jwks_from_pems",
     "kept_keys",

@@ -7,7 +7,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import KEY_ID
+from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
 from ansible_collections.onprem.irsa.plugins.module_utils._input.limits import number_problems
+from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import argument_problems
 from ansible_collections.onprem.irsa.plugins.module_utils._rules.values import (
     Look,
     Values,
@@ -28,9 +31,17 @@ _SECRETS: t.Final = "irsa_rotate_reminted_secrets"
 _SECRET: t.Final = re.compile("[a-z0-9*?-]+/[a-z0-9.*?-]+")
 _RULES_FILE: t.Final = "irsa_rotate_alert_rules_file"
 _RULES_GROUP: t.Final = "onprem-irsa-keys"
-# The SHA-256 of a public key in base64url without padding (keyIDFromPublicKey in pkg/serviceaccount of Kubernetes).
-_KID: t.Final = re.compile("[A-Za-z0-9_-]{43}")
 _COPIES: t.Final = ("url", "command", "manual")
+_TEXTS: t.Final = {"type": "list", "elements": "str"}
+_PARTY: t.Final[t.Mapping[str, t.Mapping[str, t.Any]]] = {
+    "name": {"type": "str"},
+    "url": {"type": "str"},
+    "command": _TEXTS,
+    "manual": {"type": "bool"},
+    "kids": _TEXTS,
+    "rs256_only": {"type": "bool"},
+}
+"""What may be said of a relying party, as an argument spec says it."""
 
 
 def problems(values: Values, look: Look) -> list[str]:
@@ -59,7 +70,7 @@ def _hosts_problems(values: Values) -> t.Iterator[str]:
 def _kid_problems(values: Values) -> t.Iterator[str]:
     given = {name: text(values, name) for name in ("irsa_rotate_signing_kid", "irsa_rotate_leaked_kid")}
     for name, kid in given.items():
-        if kid and not _KID.fullmatch(kid):
+        if kid and not KEY_ID.fullmatch(kid):
             yield (
                 f"{name} is '{kid}', which is no id of a key: 43 letters, digits, - and _. Take it from the table "
                 "that phase=status shows."
@@ -95,6 +106,10 @@ def _party_problems(values: Values) -> t.Iterator[str]:
     for number, party in enumerate(parties, start=1):
         name = str(party.get("name") or "")
         shown = f"irsa_relying_parties, item {number}{f' ({name})' if name else ''}"
+        wrong = [*_form_problems(shown, party)]
+        yield from wrong
+        if wrong:
+            continue
         if name in seen:
             yield f"{shown}, has the name of another one. Give each a name of its own: messages tell them apart by it."
         seen.add(name)
@@ -104,6 +119,17 @@ def _party_problems(values: Values) -> t.Iterator[str]:
                 f"{shown}, takes tokens that an RSA key has signed, and no others (rs256_only), and "
                 "irsa_rotate_key_type is EC. Set it to RSA."
             )
+
+
+def _form_problems(shown: str, party: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Say what is not written as it must be; nothing else can be said of it then."""
+    if "name" not in party or party["name"] == "":
+        yield f"{shown}, has no name. Give each one of its own: messages tell them apart by it."
+    for name in party:
+        if name not in _PARTY:
+            hint = nearest(str(name), _PARTY) or f"It may have {', '.join(_PARTY)}."
+            yield f"{shown}, has {name}, which says nothing of who verifies tokens. {hint}"
+    yield from (f"{shown}: {problem}" for problem in argument_problems(_PARTY, party))
 
 
 def _copy_problems(shown: str, party: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -117,7 +143,7 @@ def _copy_problems(shown: str, party: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     if url and not re.fullmatch(r"https?://[^/\s]+\S*", url):
         yield f"{shown}, has the url '{url}', which is none. Write it with its scheme: https://partner.example.com/keys.json."
     for kid in party.get("kids") or []:
-        if not _KID.fullmatch(str(kid)):
+        if not KEY_ID.fullmatch(str(kid)):
             yield f"{shown}, has '{kid}' among its kids, which is no id of a key: 43 letters, digits, - and _."
 
 

@@ -83,7 +83,7 @@ def test_no_key_signs_that_nobody_can_fetch() -> None:
 def test_a_new_key_is_not_published_for_a_shorter_time_than_the_keys_before() -> None:
     """Or the next run, which sees that time alone, would no longer wait for the caches that have the version before."""
     published = {**given()["published"][0], "item": OTHER}
-    for max_age, least in ((3600.0, 3600), (300.5, 301), (None, 0)):
+    for max_age, least in ((3600.0, 3600), (300.5, 301), (0.0, 0), (None, 3600)):
         plan = planned(given(READY, servers=signing(OTHER), published=[{**published, "max_age": max_age}]), NOW)
         assert (plan["step"]["action"], plan["step"]["least_max_age"]) == ("publish", least)
     plan = planned(given(READY, servers=signing(OTHER), published=unserved(OTHER)), NOW)
@@ -194,3 +194,27 @@ def test_an_emergency_goes_on_without_a_relying_party_that_cannot_be_asked() -> 
     plan = planned(given(SIGNED, leaked_kid="zero", emergency=True, relying_parties=[VAULT], asked_copies=[knows]), NOW)
     assert "vault has a copy of the key set without one" in plan["breaks"]
     assert "vault has a copy with zero, and takes its tokens" in plan["breaks"]
+
+
+def test_what_is_no_answer_is_not_taken_for_a_copy_without_keys() -> None:
+    page = {"item": PARTNER, "status": 200, "content": "<!DOCTYPE html>\n<title>Log in</title>"}
+    plan = planned(given(FILES, phase="status", relying_parties=[PARTNER], fetched_copies=[page]), NOW)
+    (concern,) = plan["concerns"]
+    assert concern.startswith(
+        "partner could not be asked which keys it knows: what its url answers is no key set (JSON with keys), and "
+        "begins with '<!DOCTYPE html> <title>Log in</title>'. "
+    )
+    words = {"item": VAULT, "rc": 0, "stdout_lines": ["kid: one", "kid: two"]}
+    plan = planned(given(FILES, phase="status", relying_parties=[VAULT], asked_copies=[words]), NOW)
+    (concern,) = plan["concerns"]
+    assert "its command prints no id of a key (43 letters, digits, - and _) in a line of its own" in concern
+    assert "begins with 'kid: one'" in concern
+
+
+@pytest.mark.parametrize("lines", [[], ["", " "], ["a" * 43], ["Known keys:", "one"]])
+def test_a_command_may_print_no_key_and_others(lines: list[str]) -> None:
+    told = {"item": VAULT, "rc": 0, "stdout_lines": lines}
+    assert planned(given(FILES, phase="status", relying_parties=[VAULT], asked_copies=[told]), NOW)["concerns"] == []
+    empty = {"item": PARTNER, "status": 200, "content": '{"keys": []}'}
+    plan = planned(given(FILES, phase="status", relying_parties=[PARTNER], fetched_copies=[empty]), NOW)
+    assert plan["concerns"] == []

@@ -84,6 +84,11 @@ def test_nothing_is_wrong(given: dict[str, t.Any]) -> None:
         (parties({**VAULT, "kids": [KID]}), "item 1 (vault), has kids, which are asked of itself unless it is manual"),
         (parties({"name": "a", "url": "partner.example.com"}), "item 1 (a), has the url 'partner.example.com'"),
         (parties({"name": "a", "manual": True, "kids": [OTHER, "x"]}), "item 1 (a), has 'x' among its kids"),
+        (parties({"url": "https://a.example.com/keys"}), "irsa_relying_parties, item 1, has no name"),
+        (parties({"name": "a", "comand": ["x"]}), "item 1 (a), has comand, which says nothing of who verifies tokens"),
+        (parties({"name": "a", "manual": True, "kids": KID}), f"item 1 (a): kids is {KID}. It must be a list"),
+        (parties({"name": "a", "manual": True, "kids": 5}), "item 1 (a): kids is 5. It must be a list"),
+        (parties({"name": "a", "command": "vault-kids prod"}), "item 1 (a): command is vault-kids prod. It must be a"),
         (
             {**parties({"name": "a", "rs256_only": True}), "irsa_rotate_key_type": "EC"},
             "item 1 (a), takes tokens that an RSA key has signed, and no others (rs256_only), and irsa_rotate_key_type",
