@@ -204,7 +204,7 @@ def write_text(
             if owner is not None:
                 os.fchown(descriptor, *owner)
             if like is not None:
-                _copy_attributes(like, descriptor)
+                copy_attributes(like, descriptor)
             file.write(text.encode())
             file.flush()
             os.fsync(descriptor)
@@ -215,11 +215,12 @@ def write_text(
     renamed(draft, path)
 
 
-def _copy_attributes(file: Path, descriptor: int) -> None:
+def copy_attributes(file: Path, other: Path | int) -> None:
+    """Give a file the extended attributes of another one, as far as they can be set: its SELinux label, its ACL."""
     with suppress(OSError):  # a file system without any
         for name in set(os.listxattr(file)).difference(_SUMS):
             with suppress(OSError):  # one that the kernel alone sets
-                os.setxattr(descriptor, name, os.getxattr(file, name))
+                os.setxattr(other, name, os.getxattr(file, name))
 
 
 def renamed(file: Path, path: Path) -> None:
@@ -232,4 +233,4 @@ def renamed(file: Path, path: Path) -> None:
         os.close(directory)
 
 
-__all__: t.Final = ("Backups", "holders", "read_text", "renamed", "write_text")
+__all__: t.Final = ("Backups", "copy_attributes", "holders", "read_text", "renamed", "write_text")

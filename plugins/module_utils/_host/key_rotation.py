@@ -29,7 +29,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._documents.pem import 
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.spki import KeyKind, check_private, kind_of
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import PRIVATE_DIRECTORY, renamed, write_text
+from ansible_collections.onprem.irsa.plugins.module_utils._host.backup import (
+    PRIVATE_DIRECTORY,
+    copy_attributes,
+    renamed,
+    write_text,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._host.key_pair import (
     PRIVATE_MODE,
     PUBLIC_MODE,
@@ -276,6 +281,8 @@ class KeyFiles:
             self._write_private("previous", self.read("own"), seen.own.made)
             own = self.paths.private.stat()
             os.chown(self.path("next"), own.st_uid, own.st_gid)
+            # Not before it signs; the mode comes after it, because an ACL changes that.
+            copy_attributes(self.paths.private, self.path("next"))
             self.path("next").chmod(private_mode(own, self.users))
             renamed(self.path("next"), self.paths.private)
         if first is not public:
@@ -301,7 +308,7 @@ class KeyFiles:
         dated = f"{path.name}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.{digest[:8]}"
         write_text(self.backup_directory / dated, before, mode=PRIVATE_MODE)
         mode = there.st_mode & 0o7777 or PUBLIC_MODE
-        write_text(path, text, mode=mode, owner=(there.st_uid, there.st_gid))
+        write_text(path, text, mode=mode, owner=(there.st_uid, there.st_gid), like=path)
         if {key.kid for key in wanted} == {key.kid for key in seen.public}:
             os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns))
         return True

@@ -131,6 +131,18 @@ def test_a_private_key_that_everybody_reads_is_not_taken_for_an_example(files: K
     assert stat.S_IMODE(files.path("next").stat().st_mode) == 0o600
 
 
+def test_the_attributes_of_the_key_files_stay(files: KeyFiles) -> None:
+    """Such as an SELinux label, or an ACL with which an API server that is not root reads them."""
+    try:
+        for path in files.paths:
+            os.setxattr(path, "user.kept", path.name.encode())
+    except OSError:
+        pytest.skip("this file system has no extended attributes")
+    rotated(files)
+    assert [os.getxattr(path, "user.kept") for path in files.paths] == [b"sa.key", b"sa.pub"]
+    assert os.listxattr(files.path("previous")) == []
+
+
 def test_the_way_back(files: KeyFiles) -> None:
     seen = rotated(files)
     new, old = seen.public
