@@ -10,10 +10,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.names import some
+
 Json = t.Mapping[str, t.Any]
 
 # What kube-apiserver sends itself, and asks for before a key signs (GetCacheAgeMaxSeconds in Kubernetes'
-# pkg/routes/openidmetadata.go); where a web server sends no Cache-Control, nobody knows better.
+# pkg/routes/openidmetadata.go); where a web server says nothing, nobody knows better.
 UNSAID_MAX_AGE: t.Final = 3600.0
 # kube-apiserver takes a token for a minute longer than it says (go-jose, jwt.DefaultLeeway); so does STS for less.
 LEEWAY: t.Final = 60.0
@@ -32,7 +34,7 @@ class Documents:
     since: float = 0.0
     """When this version of the key set came there."""
     max_age: float = UNSAID_MAX_AGE
-    """Seconds for which an earlier version, or its absence, is kept in caches, by Cache-Control."""
+    """Seconds for which an earlier version, or its absence, is kept in caches, by what the web server says."""
     is_told: bool = True
     """Whether the web server says since when; if not, it counts from when this run saw it first."""
 
@@ -136,7 +138,7 @@ def kept_tokens(
     return [
         f"Some pod uses a token that it has read once and does not refresh: since {signs} signs, API servers "
         f"have taken such tokens (serviceaccount_stale_tokens_total: {counted}), and would refuse them without "
-        f"{gone}. It is among those that run since before: {', '.join(pods)}. Restart them with "
+        f"{gone}. It is among those that run since before: {some(pods)}. Restart them with "
         "`kubectl rollout restart`, and have their programs read the token again, as newer client libraries do."
     ]
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.names import some
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Wait, kept_tokens
 from ansible_collections.onprem.irsa.plugins.module_utils._migration.state import IAM_SECONDS, Role, State
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import TRUST_POLICY_LIMIT
@@ -244,14 +245,19 @@ def _still_needed(state: State, aim: Aim) -> dict[Action, list[str]]:
             for arn in trusting
         ],
         "retire_issuer": [
-            *(
-                f"The pod {pod} asks for tokens with the audience {aim.old}, which API servers would refuse from then "
-                f"on. Let it ask for another audience, such as {aim.new}."
-                for pod in state.audience_users
-            ),
+            *_audience_problems(state, aim),
             *([] if _is_leaving(state, aim) else kept),
         ],
     }
+
+
+def _audience_problems(state: State, aim: Aim) -> list[str]:
+    if not state.audience_users:
+        return []
+    return [
+        f"Pods ask for tokens with the audience {aim.old}, which API servers would refuse from then on: "
+        f"{some(state.audience_users)}. Let them ask for another audience, such as {aim.new}."
+    ]
 
 
 def within(wanted: Plan, phase: str) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.names import some
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import at, where
 
 if t.TYPE_CHECKING:
@@ -79,8 +80,8 @@ def _users(state: State, aim: Aim, following: Plan, zone: tzinfo | None) -> t.It
     for role in state.trust.roles:
         if role.trusts_old and not role.is_listed:
             yield f"the role {role.name}{', which lacks the new one' if role.lacks_new else ''}"
-    for pod in state.audience_users:
-        yield f"the pod {pod}, by its audience"
+    if state.audience_users:
+        yield f"pods, by their audience: {some(state.audience_users)}"
 
 
 __all__: t.Final = ("issuers", "says", "way_back")

@@ -19,7 +19,9 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import INSIDE_CLUSTER
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.names import MOST
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY, LegacyToken, Wait, kept_tokens
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.tokens import LEGACY_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.state import Config, Kind, Server, State
 
 Phase = t.Literal["make", "accept", "publish", "switch", "retire"]
@@ -208,7 +210,9 @@ def _target_of_signing(state: State, aim: Aim) -> tuple[str, list[str]]:
     signer = own[0]
     is_under_way = any(server.previous_kid for server in state.servers) or bool(aim.leaked)
     since = max(state.made.get(signer, 0.0), state.settled_since)
-    if is_under_way or aim.issuer or state.now - since < aim.min_age:
+    # A host whose clock was wrong may have made the files tomorrow: with no age to reach, any key is old enough.
+    is_young = aim.min_age > 0 and state.now - since < aim.min_age
+    if is_under_way or aim.issuer or is_young:
         return signer, []
     return "", []
 
@@ -565,12 +569,19 @@ def _of_going(state: State, retired: t.Collection[str]) -> list[LegacyToken]:
 
 def still_needed(state: State, retired: t.Collection[str]) -> list[str]:
     """Say who still needs keys that should go, besides tokens that end by themselves."""
-    return [
+    tokens = _of_going(state, retired)
+    found = [
         f"The token in the Secret {token.secret} is signed with {_signer(token)}, and does not end by itself. Have "
         "its users ask for tokens (TokenRequest), and delete it. Or name it in irsa_rotate_reminted_secrets, and it is "
         "made again with the key that signs: the one before is refused from then on, and its users need the new one."
-        for token in _of_going(state, retired)
+        for token in tokens[:MOST]
     ]
+    if len(tokens) > MOST:
+        found.append(
+            f"So it is with the tokens in {len(tokens) - MOST} more Secrets: `kubectl get secrets -A --field-selector "
+            f"type={LEGACY_TYPE}` lists those of all keys."
+        )
+    return found
 
 
 def _kept_tokens(state: State, begun: Plan) -> list[str]:

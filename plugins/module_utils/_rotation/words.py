@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.names import MOST, some
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import LEEWAY
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.words import at, span, where
 
@@ -33,7 +34,7 @@ def says(step: Step) -> str:
         "accept": f"{step.host}: accepts tokens by {_accepted(step)}",
         "publish": f"{step.issuer}: publishes {kids}",
         "switch": f"{step.host}: signs with the key {key}, and accepts {_accepted(step)}",
-        "remint": f"{', '.join(step.secrets)}: the token is made again with the key {key}",
+        "remint": f"{some(step.secrets)}: the token is made again with the key {key}",
         "withdraw": f"{step.issuer}: publishes {kids} alone",
         "drop": f"{step.host}: signs with the key {key}, and accepts tokens by {_accepted(step)} alone",
         "forget": f"{step.host}: removes the private key {', '.join(step.forgotten)}",
@@ -68,7 +69,7 @@ def _key(kid: str, state: State, plan: Plan, zone: tzinfo | None) -> Row:
         "signs": f"{_hosts(state, [server.host for server in signing])}, since {at(since, state.now, zone)}"
         if signing
         else "no",
-        "age": span(state.now - made) if made else "unknown",
+        "age": span(max(0.0, state.now - made)) if made else "unknown",
         "retire_at": _retire_at(kid, state, plan, zone),
         "held_by": "; ".join(_held(kid, state, plan, zone)) or "nothing",
     }
@@ -110,9 +111,10 @@ def _held(kid: str, state: State, plan: Plan, zone: tzinfo | None) -> t.Iterator
         yield "lies ready to sign"
     elif _safe(state) > state.now and plan.wait is not None and plan.wait.phase == "retire" and kid in plan.retired:
         yield f"tokens until {at(_safe(state), state.now, zone)} ({state.lifetime.source})"
-    for token in state.legacy_tokens:
-        if token.kid == kid:
-            yield f"the Secret {token.secret}"
+    secrets = [token.secret for token in state.legacy_tokens if token.kid == kid]
+    yield from (f"the Secret {secret}" for secret in secrets[:MOST])
+    if len(secrets) > MOST:
+        yield f"{len(secrets) - MOST} more Secrets"
     keepers = [keeper for keeper in state.keepers if keeper.started < _signed(state)]
     if kid in plan.retired and keepers and any(state.stale_uses.values()):
         yield f"a pod, of {len(keepers)}, that does not refresh its token"
@@ -187,7 +189,7 @@ def _secrets(secrets: t.Sequence[str]) -> str:
     if not secrets:
         return "No token in a Secret is among them."
     return (
-        f"The tokens in these Secrets stop for good: {', '.join(secrets)}. Those that irsa_rotate_reminted_secrets "
+        f"The tokens in these Secrets stop for good: {some(secrets)}. Those that irsa_rotate_reminted_secrets "
         "names are made again afterwards."
     )
 

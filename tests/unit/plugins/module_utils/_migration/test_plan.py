@@ -257,7 +257,8 @@ def test_a_pod_with_the_former_issuer_as_its_audience_keeps_it_with_the_servers(
     gone = replace(found, trust=replace(found.trust, old_provider=False, roles=()))
     held = plan(gone, FORWARD)
     assert held.held == "retire_issuer"
-    assert held.problems[0].startswith(f"The pod ci/robot asks for tokens with the audience {OLD}")
+    assert held.problems[0].startswith(f"Pods ask for tokens with the audience {OLD}, ")
+    assert "from then on: ci/robot. Let" in held.problems[0]
     assert plan(replace(gone, audience_users=()), FORWARD).step == Step("retire_issuer", OLD)
 
 

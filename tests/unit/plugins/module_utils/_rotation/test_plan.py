@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._in_use.names import MOST
 from ansible_collections.onprem.irsa.plugins.module_utils._in_use.state import Keeper, LegacyToken, Lifetime
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation import plan as planner
 from ansible_collections.onprem.irsa.plugins.module_utils._rotation.plan import Aim, plan
@@ -366,6 +367,13 @@ def test_what_will_stop_it_is_told_while_there_is_time() -> None:
     assert "pool has a copy" in pool.concerns[0]
 
 
+def test_thousands_of_secrets_are_not_told_one_by_one() -> None:
+    tokens = tuple(LegacyToken(f"ci/robot-{number}", "old") for number in range(3000))
+    told = plan(replace(waiting("retire"), legacy_tokens=tokens), FORWARD).concerns
+    assert len(told) == MOST + 1
+    assert told[-1].startswith("So it is with the tokens in 2990 more Secrets: `kubectl get secrets -A ")
+
+
 @pytest.mark.parametrize(
     ("action", "phase", "changed"),
     [
@@ -434,6 +442,12 @@ def test_a_young_key_is_not_replaced() -> None:
     observed = state(made={"old": NOW - 100.0})
     assert plan(observed, Aim(min_age=101.0)).is_finished
     assert plan(observed, Aim(min_age=99.0)).step is not None
+
+
+def test_a_key_of_a_host_whose_clock_was_ahead_is_replaced_where_no_age_is_asked_for() -> None:
+    observed = state(made={"old": NOW + 100_000.0}, settled_since=NOW + 100_000.0)
+    assert plan(observed, Aim(min_age=1.0)).is_finished
+    assert plan(observed, Aim(min_age=0.0)).step is not None
 
 
 def test_none_is_replaced_right_after_a_rotation_which_takes_longer() -> None:
