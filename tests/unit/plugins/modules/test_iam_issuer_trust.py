@@ -124,5 +124,11 @@ def test_a_policy_that_would_be_too_long_is_refused_before_any_is_changed(run: R
     assert policy_of(iam, "team-exports") == before
 
 
+def test_a_policy_that_shrinks_may_be_as_long_as_it_is(run: Run, iam: IAMClient) -> None:
+    run(action="copy", roles=["team-exports"])
+    assert run(action="withdraw", roles=["team-exports"], trust_policy_limit=10)["changed"]
+    assert policy_of(iam, "team-exports") == [EC2, statement(NEW_ARN)]
+
+
 def test_a_wrong_issuer_is_refused(run: Run) -> None:
     assert run(to_issuer="http://oidc.example.com")["failed"]
