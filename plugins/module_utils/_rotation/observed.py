@@ -73,6 +73,7 @@ def problems(looked: Looked) -> list[str]:
     # Those of units are restarted, and no more is known of them.
     known = {host: observed for host, observed in looked.controllers.items() if not is_unit_alone(observed)}
     found += [*observation.problems(known, keys_change=True)]
+    found += [problem for part in (looked.servers, known) for problem in _of_cut_off(part)]
     if found:
         return list(dict.fromkeys(found))
     for host, observed in looked.servers.items():
@@ -91,6 +92,17 @@ def _of_distribution(host: str, observed: Json) -> t.Iterator[str]:
         )
 
 
+def _of_cut_off(hosts: t.Mapping[str, Json]) -> t.Iterator[str]:
+    """Say where nothing is known of a process: a change is not ended by a run that only shows the keys."""
+    for host, observed in hosts.items():
+        if observed["unconfirmed"] and observed["pid"] is None:
+            component = observed["component"]
+            yield (
+                f"{host}: a run was cut off while {component} restarted, and it does not run now. Run the play again "
+                "without phase=status and without --check: it waits for it, or puts back what was changed."
+            )
+
+
 def _of_lost(looked: Looked) -> t.Iterator[str]:
     """Say which keys an API server has read that are in no file any longer."""
     there = {key["kid"] for key in _keys(looked)}
@@ -106,6 +118,13 @@ def _of_lost(looked: Looked) -> t.Iterator[str]:
 
 def _of_files(host: str, observed: Json, controller: Json) -> t.Iterator[str]:
     """Say which key files are not where a rotation changes them."""
+    if observed["signing_key"] is None or not observed["public_keys"]:
+        yield (
+            f"{host}: kube-apiserver does not name both files, that of the key with which it signs "
+            "(--service-account-signing-key-file), and that of the public keys by which it accepts tokens "
+            "(--service-account-key-file). Name both first."
+        )
+        return
     private = observed["signing_key"]["file"]
     secrets = controller["signing_key"]
     if secrets is not None and secrets["file"] != private:

@@ -50,6 +50,8 @@ def key(kid: str, made: float = 0.0, kind: str = "RSA 2048") -> Json:
     return {"kid": kid, "kind": kind, "pem": f"pem of {kid}", "made": made}
 
 
+CUT_OFF: Json = {"unconfirmed": True, "pid": None, "started": None, "signing_key": None, "running_flags": {}}
+
 FILES: Json = {
     "private": {"own": key("one", 100.0), "next": key("two", 200.0, "EC P-256")},
     "public": [key("one")],
@@ -125,6 +127,10 @@ def test_what_signs_the_tokens_of_secrets(changes: Json, signer: str) -> None:
         ),
         ({"servers": {"cp1": server(public_keys=[{"file": KEY, "pem": ""}])}}, "is both the private key file"),
         ({"servers": {"cp1": server(loaded_kids=["one", "lost"])}}, "accepts tokens by lost, which it read"),
+        ({"servers": {"cp1": server(public_keys=[], kids=[])}}, "kube-apiserver does not name both files"),
+        ({"servers": {"cp1": server(signing_key=None)}}, "kube-apiserver does not name both files"),
+        ({"servers": {"cp1": server(**CUT_OFF)}}, "a run was cut off while kube-apiserver restarted"),
+        ({"controllers": {"cp1": controller(**CUT_OFF)}}, "a run was cut off while kube-controller-manager restarted"),
     ],
 )
 def test_hosts_that_are_not_as_they_must_be(changes: Json, says: str) -> None:
