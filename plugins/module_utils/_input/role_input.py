@@ -80,7 +80,7 @@ def _value_problems(name: str, option: Json, value: object) -> list[str]:
     choices = option.get("choices")
     known = [*map(str, choices or ())]
     # With -e, Ansible hands numbers on as text.
-    if known and (str(int(value)) if kind == "int" else value) not in known:
+    if known and (str(int(str(value))) if kind == "int" else str(value)) not in known:
         hint = nearest(str(value), known)
         return [" ".join(filter(None, [f"{name} is {value!r}. It must be one of {', '.join(known)}.", hint]))]
     if kind == "list" and isinstance(value, list):

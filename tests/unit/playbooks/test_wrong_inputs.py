@@ -454,6 +454,6 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize(("playbook", "role"), [("rotate_keys", "rotate"), ("migrate_issuer", "migrate")])
 def test_a_phase_that_is_misspelt_is_refused_as_soon(play: Play, playbook: str, role: str) -> None:
-    moving = {"irsa_migrate_from": {"irsa_issuer_bucket": "acme-former-oidc"}} if role == "migrate" else {}
-    run = refused(play("-e", "phase=swich", playbook=playbook, **moving))
+    moving = {"irsa_issuer_bucket": "acme-former-oidc"} if role == "migrate" else None
+    run = refused(play("-e", "phase=swich", playbook=playbook, irsa_migrate_from=moving))
     assert_told(run, [(f"irsa_{role}_phase is 'swich'", "must be one of status,", "Did you mean switch?")])
