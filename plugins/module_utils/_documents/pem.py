@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
 
-# RFC 7468 section 2, with the line ends of any platform and the headers of RFC 1421 that old encrypted keys carry.
 # The SHA-256 of a public key in base64url without padding (keyIDFromPublicKey in pkg/serviceaccount of Kubernetes).
 KEY_ID: t.Final = re.compile("[A-Za-z0-9_-]{43}")
+# RFC 7468 section 2, with the line ends of any platform and the headers of RFC 1421 that old encrypted keys carry.
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n(.*?)-----END \1-----", re.DOTALL)
 
 PUBLIC_KEY = "PUBLIC KEY"
