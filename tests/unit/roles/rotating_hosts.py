@@ -280,8 +280,8 @@ class Rotating(Cluster):
         for component in components or self.world.read(name):
             self.world.restart(name, component, _kids(public.read_text()), signer)
 
-    def rotate(self, *options: str, **variables: object) -> tuple[int, str]:
-        """Run the role; return the exit code and what was printed."""
+    def rotate(self, *options: str, by: str = "", **variables: object) -> tuple[int, str]:
+        """Run the role, or what plays it; return the exit code and what was printed. Variables are the inventory's."""
         given = {
             "irsa_issuer_url": ISSUER,
             "irsa_issuer_bucket": "acme",
@@ -294,7 +294,7 @@ class Rotating(Cluster):
         playbook = self.directory / "playbook.json"
         play = {"hosts": "all", "gather_facts": False, "any_errors_fatal": True, "tasks": tasks}  # as rotate_keys
         playbook.write_text(json.dumps([play]))
-        return self.run(str(playbook), {**given, **variables}, *options)
+        return self.run(by or str(playbook), {**given, **variables}, *options)
 
     def refused(self) -> list[str]:
         """Return which tokens were refused, and by whom."""

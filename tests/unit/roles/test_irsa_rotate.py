@@ -47,6 +47,18 @@ def test_check_mode_shows_the_first_step_and_takes_none(two: Rotating) -> None:
     assert "cp1: makes a new key" in output
 
 
+@pytest.mark.parametrize(
+    ("phase", "options"),
+    [("status", ()), ("retire", ("--extra-vars", "phase=status"))],
+    ids=["in the inventory", "given with the run"],
+)
+def test_the_playbook_goes_as_far_as_it_is_told(two: Rotating, phase: str, options: tuple[str, ...]) -> None:
+    before = two.files()
+    code, output = two.rotate(*options, by="onprem.irsa.rotate_keys", irsa_rotate_phase=phase)
+    assert (code, two.files()) == (0, before), output
+    assert two.kid in output
+
+
 def test_relying_parties_that_do_not_answer_stop_no_look(two: Rotating) -> None:
     parties = [
         {"name": "vault", "command": ["sh", "-c", "echo permission denied >&2; exit 3"]},
