@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import typing as t
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.codec import to_json
+
 from ..plugins.fake_api_server import FakeApi
 from ..plugins.module_utils._api_server.test_observation import observed
+from ..plugins.module_utils._doctor.faults import policy_is_gone
 from ..plugins.modules.test_injection_info import injected, webhook
 from .cluster_with_api import ApiCluster, cluster_with_api
 
@@ -78,9 +83,19 @@ def test_rights_are_printed_and_nothing_is_looked_at(tmp_path: Path) -> None:
     with cluster_with_api(tmp_path, FakeApi()) as cluster:
         code, output = doctor(cluster, irsa_doctor_rights=True)
         assert (code, cluster.api.asked) == (0, []), output
-    assert "iam:GetAccountAuthorizationDetails" in output
-    assert "kind: ClusterRole" in output
+    policy, _end = json.JSONDecoder().raw_decode(output, output.index('{ "Version"'))
+    assert "iam:GetAccountAuthorizationDetails" in policy["Statement"][0]["Action"]
+    assert "kind: ClusterRole metadata: name: onprem-irsa-doctor rules: - apiGroups: - ''" in output
     assert "First broken link" not in output
+
+
+def test_commands_are_printed_as_a_shell_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "closed.json").write_text(to_json(policy_is_gone()))
+    with cluster_with_api(tmp_path, FakeApi()) as cluster:
+        _code, output = doctor(cluster, irsa_doctor_from=str(tmp_path / "closed.json"))
+    command = re.search(r"\$ (aws s3api put-bucket-policy .*? --policy '.*?')", output)
+    assert command, output
+    assert json.loads(shlex.split(command[1])[-1])["Version"] == "2012-10-17"
 
 
 def test_files_are_refused_before_anything_is_looked_at(tmp_path: Path) -> None:
