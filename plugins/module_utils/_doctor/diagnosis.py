@@ -64,6 +64,11 @@ class Diagnosis:
     """The roles that service accounts name; sorted."""
 
     @property
+    def name(self) -> str:
+        """The name of what was looked at, for people."""
+        return self.cluster or self.issuer or "a cluster without a name"
+
+    @property
     def roots(self) -> tuple[Diagnosed, ...]:
         """What is no consequence of something else."""
         return tuple(finding for finding in self.findings if not finding.follows)

@@ -64,7 +64,7 @@ def gather(module: AnsibleAWSModule, wanted: Wanted) -> Json:
     """Look at an account once, as C(observations.from_observations) takes it; C(region) has C(enabled) alone."""
     reading = Reading(module)
     account = _or_reason(lambda: _Account(*caller(t.cast("AnsibleAWSModule", reading))))
-    bucket = _or_reason(lambda: _bucket(reading, wanted)) if wanted.bucket else None
+    bucket = _or_reason(lambda: _bucket(reading, wanted)) if wanted.bucket else _no_bucket(wanted)
     if not isinstance(account, _Account):
         return {"providers": account, "roles": account, "bucket": bucket, "calls": reading.calls}
     providers = _or_reason(lambda: [shown(found) for found in read_providers(iam_client(reading.module))])
@@ -86,6 +86,11 @@ def _or_reason(look: t.Callable[[], _Found]) -> _Found | Json:
         return {"not_looked_at": "there are no AWS credentials" if missing else error.problem.rstrip(".")}
     except IrsaError as error:
         return {"not_looked_at": error.problem.rstrip(".")}
+
+
+def _no_bucket(wanted: Wanted) -> Json | None:
+    """Return that documents are in no bucket, or that nobody knows where they are."""
+    return None if wanted.issuer else {"not_looked_at": "the issuer is not known (irsa_doctor_issuer_url)"}
 
 
 class Reading:

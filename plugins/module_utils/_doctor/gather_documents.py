@@ -49,11 +49,11 @@ def gather(issuer: str, region: str, ca_file: str | None = None) -> Json:
     region: empty where nobody knows it.
     """
     answers: list[Document] = []
-    documents: t.Any = {"not_looked_at": "the issuer is not known"}
+    documents: t.Any = {"not_looked_at": "the issuer is not known (irsa_doctor_issuer_url)"}
     if issuer:
         discovery = _document(issuer + DISCOVERY_PATH, ca_file, answers)
         documents = [{"seen_from": _HERE, "discovery": discovery, "jwks": _key_set(discovery, ca_file, answers)}]
-    seen = _region(region, ca_file, answers) if region else {"not_looked_at": "no region is known"}
+    seen = _region(region, ca_file, answers) if region else {"not_looked_at": "no region is known (irsa_region)"}
     offsets = [offset for answer in reversed(answers) if (offset := _offset(answer)) is not None]
     clock = {"offset": offsets[0]} if offsets else {"not_looked_at": "nobody has told the time"}
     return {"documents": documents, "region": seen, "clock": clock}

@@ -112,7 +112,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .5r
 
 def as_html(diagnosis: Diagnosis) -> str:
     """Return the page."""
-    name = diagnosis.cluster or diagnosis.issuer
+    issuer = diagnosis.issuer or "not known"
     date = datetime.fromtimestamp(diagnosis.taken, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -121,14 +121,14 @@ def as_html(diagnosis: Diagnosis) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{escape(name)}: IAM roles for service accounts</title>
+<title>{escape(diagnosis.name)}: IAM roles for service accounts</title>
 <style>{_STYLE}</style>
 </head>
 <body>
 <a class="skip" href="#findings">Skip to the findings</a>
 <header>
-<h1>IAM roles for service accounts: {escape(name)}</h1>
-<p class="soft">Issuer {escape(diagnosis.issuer)}, seen <time datetime="{date}">{moment(diagnosis.taken)}</time></p>
+<h1>IAM roles for service accounts: {escape(diagnosis.name)}</h1>
+<p class="soft">Issuer {escape(issuer)}, seen <time datetime="{date}">{moment(diagnosis.taken)}</time></p>
 <p>{escape(summary(diagnosis))}</p>
 {_conclusion(diagnosis)}
 </header>

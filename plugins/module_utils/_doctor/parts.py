@@ -55,8 +55,11 @@ def with_rotation(snapshot: Snapshot, retired: t.Sequence[str]) -> Snapshot:
 
     retired: the ids of keys that the user has retired.
     """
-    seen = looked(snapshot.rotation) or Rotation(secrets=NotLooked("the cluster was not asked"))
     servers = looked(snapshot.api_servers)
+    shows_retired = bool(retired) and looked(snapshot.documents) is not None
+    if isinstance(snapshot.rotation, NotLooked) and not (servers or shows_retired):
+        return snapshot
+    seen = looked(snapshot.rotation) or Rotation(secrets=NotLooked("the cluster was not asked"))
     if not servers:
         return replace(snapshot, rotation=replace(seen, retired=tuple(retired)))
     return replace(snapshot, rotation=replace(_under_way(snapshot, servers, seen), retired=tuple(retired)))

@@ -22,6 +22,11 @@ VERSION: t.Final = 1
 PAGE: t.Final = "doctor_checks"
 """The page of the documentation with every check."""
 
+_NOTHING: t.Final = (
+    "No link was looked at. Name the control-plane hosts in an inventory (-i inventory.yml), a kubeconfig in "
+    "irsa_kubeconfig_path or the issuer in irsa_doctor_issuer_url, and run the doctor again."
+)
+
 
 def moment(taken: float) -> str:
     """Return a time in seconds since the epoch as people read it."""
@@ -54,7 +59,7 @@ def conclusion(diagnosis: Diagnosis) -> str:
     first = diagnosis.first
     if first is None:
         seen = len(diagnosis.unseen_links) < len(LINKS)
-        return "No link that was looked at is broken." if seen else "No link was looked at."
+        return "No link that was looked at is broken." if seen else _NOTHING
     following = sum(finding.follows == first.check for finding in diagnosis.findings)
     more = f" ({_many(following, 'finding follows', 'findings follow')} from it)" if following else ""
     return f"First broken link: {LINKS[first.link]}, {first.where}: {first.found}{more}. {first.fix}"
@@ -72,7 +77,7 @@ def lines(diagnosis: Diagnosis) -> list[str]:
         for finding in diagnosis.worst_first
     ]
     return [
-        f"{diagnosis.cluster or diagnosis.issuer}, {moment(diagnosis.taken)}: {summary(diagnosis)}",
+        f"{diagnosis.name}, {moment(diagnosis.taken)}: {summary(diagnosis)}",
         *(table(rows, ("state", "check", "where", "found")) if rows else ()),
         *_fixes(diagnosis),
         *_unseen(diagnosis),

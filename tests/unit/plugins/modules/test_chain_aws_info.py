@@ -161,6 +161,13 @@ def test_without_credentials(
         assert part == NotLooked("there are no AWS credentials")
 
 
+@pytest.mark.usefixtures("account")
+def test_documents_of_an_issuer_that_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    unknown, elsewhere = (look(capsys, issuer=issuer).bucket for issuer in ("", "https://oidc.example.com"))
+    assert unknown == NotLooked("the issuer is not known (irsa_doctor_issuer_url)")
+    assert elsewhere is None
+
+
 def test_what_is_gone_and_what_is_of_others(account: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     account.client("s3").delete_object(Bucket=BUCKET, Key=KEYS[1])
     named = [arn("gone"), arn("prod-reports", "999999999999")]

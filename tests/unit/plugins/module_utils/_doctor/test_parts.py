@@ -18,6 +18,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.parts import (
     told_region,
     with_rotation,
 )
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.registry import LINKS
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     Key,
     LegacySecret,
@@ -115,13 +116,26 @@ def test_a_rotation_shows_by_a_key_that_does_not_sign_and_has_signed() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "snapshot", [rotating("third"), WHOLE, replace(WHOLE, api_servers=NotLooked("no"), rotation=NotLooked("no"))]
-)
-def test_nothing_is_said_of_a_rotation_that_does_not_show(snapshot: Snapshot) -> None:
-    found = with_rotation(snapshot, []).rotation
+WITHOUT_API = replace(WHOLE, api_servers=NotLooked("no"), rotation=NotLooked("no"))
+
+
+@pytest.mark.parametrize(("snapshot", "retired"), [(rotating("third"), []), (WHOLE, []), (WITHOUT_API, ["gone"])])
+def test_nothing_is_said_of_a_rotation_that_does_not_show(snapshot: Snapshot, retired: list[str]) -> None:
+    found = with_rotation(snapshot, retired).rotation
     assert isinstance(found, Rotation)
-    assert found.phase == ""
+    assert (found.phase, found.retired) == ("", tuple(retired))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "retired"), [(WITHOUT_API, []), (replace(WITHOUT_API, documents=NotLooked("no")), ["gone"])]
+)
+def test_a_rotation_that_nobody_could_see_is_not_taken_for_none(snapshot: Snapshot, retired: list[str]) -> None:
+    assert diagnose(with_rotation(snapshot, retired)).state("rotation") == "unseen"
+
+
+def test_a_run_that_sees_nothing_says_so() -> None:
+    made = with_rotation(merged(Snapshot(NOW, ""), {}, {}), [])
+    assert diagnose(made).unseen_links == tuple(LINKS)
 
 
 def test_a_host_that_was_not_reached_hides_nothing_else() -> None:

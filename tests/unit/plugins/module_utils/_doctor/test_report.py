@@ -102,8 +102,14 @@ def test_lines_say_what_was_not_looked_at() -> None:
     told = lines(diagnose(without_aws()))
     assert "Not looked at: bucket, providers, roles, because there are no AWS credentials." in told
     assert "not looked at: Bucket, Identity provider, Roles and trust." in told[0]
-    assert conclusion(UNSEEN) == "No link was looked at."
+    assert conclusion(UNSEEN).startswith("No link was looked at. Name the control-plane hosts")
     assert summary(UNSEEN) == "Nothing was looked at."
+
+
+def test_what_has_no_name_is_not_called_by_an_empty_one() -> None:
+    nameless = diagnose(replace(unseen(), issuer=""))
+    assert lines(nameless)[0] == "a cluster without a name, 2026-01-01 00:00 UTC: Nothing was looked at."
+    assert "Issuer not known, seen" in Page(as_html(nameless)).text
 
 
 def test_json_is_a_contract() -> None:
