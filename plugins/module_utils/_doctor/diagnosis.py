@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass, replace
 
@@ -194,7 +195,12 @@ def _unseen(snapshot: Snapshot) -> dict[str, str]:
         parts["hosts"] = unknown[0] if hosts and len(unknown) == len(hosts) else None
     else:
         parts["hosts"] = snapshot.api_servers
-    return {name: _line(part.reason) for name, part in parts.items() if isinstance(part, NotLooked)}
+    return {name: _reason(part.reason) for name, part in parts.items() if isinstance(part, NotLooked)}
+
+
+def _reason(text: str) -> str:
+    """Return a reason, which may be a sentence of somebody else, as it stands behind "because"."""
+    return re.sub(r"\A(?:The|There|An?|No|It|This)\b", lambda word: word[0].lower(), _line(text).rstrip("."))
 
 
 __all__: t.Final = ("Diagnosed", "Diagnosis", "State", "diagnose")

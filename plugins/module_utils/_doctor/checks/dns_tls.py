@@ -35,6 +35,10 @@ def _at(each: Fetched, found: str, **values: str) -> Seen:
     return replace(place, seen_from=each.seen_from)
 
 
+def _is_of_aws(each: Fetched) -> bool:
+    return _host(each.fetch.url).endswith(_OF_AWS)
+
+
 def _once_a_host(view: View) -> t.Iterator[tuple[Fetched, Tls]]:
     """Yield each connection to another host from another place: both documents are mostly on one host."""
     known = set()
@@ -58,9 +62,15 @@ def _date(moment: float) -> str:
     guide=_GUIDE,
 )
 def _unresolved(view: View) -> t.Iterator[Seen]:
-    return (
-        _at(each, f"the host has no address: {each.fetch.unresolved}") for each in view.fetched if each.fetch.unresolved
-    )
+    for each in view.fetched:
+        if each.fetch.unresolved:
+            host = _host(each.fetch.url)
+            fix = (
+                f"AWS makes the record of {host}: compare the name with the bucket or distribution, or correct the "
+                f"resolver by which this was seen. See `dig {host}`."
+            )
+            found = _at(each, f"the host has no address: {each.fetch.unresolved}")
+            yield replace(found, fix=fix) if _is_of_aws(each) else found
 
 
 @check(
@@ -77,7 +87,7 @@ def _private(view: View) -> t.Iterator[Seen]:
         private = [address for address in each.fetch.addresses if _is_private(address)]
         inside = each.seen_from == "controller" and private and len(private) == len(each.fetch.addresses)
         # AWS's own services have private addresses, too, where an endpoint in a VPC answers in their place.
-        if inside and not _host(each.fetch.url).endswith(_OF_AWS):
+        if inside and not _is_of_aws(each):
             yield _at(each, f"its address is {', '.join(private)}")
 
 
@@ -96,7 +106,14 @@ def _is_private(address: str) -> bool:
     guide=_GUIDE,
 )
 def _unreached(view: View) -> t.Iterator[Seen]:
-    return (_at(each, f"no answer: {each.fetch.unreached}") for each in view.fetched if each.fetch.unreached)
+    for each in view.fetched:
+        if each.fetch.unreached:
+            fix = (
+                "AWS answers there: let a firewall pass connections to its port 443 from where this was seen, or set a "
+                f"proxy (HTTPS_PROXY). See `curl --verbose {each.fetch.url}`."
+            )
+            found = _at(each, f"no answer: {each.fetch.unreached}")
+            yield replace(found, fix=fix) if _is_of_aws(each) else found
 
 
 @check(

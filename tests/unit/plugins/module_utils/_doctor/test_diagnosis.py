@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.codec import of_json, to_json
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis import diagnose
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import policy_of
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.registry import BY_ID, CHECKS, LINKS
@@ -83,6 +84,16 @@ def test_the_first_broken_link_is_a_cause_and_the_first_in_the_chain() -> None:
     ] * 2
     assert (diagnosis.state("bucket"), diagnosis.state("documents")) == ("broken", "broken")
     assert diagnosis.state("keys") == "ok"
+
+
+@pytest.mark.parametrize("fault", ["no_dns_record", "port_is_closed"])
+def test_nobody_is_told_to_correct_a_host_of_aws(fault: str) -> None:
+    snapshot = FAULT[fault]()
+    own = of_json(
+        to_json(snapshot).replace("acme-prod-oidc.s3.eu-central-1.amazonaws.com", "oidc.example.com"), source="a test"
+    )
+    assert {each.fix.partition(" ")[0] for each in diagnose(snapshot).roots} == {"AWS"}
+    assert {each.fix.partition(" ")[0] for each in diagnose(own).roots} & {"Make", "Let"}
 
 
 def test_a_warning_is_not_the_first_broken_link() -> None:

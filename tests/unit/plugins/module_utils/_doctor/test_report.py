@@ -22,7 +22,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.report import 
     lines,
     summary,
 )
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ServiceAccount
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import NotLooked, ServiceAccount
 
 from .faults import FAULTS
 from .some_snapshots import kubeadm, unseen, without_aws
@@ -104,6 +104,16 @@ def test_lines_say_what_was_not_looked_at() -> None:
     assert "not looked at: Bucket, Identity provider, Roles and trust." in told[0]
     assert conclusion(UNSEEN).startswith("No link was looked at. Name the control-plane hosts")
     assert summary(UNSEEN) == "Nothing was looked at."
+
+
+def test_a_sentence_of_somebody_else_stands_behind_because() -> None:
+    reason = NotLooked("The API server https://cp1:6443 cannot be asked: the connection is refused.")
+    told = lines(diagnose(replace(kubeadm(), pods=reason, bucket=NotLooked("Amazon does not answer"))))
+    assert (
+        "Not looked at: pods, because the API server https://cp1:6443 cannot be asked: the connection is refused."
+        in told
+    )
+    assert "Not looked at: bucket, because Amazon does not answer." in told
 
 
 def test_what_has_no_name_is_not_called_by_an_empty_one() -> None:
