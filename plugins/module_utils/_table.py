@@ -49,7 +49,7 @@ def _cut(text: str, width: int) -> list[str]:
 
 
 def _more(count: int) -> str:
-    return f" … {count} more, with -v"
+    return f" … {count} more characters with -v"
 
 
 def _text(value: object) -> str:

@@ -76,7 +76,7 @@ def test_what_is_left_out_is_counted() -> None:
     kept = cut.split(" … ")[0].split()[-1]
     more = int(cut.split(" … ")[1].split()[0])
     assert str(row["done"])[: -more or None].endswith(kept)
-    assert cut.endswith("more, with -v")
+    assert cut.endswith("more characters with -v")
 
 
 def test_a_summary_that_fits_is_the_table() -> None:
