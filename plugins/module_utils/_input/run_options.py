@@ -10,18 +10,21 @@ import typing as t
 # tagged, and "never" nothing by itself; C(--list-tags) adds it to "all".
 _ALL: t.Final = frozenset({"all", "always", "tagged"})
 
+_PHASES: t.Final = "It has no tags: leave the option out, and say with -e phase=PHASE how far to go."
+
 
 def run_problem(tags: t.Sequence[str], *, wanted: t.Collection[str], skipped: t.Collection[str], start: str) -> str:
     """Say why a run would do nothing, or begin without the checks that come first; an empty text for a good run.
 
-    TAGS are those of the playbook, WANTED and SKIPPED those of C(--tags) and C(--skip-tags), START the task of
-    C(--start-at-task) or an empty text.
+    TAGS are those of the playbook, none of one that goes by phases, WANTED and SKIPPED those of C(--tags) and
+    C(--skip-tags), START the task of C(--start-at-task) or an empty text.
     """
-    known = f"Its tags are {', '.join(tags)}."
+    known = f"Its tags are {', '.join(tags)}." if tags else _PHASES
     if start:
+        links = "Name the links to run with --tags. " if tags else ""
         return (
             f"--start-at-task {start!r} would leave out the first play, which finds the hosts and checks the input, "
-            f"and nothing would be done. Name the links to run with --tags. {known}"
+            f"and nothing would be done. {links}{known}"
         )
     known_tags = _ALL.union(tags, {"never"} if "all" in wanted else ())
     unknown = sorted({*wanted} - known_tags)

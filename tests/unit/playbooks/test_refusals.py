@@ -168,7 +168,10 @@ def test_some_links_are_skipped(play: Play, playbook: str, skipped: str) -> None
     assert run.asked, run.output
 
 
-@pytest.mark.parametrize(("playbook", "tag"), [("verify", "publish"), ("doctor", "verify"), ("teardown", "verify")])
+@pytest.mark.parametrize(
+    ("playbook", "tag"),
+    [("verify", "publish"), ("doctor", "verify"), ("teardown", "verify"), ("rotate_keys", "publish")],
+)
 def test_tags_are_those_of_each_playbook(play: Play, playbook: str, tag: str) -> None:
     run = play("--tags", tag, playbook=playbook)
     assert (run.code != 0, run.asked) == (True, False), run.output

@@ -53,5 +53,14 @@ def test_options_that_leave_out_too_much(wanted: list[str], skipped: list[str], 
     assert problem.endswith("Its tags are publish, iam.")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "skipped", "start"), [(["publish"], [], ""), (["all"], ["publish"], ""), ([], [], "Go on*")]
+)
+def test_a_playbook_without_tags_has_phases(wanted: list[str], skipped: list[str], start: str) -> None:
+    problem = run_problem([], wanted=wanted, skipped=skipped, start=start)
+    assert problem.endswith(". It has no tags: leave the option out, and say with -e phase=PHASE how far to go.")
+    assert "with --tags" not in problem
+
+
 def test_the_only_tag_of_a_playbook_is_skipped() -> None:
     assert "verify, which is all" in run_problem(["verify"], wanted=["all"], skipped=["verify"], start="")
