@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: the onprem.irsa authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How to prove that a service account has its role; it makes no calls."""
+"""Which service account is proved to have its role; it makes no calls."""
 
 from __future__ import annotations
 

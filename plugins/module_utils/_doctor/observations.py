@@ -46,7 +46,7 @@ _NOBODY: t.Final = "nobody looked at it"
 def from_observations(observed: Json) -> Snapshot:
     """Return the snapshot of what was observed.
 
-    C(taken), C(issuer), C(audience), C(cluster) and C(domain) say of what; each other part is an observation as the
+    C(taken), C(issuer), C(audience) and C(cluster) say of what; each other part is an observation as the
     functions of this package document it, C({"not_looked_at": REASON}), or missing: C(documents), C(bucket) (None for
     documents that are in none), C(providers), C(roles), C(service_accounts) with C(policy_data), C(namespaces),
     C(workloads) and C(excluded_namespaces), C(pods), C(api_servers), C(injection), C(clock), C(region), C(rotation) and
@@ -57,7 +57,7 @@ def from_observations(observed: Json) -> Snapshot:
     around = around_of(
         known, _listed(observed, "namespaces"), _listed(observed, "workloads"), _listed(observed, "excluded_namespaces")
     )
-    own = {name: str(observed[name]) for name in ("audience", "cluster", "domain") if observed.get(name)}
+    own = {name: str(observed[name]) for name in ("audience", "cluster") if observed.get(name)}
     return Snapshot(
         taken=float(observed["taken"]),
         issuer=without_secrets(str(observed["issuer"])),
@@ -137,11 +137,9 @@ def _role(observed: Json) -> Role:
         trust=not_looked(policy) or policy_of(policy) or {},
         boundary=str(observed.get("permissions_boundary") or ""),
         boundary_exists=observed.get("boundary_exists"),
-        attached=texts(observed.get("managed_policies")),
         inline=tuple(inline),
         inline_size=sum(len(serialise(dict(document))) for document in inline.values()),
         trust_size=len(serialise(dict(policy))),
-        max_session=int(observed.get("max_session_duration") or 3600),
     )
 
 

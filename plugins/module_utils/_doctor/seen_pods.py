@@ -182,7 +182,6 @@ def _container(spec: Manifest, container: Manifest, security: Json, *, skipped: 
         regional=next((known for known in ("regional", "legacy") if env.get(REGIONAL_VARIABLE) == known), ""),
         own_credentials=tuple(name for name in _CREDENTIALS if name in env),
         token_audience=str((token or {}).get("audience") or ""),
-        token_seconds=int((token or {}).get("expirationSeconds") or 0),
         no_token=_no_token(spec, container, path) if path else "",
         skipped=skipped,
         user=own.get("runAsUser", security.get("runAsUser")),

@@ -189,14 +189,11 @@ class Role:
     """ARN of the permissions boundary."""
     boundary_exists: bool | None = None
     """None where it is not known."""
-    attached: Texts = ()
-    """ARNs of managed policies."""
     inline: Texts = ()
     """Names of inline policies."""
     inline_size: int = 0
     """Characters of all of them, as IAM counts them."""
     trust_size: int = 0
-    max_session: int = 3600
 
 
 @dataclass(frozen=True)
@@ -251,7 +248,6 @@ class Container:
     own_credentials: Texts = ()
     """The names of variables by which SDKs find other credentials first."""
     token_audience: str = ""
-    token_seconds: int = 0
     no_token: str = ""
     """Why no token stands at the file that its variable names; empty where one does."""
     skipped: bool = False
@@ -356,7 +352,6 @@ class Host:
     """Seconds by which its clock is ahead of the controller's."""
     synchronised: bool | None = None
     """Whether its clock follows another one; None where it does not tell."""
-    kubelet_region: str = ""
 
 
 @dataclass(frozen=True)
@@ -463,7 +458,6 @@ class Snapshot:
     """The issuer that is looked at."""
     audience: str = "sts.amazonaws.com"
     cluster: str = ""
-    domain: str = "cluster.local"
     documents: tuple[Probe, ...] | NotLooked = field(default_factory=lambda: NotLooked("nobody fetched them"))
     bucket: Bucket | NotLooked | None = None
     """None for documents that are in no bucket."""

@@ -8,9 +8,6 @@ import typing as t
 from dataclasses import dataclass, field, fields
 
 Json = t.Mapping[str, t.Any]
-Mode = t.Literal["webhook", "policy", "foreign", "none"]
-MODES: t.Final[tuple[str, ...]] = t.get_args(Mode)
-TLS: t.Final = ("own", "secret", "cert-manager")
 
 
 @dataclass(frozen=True)
@@ -80,4 +77,4 @@ def own_priority_class(options: Options) -> str:
     return "" if options.priority_class.startswith("system-") else options.priority_class
 
 
-__all__: t.Final = ("MODES", "TLS", "Mode", "Options", "own_priority_class")
+__all__: t.Final = ("Options", "own_priority_class")

@@ -230,7 +230,7 @@ def _longest(server: ApiServer) -> float:
     guide=_GUIDE,
 )
 def _single_issuer(view: View) -> t.Iterator[Seen]:
-    default = f"{INSIDE_CLUSTER}.{view.snapshot.domain}"
+    default = f"{INSIDE_CLUSTER}.cluster.local"
     for name, _host, flags in _flags(view):
         audiences = given(flags.get(AUDIENCES, ()))
         inside = any(audience.startswith(INSIDE_CLUSTER) for audience in audiences)

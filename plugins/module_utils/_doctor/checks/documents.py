@@ -232,11 +232,10 @@ def _no_jwks_uri(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _internal_jwks_uri(view: View) -> t.Iterator[Seen]:
-    own = (f".svc.{view.snapshot.domain}", ".svc", ".cluster.local")
     for each in _read(view):
         uri = each.fetch.discovery.jwks_uri if each.fetch.discovery is not None else ""
         host = uri.partition("://")[2].partition("/")[0]
-        if uri.startswith("https://") and (":" in host.rpartition("]")[2] or host.endswith(own)):
+        if uri.startswith("https://") and (":" in host.rpartition("]")[2] or host.endswith((".svc", ".cluster.local"))):
             yield _at(each, f"its jwks_uri is {uri}")
 
 

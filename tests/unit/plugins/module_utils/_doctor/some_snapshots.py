@@ -70,8 +70,7 @@ def trust(*accounts: str, arn: str = PROVIDER, audiences: t.Sequence[str] = (AUD
 
 def role(name: str, *accounts: str) -> Role:
     policy = trust(*accounts)
-    attached = ("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess",)
-    return Role(role_arn(name), policy, attached=attached, trust_size=len(serialise(policy)))
+    return Role(role_arn(name), policy, trust_size=len(serialise(policy)))
 
 
 def fetched(url: str, **changes: Value) -> Fetch:
@@ -166,7 +165,6 @@ def container(name: str, arn: str, **changes: Value) -> Container:
         region="eu-central-1",
         regional="regional",
         token_audience=AUDIENCE,
-        token_seconds=86400,
     )
     return replace(made, **changes)
 

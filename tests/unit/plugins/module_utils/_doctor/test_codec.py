@@ -125,8 +125,7 @@ def test_a_large_cluster_takes_seconds(*, healthy: bool) -> None:
 def test_fields_have_words_for_their_defaults() -> None:
     """What has no field cannot be saved: the parts that are most likely to grow a secret are listed."""
     assert {*_hints(Role)} == {
-        *("arn", "trust", "boundary", "boundary_exists", "attached", "inline", "inline_size", "trust_size"),
-        "max_session",
+        *("arn", "trust", "boundary", "boundary_exists", "inline", "inline_size", "trust_size"),
     }
     assert "body" not in _hints(Fetch)
     assert "token" not in _hints(ApiServer)

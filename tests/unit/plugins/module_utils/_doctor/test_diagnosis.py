@@ -170,6 +170,6 @@ def test_a_policy_of_which_a_value_is_hidden_is_not_written_back() -> None:
     external = {"StringEquals": {"sts:ExternalId": "between-two-parties"}}
     other = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole", "Condition": external}
     kept = policy_of({**policy, "Statement": [*policy["Statement"], other]})
-    roles = Roles((Role(role_arn("prod-reports"), kept or {}, attached=("arn",)),))
+    roles = Roles((Role(role_arn("prod-reports"), kept or {}),))
     (finding,) = [each for each in diagnose(replace(kubeadm(), roles=roles)).findings if each.link == "trust"]
     assert (finding.check, finding.command) == ("trust.subject-wrong", "")

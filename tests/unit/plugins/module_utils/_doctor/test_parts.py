@@ -41,7 +41,7 @@ def test_looks_are_put_together() -> None:
     assert isinstance(WHOLE.region, Region)
     assert made == replace(WHOLE, region=replace(WHOLE.region, enabled=False))
     assert {name for names in LOOKS.values() for name in names} == {
-        name for name in vars(WHOLE) if name not in ("taken", "issuer", "audience", "cluster", "domain")
+        name for name in vars(WHOLE) if name not in ("taken", "issuer", "audience", "cluster")
     }
 
 
