@@ -38,22 +38,7 @@ class ActionModule(ActionBase):
 def planned(given: Result, now: float) -> Result:
     """Return what the module documents; NOW is the controller's time."""
     seen = seen_since(given["seen"], [given["published_from"]["kids"], given["published_to"]["kids"]], now)
-    found = state(
-        Looked(
-            servers=given["servers"],
-            issuers=(given["from_issuer"], given["to_issuer"]),
-            old=given["published_from"],
-            new=given["published_to"],
-            trust=given["trust"],
-            use=given["use"],
-            listed=given["listed_roles"],
-            trust_is_complete=given["trust_is_complete"],
-            is_left=bool(given["documents_left"]),
-            trusted_since=now if given["trusted_since"] is None else given["trusted_since"],
-            now=now,
-            first_seen=seen["since"],
-        )
-    )
+    found = state(_looked(given, now, seen["since"]))
     settle = None if given["settle"] is None else float(given["settle"])
     aim = Aim(given["from_issuer"], given["to_issuer"], given["other_roles"], settle, given["trust_policy_limit"])
     whole = plan(found, aim)
@@ -83,6 +68,23 @@ def planned(given: Result, now: float) -> Result:
         "seen": seen,
         "other_roles": [role.name for role in found.trust.roles if role.trusts_old and not role.is_listed],
     }
+
+
+def _looked(given: Result, now: float, first_seen: float) -> Looked:
+    return Looked(
+        servers=given["servers"],
+        issuers=(given["from_issuer"], given["to_issuer"]),
+        old=given["published_from"],
+        new=given["published_to"],
+        trust=given["trust"],
+        use=given["use"],
+        listed=given["listed_roles"],
+        trust_is_complete=given["trust_is_complete"],
+        is_left=bool(given["documents_left"]),
+        trusted_since=now if given["trusted_since"] is None else given["trusted_since"],
+        now=now,
+        first_seen=first_seen,
+    )
 
 
 __all__: t.Final = ("ActionModule", "planned")

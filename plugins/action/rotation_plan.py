@@ -71,21 +71,10 @@ class ActionModule(ActionBase):
 def planned(given: Result, now: float) -> Result:
     """Return what the module documents; NOW is the controller's time."""
     seen = seen_since(given["seen"], [found["kids"] for found in given["published"]], now)
-    looked = observed.Looked(
-        servers={found["host"]: found for found in given["servers"]},
-        controllers={found["host"]: found for found in given["controllers"]},
-        files={found["item"]: found for found in given["files"]},
-        published={found["item"]: found for found in given["published"]},
-        by_api_servers=given["published_by_api_servers"],
-        use=given["use"],
-        relying_parties=_with_copies(given),
-        unreachable=tuple(given["unreachable"]),
-        now=now,
-        first_seen=seen["since"],
-    )
-    problems = observed.problems(looked)
-    if problems or not (given["files"] or given["unreachable"]):
-        return {**_NOTHING, "problems": problems}
+    looked = _looked(given, now, seen["since"])
+    unfit = observed.problems(looked)
+    if unfit or not (given["files"] or given["unreachable"]):
+        return {**_NOTHING, "problems": unfit}
     aim = Aim(
         signer=given["signing_kid"],
         kind=given["type"],
@@ -95,16 +84,11 @@ def planned(given: Result, now: float) -> Result:
     )
     state = observed.state(looked)
     following = plan(state, aim)
-    step = following.step
-    problems, concerns = [*following.problems], [*following.concerns]
-    if problems and not _reaches(following.stopped, given["phase"]):
-        problems, concerns = [], problems
-    concerns += [line for line in not_asked(state) if line not in (*problems, *concerns)]
-    if step and aim.leaked and not given["emergency"]:
-        problems.append(_confirm(given["leaked_kid"]))
+    step, wait = following.step, following.wait
+    problems, concerns = _now_and_later(following, given)
     told: Result = {
         "problems": problems,
-        "concerns": concerns,
+        "concerns": concerns + [line for line in not_asked(state) if line not in (*problems, *concerns)],
         "gauges": gauges(state),
         "next": words.says(step) if step else "",
         "finished": following.is_finished,
@@ -117,13 +101,36 @@ def planned(given: Result, now: float) -> Result:
     }
     if step and not problems and _reaches(step.phase, given["phase"]):
         told["step"] = _step(step, looked, following, {server.host: server for server in state.servers}.get(step.host))
-    if following.wait:
-        told["wait_until"] = following.wait.until
-        told["wait_seconds"] = (
-            math.ceil(following.wait.until - now) if _reaches(following.wait.phase, given["phase"]) else 0
-        )
-        told["run_again"] = run_again(following.wait, now, "irsa_rotate_wait")
+    if wait:
+        told["wait_until"] = wait.until
+        told["wait_seconds"] = math.ceil(wait.until - now) if _reaches(wait.phase, given["phase"]) else 0
+        told["run_again"] = run_again(wait, now, "irsa_rotate_wait")
     return {**_NOTHING, **told}
+
+
+def _looked(given: Result, now: float, first_seen: float) -> observed.Looked:
+    return observed.Looked(
+        servers={found["host"]: found for found in given["servers"]},
+        controllers={found["host"]: found for found in given["controllers"]},
+        files={found["item"]: found for found in given["files"]},
+        published={found["item"]: found for found in given["published"]},
+        by_api_servers=given["published_by_api_servers"],
+        use=given["use"],
+        relying_parties=_with_copies(given),
+        unreachable=tuple(given["unreachable"]),
+        now=now,
+        first_seen=first_seen,
+    )
+
+
+def _now_and_later(following: Plan, given: Result) -> tuple[list[str], list[str]]:
+    """Return what stops the run, and what would stop one that goes further than this one is asked to."""
+    problems, concerns = [*following.problems], [*following.concerns]
+    if problems and not _reaches(following.stopped, given["phase"]):
+        problems, concerns = [], problems
+    if following.step and given["leaked_kid"] and not given["emergency"]:
+        problems.append(_confirm(given["leaked_kid"]))
+    return problems, concerns
 
 
 def _with_copies(given: Result) -> list[Result]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 from base64 import b64decode
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
@@ -382,11 +382,6 @@ def _life(certificates: Chain) -> tuple[datetime, datetime]:
     return max(certificate.not_valid_before_utc for certificate in certificates), _end(certificates)
 
 
-def instant(text: str) -> datetime:
-    """Read a time in UTC as ISO 8601, such as C(2026-01-31T12:00:00Z)."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
-
-
 class State(t.NamedTuple):
     """A certificate plan with texts and numbers in place of times, as it may leave the controller: without keys."""
 
@@ -437,7 +432,6 @@ __all__: t.Final = (
     "Served",
     "State",
     "given",
-    "instant",
     "plan",
     "read_bundle",
     "read_pair",

@@ -25,7 +25,6 @@ from ansible_collections.onprem.irsa.plugins.module_utils._injection.certificate
     State,
     _named,
     given,
-    instant,
     plan,
     read_bundle,
     read_pair,
@@ -267,10 +266,6 @@ def test_authorities_that_sign_each_other_end() -> None:
     }
     with pytest.raises(InputError, match=r"not signed by its ca[.]crt"):
         given(circle, "", host=HOST, now=NOW, name="given")
-
-
-def test_a_time_is_read_in_utc() -> None:
-    assert instant("2026-01-31T12:00:00Z") == instant("2026-01-31T13:00:00+01:00") == NOW
 
 
 @pytest.mark.parametrize(
