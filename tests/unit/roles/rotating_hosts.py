@@ -280,8 +280,16 @@ class Rotating(Cluster):
         for component in components or self.world.read(name):
             self.world.restart(name, component, _kids(public.read_text()), signer)
 
-    def rotate(self, *options: str, by: str = "", **variables: object) -> tuple[int, str]:
-        """Run the role, or what plays it; return the exit code and what was printed. Variables are the inventory's."""
+    def rotate(self, *options: str, **variables: object) -> tuple[int, str]:
+        """Run the role; return the exit code and what was printed."""
+        tasks = [{"ansible.builtin.include_role": {"name": "onprem.irsa.irsa_rotate"}}]
+        playbook = self.directory / "playbook.json"
+        play = {"hosts": "all", "gather_facts": False, "any_errors_fatal": True, "tasks": tasks}  # as rotate_keys
+        playbook.write_text(json.dumps([play]))
+        return self.rotate_by(str(playbook), variables, *options)
+
+    def rotate_by(self, playbook: str, variables: t.Mapping[str, object], *options: str) -> tuple[int, str]:
+        """Run what plays the role, with variables in the inventory; return the exit code and what was printed."""
         given = {
             "irsa_issuer_url": ISSUER,
             "irsa_issuer_bucket": "acme",
@@ -290,11 +298,7 @@ class Rotating(Cluster):
             "irsa_rotate_pause": 0,
             "irsa_rotate_min_age": 3600,
         }
-        tasks = [{"ansible.builtin.include_role": {"name": "onprem.irsa.irsa_rotate"}}]
-        playbook = self.directory / "playbook.json"
-        play = {"hosts": "all", "gather_facts": False, "any_errors_fatal": True, "tasks": tasks}  # as rotate_keys
-        playbook.write_text(json.dumps([play]))
-        return self.run(by or str(playbook), {**given, **variables}, *options)
+        return self.run(playbook, {**given, **variables}, *options)
 
     def refused(self) -> list[str]:
         """Return which tokens were refused, and by whom."""

@@ -54,7 +54,7 @@ def test_check_mode_shows_the_first_step_and_takes_none(two: Rotating) -> None:
 )
 def test_the_playbook_goes_as_far_as_it_is_told(two: Rotating, phase: str, options: tuple[str, ...]) -> None:
     before = two.files()
-    code, output = two.rotate(*options, by="onprem.irsa.rotate_keys", irsa_rotate_phase=phase)
+    code, output = two.rotate_by("onprem.irsa.rotate_keys", {"irsa_rotate_phase": phase}, *options)
     assert (code, two.files()) == (0, before), output
     assert two.kid in output
 
