@@ -30,7 +30,12 @@ _MUST_BE: t.Final = {
 }
 # Where the cluster has no name, what depends on it can be checked with any.
 STAND_INS: t.Final[Json] = {"irsa_cluster": "prod"}
-_EXAMPLES: t.Final = {"irsa_cluster": "prod", "irsa_region": "eu-central-1", "name": "prod-reports"}
+_EXAMPLES: t.Final = {
+    "irsa_cluster": "prod",
+    "irsa_region": "eu-central-1",
+    "irsa_migrate_from": "{irsa_issuer_bucket: acme-prod-oidc}",
+    "name": "prod-reports",
+}
 # Ansible, check_type_bool: what it takes for a boolean, in any case.
 _BOOLEANS: t.Final = frozenset({"y", "yes", "on", "1", "true", "t", "n", "no", "off", "0", "false", "f"})
 _NOT_SET: t.Final = re.compile(r"(\w+) is not set[.,]")

@@ -6,6 +6,20 @@ import pytest
 
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import NO_ISSUER
 from ansible_collections.onprem.irsa.plugins.module_utils._input.role_input import argument_problems, missing, told_once
+from ansible_collections.onprem.irsa.plugins.plugin_utils._variables import specifications
+
+REQUIRED = {
+    name
+    for spec in specifications().values()
+    for name, option in spec["argument_specs"]["main"]["options"].items()
+    if option.get("required")
+}
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_what_has_to_be_set_is_shown_as_it_is_set(name: str) -> None:
+    assert f"Set it, as in {name}: " in missing(name, "What it is.")
+
 
 BUCKET = "irsa_issuer_bucket is not set, and irsa_issuer_publisher is s3, which publishes in a bucket. Set it."
 CA = "names the file /none, which does not exist. Give the path."
