@@ -47,17 +47,6 @@ def test_no_task_gives_a_variable_of_the_role_another_value(role: str) -> None:
     assert given & {name for file in files for name in yaml.safe_load(file.read_text()) or {}} == set()
 
 
-@pytest.mark.parametrize("playbook", sorted(ROOT.glob("playbooks/*.yml")), ids=lambda path: path.stem)
-def test_no_play_takes_a_variable_from_the_inventory(playbook: Path) -> None:
-    """A variable of a play stands above that of the inventory, which would have no effect."""
-    plays = yaml.safe_load(playbook.read_text())
-    given = {name for play in plays if "import_playbook" not in str([*play]) for name in play.get("vars", {})}
-    assert (
-        given & {name for role in ROLES.glob("*/defaults/main.yml") for name in yaml.safe_load(role.read_text())}
-        == set()
-    )
-
-
 def _given_by(task: dict[str, t.Any]) -> t.Iterator[str]:
     yield from task.get("vars", {})
     yield from task.get("ansible.builtin.set_fact", {})
