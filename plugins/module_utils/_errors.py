@@ -51,12 +51,17 @@ class ApiError(IrsaError):
         self.said = said or problem
 
 
+_LONGEST_NAME: t.Final = 2048  # as the ARN of a role: the time to compare grows with the square
+
+
 def nearest(value: str, known: t.Iterable[str]) -> str:
     """Return a question that names what was probably meant, all of it where several names are as near.
 
     What only has two neighbouring letters swapped is the nearest. The text is empty when nothing known is near.
     """
-    folded = {name.lower(): name for name in sorted(known, reverse=True)}
+    if len(value) > _LONGEST_NAME:
+        return ""
+    folded = {name.lower(): name for name in sorted(known, reverse=True) if len(name) <= _LONGEST_NAME}
     if value in folded.values():
         return f"Did you mean {value}?"
     written = value.lower()

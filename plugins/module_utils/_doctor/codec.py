@@ -9,13 +9,22 @@ import json
 import typing as t
 from dataclasses import MISSING, Field, fields, is_dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import without_secrets
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import VERSION, NotLooked, Snapshot
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import policy_of, without_secrets
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
+    VERSION,
+    NotLooked,
+    Policy,
+    Snapshot,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputError
-from ansible_collections.onprem.irsa.plugins.module_utils._finding import Finding
+from ansible_collections.onprem.irsa.plugins.module_utils._finding import Finding, State
 
 _NAME: t.Final = "onprem.irsa.doctor"
 _NOT_LOOKED: t.Final = "not_looked_at"
+
+# What a time may be, as datetime has it (the years 1 to 9999); no count or duration is longer either.
+_LEAST: t.Final = -62_135_596_800
+_MOST: t.Final = 253_402_300_799
 
 _Shape = t.Any  # a type as typing has it: a class, a union, a tuple of one kind
 
@@ -46,9 +55,14 @@ def of_json(text: str, *, source: str) -> Snapshot:
     source: what the text is called in messages.
     """
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{source} has half of a character (\\ud800 to \\udfff).", fix=_AGAIN) from error
     except ValueError as error:
         raise InputError(f"{source} is not JSON: {error}.", fix=_AGAIN) from error
+    except RecursionError as error:
+        raise InputError(f"{source} has lists or objects in one another, more deeply than any snapshot.", fix=_AGAIN) from error
     if not isinstance(document, dict) or document.get("snapshot") != _NAME:
         raise InputError(f"{source} is no snapshot of {_NAME}.", fix=_AGAIN)
     version = document.get("version")
@@ -64,7 +78,13 @@ def of_json(text: str, *, source: str) -> Snapshot:
         raise InputError(f"{source} cannot be read: {error}.", fix=_AGAIN) from error
 
 
+_LONG: t.Final = 80
 _AGAIN: t.Final = "Give a file that irsa_doctor_snapshot has saved, as it was saved."
+
+
+def _no_number(name: str) -> t.NoReturn:
+    """Refuse what Python reads as a number and JSON does not have: NaN and the infinities."""
+    raise ValueError(f"{name} is no number")
 
 
 class _UnfitError(Exception):
@@ -72,16 +92,21 @@ class _UnfitError(Exception):
 
 
 def _decoded(shape: _Shape, value: object, at: str) -> object:
+    if shape == Policy:
+        return _policy(value, at)
     return _of_parts(shape, value, at) if t.get_origin(shape) is not None else _of_class(shape, value, at)
 
 
 def _of_parts(shape: _Shape, value: object, at: str) -> object:
-    """Return a value of a tuple of any length, of a mapping from texts, or of one of several types."""
+    """Return a value of a tuple, of a mapping from texts, or of one of several types."""
     origin: t.Any = t.get_origin(shape)
     members = t.get_args(shape)
     if origin is tuple:
         items = _a(list, value, at)
-        return tuple(_decoded(members[0], item, f"{at}[{number}]") for number, item in enumerate(items))
+        shapes = [members[0]] * len(items) if Ellipsis in members else [*members]
+        if len(shapes) != len(items):
+            raise _UnfitError(f"{at.lstrip('.')} has {len(items)} values, not {len(shapes)}")
+        return tuple(_decoded(each, item, f"{at}[{number}]") for number, (each, item) in enumerate(zip(shapes, items)))
     if isinstance(origin, type) and issubclass(origin, t.Mapping):
         pairs = _a(dict, value, at)
         return {key: _decoded(members[1], item, f"{at}.{key}") for key, item in pairs.items()}
@@ -128,12 +153,27 @@ def _shapes(shape: type) -> tuple[t.Mapping[str, _Shape], t.Mapping[str, Field[t
     return t.get_type_hints(shape), {item.name: item for item in fields(shape)}
 
 
+def _policy(value: object, at: str) -> Policy:
+    """Return a policy in which statements, and operators of their conditions, are objects, as AWS takes them alone."""
+    found = _a(dict, value, at)
+    statements = found.get("Statement", [])
+    for number, statement in enumerate(statements if isinstance(statements, list) else [statements]):
+        place = f"{at}.Statement[{number}]"
+        condition = _a(dict, _a(dict, statement, place).get("Condition", {}), f"{place}.Condition")
+        for name, keys in condition.items():
+            _a(dict, keys, f"{place}.Condition.{name}")
+    return policy_of(found) or {} if found else {}
+
+
 def _finding(value: object, at: str) -> Finding:
     found = _a(dict, value, at)
     try:
-        return Finding(**{name: str(part) for name, part in found.items()})  # type: ignore[arg-type]
+        finding = Finding(**{name: str(part) for name, part in found.items()})  # type: ignore[arg-type]
     except TypeError as error:
         raise _UnfitError(f"{at.lstrip('.')} is no finding") from error
+    if finding.state not in t.get_args(State):
+        raise _UnfitError(f"{at.lstrip('.')}.state is {finding.state!r}, not {' or '.join(t.get_args(State))}")
+    return finding
 
 
 def _a(kind: type, value: object, at: str) -> t.Any:  # noqa: ANN401 -- JSON
@@ -143,11 +183,21 @@ def _a(kind: type, value: object, at: str) -> t.Any:  # noqa: ANN401 -- JSON
 
 
 def _plain(shape: _Shape, value: object, at: str) -> object:
-    if shape is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and shape in (int, float) and not _LEAST <= t.cast("float", value) <= _MOST:
+        raise _UnfitError(f"{at.lstrip('.')} is {_shown(value)}, which no time, count or duration is")
+    if shape is float and number:
+        return float(t.cast("float", value))
     if not isinstance(value, shape) or (isinstance(value, bool) and shape is not bool):
-        raise _UnfitError(f"{at.lstrip('.')} is {value!r}, not a value of the type {shape.__name__}")
+        raise _UnfitError(f"{at.lstrip('.')} is {_shown(value)}, not a value of the type {shape.__name__}")
     return value
+
+
+def _shown(value: object) -> str:
+    """Return a value as messages have it: the beginning of a long one."""
+    if isinstance(value, int) and abs(value) > _MOST:
+        return "a number of many digits"
+    return repr(value) if len(repr(value)) <= _LONG else f"{repr(value)[:_LONG]}..."
 
 
 __all__: t.Final = ("of_json", "to_json")

@@ -71,7 +71,7 @@ def _server(observed: Json, name: str, url: str) -> ApiServer:
         if said.get("keys")
         else NotLooked("it serves no key set to the doctor"),
         accepted=_accepted(accepted),
-        refused=tuple(texts(pair) for pair in accepted.get("refused") or ()),
+        refused=tuple((issuer, kid) for issuer, kid in map(texts, accepted.get("refused") or ())),
         host=not_looked(host) or _host(observed, name, host) if host else NotLooked("its host is not in the inventory"),
     )
 

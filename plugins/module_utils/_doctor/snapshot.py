@@ -367,7 +367,7 @@ class ApiServer:
     """The key set that it serves itself."""
     accepted: Texts | NotLooked = field(default_factory=lambda: NotLooked("no token was reviewed"))
     """The issuers that it accepts; it signs with the first, where the host is known."""
-    refused: tuple[Texts, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
     """Issuer and key id of each token of another server that it refuses."""
     host: Host | NotLooked = field(default_factory=lambda: NotLooked("its host is not in the inventory"))
 

@@ -44,13 +44,29 @@ def texts(value: object) -> list[str]:
 
 
 def like(pattern: str, value: str, *, ignore_case: bool = False) -> bool:
-    """Tell whether a value has the form of a pattern of IAM: C(*) for any characters, C(?) for one."""
-    return re.fullmatch(_expression(pattern), value, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
+    """Tell whether a value has the form of a pattern of IAM: C(*) for any characters, C(?) for one.
+
+    Each part between stars is taken at the first place that it fits, so that no pattern takes longer than its length
+    times that of the value: one expression for all of it would try every combination of places.
+    """
+    first, *parts = _expressions(pattern, ignore_case=ignore_case)
+    if not parts:
+        return first.fullmatch(value) is not None
+    found = first.match(value)
+    for part in parts[:-1]:
+        found = found and part.search(value, found.end())
+    if found is None:
+        return False
+    end = len(value) - len(pattern.rpartition("*")[2])
+    return end >= found.end() and parts[-1].fullmatch(value, end) is not None
 
 
-@functools.lru_cache
-def _expression(pattern: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
+@functools.lru_cache(maxsize=1024)
+def _expressions(pattern: str, *, ignore_case: bool) -> list[re.Pattern[str]]:
+    """Return an expression for each part of a pattern that is between stars."""
+    flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+    parts = ("".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*"))
+    return [re.compile(part, flags) for part in parts]
 
 
 def _arn_like(pattern: str, value: str) -> bool:

@@ -23,7 +23,7 @@ _LONGEST: t.Final = "service-account-max-token-expiration"
 _DURATION: t.Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|m|s)")  # Go, time.ParseDuration
 _UNITS: t.Final[t.Mapping[str, float]] = {"h": 3600.0, "m": 60.0, "s": 1.0}
 _JWKS_URI: t.Final = "service-account-jwks-uri"
-_RELEASE: t.Final = re.compile(r"v?([0-9]+)\.([0-9]+)")
+_RELEASE: t.Final = re.compile(r"v?([0-9]{1,9})\.([0-9]{1,9})")
 _GUIDE: t.Final = "guide_chain"
 _ROLL: t.Final = "run onprem.irsa.site, which changes the API servers in two passes, with nothing refused in between"
 

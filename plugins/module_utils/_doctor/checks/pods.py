@@ -283,7 +283,7 @@ _VERSIONED: t.Final = (
     (re.compile(r"(?:^|/)aws-?cli(?:-docker)?$"), _CLI, "AWS CLI"),
     (re.compile(r"(?:^|/)boto3$"), _BOTO3, "boto3"),
 )
-_TAG: t.Final = re.compile(r"v?([0-9]+)\.([0-9]+)\.([0-9]+)")
+_TAG: t.Final = re.compile(r"v?([0-9]{1,9})\.([0-9]{1,9})\.([0-9]{1,9})")
 
 
 def _old_sdk(image: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     NotLooked,
     Pod,
     Role,
+    Roles,
     ServiceAccount,
     Snapshot,
 )
@@ -25,7 +27,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._errors import InputEr
 
 from .big import big
 from .faults import FAULTS
-from .some_snapshots import HEALTHY, kubeadm
+from .some_snapshots import HEALTHY, kubeadm, role_arn, trust
 
 EVERY = {**HEALTHY, **{name: make for _check, name, make in FAULTS}}
 
@@ -88,11 +90,55 @@ def test_another_version_is_refused_by_its_name(version: object) -> None:
         ({"roles": []}, "roles is not an object"),
         ({"injection": {"findings": [{"x": 1}]}}, r"injection.findings\[0\] is no finding"),
         ({"pods": [{"namespace": "a", "name": "x", "injected": 1}]}, r"pods\[0\].injected is 1"),
+        ({"taken": 1e300}, "taken is 1e\\+300, which no time, count or duration is"),
+        ({"taken": 10**400}, "taken is a number of many digits"),
+        ({"taken": float("nan")}, "NaN is no number"),
+        ({"cluster": "\ud800"}, "has half of a character"),
+        ({"cluster": ["x" * 9999]}, r"cluster is \['x{70,90}\.\.\., not"),
+        ({"injection": {"findings": [{"link": "x", "state": "purple", "found": "y"}]}}, "state is 'purple', not ok or"),
+        ({"api_servers": [{"name": "a", "refused": [["one"]]}]}, r"refused\[0\] has 1 values, not 2"),
+        ({"bucket": {"name": "b", "policy": {"Statement": "x"}}}, r"policy.Statement\[0\] is not an object"),
+        ({"bucket": {"name": "b", "policy": {"Statement": [{"Condition": "x"}]}}}, "Condition is not an object"),
+        ({"roles": {"found": [{"arn": "a", "trust": {"Statement": [1]}}]}}, r"trust.Statement\[0\] is not an object"),
+        (
+            {"roles": {"found": [{"arn": "a", "trust": {"Statement": {"Condition": {"Null": 1}}}}]}},
+            "Condition.Null is not an object",
+        ),
     ],
 )
 def test_what_is_no_snapshot_is_refused(change: dict[str, object], says: str) -> None:
     text = json.dumps({**json.loads(to_json(kubeadm())), **change})
     with pytest.raises(InputError, match=says):
+        of_json(text, source="x.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"version": f"v{'9' * 5000}.1"}, "api_servers"),
+        ({"namespace": "a", "containers": [{"name": "c", "image": f"aws-cli:1.{'9' * 5000}.1"}]}, "pods"),
+    ],
+)
+def test_long_values_are_read(change: dict[str, object], name: str) -> None:
+    text = json.dumps({**json.loads(to_json(kubeadm())), name: [{"name": "x", **change}]})
+    diagnose(of_json(text, source="x"))
+
+
+def test_an_issuer_of_any_length_is_compared_with_providers() -> None:
+    made = replace(kubeadm(), issuer=f"https://{'x' * 200_000}")
+    assert {each.check for each in diagnose(made).findings} >= {"provider.missing"}
+
+
+def test_a_policy_is_judged_whatever_patterns_it_has() -> None:
+    """Thirty stars in one pattern were more combinations than anybody waits for."""
+    policy = trust("apps/*a" + "*a" * 30)
+    roles = Roles((Role(role_arn("prod-reports"), policy),))
+    assert {each.check for each in diagnose(replace(kubeadm(), roles=roles)).roots} == {"trust.subject-wrong"}
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"snapshot": ' * 200_000])
+def test_what_is_nested_without_end_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"x\.json has lists or objects in one another"):
         of_json(text, source="x.json")
 
 
