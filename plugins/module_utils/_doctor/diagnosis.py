@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import without_secrets
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.registry import BY_ID, CHECKS, LINKS, ORDER
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import NotLooked, Snapshot
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
+    LEGACY_NOT_ASKED,
+    ApiServer,
+    NotLooked,
+    Snapshot,
+)
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import View, looked
 
 if t.TYPE_CHECKING:
@@ -56,7 +61,7 @@ class Diagnosis:
     findings: tuple[Diagnosed, ...]
     """In the order of the chain."""
     unseen: t.Mapping[str, str]
-    """Why nobody has looked at it, by the name of a part of the snapshot."""
+    """Why nobody has looked at it, by the name of a part of the snapshot, or of a part of one."""
     unseen_links: tuple[str, ...] = ()
     """The links of which nothing was looked at."""
     provider_arn: str = ""
@@ -95,8 +100,8 @@ class Diagnosis:
 # The parts of a snapshot that the checks of a link go by: one that is looked at is enough to say something.
 _PARTS: t.Final[t.Mapping[str, tuple[str, ...]]] = {
     "clock": ("clock", "hosts"),
-    "keys": ("api_servers",),
-    "flags": ("api_servers",),
+    "keys": ("hosts", "tokens", "key_sets"),
+    "flags": ("hosts", "tokens", "accepted_issuers"),
     "dns-tls": ("documents",),
     "bucket": ("bucket",),
     "documents": ("documents",),
@@ -121,7 +126,7 @@ def diagnose(snapshot: Snapshot, checks: t.Iterable[Check] = CHECKS) -> Diagnosi
         taken=snapshot.taken,
         findings=tuple(replace(each, follows=causes[each.check]) for each in sorted(found, key=_place)),
         unseen=unseen,
-        unseen_links=tuple(link for link in LINKS if all(part in unseen for part in _PARTS[link])),
+        unseen_links=tuple(link for link in LINKS if _nobody_looked(link, unseen)),
         provider_arn=view.provider.arn if view.provider else "",
         role_arns=tuple(sorted(view.naming)),
     )
@@ -185,22 +190,71 @@ def _link(check: str) -> str:
     return check.partition(".")[0]
 
 
+def _nobody_looked(link: str, unseen: t.Container[str]) -> bool:
+    servers = "api_servers" in unseen
+    return all(part in unseen or (servers and part in _BY_SERVERS) for part in _PARTS[link])
+
+
+_BY_SERVERS: t.Final = ("hosts", "tokens", "key_sets", "accepted_issuers")
+
+
 def _unseen(snapshot: Snapshot) -> dict[str, str]:
     """Return why parts of a snapshot were not looked at, by their names."""
-    parts = {name: getattr(snapshot, name) for parts in _PARTS.values() for name in parts if hasattr(snapshot, name)}
-    servers = looked(snapshot.api_servers)
-    if servers is not None:
-        hosts = [server.host for server in servers]
-        unknown = [host for host in hosts if isinstance(host, NotLooked)]
-        parts["hosts"] = unknown[0] if hosts and len(unknown) == len(hosts) else None
-    else:
-        parts["hosts"] = snapshot.api_servers
-    return {name: _reason(part.reason) for name, part in parts.items() if isinstance(part, NotLooked)}
+    names = ["api_servers", *(name for parts in _PARTS.values() for name in parts if hasattr(snapshot, name))]
+    parts = {name: getattr(snapshot, name) for name in dict.fromkeys(names)}
+    parts |= {"hosts": snapshot.api_servers, **_of_servers(looked(snapshot.api_servers) or ())}
+    parts |= {**_of_documents(snapshot), **_of_roles(snapshot)}
+    bucket, rotation = looked(snapshot.bucket), looked(snapshot.rotation)
+    if bucket:
+        parts["public_access_block_of_the_account"] = bucket.account_blocks
+    if rotation and rotation.secrets != NotLooked(LEGACY_NOT_ASKED):
+        parts["tokens_of_Secrets"] = rotation.secrets
+    return {_line(name): _reason(part.reason) for name, part in parts.items() if isinstance(part, NotLooked)}
 
 
 def _reason(text: str) -> str:
     """Return a reason, which may be a sentence of somebody else, as it stands behind "because"."""
     return re.sub(r"\A(?:The|There|An?|No|It|This)\b", lambda word: word[0].lower(), _line(text).rstrip("."))
+
+
+# What API servers show, by the fields of C(ApiServer): what it is called of all of them, and of one.
+_OF_SERVERS: t.Final = {
+    "host": ("hosts", "host"),
+    "minted": ("tokens", "token"),
+    "served": ("key_sets", "key_set"),
+    "accepted": ("accepted_issuers", "accepted_issuers"),
+}
+
+
+def _of_servers(servers: t.Sequence[ApiServer]) -> dict[str, object]:
+    """Return what was not looked at of API servers: of all of them together where nobody looked at it of any."""
+    found: dict[str, object] = {}
+    for field, (of_all, of_one) in _OF_SERVERS.items():
+        values = {server.name: getattr(server, field) for server in servers}
+        unknown = {name: value for name, value in values.items() if isinstance(value, NotLooked)}
+        if unknown and len(unknown) == len(values):
+            found[of_all] = next(iter(unknown.values()))
+        else:
+            found |= {f"{of_one} of {name}": value for name, value in unknown.items()}
+    return found
+
+
+def _of_documents(snapshot: Snapshot) -> dict[str, object]:
+    return {
+        f"{kind} from {probe.seen_from}": part
+        for probe in looked(snapshot.documents) or ()
+        for kind, part in (("discovery document", probe.discovery), ("key set", probe.jwks))
+    }
+
+
+def _of_roles(snapshot: Snapshot) -> dict[str, object]:
+    """Return the roles that could not be read; C(roles) where none could."""
+    roles = looked(snapshot.roles)
+    if roles is None:
+        return {}
+    found: dict[str, object] = {arn: NotLooked(reason) for arn, reason in roles.unreadable.items()}
+    found |= {f"trust policy of {role.arn}": role.trust for role in roles.found}
+    return {**found, "roles": next(iter(found.values()))} if roles.unreadable and not roles.found else found
 
 
 __all__: t.Final = ("Diagnosed", "Diagnosis", "State", "diagnose")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.answers import Asked, as_result
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.asking import Sign, ask, release_of
 from ansible_collections.onprem.irsa.plugins.module_utils._api_server.endpoints import SLICES_LABEL, SLICES_PATH, urls
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import LEGACY_NOT_ASKED
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.paths import JWKS_PATH
 from ansible_collections.onprem.irsa.plugins.module_utils._documents.served import DISCOVERY_TYPE, JWKS_TYPE
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import ApiError, IrsaError
@@ -117,7 +118,7 @@ def _workloads(read: Within, kind: str) -> list[Json]:
 
 def _secrets(read: Within, wanted: Wanted) -> t.Any:  # noqa: ANN401 -- manifests, or why not
     if not wanted.legacy_secrets:
-        return {"not_looked_at": "irsa_doctor_legacy_secrets is not set"}
+        return {"not_looked_at": LEGACY_NOT_ASKED}
     return _or_reason(lambda: read.items("/api/v1/secrets", fields=_LEGACY))
 
 

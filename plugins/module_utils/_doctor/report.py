@@ -100,7 +100,8 @@ def by_reason(diagnosis: Diagnosis) -> dict[str, list[str]]:
     """Return what was not looked at, by each reason."""
     parts: dict[str, list[str]] = {}
     for part, reason in diagnosis.unseen.items():
-        parts.setdefault(reason, []).append(part.replace("_", " "))
+        # The name of a part, and not of what there is in a cluster or an account.
+        parts.setdefault(reason, []).append(part.replace("_", " ") if " " not in part and ":" not in part else part)
     return parts
 
 

@@ -20,6 +20,9 @@ from ansible_collections.onprem.irsa.plugins.module_utils._finding import Findin
 VERSION: t.Final = 1
 """Of the form of a snapshot. A change of a field's name or meaning is another version; a field more is not."""
 
+LEGACY_NOT_ASKED: t.Final = "irsa_doctor_legacy_secrets is not set"
+"""Why nobody has looked at Secrets where the user has not asked for it."""
+
 Policy = dict[str, t.Any]
 """A policy of IAM or S3 as C(redaction.policy_of) keeps it."""
 Texts = tuple[str, ...]
@@ -478,6 +481,7 @@ class Snapshot:
 
 
 __all__: t.Final = (
+    "LEGACY_NOT_ASKED",
     "VERSION",
     "ApiServer",
     "Bucket",

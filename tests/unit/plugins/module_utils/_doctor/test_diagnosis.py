@@ -16,9 +16,12 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis impo
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import policy_of
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.registry import BY_ID, CHECKS, LINKS
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
+    LEGACY_NOT_ASKED,
     NotLooked,
+    Probe,
     Role,
     Roles,
+    Rotation,
     ServiceAccount,
 )
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults import trust_faults
@@ -29,7 +32,7 @@ from .some_snapshots import AUDIENCE, HEALTHY, PROVIDER, kubeadm, role_arn, trus
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Check
-    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ApiServer, Host, Snapshot
+    from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import ApiServer, Bucket, Host, Snapshot
 
     from .faults import Fault
 
@@ -105,6 +108,72 @@ def test_what_was_not_looked_at_is_said() -> None:
     diagnosis = diagnose(unseen())
     assert diagnosis.state("trust") == "unseen"
     assert diagnosis.unseen["roles"] == "AWS was not asked"
+
+
+def _of_server(**parts: object) -> Snapshot:
+    made = kubeadm(3)
+    servers = t.cast("tuple[ApiServer, ...]", made.api_servers)
+    return replace(made, api_servers=(*servers[:2], replace(servers[2], **t.cast("t.Any", parts))))
+
+
+def _of_every_server(**parts: object) -> Snapshot:
+    made = kubeadm(3)
+    servers = t.cast("tuple[ApiServer, ...]", made.api_servers)
+    return replace(made, api_servers=tuple(replace(each, **t.cast("t.Any", parts)) for each in servers))
+
+
+NOBODY = NotLooked("it is forbidden")
+ARN = role_arn("prod-reports")
+
+
+@pytest.mark.parametrize(
+    ("make", "unseen_parts", "unseen_links"),
+    [
+        (lambda: _of_server(host=NOBODY), {"host of cp3"}, ()),
+        (lambda: _of_server(minted=NOBODY), {"token of cp3"}, ()),
+        (lambda: _of_server(served=NOBODY), {"key_set of cp3"}, ()),
+        (lambda: _of_server(accepted=NOBODY), {"accepted_issuers of cp3"}, ()),
+        (lambda: _of_every_server(minted=NOBODY), {"tokens"}, ()),
+        (
+            lambda: _of_every_server(host=NOBODY, minted=NOBODY, accepted=NOBODY),
+            {"hosts", "tokens", "accepted_issuers"},
+            ("flags",),
+        ),
+        (
+            lambda: _of_every_server(host=NOBODY, minted=NOBODY, accepted=NOBODY, served=NOBODY),
+            {"hosts", "tokens", "accepted_issuers", "key_sets"},
+            ("keys", "flags"),
+        ),
+        (lambda: replace(kubeadm(), roles=Roles(unreadable={ARN: NOBODY.reason})), {ARN, "roles"}, ("trust",)),
+        (
+            lambda: replace(
+                kubeadm(), roles=Roles((Role(role_arn("prod-backup"), NOBODY),), unreadable={ARN: NOBODY.reason})
+            ),
+            {ARN, f"trust policy of {role_arn('prod-backup')}"},
+            (),
+        ),
+        (
+            lambda: replace(kubeadm(), bucket=replace(t.cast("Bucket", kubeadm().bucket), account_blocks=NOBODY)),
+            {"public_access_block_of_the_account"},
+            (),
+        ),
+        (lambda: replace(kubeadm(), rotation=Rotation(secrets=NOBODY)), {"tokens_of_Secrets"}, ()),
+        (lambda: replace(kubeadm(), rotation=Rotation(secrets=NotLooked(LEGACY_NOT_ASKED))), set(), ()),
+        (
+            lambda: replace(kubeadm(), documents=(Probe("cp1", NOBODY, NOBODY),)),
+            {"discovery document from cp1", "key set from cp1"},
+            (),
+        ),
+    ],
+)
+def test_what_was_not_looked_at_within_a_part_is_said(
+    make: t.Callable[[], Snapshot], unseen_parts: set[str], unseen_links: tuple[str, ...]
+) -> None:
+    """Rights may be missing for a part of a part: for one role, or for the tokens of one API server."""
+    diagnosis = diagnose(make())
+    assert diagnosis.findings == ()
+    assert diagnosis.unseen == dict.fromkeys(unseen_parts, NOBODY.reason)
+    assert {*diagnosis.unseen_links} - {"clock"} == {*unseen_links}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=[check.id for check in CHECKS])
