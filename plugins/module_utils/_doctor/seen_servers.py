@@ -47,26 +47,54 @@ def api_servers_of(observed: Json) -> tuple[ApiServer, ...]:
     C(hosts) are results of control_plane_info by the servers' names, C(controller_managers) those of
     kube-controller-manager; C(asked) is the result of api_servers_info; C(tokens) are those of proof_tokens, each with
     the C(asked_seconds) that are known; C(undone) are sentences by the servers' names. Each of them may be missing. A
-    server without a host is named by its URL.
+    server without a host is named by its URL. Behind one name there may be several, which show by different answers:
+    each of these is one, with its number.
     """
     hosts, asked = observed.get("hosts") or {}, observed.get("asked") or {}
-    said = {str(each["server"]): each for each in asked.get("said") or ()}
+    said = [str(each["server"]) for each in asked.get("said") or ()]
     urls = {name: str((host.get("api") or {}).get("advertised_url") or "") for name, host in hosts.items()}
-    names = {**{name: urls[name] for name in hosts}, **{url: url for url in said if url not in urls.values()}}
-    return tuple(_server(observed, name, url) for name, url in names.items())
+    names = {**urls, **{url: url for url in said if url not in urls.values()}}
+    found = [
+        _server(observed, name, url, number)
+        for name, url in names.items()
+        for number in range(max(1, *(len(_of_url(asked.get(kind), url)) for kind in ("said", "accepted"))))
+    ]
+    unreached = {url: why for url, why in _unreached(asked).items() if url not in urls.values()}
+    return (*found, *(_not_asked(url, why) for url, why in unreached.items()))
 
 
-def _server(observed: Json, name: str, url: str) -> ApiServer:
+def _unreached(asked: Json) -> Json:
+    """Return why API servers were not asked at their own addresses; none for one that the name alone stands for."""
+    unreached: Json = asked.get("unreached") or {}
+    own = {str(each["server"]) for each in asked.get("said") or ()} - {asked.get("balanced")}
+    return unreached if len(unreached) + len(own) > 1 else {}
+
+
+def _not_asked(url: str, why: str) -> ApiServer:
+    reason = NotLooked(str(why).rstrip("."))
+    return ApiServer(url, minted=reason, served=reason, accepted=reason)
+
+
+def _of_url(answers: t.Iterable[Json] | None, url: str) -> list[Json]:
+    return [each for each in answers or () if each["server"] == url]
+
+
+def _numbered(answers: t.Sequence[Json], number: int) -> Json:
+    """Return the answer of a number; the last one where fewer were different."""
+    return answers[min(number, len(answers) - 1)] if answers else {}
+
+
+def _server(observed: Json, name: str, url: str, number: int) -> ApiServer:
     asked = observed.get("asked") or {}
     host: Json = (observed.get("hosts") or {}).get(name) or {}
-    said: Json = next((each for each in asked.get("said") or () if each["server"] == url), {})
-    accepted: Json = next((each for each in asked.get("accepted") or () if each["server"] == url), {})
+    said = _numbered(_of_url(asked.get("said"), url), number)
+    accepted = _numbered(_of_url(asked.get("accepted"), url), number)
     return ApiServer(
-        name,
+        f"{name} (answer {number + 1})" if number else name,
         ready=bool(host.get("ready", True)),
         version=str(host.get("version") or asked.get("version") or ""),
         distribution=str(host.get("distribution") or asked.get("distribution") or ""),
-        minted=_minted(observed.get("tokens") or (), {name, url}),
+        minted=_minted(observed.get("tokens") or (), {name, url}, number),
         served=tuple(map(key_of, said["keys"]))
         if said.get("keys")
         else NotLooked("it serves no key set to the doctor"),
@@ -82,12 +110,13 @@ def _accepted(found: Json) -> tuple[str, ...] | NotLooked:
     return tuple(issuer for issuer in texts(found.get("issuers")) if issuer != NOBODY)
 
 
-def _minted(tokens: t.Iterable[Json], names: t.Container[str]) -> Minted | NotLooked:
-    for seen in tokens:
-        if seen.get("server") in names:
-            claims = claims_of(str(seen.get("token") or ""), seen.get("asked_seconds"))
-            return claims or NotLooked(str(seen.get("error") or "it gives no token"))
-    return NotLooked("no token was asked for")
+def _minted(tokens: t.Iterable[Json], names: t.Container[str], number: int) -> Minted | NotLooked:
+    own = [seen for seen in tokens if seen.get("server") in names]
+    if not own:
+        return NotLooked("no token was asked for")
+    seen = _numbered(own, number)
+    claims = claims_of(str(seen.get("token") or ""), seen.get("asked_seconds"))
+    return claims or NotLooked(str(seen.get("error") or "it gives no token"))
 
 
 def claims_of(token: str, asked: int | None = None) -> Minted | None:

@@ -249,6 +249,13 @@ def without_hosts() -> Snapshot:
     return replace(kubeadm(), api_servers=servers, documents=(probe("controller", RSA),))
 
 
+def of_one_host() -> Snapshot:
+    """One host is known, with a former issuer that the other API server was not asked for."""
+    own = host(KID, issuers=(ISSUER, DEFAULT, "https://older.example.com"))
+    hidden = server("b", RSA, seen_host=NotLooked("the host was not reached"))
+    return replace(kubeadm(), api_servers=(server("a", RSA, seen_host=own), hidden))
+
+
 def behind_cloudfront() -> Snapshot:
     statement = {
         "Effect": "Allow",
@@ -399,6 +406,7 @@ HEALTHY: dict[str, t.Callable[[], Snapshot]] = {
     "no AWS credentials": without_aws,
     "no hosts": without_hosts,
     "EC keys": lambda: kubeadm(1, EC),
+    "one host of two": of_one_host,
     "CloudFront": behind_cloudfront,
     "set up by others": of_others,
     "HTTPS alone": with_secure_transport,

@@ -215,6 +215,44 @@ def test_servers_without_hosts_are_named_by_their_urls() -> None:
     assert (finding.check, finding.where) == ("flags.not-signing", "https://10.0.0.1:6443")
 
 
+def behind_one_name(*tokens: str) -> Json:
+    """Return what is seen of API servers behind a load balancer that gives these tokens, one after the other."""
+    seen = observed()
+    url = "https://api.example.com:6443"
+    (said,), (accepted,) = seen["api_servers"]["asked"]["said"], seen["api_servers"]["asked"]["accepted"]
+    unreached = {"https://10.0.0.1:6443": "no route", "https://10.0.0.2:6443": "no route."}
+    seen["api_servers"] = {
+        "asked": {
+            "said": [{**said, "server": url} for _token in tokens],
+            "accepted": [{**accepted, "server": url}],
+            "balanced": url,
+            "unreached": unreached,
+        },
+        "tokens": [{"server": url, "token": each, "error": ""} for each in tokens],
+    }
+    return seen
+
+
+def test_each_server_behind_one_name_counts() -> None:
+    """A load balancer leads to them one after the other: the first answer may be the only good one."""
+    assert found(behind_one_name(token(), token())) == set()
+    (finding,) = diagnose(from_observations(behind_one_name(token(), token(iss=DEFAULT)))).roots
+    assert (finding.check, finding.where) == ("flags.not-signing", "https://api.example.com:6443 (answer 2)")
+    seen = behind_one_name(token())
+    (accepted,) = seen["api_servers"]["asked"]["accepted"]
+    seen["api_servers"]["asked"]["accepted"].append({**accepted, "issuers": [ISSUER]})
+    assert found(seen) == {"flags.differ"}
+
+
+def test_a_server_that_was_not_reached_is_not_passed_over() -> None:
+    unseen = diagnose(from_observations(behind_one_name(token()))).unseen
+    assert unseen["token of https://10.0.0.2:6443"] == "no route"
+    seen = behind_one_name(token())
+    del seen["api_servers"]["asked"]["unreached"]["https://10.0.0.2:6443"]
+    # The name stands for the one that there is.
+    assert {*diagnose(from_observations(seen)).unseen} == {"hosts", role_arn("other")}
+
+
 def test_a_server_that_gives_no_token_says_why() -> None:
     seen = observed()
     seen["api_servers"]["tokens"] = [{"server": "cp1", "token": "", "error": "403"}]
