@@ -9,7 +9,7 @@ import json
 import typing as t
 from dataclasses import MISSING, Field, fields, is_dataclass
 
-from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import policy_of, without_secrets
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import without_secrets
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     VERSION,
     NotLooked,
@@ -62,7 +62,9 @@ def of_json(text: str, *, source: str) -> Snapshot:
     except ValueError as error:
         raise InputError(f"{source} is not JSON: {error}.", fix=_AGAIN) from error
     except RecursionError as error:
-        raise InputError(f"{source} has lists or objects in one another, more deeply than any snapshot.", fix=_AGAIN) from error
+        raise InputError(
+            f"{source} has lists or objects in one another, more deeply than any snapshot.", fix=_AGAIN
+        ) from error
     if not isinstance(document, dict) or document.get("snapshot") != _NAME:
         raise InputError(f"{source} is no snapshot of {_NAME}.", fix=_AGAIN)
     version = document.get("version")
@@ -156,13 +158,14 @@ def _shapes(shape: type) -> tuple[t.Mapping[str, _Shape], t.Mapping[str, Field[t
 def _policy(value: object, at: str) -> Policy:
     """Return a policy in which statements, and operators of their conditions, are objects, as AWS takes them alone."""
     found = _a(dict, value, at)
-    statements = found.get("Statement", [])
-    for number, statement in enumerate(statements if isinstance(statements, list) else [statements]):
+    listed = found.get("Statement", [])
+    statements = listed if isinstance(listed, list) else [listed]
+    for number, statement in enumerate(statements):
         place = f"{at}.Statement[{number}]"
         condition = _a(dict, _a(dict, statement, place).get("Condition", {}), f"{place}.Condition")
         for name, keys in condition.items():
             _a(dict, keys, f"{place}.Condition.{name}")
-    return policy_of(found) or {} if found else {}
+    return {**found, "Statement": statements} if found else {}
 
 
 def _finding(value: object, at: str) -> Finding:

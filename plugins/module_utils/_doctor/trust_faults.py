@@ -223,7 +223,9 @@ def _too_wide(asked: _Asked, accounts: t.Sequence[Account]) -> list[Fault]:
     if any(asked.lets_in((key, _OTHER_AUDIENCE)) for key, _audience in accounts):
         found = "it names no audience, so that it lets in tokens that pods send to other services"
         faults.append(Fault("trust.audience-missing", found))
-    others = (f"{_PREFIX}{_NOBODY}:{_NOBODY}", f"{_NOBODY}:{_NOBODY}")
+    # Whoever has a namespace names service accounts in it as he likes, also as those are named that have the role.
+    names = {key.partition("/")[2] for key, _audience in accounts} | {_NOBODY}
+    others = (f"{_NOBODY}:{_NOBODY}", *(f"{_PREFIX}{_NOBODY}:{name}" for name in sorted(names)))
     if any(asked.lets_in_subject(sub, audience) for sub in others for audience in audiences):
         patterns = [value for name, value in asked.named("sub") if "like" in name.lower()]
         faults.append(

@@ -159,7 +159,14 @@ class View:
         That is the annotation's fault, and no role can make up for it.
         """
         audience = self.audience_of(account)
-        return audience if self.provider is None or audience in self.provider.audiences else self.snapshot.audience
+        taken = self.audiences_for(self.role_of(account))
+        return audience if taken is None or audience in taken else self.snapshot.audience
+
+    def audiences_for(self, role_arn: str) -> tuple[str, ...] | None:
+        """Return what the provider takes by which a role is assumed; None where nobody looked: in another account."""
+        if self.provider is None or (role_arn and self.provider_arn_of(role_arn) != self.provider.arn):
+            return None
+        return self.provider.audiences
 
     @cached_property
     def naming(self) -> dict[str, list[ServiceAccount]]:

@@ -258,10 +258,11 @@ def partition(region: str) -> Partition:
             fix="Give the code of an AWS region, as `aws ec2 describe-regions` lists them; a new one may take a newer "
             "botocore.",
         )
-    return _partition_of(region)
+    return partition_of(region)
 
 
-def _partition_of(region: str) -> Partition:
+def partition_of(region: str) -> Partition:
+    """Return the partition of a region by how its name begins, whether or not there is such a region."""
     return next((found for prefix, found in _PARTITIONS.items() if region.startswith(prefix)), _AWS)
 
 
@@ -286,7 +287,7 @@ def s3_url(bucket: str, region: str) -> str:
 
     It is not checked, and empty without a bucket or a region.
     """
-    return f"https://{bucket}.s3.{region}.{_partition_of(region).dns_suffix}" if bucket and region else ""
+    return f"https://{bucket}.s3.{region}.{partition_of(region).dns_suffix}" if bucket and region else ""
 
 
 def checked_s3_issuer_url(bucket: str, region: str) -> str:
@@ -358,6 +359,7 @@ __all__: t.Final = (
     "issuer_host_path",
     "issuer_problems",
     "partition",
+    "partition_of",
     "s3_host",
     "s3_hosts",
     "s3_url",

@@ -35,8 +35,8 @@ SHORTEST: t.Final = 600
 LONGEST: t.Final = 2**32
 """Seconds: it takes no pod whose token is for more (validateProjectionSources in pkg/apis/core/validation)."""
 
-ROLE_ARN: t.Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
-"""IAM user guide, "IAM identifiers": the ARN of a role, with its path."""
+ROLE_ARN: t.Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?:[!-\x7f]*/)?[\w+=,.@-]+", re.ASCII)
+"""IAM user guide, "IAM identifiers": the ARN of a role, with its path of any characters from ! to DEL."""
 
 IDENTITY_VARIABLES = {"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
 REGION_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}

@@ -86,10 +86,11 @@ def issuer_of(provider_arn: str) -> str:
 def names_token(key: str) -> bool:
     """Tell whether a condition key is about the audience or the subject of a token, of whatever issuer.
 
-    Others may end alike, such as C(aws:RequestTag/team:sub) and C(saml:sub).
+    Others may end alike, such as C(aws:RequestTag/team:sub) and C(saml:sub). An issuer that was written as a URL, with
+    C(https://) in front, is meant as one as well.
     """
-    issuer, _colon, claim = key.lower().partition(":")
-    return issuer not in {"aws", "saml", "sts"} and claim in {"aud", "sub"}
+    issuer, _colon, claim = key.lower().rpartition(":")
+    return issuer.partition(":")[0] not in {"", "aws", "saml", "sts"} and claim in {"aud", "sub"}
 
 
 def build(trust: Trust) -> Statement:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Seen, check, seen
@@ -31,6 +32,7 @@ _ANNOTATE: t.Final = (
     f"kubectl --namespace {{namespace}} annotate serviceaccount {{name}} --overwrite {ROLE_ANNOTATION}={{role}}"
 )
 _REMOVE: t.Final = "kubectl --namespace {namespace} annotate serviceaccount {name} "
+_SECONDS: t.Final = re.compile(r"[+]?[0-9]{1,18}", re.ASCII)  # as Go's strconv.ParseInt reads them
 _BOOLEANS: t.Final = ("1", "t", "T", "true", "True", "TRUE", "0", "f", "F", "false", "False", "FALSE")
 # Changes of annotations reach pods that are made afterwards.
 _THEN: t.Final = "Then restart what makes its pods."
@@ -192,8 +194,8 @@ def _misspelt(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _audience(view: View) -> t.Iterator[Seen]:
-    taken = view.provider.audiences if view.provider else None
     for account in view.accounts:
+        taken = view.audiences_for(view.role_of(account))
         if taken is not None and account.audience is not None and account.audience not in taken:
             yield _of(
                 account, f"{AUDIENCE_ANNOTATION} is {account.audience!r}, and the provider takes {', '.join(taken)}"
@@ -213,7 +215,7 @@ def _audience(view: View) -> t.Iterator[Seen]:
 def _expiration(view: View) -> t.Iterator[Seen]:
     for account in view.accounts:
         text = account.expiration
-        if text is not None and not (text.isascii() and text.isdigit() and SHORTEST <= int(text[:12]) <= LONGEST):
+        if text is not None and not (_SECONDS.fullmatch(text) and SHORTEST <= int(text) <= LONGEST):
             yield _of(account, f"{EXPIRATION_ANNOTATION} is {text!r}")
 
 

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import SITE, Seen, check, seen
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction import HIDDEN
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import looked
+from ansible_collections.onprem.irsa.plugins.module_utils._documents.issuer import partition_of
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.conditions import holds, like, texts
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import serialise
 
@@ -50,13 +51,23 @@ def _statements(bucket: Bucket) -> list[Statement]:
     return list((bucket.policy or {}).get("Statement", []))
 
 
+def _partition(view: View) -> str:
+    region = looked(view.snapshot.region)
+    return view.providers.partition if view.providers else region.partition if region and region.known else "aws"
+
+
 def _arn(view: View, bucket: Bucket, key: str) -> str:
-    partition = view.providers.partition if view.providers else "aws"
+    partition = partition_of(bucket.region).name if bucket.region else _partition(view)
     return f"arn:{partition}:s3:::{bucket.name}/{key}"
 
 
 def _is_for(statement: Statement, *, distribution: bool) -> bool:
-    principal = statement.get("Principal")
+    if "NotPrincipal" in statement:
+        return not _names_reader(statement["NotPrincipal"], distribution=distribution)
+    return _names_reader(statement.get("Principal"), distribution=distribution)
+
+
+def _names_reader(principal: object, *, distribution: bool) -> bool:
     if principal == "*":
         return True
     if not isinstance(principal, t.Mapping):
@@ -83,12 +94,34 @@ def _matches(statement: Statement, arn: str, bucket: Bucket, *, unknown: bool) -
         return False
     if bucket.behind_distribution and statement.get("Effect") == "Allow":
         return True  # by the distribution's ARN, which is in its condition
+    return _holds(statement, unknown=unknown)
+
+
+def _holds(statement: Statement, *, unknown: bool) -> bool:
+    """Tell whether the conditions of a statement hold for whoever asks without a signature, by HTTPS."""
     verdicts = [
-        holds(name, key, value, _ANONYMOUS)
+        _from_everywhere(name, key, value) or holds(name, key, value, _ANONYMOUS)
         for name, keys in (statement.get("Condition") or {}).items()
         for key, value in keys.items()
     ]
     return all(unknown if verdict is None else verdict for verdict in verdicts)
+
+
+def _from_everywhere(name: str, key: str, value: object) -> bool:
+    everywhere = {"0.0.0.0/0", "::/0"} & {*texts(value)}
+    return name.lower() == "ipaddress" and key.lower() == "aws:sourceip" and bool(everywhere)
+
+
+def _lets_write(view: View, bucket: Bucket, statement: Statement) -> bool:
+    """Tell whether a statement lets somebody replace a document, or who may do so."""
+    documents = [_arn(view, bucket, document.key) for document in bucket.objects] or [_arn(view, bucket, "")]
+    own = [_arn(view, bucket, "").rstrip("/")]
+    return any(
+        _names(statement, "Action", f"s3:{name}", ignore_case=True) and _names(statement, "Resource", arn)
+        for names, arns in ((_WRITES_OBJECTS, documents), (_WRITES_BUCKET, own))
+        for name in names
+        for arn in arns
+    )
 
 
 def _by_effect(view: View, bucket: Bucket, effect: str) -> dict[str, list[str]]:
@@ -230,14 +263,14 @@ def _denied(view: View) -> t.Iterator[Seen]:
 def _writable(view: View) -> t.Iterator[Seen]:
     bucket = _there(view)
     for number, statement in enumerate(_statements(bucket) if bucket else (), start=1):
-        writes = any(_names(statement, "Action", f"s3:{name}", ignore_case=True) for name in _WRITES)
-        if bucket and statement.get("Effect") == "Allow" and _is_for(statement, distribution=False) and writes:
+        if bucket and statement.get("Effect") == "Allow" and _is_for(statement, distribution=False):
             name = str(statement.get("Sid") or number)
-            if not statement.get("Condition"):
+            if _lets_write(view, bucket, statement) and _holds(statement, unknown=False):
                 yield seen(bucket.name, f"the statement {name} lets everybody write", statement=name)
 
 
-_WRITES: t.Final = ("PutObject", "DeleteObject", "PutBucketPolicy", "PutObjectAcl")
+_WRITES_OBJECTS: t.Final = ("PutObject", "DeleteObject", "PutObjectAcl")
+_WRITES_BUCKET: t.Final = ("PutBucketPolicy", "DeleteBucketPolicy", "PutBucketAcl", "DeleteBucket")
 
 
 @check(
@@ -252,10 +285,10 @@ def _listable(view: View) -> t.Iterator[Seen]:
     bucket = _there(view)
     for number, statement in enumerate(_statements(bucket) if bucket else (), start=1):
         lists = _names(statement, "Action", "s3:ListBucket", ignore_case=True)
-        writes = any(_names(statement, "Action", f"s3:{name}", ignore_case=True) for name in _WRITES)
+        writes = bucket is not None and _lets_write(view, bucket, statement)
         if bucket and statement.get("Effect") == "Allow" and _is_for(statement, distribution=False) and lists:
             name = str(statement.get("Sid") or number)
-            if not writes and not statement.get("Condition"):
+            if not writes and _holds(statement, unknown=False):
                 yield seen(bucket.name, f"the statement {name} lets everybody list the bucket", statement=name)
 
 
@@ -282,7 +315,7 @@ def _all_objects(view: View) -> t.Iterator[Seen]:
     if any(statement.get("Effect") == "Deny" for _number, statement in matching):
         return
     for number, statement in matching:
-        if not any(_names(statement, "Action", f"s3:{name}", ignore_case=True) for name in _WRITES):
+        if not _lets_write(view, bucket, statement):
             name = str(statement.get("Sid") or number)
             policy = _documents_alone(view, bucket, number)
             found = f"the statement {name} lets everybody read every object"

@@ -124,7 +124,7 @@ def _status(view: View) -> t.Iterator[Seen]:
 @check(
     "documents.not-json",
     "broken",
-    title="A document is not a JSON object",
+    title="A document is not the JSON object that it should be",
     cause="OpenID Connect Discovery 1.0, section 4.2, and RFC 7517, section 5. A host that answers every path with a "
     "page hides that the document is not there.",
     fix="See what is served at {where}. onprem.irsa.site writes over nothing that it cannot read, because keys in it "
@@ -137,6 +137,13 @@ def _not_json(view: View) -> t.Iterator[Seen]:
         form = each.fetch.form
         if form != "object" and not each.fetch.bom:
             yield _at(each, f"the {each.kind} is {kinds.get(form, 'not JSON')}")
+        elif form == "object" and not each.fetch.bom and _is_other(each):
+            yield _at(each, f"the {each.kind} is another JSON object")
+
+
+def _is_other(each: Fetched) -> bool:
+    """Tell whether a JSON object is none of the kind that it should be: a key set alone has a list of keys."""
+    return each.fetch.keys is None if each.kind == "key set" else each.fetch.keys is not None
 
 
 @check(
@@ -232,10 +239,15 @@ def _no_jwks_uri(view: View) -> t.Iterator[Seen]:
     guide=_GUIDE,
 )
 def _internal_jwks_uri(view: View) -> t.Iterator[Seen]:
+    outside = view.issuer.partition("://")[2].partition("/")[0]
     for each in _read(view):
         uri = each.fetch.discovery.jwks_uri if each.fetch.discovery is not None else ""
-        host = uri.partition("://")[2].partition("/")[0]
-        if uri.startswith("https://") and (":" in host.rpartition("]")[2] or host.endswith((".svc", ".cluster.local"))):
+        host = uri.partition("://")[2].partition("/")[0].removesuffix(":443")
+        if (
+            uri.startswith("https://")
+            and host.partition(":")[0] != outside
+            and (":" in host.rpartition("]")[2] or host.endswith((".svc", ".cluster.local")))
+        ):
             yield _at(each, f"its jwks_uri is {uri}")
 
 
@@ -362,10 +374,13 @@ def _too_many_keys(view: View) -> t.Iterator[Seen]:
     follows=("keys.weak",),
 )
 def _key_encoding(view: View) -> t.Iterator[Seen]:
+    # AWS refuses the tokens of such a key: where no API server has it, no pod is concerned.
+    own = {*view.signing_kids.values()} | {key.kid for server in view.servers for key in looked(server.served) or ()}
     for each, keys in _key_sets(view):
         for key in keys:
             if key.problem and not key.private_members:
-                yield _at(each, f"the key {key.kid or '(without an id)'} {key.problem}")
+                place = _at(each, f"the key {key.kid or '(without an id)'} {key.problem}")
+                yield replace(place, severity="warning") if key.kid and key.kid not in own and own else place
 
 
 @check(

@@ -17,7 +17,8 @@ if t.TYPE_CHECKING:
 _DAY: t.Final = 86400.0
 # NIST SP 800-57 part 1, section 5.3.6: a private signature key is used for one to three years.
 _OLD: t.Final = 3 * 365 * _DAY
-_OTHERS: t.Final = 0o077
+# A group may read it: a component that does not run as root reads it so, as k0s and kubeadm's RootlessControlPlane do.
+_OTHERS: t.Final = 0o027
 _GUIDE: t.Final = "guide_chain"
 
 
@@ -110,8 +111,8 @@ def _unreadable(view: View) -> t.Iterator[Seen]:
     "broken",
     title="A private key can be read by others",
     cause="Who reads it signs tokens of any service account, for the cluster and for AWS.",
-    fix="Let its owner alone read it, and consider who has read it by now.",
-    command="ssh {where} chmod 0600 {file}",
+    fix="Let its owner and its group alone read it, and consider who has read it by now.",
+    command="ssh {where} chmod g-w,o= {file}",
     guide=_GUIDE,
 )
 def _mode(view: View) -> t.Iterator[Seen]:

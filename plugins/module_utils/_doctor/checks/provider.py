@@ -75,7 +75,9 @@ def _other_spelling(view: View) -> t.Iterator[Seen]:
 )
 def _audience(view: View) -> t.Iterator[Seen]:
     wanted = view.snapshot.audience
-    if view.provider and wanted not in view.provider.audiences:
+    # Where every service account names an audience of its own, nothing has to take the usual one.
+    used = {view.audience_of(account) for accounts in view.naming.values() for account in accounts} or {wanted}
+    if view.provider and wanted in used and wanted not in view.provider.audiences:
         taken = ", ".join(view.provider.audiences) or "none"
         yield seen(view.provider.arn, f"it takes {taken}, not {wanted}", audience=wanted)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.onprem.irsa.plugins.module_utils._doctor.diagnosis import diagnose
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     ApiServer,
     Bucket,
@@ -16,6 +17,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     Host,
     Injection,
     Injector,
+    Key,
     KeyFile,
     LegacySecret,
     Minted,
@@ -329,6 +331,24 @@ def empty_key_set() -> Snapshot:
     return fetches(kubeadm(), "jwks", form="empty", keys=None)
 
 
+@fault("documents.not-json")
+def discovery_document_in_the_place_of_the_keys() -> Snapshot:
+    return fetches(kubeadm(), "jwks", keys=None, discovery=Discovery(ISSUER, f"{ISSUER}/{JWKS_KEY}"))
+
+
+@fault("documents.not-json")
+def keys_in_the_place_of_the_discovery_document() -> Snapshot:
+    return fetches(kubeadm(), "discovery", keys=(RSA,), discovery=None)
+
+
+@fault("documents.key-encoding")
+def key_of_another_kind_that_nobody_signs_with() -> Snapshot:
+    other = Key("other", "OKP", "EdDSA", problem="is of the kind 'OKP'; AWS accepts RSA and EC")
+    made = fetches(kubeadm(), "jwks", keys=(RSA, other))
+    assert diagnose(made).first is None
+    return made
+
+
 @fault("documents.byte-order-mark")
 def saved_by_an_editor() -> Snapshot:
     return fetches(kubeadm(), "discovery", bom=True, form="other", discovery=None)
@@ -470,6 +490,56 @@ def denied_but_from_the_office() -> Snapshot:
 def everybody_may_do_everything() -> Snapshot:
     everything = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:*", "Resource": "*"}
     return the_bucket(kubeadm(), policy={"Version": "2012-10-17", "Statement": [everything]})
+
+
+def _with_statement(**elements: Value) -> Snapshot:
+    own = {"Effect": "Allow", "Principal": "*", "Resource": f"arn:aws:s3:::{BUCKET}/*", **elements}
+    return the_bucket(kubeadm(), policy={"Version": "2012-10-17", "Statement": [*public()["Statement"], own]})
+
+
+@fault("bucket.writable")
+def everybody_may_write_over_https() -> Snapshot:
+    return _with_statement(Action="s3:PutObject", Condition={"Bool": {"aws:SecureTransport": "true"}})
+
+
+@fault("bucket.writable")
+def everybody_may_write_from_everywhere() -> Snapshot:
+    return _with_statement(Action="s3:Put*", Condition={"IpAddress": {"aws:SourceIp": ["0.0.0.0/0"]}})
+
+
+@fault("bucket.writable")
+def everybody_but_one_may_write() -> Snapshot:
+    own = _with_statement(Action="s3:PutObject")
+    policy = there(there(own.bucket).policy)
+    changed = [{**each, "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}} for each in policy["Statement"]]
+    kept = {name: value for name, value in changed[1].items() if name != "Principal"}
+    return the_bucket(own, policy={**policy, "Statement": [policy["Statement"][0], kept]})
+
+
+@fault("bucket.writable")
+def everybody_may_say_who_writes() -> Snapshot:
+    return _with_statement(Action="s3:PutBucketAcl", Resource=f"arn:aws:s3:::{BUCKET}")
+
+
+@fault("bucket.listable")
+def everybody_may_list_over_https() -> Snapshot:
+    return _with_statement(
+        Action="s3:ListBucket",
+        Resource=f"arn:aws:s3:::{BUCKET}",
+        Condition={"Bool": {"aws:SecureTransport": "true"}},
+    )
+
+
+@fault("bucket.denied")
+def everybody_is_denied_but_the_account() -> Snapshot:
+    denied = {
+        "Effect": "Deny",
+        "NotPrincipal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "s3:*",
+        "Resource": f"arn:aws:s3:::{BUCKET}/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [*public()["Statement"], denied]}
+    return the_bucket(refused(kubeadm(), 403), policy=policy)
 
 
 @fault("bucket.listable")
@@ -641,6 +711,19 @@ def pattern_that_matches_nothing() -> Snapshot:
 @fault("trust.everyone")
 def pattern_for_everybody() -> Snapshot:
     return conditions(StringEquals={f"{HOST}:aud": AUDIENCE}, StringLike={f"{HOST}:sub": "system:serviceaccount:*:*"})
+
+
+@fault("trust.everyone")
+def pattern_for_the_same_name_in_every_namespace() -> Snapshot:
+    return conditions(
+        StringEquals={f"{HOST}:aud": AUDIENCE}, StringLike={f"{HOST}:sub": "system:serviceaccount:*:reports"}
+    )
+
+
+@fault("trust.other-issuer")
+def condition_keys_with_a_scheme() -> Snapshot:
+    subject = "system:serviceaccount:apps:reports"
+    return conditions(StringEquals={f"{ISSUER}:sub": subject, f"{ISSUER}:aud": AUDIENCE})
 
 
 @fault("trust.more-accounts")

@@ -327,6 +327,58 @@ def of_govcloud() -> Snapshot:
     return made
 
 
+def of_govcloud_without_rights() -> Snapshot:
+    """The bucket alone may be read, by the user who publishes."""
+    nobody = NotLooked("no right")
+    return replace(of_govcloud(), providers=nobody, roles=nobody, documents=nobody, region=nobody)
+
+
+def with_a_role_of_another_account() -> Snapshot:
+    """Its tokens are for an audience of that account's provider, which was read in a run before."""
+    made = kubeadm()
+    arn = role_arn("prod-reports", "999999999999")
+    issuer = PROVIDER.replace(ACCOUNT, "999999999999")
+    other = replace(role("x"), arn=arn, trust=trust("apps/reports", arn=issuer, audiences=["vault"]))
+    own = t.cast("Roles", made.roles)
+    accounts = (ServiceAccount("apps", "reports", arn, audience="vault"), *t.cast("t.Any", made.service_accounts)[1:])
+    pods = t.cast("tuple[Pod, ...]", made.pods)[1:]
+    return replace(made, roles=replace(own, found=(other, *own.found[1:])), service_accounts=accounts, pods=pods)
+
+
+def with_audiences_of_its_own() -> Snapshot:
+    """Every service account with a role names another audience than the usual one, and the provider takes that."""
+    text = to_json(replace(kubeadm(), service_accounts=()))
+    made = of_json(text.replace(f'"{AUDIENCE}"', '"vault"'), source="another audience")
+    accounts = t.cast("tuple[ServiceAccount, ...]", kubeadm().service_accounts)
+    own = tuple(replace(each, audience="vault" if each.role else None) for each in accounts)
+    return replace(made, audience=AUDIENCE, service_accounts=own)
+
+
+def with_unusual_names() -> Snapshot:
+    """IAM takes any character from ! to DEL in a path, Go a plus in front of a number, and a group may read the key."""
+    arn = role_arn("team(a)!/x#1/prod-reports")
+    made = of_json(to_json(kubeadm()).replace(role_arn("prod-reports"), arn), source="a path")
+    accounts = t.cast("tuple[ServiceAccount, ...]", made.service_accounts)
+    files = tuple(replace(file, mode=0o640) for file in host(KID).key_files)
+    servers = (server("cp1", RSA, seen_host=host(KID, key_files=files)),)
+    return replace(
+        made, service_accounts=(replace(accounts[0], expiration="+3600"), *accounts[1:]), api_servers=servers
+    )
+
+
+def with_uploads() -> Snapshot:
+    """Everybody may write into another folder of the bucket."""
+    uploads = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{BUCKET}/up/*"}
+    policy = {"Version": "2012-10-17", "Statement": [*public()["Statement"], uploads]}
+    return replace(kubeadm(), bucket=replace(bucket(), policy=policy))
+
+
+def with_a_port() -> Snapshot:
+    """The discovery document names the port that https has anyway, and so do the API servers."""
+    text = to_json(kubeadm()).replace(f"{ISSUER}/{JWKS_KEY}", f"{ISSUER}:443/{JWKS_KEY}")
+    return of_json(text, source="a port")
+
+
 def k3s() -> Snapshot:
     """One file signs and verifies, the audiences are K3s's own, and the issuer was there from the start."""
     key = "/var/lib/rancher/k3s/server/tls/service.current.key"
@@ -415,6 +467,12 @@ HEALTHY: dict[str, t.Callable[[], Snapshot]] = {
     "patterns": with_patterns,
     "a web server": on_a_web_server,
     "GovCloud": of_govcloud,
+    "GovCloud, the bucket alone": of_govcloud_without_rights,
+    "another account": with_a_role_of_another_account,
+    "other audiences": with_audiences_of_its_own,
+    "unusual names": with_unusual_names,
+    "uploads": with_uploads,
+    "a port": with_a_port,
     "K3s": k3s,
     "external signer": external_signer,
     "migrating": migrating,

@@ -226,7 +226,13 @@ def test_no_command_for_another_host_has_what_its_shell_would_read(name: str) ->
 
 
 def test_the_repaired_policy_lets_in_who_names_the_role() -> None:
-    for name in ("misspelt_namespace", "role_of_the_old_cluster", "audience_of_another_partition", "no_subject"):
+    for name in (
+        "condition_keys_with_a_scheme",
+        "misspelt_namespace",
+        "role_of_the_old_cluster",
+        "audience_of_another_partition",
+        "no_subject",
+    ):
         (finding,) = diagnose(FAULT[name]()).findings
         policy = json.loads(shlex.split(finding.command)[-1])
         verdict = evaluate(policy, provider_arn=PROVIDER, audience=AUDIENCE, sub="system:serviceaccount:apps:reports")

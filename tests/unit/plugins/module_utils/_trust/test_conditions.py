@@ -16,7 +16,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._trust.conditions impo
 @example("*ab", "aab", False)
 @example("**", "", False)
 @example("", "a", False)
-def test_a_pattern_is_what_one_expression_of_it_would_be(pattern: str, value: str, ignore_case: bool) -> None:  # noqa: FBT001 -- given
+def test_a_pattern_is_what_one_expression_of_it_would_be(pattern: str, value: str, ignore_case: bool) -> None:
     whole = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
     expected = re.fullmatch(whole, value, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
     assert like(pattern, value, ignore_case=ignore_case) == expected
