@@ -129,6 +129,7 @@ principals = (
     | st.fixed_dictionaries({"Federated": arns | st.lists(arns, min_size=1, max_size=2) | st.just("saml.example.com")})
 )
 actions = st.sampled_from(["sts:AssumeRole", ASSUME_ACTION, ASSUME_ACTION.lower(), "sts:*", "sts:TagSession", "*"])
+# IAM refuses an element together with its opposite (MalformedPolicyDocument).
 statements = st.fixed_dictionaries(
     {"Effect": st.sampled_from(["Allow", "Deny"])},
     optional={
@@ -143,7 +144,7 @@ statements = st.fixed_dictionaries(
             max_size=2,
         ),
     },
-)
+).filter(lambda statement: all({element, f"Not{element}"} - statement.keys() for element in ("Principal", "Action")))
 policies = st.fixed_dictionaries(
     {"Statement": statements | st.lists(statements | trust_values.map(build), max_size=4)},
     optional={"Version": st.sampled_from(["2008-10-17", "2012-10-17"]), "Id": words},
