@@ -441,7 +441,7 @@ class Rotation:
     """How a rotation of the signing key stands."""
 
     phase: str = ""
-    """C(accept), C(publish), C(switch), C(wait) or C(retire); empty where none is under way."""
+    """C(wait) while the old key is still accepted; empty where none is under way."""
     since: float = 0.0
     """When the phase was reached."""
     old_kid: str = ""

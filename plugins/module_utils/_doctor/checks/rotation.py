@@ -94,19 +94,3 @@ def _retired_accepted(view: View) -> t.Iterator[Seen]:
             ]
             if servers:
                 yield seen(kid, f"{', '.join(servers)} still has it", servers=", ".join(servers))
-
-
-@check(
-    "rotation.too-early",
-    "broken",
-    title="API servers sign with a key before all of them accept it",
-    cause="A token of such a server is refused by the others, and by AWS until the key is published.",
-    fix="Let every API server accept the new key first: add its public half to their key files, and restart them.",
-    guide=_GUIDE,
-    follows=("keys.differ",),
-)
-def _too_early(view: View) -> t.Iterator[Seen]:
-    for rotation in _rotation(view):
-        signing = [name for name, kid in view.signing_kids.items() if kid == rotation.new_kid]
-        if rotation.phase in ("accept", "publish") and signing and rotation.new_kid:
-            yield seen(rotation.new_kid, f"{', '.join(signing)} signs with it in the phase {rotation.phase}")

@@ -1270,8 +1270,3 @@ def retired_key_is_published() -> Snapshot:
 def retired_key_is_accepted() -> Snapshot:
     made = fetches(kubeadm(3, RSA, RSA_OF_TOMORROW), "jwks", keys=(RSA,))
     return replace(made, rotation=Rotation(retired=(OTHER_KID,)))
-
-
-@fault("rotation.too-early")
-def signs_before_all_accept() -> Snapshot:
-    return replace(rotating(), rotation=Rotation("publish", NOW - DAY / 4, KID, OTHER_KID))
