@@ -285,10 +285,11 @@ def a_hundred_keys_more(chain: Chain) -> t.Iterator[None]:
 
 @fault("provider.missing")
 def provider_is_deleted(chain: Chain) -> t.Iterator[None]:
-    iam = chain.client("iam")
-    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=chain.provider)
+    iam, own = chain.client("iam"), {"OpenIDConnectProviderArn": chain.provider}
+    tags = iam.get_open_id_connect_provider(**own).get("Tags", [])
+    iam.delete_open_id_connect_provider(**own)
     yield
-    iam.create_open_id_connect_provider(Url=chain.issuer, ClientIDList=[AUDIENCE])
+    iam.create_open_id_connect_provider(Url=chain.issuer, ClientIDList=[AUDIENCE], Tags=tags)
 
 
 @fault("provider.audience")

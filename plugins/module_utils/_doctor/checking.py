@@ -49,6 +49,8 @@ class Seen:
     """Where it is not that of the check."""
     fix: str = ""
     """What to do, where that is known better than the check knows it."""
+    command: str = ""
+    """A command in place of the check's, with the same names."""
     seen_from: str = ""
     """From where, of what may look another way from elsewhere: the controller, or a host; empty for everywhere."""
 
@@ -88,9 +90,10 @@ class Check:
 
     def fixes(self, found: Seen) -> tuple[str, str]:
         """Return fix and command for what was seen; no command where a value of it is missing, or no plain word."""
-        values = [found.values.get(name, "") for name in _names(self.command)]
-        is_safe = all(_is_safe(value, self.command) for value in values)
-        command = _Quoting().vformat(self.command, (), found.values) if is_safe else ""
+        template = found.command or self.command
+        values = [found.values.get(name, "") for name in _names(template)]
+        is_safe = all(_is_safe(value, template) for value in values)
+        command = _Quoting().vformat(template, (), found.values) if is_safe else ""
         return found.fix or string.Formatter().vformat(self.fix, (), found.values), command
 
 

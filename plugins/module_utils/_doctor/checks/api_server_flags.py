@@ -269,6 +269,7 @@ def _duplicates(view: View) -> t.Iterator[Seen]:
     fix="Set --service-account-jwks-uri to {published}: run onprem.irsa.site.",
     command=SITE,
     guide=_GUIDE,
+    follows=("documents.other-issuer", "documents.no-jwks-uri", "documents.internal-jwks-uri"),
 )
 def _jwks_uri(view: View) -> t.Iterator[Seen]:
     uris = {each.fetch.discovery.jwks_uri for each in view.fetched if each.fetch.discovery is not None}

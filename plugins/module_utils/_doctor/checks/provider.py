@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 import typing as t
+from dataclasses import replace
 
+from ansible_collections.onprem.irsa.plugins.module_utils._aws.ownership import CLUSTER_TAG
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Seen, check, seen
 from ansible_collections.onprem.irsa.plugins.module_utils._errors import nearest
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import issuer_of
@@ -17,6 +19,8 @@ if t.TYPE_CHECKING:
 
 _GUIDE: t.Final = "guide_iam_roles"
 _CREATE: t.Final = "aws iam create-open-id-connect-provider --url {issuer} --client-id-list {audience}"
+# Without its tag, onprem.irsa.site would take it for somebody else's from then on.
+_CREATE_OWN: t.Final = f"{_CREATE} --tags Key={CLUSTER_TAG},Value={{cluster}}"
 
 
 def _plain(issuer: str) -> str:
@@ -27,6 +31,13 @@ def _alike(view: View) -> list[Provider]:
     """Return the providers of issuers that differ from this one in a slash at the end, or in case."""
     found = view.providers.found if view.providers else ()
     return [provider for provider in found if _plain(issuer_of(provider.arn)) == _plain(view.issuer)]
+
+
+def _made(view: View, where: str, found: str) -> Seen:
+    """Return what was seen with how a provider is made, of a cluster of ours with the tag by which that is known."""
+    cluster = view.snapshot.cluster
+    place = seen(where, found, issuer=view.issuer, audience=view.snapshot.audience, cluster=cluster)
+    return replace(place, command=_CREATE_OWN) if cluster else place
 
 
 @check(
@@ -44,7 +55,7 @@ def _missing(view: View) -> t.Iterator[Seen]:
         meant = nearest(view.issuer.removeprefix("https://"), issuers)
         found = f"the account {view.providers.account} has no provider for {view.issuer}"
         near = f"; the nearest is {meant.removeprefix('Did you mean ').rstrip('?')}" if meant else ""
-        yield seen(view.provider_arn, found + near, issuer=view.issuer, audience=view.snapshot.audience)
+        yield _made(view, view.provider_arn, found + near)
 
 
 @check(
@@ -60,7 +71,7 @@ def _other_spelling(view: View) -> t.Iterator[Seen]:
     if view.providers and view.provider is None:
         for provider in _alike(view):
             found = f"it is for https://{issuer_of(provider.arn)}, and tokens carry {view.issuer}"
-            yield seen(provider.arn, found, issuer=view.issuer, audience=view.snapshot.audience)
+            yield _made(view, provider.arn, found)
 
 
 @check(

@@ -376,13 +376,12 @@ def document_of_the_default_issuer() -> Snapshot:
 
 @fault("documents.no-jwks-uri")
 def no_way_to_the_keys() -> Snapshot:
-    return discovery(replace(kubeadm(), api_servers=NotLooked("not asked")), jwks_uri="")
+    return discovery(kubeadm(), jwks_uri="")
 
 
 @fault("documents.internal-jwks-uri")
 def copied_from_an_api_server() -> Snapshot:
-    made = flags(kubeadm(), service_account_jwks_uri=())
-    return discovery(made, jwks_uri="https://10.0.0.1:6443/openid/v1/jwks")
+    return discovery(kubeadm(), jwks_uri="https://10.0.0.1:6443/openid/v1/jwks")
 
 
 @fault("documents.algorithm")

@@ -19,6 +19,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot impor
     LEGACY_NOT_ASKED,
     NotLooked,
     Probe,
+    Provider,
+    Providers,
     Role,
     Roles,
     Rotation,
@@ -28,7 +30,7 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.trust_faults i
 from ansible_collections.onprem.irsa.plugins.module_utils._trust.policy import evaluate
 
 from .faults import FAULTS
-from .some_snapshots import AUDIENCE, HEALTHY, PROVIDER, kubeadm, role_arn, trust, unseen
+from .some_snapshots import ACCOUNT, AUDIENCE, HEALTHY, ISSUER, PROVIDER, kubeadm, role_arn, trust, unseen
 
 if t.TYPE_CHECKING:
     from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import Check
@@ -223,6 +225,22 @@ def test_no_command_for_another_host_has_what_its_shell_would_read(name: str) ->
     off = replace(own, name=name, host=replace(t.cast("Host", own.host), clock_offset=400.0))
     (finding,) = diagnose(replace(kubeadm(), api_servers=(off,))).roots
     assert (finding.check, finding.command) == ("clock.host", "")
+
+
+@pytest.mark.parametrize("arn", [None, f"{PROVIDER}/"])
+@pytest.mark.parametrize(("cluster", "tags"), [("prod", ["--tags", "Key=onprem.irsa/cluster,Value=prod"]), ("", [])])
+def test_a_provider_that_is_made_by_hand_stays_that_of_its_cluster(
+    arn: str | None, cluster: str, tags: list[str]
+) -> None:
+    """Otherwise onprem.irsa.site refuses it from then on, as one of somebody else."""
+    there = Providers(ACCOUNT, found=(Provider(arn, (AUDIENCE,)),) if arn else ())
+    [finding] = [
+        finding
+        for finding in diagnose(replace(kubeadm(), cluster=cluster, providers=there)).findings
+        if finding.link == "provider"
+    ]
+    made = ["create-open-id-connect-provider", "--url", ISSUER, "--client-id-list", AUDIENCE]
+    assert shlex.split(finding.command) == ["aws", "iam", *made, *tags]
 
 
 def test_the_repaired_policy_lets_in_who_names_the_role() -> None:
