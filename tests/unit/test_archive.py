@@ -17,7 +17,7 @@ GALAXY: dict[str, t.Any] = yaml.safe_load((ROOT / "galaxy.yml").read_text())
 
 # Without the tests, the lab, the tools and the fragments of the changelog. plugins/ and roles/ have nine tenths of it:
 # the code of plugins/ alone, without a comment and a line of documentation, weighs 480 kB.
-LIMIT = 860_000
+LIMIT = 880_000
 
 FILES = {
     "CHANGELOG.md",
