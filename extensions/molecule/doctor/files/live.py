@@ -185,13 +185,13 @@ def the_old_issuer_signs(chain: Chain) -> t.Iterator[None]:
     # The last of the lines with this flag goes in front of the first.
     program = run(["base64", "--wrap=0"], _SWAP)
     chain.on_host(f"echo {program} | base64 --decode | python3 -")
-    _until(lambda: _signing(chain) not in ("", chain.issuer))
+    _until(lambda: _signing() not in ("", chain.issuer))
     yield
     chain.site()
-    _until(lambda: _signing(chain) == chain.issuer)
+    _until(lambda: _signing() == chain.issuer)
 
 
-def _signing(chain: Chain) -> str:
+def _signing() -> str:
     """Return the issuer in the discovery document of the API server; empty while it does not answer."""
     command = ["kubectl", "get", "--raw", "/.well-known/openid-configuration"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
