@@ -8,9 +8,11 @@ import contextlib
 import json
 import typing as t
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from ansible_collections.onprem.irsa.tests.faults.chain_faults import FAULTS as COMMON
 from ansible_collections.onprem.irsa.tests.faults.chain_faults import Fault, fault
-from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import private_pem, rsa_key
+from ansible_collections.onprem.irsa.tests.unit.plugins.some_keys import private_pem
 
 from .live_chain import HOOKS, JWKS_FLAG, Chain
 from .some_servers import OLD
@@ -53,7 +55,7 @@ def tokens_are_shortened(chain: Chain) -> t.Iterator[None]:
 @fault("keys.differ", FAULTS)
 def a_server_has_a_key_more(chain: Chain) -> t.Iterator[None]:
     path = chain.directory / "cluster/other.key"
-    path.write_text(private_pem(rsa_key()) if not path.exists() else path.read_text())
+    path.write_text(private_pem(rsa.generate_private_key(65537, 2048)))
     with _restarted(chain, 1, [NEW, OLD], JWKS_FLAG, f"--service-account-key-file={path}"):
         yield
 

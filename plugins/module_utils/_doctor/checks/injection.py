@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.checking import SITE, Seen, check, seen
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.view import looked
@@ -144,14 +145,19 @@ def _tried(view: View) -> t.Iterator[Seen]:
     "broken",
     title="A webhook calls a service that does not exist",
     cause="What is called was removed, and its MutatingWebhookConfiguration stayed.",
-    fix="Install the webhook again, or remove what calls it.",
-    command="kubectl delete mutatingwebhookconfiguration {where}",
+    fix="Install the webhook again, or remove what calls it, and let onprem.irsa.site install another "
+    "(irsa_webhook_mode).",
     guide=_GUIDE,
 )
 def _service_missing(view: View) -> t.Iterator[Seen]:
-    for injector in _foreign(view):
+    injection = looked(view.snapshot.injection)
+    foreign = injection.foreign if injection else ()
+    for injector in foreign:
         if injector.service_exists is False:
-            yield seen(injector.name, f"there is no service {injector.service}")
+            place = seen(injector.name, f"there is no service {injector.service}")
+            # Where nothing else injects pods, they would lack their roles without it as well.
+            others = bool(injection and injection.own) or any(other.service_exists is not False for other in foreign)
+            yield replace(place, command="kubectl delete mutatingwebhookconfiguration {where}") if others else place
 
 
 @check(

@@ -17,6 +17,8 @@ from ansible_collections.onprem.irsa.plugins.module_utils._doctor.redaction impo
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.registry import BY_ID, CHECKS, LINKS
 from ansible_collections.onprem.irsa.plugins.module_utils._doctor.snapshot import (
     LEGACY_NOT_ASKED,
+    Injection,
+    Injector,
     NotLooked,
     Probe,
     Provider,
@@ -225,6 +227,30 @@ def test_no_command_for_another_host_has_what_its_shell_would_read(name: str) ->
     off = replace(own, name=name, host=replace(t.cast("Host", own.host), clock_offset=400.0))
     (finding,) = diagnose(replace(kubeadm(), api_servers=(off,))).roots
     assert (finding.check, finding.command) == ("clock.host", "")
+
+
+@pytest.mark.parametrize(
+    ("others", "own", "is_left"),
+    [
+        ((), "", True),
+        ((Injector("gone-too", "default/gone", service_exists=False),), "", True),
+        ((Injector("working", "default/working", service_exists=True),), "", False),
+        ((Injector("somewhere"),), "", False),
+        ((), "pod-identity-webhook", False),
+    ],
+)
+def test_the_only_webhook_is_not_deleted_for_its_service(
+    others: tuple[Injector, ...], own: str, *, is_left: bool
+) -> None:
+    """Without it, nothing would inject pods either."""
+    broken = Injector("pod-identity-webhook", "default/pod-identity-webhook", service_exists=False)
+    made = replace(kubeadm(), injection=Injection(foreign=(broken, *others), own=own))
+    [command] = {
+        finding.command
+        for finding in diagnose(made).findings
+        if (finding.check, finding.where) == ("injection.service-missing", broken.name)
+    }
+    assert command == ("" if is_left else f"kubectl delete mutatingwebhookconfiguration {broken.name}")
 
 
 @pytest.mark.parametrize("arn", [None, f"{PROVIDER}/"])
