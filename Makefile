@@ -374,7 +374,7 @@ doctor-faults: setup ## Recall and precision of the doctor, on its table of faul
 	python tests/faults/doctor.py
 
 .PHONY: molecule-doctor
-molecule-doctor: lab-build ## Faults in a whole cluster, what the doctor says, and their fixes, on one node of its own (45 minutes)
+molecule-doctor: lab-build ## Faults in a whole cluster, what the doctor says, and their fixes, on one node of its own (20 minutes)
 	ansible-playbook extensions/lab/down.yml
 	ansible-playbook extensions/lab/up.yml --extra-vars lab_nodes=1
 	$(SCENARIOS) doctor
@@ -385,7 +385,7 @@ bench-doctor: lab-build ## A diagnosis of 5000 service accounts, 5000 pods and 1
 	KUBERNETES_BIN=$(LAB)/bin/links python tests/benchmarks/doctor.py
 
 .PHONY: doctor-live
-doctor-live: lab-build ## Faults in a running chain of real API servers, what the doctor says, and their fixes (15 minutes)
+doctor-live: lab-build ## Faults in a running chain of real API servers, what the doctor says, and their fixes (six minutes)
 	KUBERNETES_BIN=$(LAB)/bin/links pytest --quiet -m live_faults tests/api_server
 
 .PHONY: bench-injection
