@@ -31,7 +31,6 @@ Json = t.Mapping[str, t.Any]
 
 _NOT_LOOKED: t.Final = "not_looked_at"
 _OK: t.Final = 200
-_LONGEST: t.Final = 2**31  # RFC 9111 section 1.2.2: what is longer counts for that
 _S3_CODE: t.Final = re.compile(r"<Code>([A-Za-z0-9]{1,64})</Code>")
 _PUBLIC: t.Final = ("kid", "kty", "alg", "use", "n", "e", "crv", "x", "y")
 
@@ -92,7 +91,7 @@ def fetch_of(observed: Json) -> Fetch:
         redirect=str(observed.get("redirect") or ""),
         seconds=float(observed.get("seconds") or 0),
         content_type=str(headers.get("content-type") or ""),
-        max_age=None if age is None else min(int(age), _LONGEST),
+        max_age=None if age is None else int(age),
         via=str(headers.get("via") or ""),
         refusal="" if status == _OK else refusal_kind(body) or (code[1] if code else ""),
         **read,
